@@ -1,0 +1,1 @@
+"""Search strategies as pure init, ask and tell."""

@@ -1,0 +1,1 @@
+"""The generative prior: vocabulary, corpus, GPT, FCN and reconstruction."""

@@ -1,0 +1,1 @@
+"""Search spaces: genome to network and back."""
