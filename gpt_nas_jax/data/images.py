@@ -1,0 +1,175 @@
+"""Labelled images in memory, and their parts for a search."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.types import Key, UsageError
+
+
+# Arrays have no single truth value, so these classes compare by identity.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """Images with their classes.
+
+    Attributes:
+      images: ``uint8[N, H, W, C]``, 0 (black) to 255.
+      labels: ``int32[N]``, 0 to ``num_classes - 1``.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Images":
+        """Return the images at ``indices`` (``int[M]``), in that order."""
+        return Images(self.images[indices], self.labels[indices])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set as it was published.
+
+    Attributes:
+      name: what the user calls it.
+      num_classes: how many classes the labels can name.
+      train: images to fit and to choose by.
+      test: images for the final figure only.
+      flip: whether a mirrored image keeps its label.
+    """
+
+    name: str
+    num_classes: int
+    train: Images
+    test: Images
+    flip: bool
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """A data set with its training images divided into two disjoint parts.
+
+    Attributes:
+      train: images that weights are fitted to.
+      valid: images that fitness is measured on.
+      test: the data set's own test images.
+      num_classes: how many classes the labels can name.
+      flip: whether a mirrored image keeps its label.
+      mean: ``float32[C]``, of the pixels of ``train`` scaled to [0, 1].
+      std: ``float32[C]``, likewise; the population's standard deviation.
+    """
+
+    train: Images
+    valid: Images
+    test: Images
+    num_classes: int
+    flip: bool
+    mean: np.ndarray
+    std: np.ndarray
+
+
+def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
+    """Load the data set ``name``; those not built in are read from ``data_dir``.
+
+    Raises:
+      UsageError: the name is unknown, or ``data_dir`` does not hold the data set.
+    """
+    # The loaders build on the classes above, and need packages that are slow to
+    # import, so none is imported before it is asked for.
+    from gpt_nas_jax.data import digits, prepared
+
+    loaders: dict[str, Callable[[], Dataset]] = {
+        "digits": digits.load,
+        "cifar10": functools.partial(prepared.load, "cifar10", data_dir),
+        "cifar100": functools.partial(prepared.load, "cifar100", data_dir),
+    }
+    if name not in loaders:
+        raise UsageError(
+            f"unknown data set {name!r}; choose one of {', '.join(loaders)}"
+        )
+    return loaders[name]()
+
+
+def split(
+    dataset: Dataset, key: Key, valid_fraction: float, train_limit: int | None
+) -> Splits:
+    """Draw validation images from the training images of ``dataset``.
+
+    The draw depends on ``key`` and ``valid_fraction`` alone, so a run with a
+    ``train_limit`` is validated on the same images as one without.
+
+    Args:
+      dataset: what to divide; its test images are passed on.
+      key: decides which images are drawn.
+      valid_fraction: share of the training images to validate on, in (0, 1).
+      train_limit: the most training images to keep, or None for all that remain.
+
+    Raises:
+      UsageError: the fraction is not in (0, 1), or a part lacks a class.
+    """
+    if not 0 < valid_fraction < 1:
+        raise UsageError(f"valid_fraction must be in (0, 1), not {valid_fraction}")
+    valid_key, limit_key = jax.random.split(key)
+    labels = dataset.train.labels
+    chosen = stratified(labels, round(valid_fraction * len(labels)), valid_key)
+    valid = dataset.train.take(chosen)
+    train = dataset.train.take(np.delete(np.arange(len(labels)), chosen))
+    for part in (train, valid):
+        _require_classes(part, labels, f"valid_fraction {valid_fraction}")
+    if train_limit is not None and train_limit < len(train):
+        kept = stratified(train.labels, max(train_limit, 0), limit_key)
+        train = train.take(kept)
+        _require_classes(train, labels, f"train_limit {train_limit}")
+    mean, std = _moments(train.images)
+    return Splits(
+        train=train,
+        valid=valid,
+        test=dataset.test,
+        num_classes=dataset.num_classes,
+        flip=dataset.flip,
+        mean=mean,
+        std=std,
+    )
+
+
+def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
+    """Draw ``count`` indices into ``labels``, every class in the same share.
+
+    A class gives its exact share rounded down or up to a whole image; those with
+    the largest remainders are rounded up.
+
+    Returns:
+      ``int[count]``, ascending.
+    """
+    sizes = np.bincount(labels)
+    quota, remainder = np.divmod(sizes * count, len(labels))
+    rounded_up = np.argsort(-remainder, kind="stable")[: count - quota.sum()]
+    quota[rounded_up] += 1
+    shuffled = np.asarray(jax.random.permutation(key, len(labels)))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    members = np.split(by_class, np.cumsum(sizes)[:-1])
+    drawn = [group[:take] for group, take in zip(members, quota, strict=True)]
+    return np.sort(np.concatenate(drawn))
+
+
+def _require_classes(part: Images, labels: np.ndarray, setting: str) -> None:
+    missing = len(np.setdiff1d(labels, part.labels))
+    if missing:
+        raise UsageError(
+            f"{setting} leaves {missing} classes without an image in a part of "
+            f"{len(part)}; choose a value that gives each part every class"
+        )
+
+
+def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # One channel at a time: faster, and the float64 copies stay small.
+    channels = np.moveaxis(images, -1, 0)
+    mean = [channel.mean() / 255 for channel in channels]
+    std = [channel.std() / 255 for channel in channels]
+    return np.array(mean, np.float32), np.array(std, np.float32)

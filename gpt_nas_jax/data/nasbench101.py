@@ -1,0 +1,231 @@
+"""NAS-Bench-101 (Ying et al., 2019, arXiv 1902.09635): its cells and accuracies."""
+
+import array
+import base64
+import dataclasses
+import json
+import pathlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from gpt_nas_jax.data.protobuf import read_fields
+from gpt_nas_jax.data.tfrecord import read_records
+from gpt_nas_jax.types import UsageError
+
+OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+NO_OPERATION = 255
+"""What ``Cells.ops`` holds behind the last inner vertex."""
+
+MAX_VERTICES = 7
+EPOCHS = 108
+
+# zipfile raises RuntimeError where a damaged header asks for what it cannot do.
+_DAMAGED = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+_COMPACT = {
+    "n_vertices": (np.uint8, ()),
+    "edge_bits": (np.uint32, ()),
+    "ops": (np.uint8, (MAX_VERTICES - 2,)),
+    "test_acc_108": (np.float64, ()),
+    "params": (np.int32, ()),
+}
+_GRAPH = np.dtype([(n, *_COMPACT[n]) for n in ("n_vertices", "edge_bits", "ops")])
+_GRAPH_STRUCT = struct.Struct(f"=BI{MAX_VERTICES - 2}s")
+
+
+# Arrays have no single truth value, so a generated __eq__ could only raise.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cells:
+    """Columns over N cells, ascending by module hash where ``read`` made them.
+
+    Attributes:
+      n_vertices: ``uint8[N]``, input and output included.
+      edge_bits: ``uint32[N]``, as ``pack_edges`` makes them.
+      ops: ``uint8[N, 5]``, per inner vertex an index into ``OPERATIONS``, then
+        ``NO_OPERATION``.
+      params: ``int32[N]``, trainable parameters of the whole network.
+      accuracy: ``float64[N]`` in [0, 1], after 108 epochs, mean over the repeats.
+      accuracy_split: the images of CIFAR-10 on which the accuracy was measured.
+    """
+
+    n_vertices: np.ndarray
+    edge_bits: np.ndarray
+    ops: np.ndarray
+    params: np.ndarray
+    accuracy: np.ndarray
+    accuracy_split: Literal["validation", "test"]
+
+    def __len__(self) -> int:
+        return len(self.n_vertices)
+
+
+def pack_edges(edges: Iterable[tuple[int, int]]) -> int:
+    """Returns the edges x -> y, x < y, as a bit set: bit ``x + y (y - 1) / 2`` each."""
+    bits = 0
+    for x, y in edges:
+        bits |= 1 << x + y * (y - 1) // 2
+    return bits
+
+
+def select(cells: Cells, minimum_accuracy: float) -> Cells:
+    """Returns the cells of at least this accuracy (in [0, 1]), in their order."""
+    chosen = cells.accuracy >= minimum_accuracy
+    return Cells(
+        n_vertices=cells.n_vertices[chosen],
+        edge_bits=cells.edge_bits[chosen],
+        ops=cells.ops[chosen],
+        params=cells.params[chosen],
+        accuracy=cells.accuracy[chosen],
+        accuracy_split=cells.accuracy_split,
+    )
+
+
+def read(path: pathlib.Path) -> Cells:
+    """Reads all cells trained for 108 epochs, ascending by module hash.
+
+    Takes the compact ``nasbench101.npz``, which holds test accuracies, or the
+    official ``nasbench_only108.tfrecord`` (or ``nasbench_full.tfrecord``), of which
+    the validation accuracies at the end of training are read.
+
+    Raises:
+      UsageError: the file is missing, damaged, or of neither format.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if path.suffix == ".npz" or magic == b"PK\x03\x04":
+        return _read_compact(path)
+    return _read_official(path)
+
+
+def _read_compact(path: pathlib.Path) -> Cells:
+    if not zipfile.is_zipfile(path):
+        raise UsageError(f"{path}: no .npz file, or a truncated one: fetch it again")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns = {name: archive[name] for name in _COMPACT}
+    except KeyError as error:
+        raise UsageError(f"{path}: no NAS-Bench-101 file: {error.args[0]}") from error
+    except _DAMAGED as error:
+        raise UsageError(f"{path}: damaged, fetch it again: {error}") from error
+    n = columns["n_vertices"].size
+    for name, (dtype, shape) in _COMPACT.items():
+        column = columns[name]
+        if column.dtype != dtype or column.shape != (n, *shape):
+            raise UsageError(
+                f"{path}: no NAS-Bench-101 file: {name} is {column.dtype}"
+                f"{column.shape}, not {np.dtype(dtype)}{(n, *shape)}"
+            )
+    accuracy = columns.pop("test_acc_108")
+    return Cells(**columns, accuracy=accuracy, accuracy_split="test")
+
+
+class _Repeat(NamedTuple):
+    """One training of one cell, as one record of the official file holds it."""
+
+    digest: bytes
+    graph: bytes
+    params: int
+    accuracy: float
+
+
+def _read_official(path: pathlib.Path) -> Cells:
+    # Packed buffers: a Python object a cell would multiply the memory of 423,624.
+    rows: dict[bytes, int] = {}
+    graphs = bytearray()
+    params, totals, repeats = array.array("i"), array.array("d"), array.array("I")
+    for repeat in _read_repeats(path):
+        row = rows.setdefault(repeat.digest, len(rows))
+        if row == len(totals):
+            graphs += repeat.graph
+            params.append(repeat.params)
+            totals.append(0.0)
+            repeats.append(0)
+        totals[row] += repeat.accuracy
+        repeats[row] += 1
+    if not rows:
+        raise UsageError(
+            f"{path}: no cell trained for {EPOCHS} epochs; "
+            "give nasbench_only108.tfrecord"
+        )
+    order = np.array([rows[digest] for digest in sorted(rows)])
+    graph_columns = np.frombuffer(graphs, _GRAPH)[order]
+    return Cells(
+        n_vertices=graph_columns["n_vertices"].copy(),
+        edge_bits=graph_columns["edge_bits"].copy(),
+        ops=graph_columns["ops"].copy(),
+        params=np.array(params, np.int32)[order],
+        accuracy=(np.array(totals) / np.array(repeats))[order],
+        accuracy_split="validation",
+    )
+
+
+def _read_repeats(path: pathlib.Path) -> Iterator[_Repeat]:
+    for i, record in enumerate(read_records(path)):
+        try:
+            digest, epochs, adjacency, operations, metrics = _parse_record(record)
+            if epochs != EPOCHS:
+                continue
+            accuracy, params = _parse_metrics(base64.b64decode(metrics))
+            graph = _parse_graph(adjacency, operations)
+        except ValueError as error:
+            raise UsageError(
+                f"{path}: record {i} is not of NAS-Bench-101: {error}; "
+                "give nasbench_only108.tfrecord"
+            ) from error
+        yield _Repeat(digest, graph, params, accuracy)
+
+
+def _parse_record(record: bytes) -> tuple[bytes, int, str, str, str]:
+    match json.loads(record):
+        case [str(digest), int(epochs), str(adjacency), str(operations), str(metrics)]:
+            return bytes.fromhex(digest), epochs, adjacency, operations, metrics
+    raise ValueError("no list of hash, epochs, adjacency, operations and metrics")
+
+
+def _parse_graph(adjacency: str, operations: str) -> bytes:
+    """Returns one ``_GRAPH`` of a row-major 0/1 matrix and comma-separated names."""
+    names = operations.split(",")
+    n, inner = len(names), names[1:-1]
+    ends = (names[0], names[-1])
+    if ends != ("input", "output") or n > MAX_VERTICES or {*inner} - {*OPERATIONS}:
+        raise ValueError(f"operations {operations!r}")
+    edges = [divmod(i, n) for i, bit in enumerate(adjacency) if bit == "1"]
+    if (
+        len(adjacency) != n * n
+        or not {*adjacency} <= {"0", "1"}
+        or any(x >= y for x, y in edges)
+    ):
+        raise ValueError(f"adjacency {adjacency!r} of {n} vertices")
+    ops = bytes(OPERATIONS.index(name) for name in inner)
+    padded_ops = ops.ljust(MAX_VERTICES - 2, bytes([NO_OPERATION]))
+    return _GRAPH_STRUCT.pack(n, pack_edges(edges), padded_ops)
+
+
+def _parse_metrics(message: bytes) -> tuple[float, int]:
+    """Returns the final validation accuracy and the parameters of a ModelMetrics.
+
+    Source: nasbench/lib/model_metrics.proto of google-research/nasbench: field 1 is
+    an evaluation (whose field 4 is the validation accuracy), field 2 the parameters.
+    """
+    evaluation, params, accuracy = None, None, None
+    for number, value in read_fields(message):
+        if number == 1 and isinstance(value, bytes):
+            evaluation = value
+        elif number == 2:
+            params = value
+    for number, value in read_fields(evaluation or b""):
+        if number == 4:
+            accuracy = value
+    if not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
+        raise ValueError(f"final validation accuracy {accuracy}")
+    if not isinstance(params, int) or params >= 2**31:
+        raise ValueError(f"trainable parameters {params}")
+    return accuracy, params

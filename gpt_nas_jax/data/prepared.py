@@ -1,0 +1,97 @@
+"""Data sets that TensorFlow Datasets (TFDS) has prepared on disk as ArrayRecord.
+
+Reading them needs no TensorFlow; preparing them does.
+"""
+
+import io
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpt_nas_jax.data.images import Dataset, Images
+from gpt_nas_jax.types import UsageError
+
+
+def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
+    """Read the data set ``name`` from ``<data_dir>/<name>/<version>``.
+
+    The newest version is taken. Nothing is downloaded. All images must be of one
+    size, and a mirrored image is taken to keep its label.
+
+    Raises:
+      UsageError: the directory is missing, incomplete, corrupt or in another format,
+        or a package is missing.
+    """
+    directory = _find(name, pathlib.Path(data_dir).expanduser())
+    try:
+        return _read(name, directory)
+    except ImportError as error:
+        raise UsageError(
+            f"reading {name} needs a package that is missing ({error}); run: pip "
+            "install tensorflow-datasets array_record pillow importlib_resources"
+        ) from error
+    # TFDS, ArrayRecord, protobuf and Pillow have no error class in common.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"cannot read {directory}: {reason}; delete it and prepare {name} again "
+            f"with: {_command(name, directory.parent.parent)}"
+        ) from error
+
+
+def _find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+    # Asked for data that it does not find, TFDS tries to download them for minutes.
+    files = sorted(data_dir.glob(f"{name}/*/{name}-train.array_record*"))
+    if files:
+        return files[-1].parent
+    # TFDS prepares nothing where it finds the data set in whatever format.
+    in_the_way = (data_dir / name).exists()
+    target = data_dir / "array_record" if in_the_way else data_dir
+    raise UsageError(
+        f"{data_dir / name} holds no data set prepared as ArrayRecord; pass the right "
+        "folder as --data_dir or, with tensorflow installed and a network, run: "
+        f"{_command(name, target)} and pass --data_dir={target}"
+    )
+
+
+def _command(name: str, data_dir: pathlib.Path) -> str:
+    return (
+        f'python -c "import tensorflow_datasets as tfds; tfds.builder({name!r}, '
+        f"data_dir={str(data_dir)!r}).download_and_prepare(file_format='array_record')\""
+    )
+
+
+def _read(name: str, directory: pathlib.Path) -> Dataset:
+    # Importing TFDS takes seconds, which other data sets need not wait.
+    import tensorflow_datasets as tfds
+
+    # A builder by name would insist on the version that its own code makes.
+    builder = tfds.builder_from_directory(directory)
+    train, test = builder.as_data_source(
+        ["train", "test"], decoders={"image": tfds.decode.SkipDecoding()}
+    )
+    return Dataset(
+        name=name,
+        num_classes=builder.info.features["label"].num_classes,
+        train=_images(train.__getitems__(range(len(train)))),
+        test=_images(test.__getitems__(range(len(test)))),
+        flip=True,
+    )
+
+
+def _images(examples: Sequence[Mapping[str, Any]]) -> Images:
+    from PIL import Image
+
+    def decode(encoded: bytes) -> np.ndarray:
+        # Told the formats, Pillow does not try its others: half the time of TFDS's
+        # own decoding. Threads make it slower, for it holds the interpreter's lock.
+        with Image.open(io.BytesIO(encoded), formats=("PNG", "WEBP")) as image:
+            return np.asarray(image)
+
+    return Images(
+        np.stack([decode(example["image"]) for example in examples]),
+        np.array([example["label"] for example in examples], np.int32),
+    )

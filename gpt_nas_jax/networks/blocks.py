@@ -1,0 +1,282 @@
+"""The blocks of the paper's Table II as Linen modules.
+
+They are parametrised enough that the 36 networks of the zoo are built from them.
+Every block maps ``[B, H, W, C]`` to ``[B, H', W', features]`` and is called as
+``block(x, train)``; ``train`` lets BatchNorm use the statistics of the batch.
+Linen modules are frozen dataclasses that hash by value, so equal blocks share one
+compiled program.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.networks.operations import (
+    Activation,
+    Add,
+    ChannelShuffle,
+    Concat,
+    Padding,
+    Pool,
+    Scale,
+    conv,
+)
+
+
+class Block(nn.Module):
+    """A block of Table II; `block_name` is its name there."""
+
+    @property
+    def block_name(self) -> str:
+        return type(self).__name__
+
+
+class ConvNormActivation(Block):
+    """Convolution, BatchNorm and, unless None, an activation."""
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    groups: int = 1
+    activation: str | None = "silu"
+    epsilon: float = 1e-5
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        x = conv(self.features, self.kernel, self.stride, self.groups)(x)
+        norm = nn.BatchNorm(not train, momentum=self.momentum, epsilon=self.epsilon)
+        x = norm(x)
+        return x if self.activation is None else Activation(self.activation)(x)
+
+
+def conv_norm(features: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
+    """A convolution and its BatchNorm without an activation."""
+    return ConvNormActivation(features, kernel, stride, groups, activation=None)
+
+
+def conv_norm_relu(
+    features: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Module:
+    """A convolution, its BatchNorm and a ReLU."""
+    return ConvNormActivation(features, kernel, stride, groups, activation="relu")
+
+
+class SqueezeExcitation(Block):
+    """Channels gated by what the whole feature map holds (arXiv 1709.01507)."""
+
+    squeeze: int
+    activation: str = "silu"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        gate = Pool("avg")(x)
+        gate = conv(self.squeeze, 1, bias=True)(gate)
+        gate = Activation(self.activation)(gate)
+        gate = conv(x.shape[-1], 1, bias=True)(gate)
+        return Scale()(x, Activation("sigmoid")(gate))
+
+
+class Inception(Block):
+    """Four parallel branches joined along the channels (arXiv 1409.4842).
+
+    The second wide branch is 3x3, not the 5x5 of the article: that is how the
+    public GoogLeNet with 6,624,904 parameters is built.
+
+    Attributes:
+      one: channels of the 1x1 branch.
+      reduce_a: channels of the 1x1 in front of the first 3x3 branch.
+      wide_a: channels of the first 3x3 branch.
+      reduce_b: channels of the 1x1 in front of the second 3x3 branch.
+      wide_b: channels of the second 3x3 branch.
+      pool: channels of the 1x1 behind the pooling.
+      stride: of the last convolution of every branch.
+    """
+
+    one: int
+    reduce_a: int
+    wide_a: int
+    reduce_b: int
+    wide_b: int
+    pool: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        def branch(y: jax.Array, features: int, kernel: int, stride: int) -> jax.Array:
+            layer = ConvNormActivation(
+                features, kernel, stride, activation="relu", epsilon=1e-3
+            )
+            return layer(y, train)
+
+        a = branch(x, self.reduce_a, 1, 1)
+        b = branch(x, self.reduce_b, 1, 1)
+        pooled = Pool("max", 3, 1, (1, 1, 1, 1))(x)
+        return Concat()(
+            branch(x, self.one, 1, self.stride),
+            branch(a, self.wide_a, 3, self.stride),
+            branch(b, self.wide_b, 3, self.stride),
+            branch(pooled, self.pool, 1, self.stride),
+        )
+
+
+class AvgPool(Block):
+    """Average pooling; ``kernel=None`` pools the whole feature map."""
+
+    kernel: int | None = 3
+    stride: int = 1
+    padding: Padding = (1, 1, 1, 1)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return Pool("avg", self.kernel, self.stride, self.padding)(x)
+
+
+class Stem(Block):
+    """RegNet's entry: a 3x3 convolution, BatchNorm and ReLU (arXiv 2003.13678)."""
+
+    features: int
+    stride: int = 2
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return conv_norm_relu(self.features, 3, self.stride)(x, train)
+
+
+class ResBottleneckBlock(Block):
+    """RegNet's residual block: 1x1, grouped 3x3, 1x1 (arXiv 2003.13678).
+
+    ``squeeze`` channels of a SqueezeExcitation behind the 3x3, none where it is 0.
+    """
+
+    features: int
+    stride: int = 1
+    group_width: int = 8
+    squeeze: int = 0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        groups = self.features // self.group_width
+        y = conv_norm_relu(self.features, 1)(x, train)
+        y = conv_norm_relu(self.features, 3, self.stride, groups)(y, train)
+        if self.squeeze:
+            y = SqueezeExcitation(self.squeeze, activation="relu")(y, train)
+        y = conv_norm(self.features, 1)(y, train)
+        return _residual(x, y, self.stride, train)
+
+
+class BasicBlock(Block):
+    """ResNet's residual block of two 3x3 convolutions (arXiv 1512.03385)."""
+
+    features: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        y = conv_norm_relu(self.features, 3, self.stride)(x, train)
+        y = conv_norm(self.features, 3)(y, train)
+        return _residual(x, y, self.stride, train)
+
+
+class Bottleneck(Block):
+    """The residual block 1x1, 3x3, 1x1 of ResNet, ResNeXt and Wide-ResNet.
+
+    Attributes:
+      features: channels of the output.
+      inner: channels of the 3x3: ``features / 4`` in ResNet, twice that in
+        Wide-ResNet (arXiv 1605.07146) and in ResNeXt (arXiv 1611.05431).
+      groups: of the 3x3; more than one in ResNeXt only.
+      stride: of the 3x3.
+    """
+
+    features: int
+    inner: int
+    groups: int = 1
+    stride: int = 1
+
+    @property
+    def block_name(self) -> str:
+        if self.groups > 1:
+            return "BottleneckGrouped"
+        return "BottleneckWide" if 4 * self.inner > self.features else "Bottleneck"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        y = conv_norm_relu(self.inner, 1)(x, train)
+        y = conv_norm_relu(self.inner, 3, self.stride, self.groups)(y, train)
+        y = conv_norm(self.features, 1)(y, train)
+        return _residual(x, y, self.stride, train)
+
+
+class InvertedResidual(Block):
+    """ShuffleNetV2's unit: half the channels pass, half are worked on.
+
+    Where the shape changes both halves come from the whole input
+    (arXiv 1807.11164, figure 3 c and d).
+    """
+
+    features: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        half = self.features // 2
+        if self.stride == 1 and x.shape[-1] == self.features:
+            passed, y = jnp.split(x, 2, axis=-1)
+        else:
+            channels = x.shape[-1]
+            passed = conv_norm(channels, 3, self.stride, groups=channels)(x, train)
+            passed = conv_norm_relu(half, 1)(passed, train)
+            y = x
+        y = conv_norm_relu(half, 1)(y, train)
+        y = conv_norm(half, 3, self.stride, groups=half)(y, train)
+        y = conv_norm_relu(half, 1)(y, train)
+        return ChannelShuffle(2)(Concat()(passed, y))
+
+
+class MaxPool(Block):
+    """Max pooling."""
+
+    kernel: int = 3
+    stride: int = 1
+    padding: Padding = (1, 1, 1, 1)
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return Pool("max", self.kernel, self.stride, self.padding)(x)
+
+
+class BatchNorm(Block):
+    """BatchNorm alone."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return nn.BatchNorm(not train, momentum=0.9)(x)
+
+
+class ReLU(Block):
+    """A ReLU alone."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return Activation("relu")(x)
+
+
+class Conv(Block):
+    """A convolution alone."""
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return conv(self.features, self.kernel, self.stride, bias=self.bias)(x)
+
+
+def _residual(x: jax.Array, y: jax.Array, stride: int, train: bool) -> jax.Array:
+    """ReLU of the sum, the shortcut projected where the shape changes."""
+    if stride != 1 or x.shape[-1] != y.shape[-1]:
+        x = conv_norm(y.shape[-1], 1, stride)(x, train)
+    return Activation("relu")(Add()(x, y))

@@ -1,0 +1,39 @@
+"""A network as a chain of blocks."""
+
+import flax.linen as nn
+import jax
+
+from gpt_nas_jax.networks.blocks import AvgPool
+
+
+class Head(nn.Module):
+    """Global average pooling, dropout where asked for, and the classifier."""
+
+    num_classes: int
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """``[B, H, W, C]`` to logits ``[B, num_classes]``."""
+        x = AvgPool(kernel=None, padding=(0, 0, 0, 0))(x, train)
+        x = x.reshape(x.shape[0], -1)
+        if self.dropout:
+            x = nn.Dropout(self.dropout, deterministic=not train)(x)
+        return nn.Dense(self.num_classes)(x)
+
+
+class Chain(nn.Module):
+    """Modules called one after the other, each as ``module(x, train)``.
+
+    The networks of the zoo and the candidates of a search are chains, so that one
+    trainer, one tracer and one cost model serve both.
+    """
+
+    blocks: tuple[nn.Module, ...]
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Images ``[B, H, W, C]`` to logits ``[B, num_classes]``."""
+        for block in self.blocks:
+            x = block(x, train)
+        return x

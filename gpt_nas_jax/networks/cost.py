@@ -1,0 +1,100 @@
+"""Parameters, arithmetic, memory and depth of a network without running it."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+from gpt_nas_jax.networks import layers
+from gpt_nas_jax.networks.trace import trace
+
+_FLOAT_BYTES = 4
+# Weights, gradients and momentum are held for every trained parameter.
+_COPIES_OF_PARAMS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one network takes.
+
+    Attributes:
+      params: number of parameters.
+      macs: multiply-accumulates of convolutions and fully connected layers for one
+        image; the field often calls this number FLOPs.
+      activations: numbers that all layers put out for one image.
+    """
+
+    params: int
+    macs: int
+    activations: int
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations for one image: two a multiply-accumulate."""
+        return 2 * self.macs
+
+    def training_bytes(self, batch: int) -> int:
+        """Estimated peak memory of a float32 training step, in bytes.
+
+        Every layer's output is kept for the backward pass.
+        """
+        activations = batch * self.activations
+        return _FLOAT_BYTES * (_COPIES_OF_PARAMS * self.params + activations)
+
+
+def cost(module: nn.Module, in_size: layers.Size) -> Cost:
+    """The cost of a module called as ``module(x, train)`` on one image."""
+    traced = trace(module, in_size)
+    return Cost(
+        params=traced.params,
+        macs=sum(layer_macs(part.layer) for part in traced.layers),
+        activations=sum(_volume(part.layer.out_size) for part in traced.layers),
+    )
+
+
+def layer_macs(layer: layers.Layer) -> int:
+    """Multiply-accumulates of one layer on one image; 0 for the cheap kinds."""
+    match layer:
+        case layers.Conv():
+            height, width = layer.kernel
+            fan_in = height * width * layer.in_size[2] // layer.groups
+            return fan_in * _volume(layer.out_size)
+        case layers.FullyConnected():
+            return layer.in_size[2] * layer.out_size[2]
+        case _:
+            return 0
+
+
+def depth(module: nn.Module, in_size: layers.Size) -> int:
+    """Convolutions and fully connected layers on the longest path to the output.
+
+    This is the number in names like ResNet-50.
+    """
+    x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
+    variables = trace(module, in_size).variables
+    jaxpr = jax.make_jaxpr(lambda v, x: module.apply(v, x, False))(variables, x)
+    return max(_depths(jaxpr.jaxpr, [0] * len(jaxpr.jaxpr.invars)))
+
+
+def _depths(jaxpr: core.Jaxpr, inputs: list[int]) -> list[int]:
+    """The depth of every output of a jaxpr, given those of its inputs."""
+    known = dict(zip(jaxpr.invars, inputs, strict=True))
+    for equation in jaxpr.eqns:
+        operands = [
+            known.get(v, 0) for v in equation.invars if isinstance(v, core.Var)
+        ]
+        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+        if inner is not None and len(operands) == len(equation.invars):
+            outputs = _depths(getattr(inner, "jaxpr", inner), operands)
+        else:
+            weighted = equation.primitive.name in ("conv_general_dilated", "dot_general")
+            outputs = [max(operands, default=0) + weighted] * len(equation.outvars)
+        known.update(zip(equation.outvars, outputs, strict=True))
+    return [known.get(v, 0) for v in jaxpr.outvars if isinstance(v, core.Var)]
+
+
+def _volume(size: layers.Size) -> int:
+    height, width, channels = size
+    return height * width * channels

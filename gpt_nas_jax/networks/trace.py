@@ -1,0 +1,228 @@
+"""Layers read off any Flax module by running it on shapes alone."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gpt_nas_jax.networks import layers
+from gpt_nas_jax.networks.blocks import Block
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.operations import Activation, Operation, Pool
+
+
+@dataclasses.dataclass(frozen=True)
+class TracedLayer:
+    """A layer and where it stands.
+
+    Attributes:
+      layer: the layer with its sizes.
+      block: name in Table II of the outermost block around it, or None.
+      instance: a number that the layers of one such block share; -1 without one.
+    """
+
+    layer: layers.Layer
+    block: str | None
+    instance: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """One module on one input size.
+
+    Attributes:
+      layers: in the order they run.
+      out_size: the module's output (heights and widths 1 for logits).
+      params: how many parameters it has.
+      state: how many further numbers it carries (running means and variances).
+      variables: shapes of parameters and state, in Linen's collections.
+    """
+
+    layers: tuple[TracedLayer, ...]
+    out_size: layers.Size
+    params: int
+    state: int
+    variables: Any = dataclasses.field(repr=False, compare=False, hash=False)
+
+
+def trace(module: nn.Module, in_size: layers.Size) -> Trace:
+    """Traces a module called as ``module(x, train)`` on images of ``in_size``.
+
+    A `Chain` is traced block by block: equal blocks at equal sizes are traced once
+    in a process. Nothing is computed and no memory is used (`jax.eval_shape`).
+    `nn.Conv`, `nn.Dense`, `nn.BatchNorm`, `nn.Dropout` and the modules of
+    `gpt_nas_jax.networks.operations` are seen; functions called bare are not.
+    """
+    if not isinstance(module, Chain):
+        return _trace_block(module, in_size)
+    parts, size = [], in_size
+    for block in module.blocks:
+        parts.append(_trace_block(block, size))
+        size = parts[-1].out_size
+    variables: dict[str, dict[str, Any]] = {}
+    for index, part in enumerate(parts):
+        for collection, tree in part.variables.items():
+            variables.setdefault(collection, {})[f"blocks_{index}"] = tree
+    return Trace(
+        layers=_joined(part.layers for part in parts),
+        out_size=size,
+        params=sum(part.params for part in parts),
+        state=sum(part.state for part in parts),
+        variables=variables,
+    )
+
+
+def layers_of(module: nn.Module, in_size: layers.Size) -> tuple[layers.Layer, ...]:
+    """The layers of a module, without where they stand."""
+    return tuple(traced.layer for traced in trace(module, in_size).layers)
+
+
+def _joined(parts: Iterable[tuple[TracedLayer, ...]]) -> tuple[TracedLayer, ...]:
+    """The layers of parts in a row, ids and instances counted through."""
+    result: list[TracedLayer] = []
+    instances = 0
+    for part in parts:
+        for traced in part:
+            layer = dataclasses.replace(traced.layer, id=len(result))
+            instance = traced.instance + instances if traced.block else -1
+            result.append(TracedLayer(layer, traced.block, instance))
+        instances += 1 + max((traced.instance for traced in part), default=-1)
+    return tuple(result)
+
+
+@functools.lru_cache(maxsize=None)
+def _trace_block(module: nn.Module, in_size: layers.Size) -> Trace:
+    recorder = _Recorder()
+
+    def run(key: jax.Array, x: jax.Array) -> tuple[jax.Array, Any]:
+        with nn.intercept_methods(recorder):
+            return module.init_with_output(key, x, False)
+
+    height, width, channels = in_size
+    # A head behind a global pooling sees vectors; every other block sees images.
+    x = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    out, variables = jax.eval_shape(run, key, x)
+    counts = {
+        name: sum(leaf.size for leaf in jax.tree.leaves(tree))
+        for name, tree in variables.items()
+    }
+    params = counts.pop("params", 0)
+    return Trace(
+        layers=tuple(recorder.layers),
+        out_size=_size(out.shape),
+        params=params,
+        state=sum(counts.values()),
+        variables=variables,
+    )
+
+
+class _Recorder:
+    """An interceptor of Linen calls that keeps the layers it sees."""
+
+    def __init__(self) -> None:
+        self.layers: list[TracedLayer] = []
+        self._block: str | None = None
+        self._instances = 0
+
+    def __call__(
+        self,
+        call: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: nn.module.InterceptorContext,
+    ) -> Any:
+        if context.method_name != "__call__":
+            return call(*args, **kwargs)
+        module = context.module
+        outermost = isinstance(module, Block) and self._block is None
+        if outermost:
+            self._block = module.block_name
+        out = call(*args, **kwargs)
+        layer = _layer(module, len(self.layers), args, out)
+        if layer is not None:
+            instance = self._instances if self._block else -1
+            self.layers.append(TracedLayer(layer, self._block, instance))
+        if outermost:
+            self._block = None
+            self._instances += 1
+        return out
+
+
+def _layer(
+    module: nn.Module, id: int, args: tuple[Any, ...], out: Any
+) -> layers.Layer | None:
+    match module:
+        case nn.Conv():
+            return _conv(module, id, args[0].shape, out.shape)
+        case Pool():
+            return layers.Pool(
+                id,
+                _size(args[0].shape),
+                _size(out.shape),
+                type=module.type,
+                kernel=module.window(args[0].shape),
+                stride=(module.stride, module.stride),
+                padding=module.padding,
+                dilation=1,
+            )
+        case nn.Dense():
+            sizes = _size(args[0].shape), _size(out.shape)
+            return layers.FullyConnected(id, *sizes, bias=module.use_bias)
+        case nn.BatchNorm():
+            name, value = "batch_norm", (module.epsilon, module.momentum)
+        case nn.Dropout():
+            name, value = "dropout", (module.rate,)
+        case Activation():
+            name, value = module.function, ()
+        case Operation():
+            name, value = module.layer_name, module.layer_value()
+        case _:
+            return None
+    return layers.Other(id, _size(args[0].shape), _size(out.shape), name, value)
+
+
+def _conv(
+    module: nn.Conv, id: int, in_shape: tuple[int, ...], out_shape: tuple[int, ...]
+) -> layers.Conv:
+    kernel = _pair(module.kernel_size)
+    stride = _pair(module.strides)
+    dilation = _pair(module.kernel_dilation)
+    if len(kernel) != 2 or dilation[0] != dilation[1]:
+        raise ValueError(f"only 2-D square-dilated convolutions are traced: {module}")
+    padding = module.padding
+    if isinstance(padding, str):
+        effective = [1 + d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        padding = lax.padtype_to_pads(in_shape[1:3], effective, stride, padding)
+    elif isinstance(padding, int):
+        padding = [(padding, padding)] * 2
+    (top, bottom), (left, right) = (
+        (p, p) if isinstance(p, int) else tuple(p) for p in padding
+    )
+    return layers.Conv(
+        id,
+        _size(in_shape),
+        _size(out_shape),
+        kernel=kernel,
+        stride=stride,
+        padding=(top, bottom, left, right),
+        dilation=dilation[0],
+        groups=module.feature_group_count,
+        bias=module.use_bias,
+    )
+
+
+def _pair(value: Any) -> tuple[int, ...]:
+    if value is None:
+        return (1, 1)
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _size(shape: tuple[int, ...]) -> layers.Size:
+    """Height, width, channels of ``[B, H, W, C]`` or ``[B, C]``."""
+    return tuple(shape[1:]) if len(shape) == 4 else (1, 1, shape[-1])

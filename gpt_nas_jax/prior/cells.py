@@ -1,0 +1,115 @@
+"""The layers of every NAS-Bench-101 network, without building each.
+
+A cell's layers are the layers of its parts in a fixed order, so the parts are
+traced once and joined; cells that give the same layers are joined only once.
+"""
+
+import dataclasses
+
+import flax.linen as nn
+import numpy as np
+
+from gpt_nas_jax.data.nasbench101 import Cells
+from gpt_nas_jax.networks import nasbench101
+from gpt_nas_jax.networks.chain import Head
+from gpt_nas_jax.networks.layers import Other, Size
+from gpt_nas_jax.networks.trace import layers_of
+from gpt_nas_jax.prior.corpus import Architectures
+from gpt_nas_jax.prior.vocabulary import Vocabulary, word
+
+_MAX_INNER = 5
+_SIZE: Size = (32, 32, 128)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """Words of what the networks are made of."""
+
+    stem: tuple[str, ...]
+    operations: tuple[tuple[str, ...], ...]
+    projection: tuple[str, ...]
+    downsample: tuple[str, ...]
+    head: tuple[str, ...]
+    add: str = word(Other(0, _SIZE, _SIZE, "add", ()))
+    concat: str = word(Other(0, _SIZE, _SIZE, "concat", ()))
+
+
+def _parts() -> _Parts:
+    def words(module: nn.Module, size: Size) -> tuple[str, ...]:
+        return tuple(word(layer) for layer in layers_of(module, size))
+
+    # A vertex behind the input carries its operation after one projection.
+    cells = [
+        words(nasbench101.CellModule(((0, 1), (1, 2)), (operation,), 128), _SIZE)
+        for operation in range(len(nasbench101.OPERATIONS))
+    ]
+    projection = words(nasbench101.CellModule(((0, 1),), (), 128), _SIZE)
+    return _Parts(
+        stem=words(nasbench101.unit(128, 3), nasbench101.IMAGE),
+        operations=tuple(cell[len(projection) :] for cell in cells),
+        projection=projection,
+        downsample=words(nasbench101.downsample(), _SIZE),
+        head=words(Head(10), (8, 8, 512)),
+    )
+
+
+def words() -> tuple[str, ...]:
+    """All words that occur in the benchmark's networks."""
+    parts = _parts()
+    operations = [w for operation in parts.operations for w in operation]
+    rest = (*parts.stem, *parts.projection, *parts.downsample, *parts.head)
+    return tuple(sorted({*operations, *rest, parts.add, parts.concat}))
+
+
+def architectures(cells: Cells, vocabulary: Vocabulary) -> Architectures:
+    """Token sequences of the networks of all cells, equal ones merged."""
+    rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
+    parts = _parts()
+    stem, downsample, head = map(
+        vocabulary.encode, (parts.stem, parts.downsample, parts.head)
+    )
+    operations = [vocabulary.encode(operation) for operation in parts.operations]
+    projection = vocabulary.encode(parts.projection)
+    add, concat = vocabulary.encode([parts.add]), vocabulary.encode([parts.concat])
+    sequences = []
+    for row in rows:
+        pieces = []
+        for projected, inputs, operation in row[:-2].reshape(_MAX_INNER, 3).tolist():
+            if operation >= 0:
+                pieces += [projection] * projected + [add] * (inputs - 1)
+                pieces.append(operations[operation])
+        inner, projected = row[-2:].tolist()
+        pieces += [concat] * (inner > 1) + [projection] * projected
+        pieces += [add] * (projected and inner > 0)
+        stack = pieces * nasbench101.CELLS
+        between = [downsample, *stack] * (nasbench101.STACKS - 1)
+        sequences.append(np.concatenate([stem, *stack, *between, head]))
+    return Architectures(tuple(sequences), counts.astype(np.float64))
+
+
+def _recipes(cells: Cells) -> np.ndarray:
+    """What fixes the layers of each cell, ``int8[N, 17]``.
+
+    For each inner vertex: whether the input feeds it (0 or 1), how many vertices
+    feed it, its operation (-1: no such vertex). Then for the output: how many inner
+    vertices feed it, and whether the input does.
+    """
+    bits = cells.edge_bits.astype(np.int64)
+    output = cells.n_vertices.astype(np.int64) - 1
+    columns = []
+
+    def edge(source: int, target: np.ndarray | int) -> np.ndarray:
+        return (bits >> (source + target * (target - 1) // 2)) & (source < target)
+
+    for vertex in range(1, _MAX_INNER + 1):
+        exists = vertex < output
+        inputs = sum(edge(source, vertex) for source in range(vertex))
+        operation = cells.ops[:, vertex - 1].astype(np.int64)
+        columns += [
+            np.where(exists, edge(0, vertex), 0),
+            np.where(exists, inputs, 0),
+            np.where(exists, operation, -1),
+        ]
+    inner = sum(edge(source, output) for source in range(1, _MAX_INNER + 1))
+    columns += [inner, edge(0, output)]
+    return np.stack(columns, axis=1).astype(np.int8)

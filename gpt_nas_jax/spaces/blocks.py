@@ -1,0 +1,114 @@
+"""The paper's search space: chains of blocks of Table II."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.networks import candidate
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.types import PAD, Genome, Key
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSpace:
+    """Chains of ``min_depth`` to ``max_depth`` blocks for one kind of image.
+
+    A genome is ``int32[max_depth]``: indices into `candidate.BLOCK_NAMES`, then
+    `PAD`. What a gene becomes depends on its place: see
+    `gpt_nas_jax.networks.candidate`.
+
+    Attributes:
+      image: height, width and channels of the images.
+      num_classes: size of the output.
+      min_depth: fewest blocks, at least ``num_stages``.
+      max_depth: most blocks, the length of a genome.
+      width: channels of the first stage, a multiple of `candidate.WIDTH_MULTIPLE`.
+      num_stages: how many widths and resolutions there are.
+    """
+
+    image: Size
+    num_classes: int
+    min_depth: int
+    max_depth: int
+    width: int
+    num_stages: int
+
+    @property
+    def num_genes(self) -> int:
+        """How many blocks there are to choose from."""
+        return len(candidate.BLOCK_NAMES)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, max_depth]`` genomes, uniform in depth and in blocks."""
+        depth_key, gene_key = jax.random.split(key)
+        depths = jax.random.randint(
+            depth_key, (count, 1), self.min_depth, self.max_depth + 1
+        )
+        genes = jax.random.randint(
+            gene_key, (count, self.max_depth), 0, self.num_genes, jnp.int32
+        )
+        return jnp.where(jnp.arange(self.max_depth) < depths, genes, PAD)
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether each of ``[..., max_depth]`` is a chain of this space, ``bool[...]``."""
+        real = genomes != PAD
+        depths = real.sum(-1)
+        contiguous = jnp.all(real == (jnp.arange(self.max_depth) < depths[..., None]), -1)
+        known = jnp.all(~real | ((genomes >= 0) & (genomes < self.num_genes)), -1)
+        deep_enough = (depths >= self.min_depth) & (depths <= self.max_depth)
+        return contiguous & known & deep_enough
+
+    def repair(self, genomes: Genome) -> Genome:
+        """The nearest valid genomes of any ``int32[..., max_depth]``.
+
+        Gaps are closed, genes out of range wrap around, and a chain that is too
+        short is continued by repeating itself; an empty one repeats block 0. Valid
+        genomes stay as they are.
+        """
+        real = genomes != PAD
+        order = jnp.argsort(~real, axis=-1, stable=True)
+        genes = jnp.take_along_axis(genomes, order, -1)
+        depths = real.sum(-1, keepdims=True)
+        genes = jnp.where(depths > 0, genes % self.num_genes, 0)
+        position = jnp.arange(self.max_depth)
+        genes = jnp.take_along_axis(genes, position % jnp.maximum(depths, 1), -1)
+        return jnp.where(position < jnp.maximum(depths, self.min_depth), genes, PAD)
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """The blocks of one genome, by name."""
+        return tuple(
+            candidate.BLOCK_NAMES[gene] for gene in np.asarray(genome) if gene != PAD
+        )
+
+    def genome(self, names: tuple[str, ...]) -> np.ndarray:
+        """The genome of named blocks, ``int32[max_depth]``."""
+        genes = [candidate.BLOCK_NAMES.index(name) for name in names]
+        return np.array(genes + [PAD] * (self.max_depth - len(genes)), np.int32)
+
+    def decode(self, genome: Genome) -> Chain:
+        """The network of one valid genome."""
+        return candidate.candidate(
+            self.names(genome), self.width, self.num_stages, self.num_classes
+        )
+
+    def block(self, name: str, stage: int, first: bool) -> nn.Module:
+        """The module of a block in a stage; ``first`` of it changes the shape."""
+        stride = 2 if first and stage > 0 else 1
+        return candidate.candidate_block(name, self.width * 2**stage, stride, first)
+
+    def in_size(self, stage: int, first: bool) -> Size:
+        """The input's size of a block in a stage."""
+        if first and stage == 0:
+            return self.image
+        halvings = stage - first
+        height, width, _ = self.image
+        # Strides round up, so halving repeatedly is one division that rounds up.
+        return (
+            -(-height // 2**halvings),
+            -(-width // 2**halvings),
+            self.width * 2**halvings,
+        )
