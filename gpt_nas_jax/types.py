@@ -1,8 +1,9 @@
 """The words the whole package shares."""
 
 import dataclasses
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import flax.struct
 import jax
 
 Genome: TypeAlias = jax.Array
@@ -35,3 +36,29 @@ class Evaluation:
     fitness: float
     reason: str | None
     seconds: float
+
+
+@flax.struct.dataclass
+class Candidates:
+    """Genomes to evaluate.
+
+    Attributes:
+      genomes: ``int32[P, L]``.
+      proposed: ``bool[P, L]``, the blocks that the GPT proposed.
+    """
+
+    genomes: Genome
+    proposed: jax.Array
+
+
+class Strategy(Protocol):
+    """A search as pure functions; all may be called under jit and vmap."""
+
+    def init(self, key: Key) -> Any:
+        """The state before the first generation."""
+
+    def ask(self, key: Key, state: Any) -> Candidates:
+        """What to evaluate next."""
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        """The state once ``float32[P]`` fitness of the candidates is known."""

@@ -2,9 +2,19 @@
 
 import pathlib
 
+import hypothesis
 import pytest
 
+from gpt_nas_jax.networks.trace import Trace, trace
+from gpt_nas_jax.networks.zoo import ZOO
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# The same examples in every run; an example may be the one that compiles.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=50
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +24,9 @@ def shared_data() -> pathlib.Path:
     if not path.is_dir():
         pytest.skip(f"needs the data folder {path.name} beside the checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def zoo_traces() -> dict[str, Trace]:
+    """The 36 networks of the zoo with 1000 classes, each at its own image size."""
+    return {name: trace(entry.build(1000), entry.image) for name, entry in ZOO.items()}

@@ -126,7 +126,7 @@ def split(
         kept = stratified(train.labels, max(train_limit, 0), limit_key)
         train = train.take(kept)
         _require_classes(train, labels, f"train_limit {train_limit}")
-    mean, std = _moments(train.images)
+    mean, std = moments(train.images)
     return Splits(
         train=train,
         valid=valid,
@@ -167,7 +167,12 @@ def _require_classes(part: Images, labels: np.ndarray, setting: str) -> None:
         )
 
 
-def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of ``uint8[N, H, W, C]`` scaled to [0, 1].
+
+    Returns:
+      ``float32[C]`` each.
+    """
     # One channel at a time: faster, and the float64 copies stay small.
     channels = np.moveaxis(images, -1, 0)
     mean = [channel.mean() / 255 for channel in channels]

@@ -27,9 +27,18 @@ class Chain(nn.Module):
 
     The networks of the zoo and the candidates of a search are chains, so that one
     trainer, one tracer and one cost model serve both.
+
+    Raises:
+      ValueError: one module stands at two places. Linen would let them share their
+        parameters; equal blocks must be modules of their own.
     """
 
     blocks: tuple[nn.Module, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len({id(block) for block in self.blocks}) < len(self.blocks):
+            raise ValueError("a module stands at two places of a chain: build it twice")
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:

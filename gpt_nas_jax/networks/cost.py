@@ -13,6 +13,7 @@ from gpt_nas_jax.networks.trace import trace
 _FLOAT_BYTES = 4
 # Weights, gradients and momentum are held for every trained parameter.
 _COPIES_OF_PARAMS = 3
+_WEIGHTED = {"conv_general_dilated", "dot_general"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,7 @@ def layer_macs(layer: layers.Layer) -> int:
             fan_in = height * width * layer.in_size[2] // layer.groups
             return fan_in * _volume(layer.out_size)
         case layers.FullyConnected():
-            return layer.in_size[2] * layer.out_size[2]
+            return layer.in_size[2] * _volume(layer.out_size)
         case _:
             return 0
 
@@ -81,18 +82,20 @@ def depth(module: nn.Module, in_size: layers.Size) -> int:
 def _depths(jaxpr: core.Jaxpr, inputs: list[int]) -> list[int]:
     """The depth of every output of a jaxpr, given those of its inputs."""
     known = dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def depth_of(atom: core.Var | core.Literal) -> int:
+        return known.get(atom, 0) if isinstance(atom, core.Var) else 0
+
     for equation in jaxpr.eqns:
-        operands = [
-            known.get(v, 0) for v in equation.invars if isinstance(v, core.Var)
-        ]
+        operands = [depth_of(atom) for atom in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-        if inner is not None and len(operands) == len(equation.invars):
+        if inner is not None:
             outputs = _depths(getattr(inner, "jaxpr", inner), operands)
         else:
-            weighted = equation.primitive.name in ("conv_general_dilated", "dot_general")
+            weighted = equation.primitive.name in _WEIGHTED
             outputs = [max(operands, default=0) + weighted] * len(equation.outvars)
         known.update(zip(equation.outvars, outputs, strict=True))
-    return [known.get(v, 0) for v in jaxpr.outvars if isinstance(v, core.Var)]
+    return [depth_of(atom) for atom in jaxpr.outvars]
 
 
 def _volume(size: layers.Size) -> int:

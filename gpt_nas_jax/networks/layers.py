@@ -53,7 +53,7 @@ class Pool(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class FullyConnected(Layer):
-    """A fully connected layer; heights and widths are 1."""
+    """A fully connected layer over the channels; behind a flattening sizes are 1x1."""
 
     kind: ClassVar[str] = "fc"
     bias: bool
@@ -98,15 +98,15 @@ def from_text(text: str) -> Layer:
       UsageError: the text names no known kind, or a field is missing, unknown
         or malformed.
     """
-    kind, *parts = text.split()
+    kind, *parts = text.split() or [""]
     if kind not in KINDS:
         raise UsageError(f"layer '{text}': kind must be one of {', '.join(KINDS)}")
-    given = dict(part.partition("=")[::2] for part in parts)
+    given = [part.partition("=")[::2] for part in parts]
     names = [field.name for field in dataclasses.fields(KINDS[kind])]
-    if list(given) != names:
+    if [name for name, _ in given] != names:
         raise UsageError(f"layer '{text}': expected the fields {', '.join(names)}")
     try:
-        return KINDS[kind](**{name: _parse(name, given[name]) for name in names})
+        return KINDS[kind](**{name: _parse(name, value) for name, value in given})
     except ValueError as error:
         raise UsageError(f"layer '{text}': {error}") from error
 

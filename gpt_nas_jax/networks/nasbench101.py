@@ -80,7 +80,8 @@ def network(
     for stack in range(STACKS):
         if stack:
             blocks.append(downsample())
-        blocks += [CellModule(edges, operations, _WIDTH * 2**stack)] * CELLS
+        features = _WIDTH * 2**stack
+        blocks += [CellModule(edges, operations, features) for _ in range(CELLS)]
     return Chain((*blocks, Head(num_classes)))
 
 

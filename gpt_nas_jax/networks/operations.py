@@ -22,7 +22,7 @@ _ACTIVATIONS = {
 def conv(
     features: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
 ) -> nn.Conv:
-    """A square convolution that keeps the size at stride 1, He-initialised.
+    """A square convolution, He-initialised; an odd kernel keeps the size at stride 1.
 
     Weights are drawn with variance 2 / fan-out (arXiv 1502.01852).
     """
@@ -49,7 +49,8 @@ class Operation(nn.Module):
 class Pool(nn.Module):
     """Max or average pooling; ``kernel=None`` pools the whole feature map.
 
-    Padding is top, bottom, left, right; padded pixels count in no average.
+    Padding is top, bottom, left, right; padded pixels count in no average. Pooling
+    the whole feature map takes none.
     """
 
     type: str
@@ -117,7 +118,10 @@ class Concat(Operation):
 
 
 class ChannelShuffle(Operation):
-    """Channels dealt out over groups (ShuffleNet, arXiv 1707.01083)."""
+    """Channels dealt out over groups (ShuffleNet, arXiv 1707.01083).
+
+    Channel ``i`` of group ``g`` becomes channel ``g`` of the new group ``i``.
+    """
 
     layer_name: ClassVar[str] = "channel_shuffle"
     groups: int = 2

@@ -14,6 +14,7 @@ from gpt_nas_jax.networks import layers
 from gpt_nas_jax.networks.blocks import Block
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.operations import Activation, Operation, Pool
+from gpt_nas_jax.types import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,10 @@ def trace(module: nn.Module, in_size: layers.Size) -> Trace:
     in a process. Nothing is computed and no memory is used (`jax.eval_shape`).
     `nn.Conv`, `nn.Dense`, `nn.BatchNorm`, `nn.Dropout` and the modules of
     `gpt_nas_jax.networks.operations` are seen; functions called bare are not.
+    Other modules need not hash, but are then traced anew each time.
+
+    Raises:
+      UsageError: a convolution is not 2-D or dilated unequally.
     """
     if not isinstance(module, Chain):
         return _trace_block(module, in_size)
@@ -95,17 +100,23 @@ def _joined(parts: Iterable[tuple[TracedLayer, ...]]) -> tuple[TracedLayer, ...]
     return tuple(result)
 
 
-@functools.lru_cache(maxsize=None)
 def _trace_block(module: nn.Module, in_size: layers.Size) -> Trace:
+    try:
+        hash(module)
+    except TypeError:  # A foreign module may hold a list.
+        return _traced(module, in_size)
+    return _traced_once(module, in_size)
+
+
+def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
     recorder = _Recorder()
 
     def run(key: jax.Array, x: jax.Array) -> tuple[jax.Array, Any]:
         with nn.intercept_methods(recorder):
             return module.init_with_output(key, x, False)
 
-    height, width, channels = in_size
-    # A head behind a global pooling sees vectors; every other block sees images.
-    x = jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
+    # Between the blocks of a chain vectors count as images of 1x1.
+    x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     out, variables = jax.eval_shape(run, key, x)
     counts = {
@@ -120,6 +131,9 @@ def _trace_block(module: nn.Module, in_size: layers.Size) -> Trace:
         state=sum(counts.values()),
         variables=variables,
     )
+
+
+_traced_once = functools.cache(_traced)
 
 
 class _Recorder:
@@ -194,7 +208,10 @@ def _conv(
     stride = _pair(module.strides)
     dilation = _pair(module.kernel_dilation)
     if len(kernel) != 2 or dilation[0] != dilation[1]:
-        raise ValueError(f"only 2-D square-dilated convolutions are traced: {module}")
+        raise UsageError(
+            f"convolution {module.name} of kernel {kernel}, dilation {dilation}: "
+            "only 2-D ones of equal dilations can be traced"
+        )
     padding = module.padding
     if isinstance(padding, str):
         effective = [1 + d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]

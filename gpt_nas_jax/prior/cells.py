@@ -5,17 +5,20 @@ traced once and joined; cells that give the same layers are joined only once.
 """
 
 import dataclasses
+from typing import TypeAlias
 
 import flax.linen as nn
 import numpy as np
 
-from gpt_nas_jax.data.nasbench101 import Cells
 from gpt_nas_jax.networks import nasbench101
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.networks.layers import Other, Size
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.corpus import Architectures
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
+
+Columns: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Graphs as columns: number of vertices, edge bits, operations ``uint8[N, 5]``."""
 
 _MAX_INNER = 5
 _SIZE: Size = (32, 32, 128)
@@ -61,7 +64,7 @@ def words() -> tuple[str, ...]:
     return tuple(sorted({*operations, *rest, parts.add, parts.concat}))
 
 
-def architectures(cells: Cells, vocabulary: Vocabulary) -> Architectures:
+def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     """Token sequences of the networks of all cells, equal ones merged."""
     rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
     parts = _parts()
@@ -87,15 +90,15 @@ def architectures(cells: Cells, vocabulary: Vocabulary) -> Architectures:
     return Architectures(tuple(sequences), counts.astype(np.float64))
 
 
-def _recipes(cells: Cells) -> np.ndarray:
+def _recipes(cells: Columns) -> np.ndarray:
     """What fixes the layers of each cell, ``int8[N, 17]``.
 
     For each inner vertex: whether the input feeds it (0 or 1), how many vertices
     feed it, its operation (-1: no such vertex). Then for the output: how many inner
     vertices feed it, and whether the input does.
     """
-    bits = cells.edge_bits.astype(np.int64)
-    output = cells.n_vertices.astype(np.int64) - 1
+    vertices, bits, operations = (column.astype(np.int64) for column in cells)
+    output = vertices - 1
     columns = []
 
     def edge(source: int, target: np.ndarray | int) -> np.ndarray:
@@ -104,11 +107,10 @@ def _recipes(cells: Cells) -> np.ndarray:
     for vertex in range(1, _MAX_INNER + 1):
         exists = vertex < output
         inputs = sum(edge(source, vertex) for source in range(vertex))
-        operation = cells.ops[:, vertex - 1].astype(np.int64)
         columns += [
             np.where(exists, edge(0, vertex), 0),
             np.where(exists, inputs, 0),
-            np.where(exists, operation, -1),
+            np.where(exists, operations[:, vertex - 1], -1),
         ]
     inner = sum(edge(source, output) for source in range(1, _MAX_INNER + 1))
     columns += [inner, edge(0, output)]

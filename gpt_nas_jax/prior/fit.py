@@ -175,7 +175,7 @@ def _blocks(model: FCN, params: Any, contexts: jax.Array, tokens: jax.Array) -> 
 
 
 # One optimiser a rate: jit compares its functions by identity.
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _adam(learning_rate: float) -> optax.GradientTransformation:
     return optax.adam(learning_rate)
 

@@ -24,7 +24,7 @@ class Prior:
     table: BlockTable
 
     def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A block for the place behind ``int32[CONTEXT]``: sampled layer, best block."""
+        """A block behind ``int32[CONTEXT]``: the layer sampled, the block the best."""
         logits = next_layer_logits(self.gpt, self.gpt_params, context[None])[0]
         layer = jax.random.categorical(key, logits)
         blocks = self.fcn.apply({"params": self.fcn_params}, context, layer)
@@ -66,9 +66,7 @@ def _one_chain(
     eliminated = jax.random.bernoulli(eliminate_key, rate, genome.shape)
     eliminated = eliminated & (genome != PAD)
 
-    def step(
-        context: Tokens, place: tuple[jax.Array, ...]
-    ) -> tuple[Tokens, jax.Array]:
+    def step(context: Tokens, place: tuple[jax.Array, ...]) -> tuple[Tokens, jax.Array]:
         position, gene, gone, key = place
         gene = jnp.where(gone, prior.propose(key, context), gene)
         return prior.table.read(context, depth, position, gene), gene

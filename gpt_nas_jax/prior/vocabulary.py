@@ -18,7 +18,7 @@ NUM_SPECIAL = 2
 _VALUELESS = {"batch_norm", "dropout"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def word(layer: layers.Layer, keep_groups: bool = False) -> str:
     """The structure of a layer as text.
 

@@ -10,7 +10,7 @@ import numpy as np
 from gpt_nas_jax.networks import candidate
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.types import PAD, Genome, Key
+from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,9 @@ class BlockSpace:
       max_depth: most blocks, the length of a genome.
       width: channels of the first stage, a multiple of `candidate.WIDTH_MULTIPLE`.
       num_stages: how many widths and resolutions there are.
+
+    Raises:
+      UsageError: a number contradicts the above.
     """
 
     image: Size
@@ -36,6 +39,17 @@ class BlockSpace:
     max_depth: int
     width: int
     num_stages: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_stages <= self.min_depth <= self.max_depth:
+            raise UsageError(
+                f"num_stages {self.num_stages}, min_depth {self.min_depth}, max_depth "
+                f"{self.max_depth}: give at least 1, none less than the one before"
+            )
+        if self.width < 1 or self.width % candidate.WIDTH_MULTIPLE:
+            raise UsageError(
+                f"width {self.width}: give a multiple of {candidate.WIDTH_MULTIPLE}"
+            )
 
     @property
     def num_genes(self) -> int:
@@ -54,16 +68,15 @@ class BlockSpace:
         return jnp.where(jnp.arange(self.max_depth) < depths, genes, PAD)
 
     def valid(self, genomes: Genome) -> jax.Array:
-        """Whether each of ``[..., max_depth]`` is a chain of this space, ``bool[...]``."""
+        """Whether ``int32[..., max_depth]`` are chains of this space, ``bool[...]``."""
         real = genomes != PAD
-        depths = real.sum(-1)
-        contiguous = jnp.all(real == (jnp.arange(self.max_depth) < depths[..., None]), -1)
+        depths = real.sum(-1, keepdims=True)
+        contiguous = jnp.all(real == (jnp.arange(self.max_depth) < depths), -1)
         known = jnp.all(~real | ((genomes >= 0) & (genomes < self.num_genes)), -1)
-        deep_enough = (depths >= self.min_depth) & (depths <= self.max_depth)
-        return contiguous & known & deep_enough
+        return contiguous & known & (depths[..., 0] >= self.min_depth)
 
     def repair(self, genomes: Genome) -> Genome:
-        """The nearest valid genomes of any ``int32[..., max_depth]``.
+        """Valid genomes made of any ``int32[..., max_depth]``.
 
         Gaps are closed, genes out of range wrap around, and a chain that is too
         short is continued by repeating itself; an empty one repeats block 0. Valid
@@ -85,7 +98,19 @@ class BlockSpace:
         )
 
     def genome(self, names: tuple[str, ...]) -> np.ndarray:
-        """The genome of named blocks, ``int32[max_depth]``."""
+        """The genome of named blocks, ``int32[max_depth]``.
+
+        Raises:
+          UsageError: a name is none of `candidate.BLOCK_NAMES`, or they are too many.
+        """
+        unknown = sorted(set(names) - set(candidate.BLOCK_NAMES))
+        if unknown:
+            raise UsageError(
+                f"no block is called {', '.join(unknown)}: "
+                f"give names of {', '.join(candidate.BLOCK_NAMES)}"
+            )
+        if len(names) > self.max_depth:
+            raise UsageError(f"{len(names)} blocks: give at most {self.max_depth}")
         genes = [candidate.BLOCK_NAMES.index(name) for name in names]
         return np.array(genes + [PAD] * (self.max_depth - len(genes)), np.int32)
 
@@ -101,7 +126,7 @@ class BlockSpace:
         return candidate.candidate_block(name, self.width * 2**stage, stride, first)
 
     def in_size(self, stage: int, first: bool) -> Size:
-        """The input's size of a block in a stage."""
+        """The size of a block's input, height, width and channels, in a stage."""
         if first and stage == 0:
             return self.image
         halvings = stage - first

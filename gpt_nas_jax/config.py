@@ -1,0 +1,245 @@
+"""Everything a run can be told, with its default, unit and source."""
+
+import dataclasses
+from typing import Any
+
+from gpt_nas_jax.types import UsageError
+
+STAGES = ("all", "pretrain", "search", "retrain", "zoo")
+STRATEGIES = ("gpt_nas", "genetic")
+DATA_NAMES = ("digits", "cifar10", "cifar100")
+SCHEDULES = ("constant", "cosine", "step")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What a flag says of itself.
+
+    Attributes:
+      help: one line with unit and source.
+      choices: allowed values, or None.
+      low: smallest allowed value, or None.
+      high: largest allowed value, or None.
+      result: whether another value gives another result; a workdir holds runs of
+        equal values only.
+    """
+
+    help: str
+    choices: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    result: bool = True
+
+
+def _setting(default: Any, help: str, **options: Any) -> Any:
+    metadata = {"setting": Setting(help, **options)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one network is trained; SGD with Nesterov momentum."""
+
+    epochs: int = _setting(6, "Passes over the training images.", low=1)
+    batch: int = _setting(512, "Images a step (paper: 512, ImageNet 128).", low=1)
+    learning_rate: float = _setting(0.01, "Highest rate (paper: 0.01).", low=0)
+    warmup_epochs: float = _setting(
+        1.0, "Epochs in which the rate rises linearly from 0 (ours).", low=0
+    )
+    schedule: str = _setting(
+        "constant",
+        "What follows the warm-up: constant, cosine to 0, or step, which divides by "
+        "10 every step_epochs.",
+        choices=SCHEDULES,
+    )
+    step_epochs: int = _setting(
+        100, "Epochs between the drops of schedule step (paper: 100).", low=1
+    )
+    momentum: float = _setting(0.9, "Of SGD (ours).", low=0, high=1)
+    weight_decay: float = _setting(
+        5e-4, "Added to the gradient, times the weight (ours).", low=0
+    )
+    pad: int = _setting(4, "Pixels by which images shift at random (ours).", low=0)
+    cutout: int = _setting(
+        0, "Side of the square hidden at random, pixels (arXiv 1708.04552).", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """The images."""
+
+    name: str = _setting("digits", "The data set.", choices=DATA_NAMES)
+    dir: str = _setting(
+        "", "Directory of prepared TFDS data sets (cifar10, cifar100).", result=False
+    )
+    valid_fraction: float = _setting(
+        0.15, "Share of the training images that fitness is measured on (ours)."
+    )
+    train_limit: int = _setting(
+        0, "Most images a candidate is trained on; 0 for all (ours).", low=0
+    )
+    valid_limit: int = _setting(
+        0, "Most images fitness is measured on; 0 for all (ours).", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SpaceConfig:
+    """The search space of block chains."""
+
+    min_depth: int = _setting(10, "Fewest blocks (paper: 10).", low=1)
+    max_depth: int = _setting(20, "Most blocks (paper: 20).", low=1)
+    width: int = _setting(
+        16, "Channels of the first stage, a multiple of 16 (ours).", low=16
+    )
+    num_stages: int = _setting(
+        3, "Stages; each doubles the width and halves the resolution (ours).", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorConfig:
+    """The GPT and the FCN, and what they learn from."""
+
+    dir: str = _setting(
+        "",
+        "Where trained priors are kept and found again; default <workdir>/prior.",
+        result=False,
+    )
+    nasbench101: str = _setting(
+        "",
+        "NAS-Bench-101 file (compact .npz or nasbench_only108.tfrecord); without "
+        "it, all cells of at most 5 vertices.",
+    )
+    min_accuracy: float = _setting(
+        0.9,
+        "Least validation accuracy of a cell of the file (paper: 0.90; files with "
+        "test accuracy alone are cut 0.0058 lower).",
+        low=0,
+        high=1,
+    )
+    holdout: float = _setting(
+        0.15, "Share of the architectures kept for measuring (ours).", low=0, high=0.9
+    )
+    width: int = _setting(128, "Width of the GPT, a multiple of 4 (ours).", low=4)
+    batch: int = _setting(128, "Windows a step (paper: 128).", low=1)
+    learning_rate: float = _setting(1e-4, "Of Adam (paper: 1e-4).", low=0)
+    pretrain_epochs: int = _setting(
+        300, "Passes over the distinct NAS-Bench-101 windows (paper: 300).", low=0
+    )
+    finetune_epochs: int = _setting(
+        300, "Passes over the distinct windows of the 36 networks (paper: 300).", low=0
+    )
+    fcn_steps: int = _setting(1000, "Steps of the FCN, at rate 1e-3 (ours).", low=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """The evolutionary search."""
+
+    strategy: str = _setting(
+        "gpt_nas",
+        "gpt_nas, or genetic: the same without the GPT.",
+        choices=STRATEGIES,
+    )
+    population: int = _setting(30, "Individuals (paper: 30).", low=2)
+    generations: int = _setting(20, "Generations (paper: 20).", low=1)
+    crossover_rate: float = _setting(
+        0.9, "Probability that parents are crossed (paper: 0.9).", low=0, high=1
+    )
+    mutation_rate: float = _setting(
+        0.3, "Probability that a child mutates (paper: 0.3).", low=0, high=1
+    )
+    elimination_rate: float = _setting(
+        0.4, "rate_0 of Eq. 3: of a block in generation 0 (paper: 0.4).", low=0, high=1
+    )
+    workers: int = _setting(
+        1, "Candidates evaluated at a time on each device.", low=1, result=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """How a candidate gets its fitness."""
+
+    recipe: Recipe = Recipe()
+    trained_blocks: str = _setting(
+        "proposed",
+        "proposed: the paper's acceleration; all: train everything.",
+        choices=("proposed", "all"),
+    )
+    max_memory: float = _setting(
+        4.0, "Most estimated memory of a training step, GiB (ours).", low=0
+    )
+    max_seconds: float = _setting(
+        0.0,
+        "Most seconds for one candidate; 0 for no limit. A limit makes results "
+        "depend on the machine's speed.",
+        low=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainConfig:
+    """How the best network is trained."""
+
+    recipe: Recipe = Recipe(epochs=350, schedule="step", cutout=0)
+    genome: str = _setting(
+        "", "Train this network instead of the search's best: genes with commas."
+    )
+    checkpoint_epochs: int = _setting(
+        10, "Epochs between checkpoints.", low=1, result=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ZooConfig:
+    """The table of the 36 human networks."""
+
+    json: str = _setting("", "Write the table to this file, too.", result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One run."""
+
+    stage: str = _setting("all", "What to do.", choices=STAGES, result=False)
+    workdir: str = _setting("runs/default", "Where the run lives.", result=False)
+    seed: int = _setting(0, "Decides everything random.", low=0)
+    data: DataConfig = DataConfig()
+    space: SpaceConfig = SpaceConfig()
+    prior: PriorConfig = PriorConfig()
+    search: SearchConfig = SearchConfig()
+    eval: EvalConfig = EvalConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    zoo: ZooConfig = ZooConfig()
+
+
+def check(config: Config) -> None:
+    """Raises UsageError where settings contradict each other."""
+    space, search = config.space, config.search
+    problems = {
+        f"--space_min_depth={space.min_depth} is more than "
+        f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
+        f"--space_min_depth={space.min_depth} leaves a stage empty; it must be at "
+        f"least --space_num_stages={space.num_stages}": (
+            space.min_depth < space.num_stages
+        ),
+        f"--space_width={space.width} must be a multiple of 16": space.width % 16,
+        f"--prior_width={config.prior.width} must be a multiple of the GPT's 4 "
+        "heads": config.prior.width % 4,
+        f"--data_name={config.data.name} needs --data_dir, the directory of prepared "
+        "TFDS data sets": config.data.name != "digits" and not config.data.dir,
+        f"--data_valid_fraction={config.data.valid_fraction} must lie between 0 and "
+        "1": not 0 < config.data.valid_fraction < 1,
+        "--prior_nasbench101 is read by --search_strategy=gpt_nas only": (
+            search.strategy == "genetic" and config.prior.nasbench101
+        ),
+        "--retrain_genome needs --stage=retrain": (
+            config.retrain.genome and config.stage not in ("retrain", "zoo")
+        ),
+    }
+    for problem, holds in problems.items():
+        if holds:
+            raise UsageError(problem)

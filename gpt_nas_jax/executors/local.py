@@ -1,0 +1,38 @@
+"""Evaluations on the devices of this process."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import jax
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def run(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Calls ``function`` on every item, ``workers`` at a time on each local device.
+
+    Results come in the order of the items, as soon as they and all before them are
+    there. Leaving the iterator early drops the items that have not begun.
+    """
+    devices = jax.local_devices()
+    local = threading.local()
+    turns = itertools.count()
+
+    def enter() -> None:
+        local.device = devices[next(turns) % len(devices)]
+
+    def call(item: Item) -> Result:
+        with jax.default_device(local.device):
+            return function(item)
+
+    pool = ThreadPoolExecutor(len(devices) * workers, initializer=enter)
+    try:
+        yield from pool.map(call, items)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,62 @@
+"""The blocks that other blocks of Table II contain, and what all blocks share."""
+
+import flax.linen as nn
+import jax
+
+from gpt_nas_jax.networks.operations import Activation, Pool, Scale, conv
+
+
+class Block(nn.Module):
+    """A block of Table II; `block_name` is its name there."""
+
+    @property
+    def block_name(self) -> str:
+        return type(self).__name__
+
+
+class ConvNormActivation(Block):
+    """Convolution, BatchNorm and, unless None, an activation."""
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    groups: int = 1
+    activation: str | None = "silu"
+    epsilon: float = 1e-5
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        x = conv(self.features, self.kernel, self.stride, self.groups)(x)
+        norm = nn.BatchNorm(not train, momentum=self.momentum, epsilon=self.epsilon)
+        x = norm(x)
+        return x if self.activation is None else Activation(self.activation)(x)
+
+
+def conv_norm(
+    features: int, kernel: int, stride: int = 1, groups: int = 1
+) -> ConvNormActivation:
+    """A convolution and its BatchNorm without an activation."""
+    return ConvNormActivation(features, kernel, stride, groups, activation=None)
+
+
+def conv_norm_relu(
+    features: int, kernel: int, stride: int = 1, groups: int = 1
+) -> ConvNormActivation:
+    """A convolution, its BatchNorm and a ReLU."""
+    return ConvNormActivation(features, kernel, stride, groups, activation="relu")
+
+
+class SqueezeExcitation(Block):
+    """Channels gated by what the whole feature map holds (arXiv 1709.01507)."""
+
+    squeeze: int
+    activation: str = "silu"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        gate = Pool("avg")(x)
+        gate = conv(self.squeeze, 1, bias=True)(gate)
+        gate = Activation(self.activation)(gate)
+        gate = conv(x.shape[-1], 1, bias=True)(gate)
+        return Scale()(x, Activation("sigmoid")(gate))

@@ -1,0 +1,205 @@
+"""Learning the prior: corpora, pre-training, fine-tuning, and how good it is."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
+from gpt_nas_jax.networks.trace import Trace
+from gpt_nas_jax.prior import cells as cell_layers
+from gpt_nas_jax.prior import corpus, examples, fit, ngram, table, vocabulary
+from gpt_nas_jax.prior.corpus import Architectures
+from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior.fit import Progress, Schedule
+from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.vocabulary import Vocabulary, word
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import Key
+
+_FCN_BATCH = 128
+_FCN_RATE = 1e-3
+# Random chains teach the FCN contexts that only a search produces; most of what it
+# sees stays human.
+_CHAINS = 2000
+_CHAIN_SHARE = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """How well the next layer of held-out architectures is predicted.
+
+    Attributes:
+      architectures: distinct ones learned from.
+      held_out: distinct ones measured on.
+      windows: distinct windows learned from.
+      gpt_perplexity: of the GPT.
+      ngram_perplexity: of the n-gram model fitted to the same windows.
+    """
+
+    architectures: int
+    held_out: int
+    windows: int
+    gpt_perplexity: float
+    ngram_perplexity: float
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorReport:
+    """What the prior learned from and how well.
+
+    Attributes:
+      vocabulary_size: words, special tokens not counted.
+      words_with_groups: how many there would be with numbers of groups kept as they
+        are; the article counts 168.
+      corpus_hash: of the windows of both phases.
+      pretrain: on NAS-Bench-101.
+      finetune: on the human networks.
+      fcn_accuracy: share of right blocks on held-out human networks, where a block
+        begins.
+      fcn_layer_accuracy: the same at every layer.
+    """
+
+    vocabulary_size: int
+    words_with_groups: int
+    corpus_hash: str
+    pretrain: Quality
+    finetune: Quality
+    fcn_accuracy: float
+    fcn_layer_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Corpora:
+    """Both phases' architectures, each split into (seen, held out).
+
+    Attributes:
+      vocabulary: of all of them.
+      words_with_groups: see `PriorReport`.
+      cells: NAS-Bench-101 networks.
+      human: networks of the zoo.
+      traces: of the zoo's networks, as (seen, held out).
+    """
+
+    vocabulary: Vocabulary
+    words_with_groups: int
+    cells: tuple[Architectures, Architectures]
+    human: tuple[Architectures, Architectures]
+    traces: tuple[list[Trace], list[Trace]]
+
+
+def corpora(
+    cells: cell_layers.Columns, zoo_traces: list[Trace], key: Key, holdout: float
+) -> Corpora:
+    """Tokenises both corpora and holds out whole architectures of each."""
+    networks = [[word(part.layer) for part in trace.layers] for trace in zoo_traces]
+    words = vocabulary.build([*networks, cell_layers.words()])
+    grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
+    cell_key, human_key = jax.random.split(key)
+    order = np.asarray(jax.random.permutation(human_key, len(networks)))
+    held = max(1, round(holdout * len(networks)))
+    parts = [np.sort(order[held:]), np.sort(order[:held])]
+    human = Architectures(
+        tuple(words.encode(network) for network in networks), np.ones(len(networks))
+    )
+    return Corpora(
+        vocabulary=words,
+        words_with_groups=len(grouped | set(cell_layers.words())),
+        cells=corpus.hold_out(
+            cell_layers.architectures(cells, words), cell_key, holdout
+        ),
+        human=(human.take(parts[0]), human.take(parts[1])),
+        traces=tuple([zoo_traces[index] for index in part] for part in parts),
+    )
+
+
+def models(config: PriorConfig, vocabulary_size: int) -> tuple[GPT, FCN]:
+    """The two networks of the prior."""
+    gpt = GPT(vocabulary_size, config.width)
+    return gpt, FCN(vocabulary_size, len(BLOCK_NAMES))
+
+
+def learn(
+    config: PriorConfig,
+    space: BlockSpace,
+    corpora: Corpora,
+    key: Key,
+    progress: Progress,
+) -> tuple[Prior, PriorReport]:
+    """Pre-trains and fine-tunes the GPT, fits the FCN, and measures both."""
+    size = corpora.vocabulary.size
+    gpt, fcn = models(config, size)
+    init_key, pre_key, fine_key, fcn_key = jax.random.split(key, 4)
+    context = table.EMPTY_CONTEXT[None]
+    params = jax.jit(gpt.init)(init_key, context)["params"]
+    digests, qualities = [], []
+    for (seen, held), epochs, phase_key in (
+        (corpora.cells, config.pretrain_epochs, pre_key),
+        (corpora.human, config.finetune_epochs, fine_key),
+    ):
+        windows, held_windows = corpus.windows(seen), corpus.windows(held)
+        schedule = Schedule(
+            steps(config, len(windows), epochs), config.batch, config.learning_rate
+        )
+        params = fit.fit_gpt(gpt, params, windows, phase_key, schedule, progress)
+        digests.append(windows.digest())
+        qualities.append(
+            Quality(
+                architectures=len(seen),
+                held_out=len(held),
+                windows=len(windows),
+                gpt_perplexity=fit.perplexity(gpt, params, held_windows),
+                ngram_perplexity=ngram.perplexity(
+                    ngram.fit(windows, size), held_windows
+                ),
+            )
+        )
+    blocks = table.build(space, corpora.vocabulary)
+    fcn_params, accuracy = _learn_fcn(
+        config, fcn, space, blocks, corpora, fcn_key, progress
+    )
+    report = PriorReport(
+        vocabulary_size=len(corpora.vocabulary.words),
+        words_with_groups=corpora.words_with_groups,
+        corpus_hash="".join(digest[:32] for digest in digests),
+        pretrain=qualities[0],
+        finetune=qualities[1],
+        fcn_accuracy=accuracy[0],
+        fcn_layer_accuracy=accuracy[1],
+    )
+    return Prior(gpt, fcn, params, fcn_params, blocks), report
+
+
+def steps(config: PriorConfig, windows: int, epochs: int) -> int:
+    """Updates in so many passes over distinct windows."""
+    return math.ceil(windows / config.batch) * epochs
+
+
+def _learn_fcn(
+    config: PriorConfig,
+    fcn: FCN,
+    space: BlockSpace,
+    blocks: table.BlockTable,
+    corpora: Corpora,
+    key: Key,
+    progress: Progress,
+) -> tuple[dict, tuple[float, float]]:
+    chain_key, init_key, fit_key = jax.random.split(key, 3)
+    human, held = (
+        examples.of_networks(traces, corpora.vocabulary) for traces in corpora.traces
+    )
+    chains = examples.of_chains(chain_key, space, blocks, _CHAINS)
+    weights = np.concatenate(
+        [
+            np.full(len(human), (1 - _CHAIN_SHARE) / len(human)),
+            np.full(len(chains), _CHAIN_SHARE / len(chains)),
+        ]
+    )
+    params = jax.jit(fcn.init)(init_key, held.contexts[:1], held.tokens[:1])["params"]
+    schedule = Schedule(config.fcn_steps, _FCN_BATCH, _FCN_RATE)
+    both = examples.joined([human, chains])
+    params = fit.fit_fcn(fcn, params, both, weights, fit_key, schedule, progress)
+    return params, fit.accuracy(fcn, params, held)

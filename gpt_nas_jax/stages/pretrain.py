@@ -1,0 +1,156 @@
+"""The prior: learned, kept on disk, found again."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, PriorConfig
+from gpt_nas_jax.data import nasbench101
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.prior import corpus, learn, table
+from gpt_nas_jax.prior.cells import Columns
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.vocabulary import Vocabulary
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
+from gpt_nas_jax.stages.terminal import progress, show_table
+
+_LARGEST_ENUMERATED = 5
+# Where only test accuracies are at hand: validation minus test is +0.0058 on
+# average over the 292 cells whose both accuracies are public.
+_VALIDATION_OVER_TEST = 0.0058
+_IMAGENET_CLASSES = 1000
+_REPORT = "report.json"
+_VOCABULARY = "vocabulary.json"
+
+
+def run(config: Config, space: BlockSpace) -> tuple[Prior, dict[str, Any]]:
+    """The prior for these settings and its report: from disk, or learned and kept.
+
+    Raises:
+      UsageError: the NAS-Bench-101 file cannot be read.
+    """
+    columns, source = _cells(config.prior)
+    path = _home(config, space, source)
+    if not (path / _REPORT).exists():
+        prior, report, words = _learn(config, space, columns)
+        _keep(path, prior, report, words)
+    report = workdir.read_json(path / _REPORT)
+    words = Vocabulary(tuple(workdir.read_json(path / _VOCABULARY)))
+    _show(report, path)
+    return _load(path, config.prior, space, words), report
+
+
+def _cells(config: PriorConfig) -> tuple[Columns, str]:
+    """The corpus' cells and a text that tells it from any other."""
+    if not config.nasbench101:
+        columns = to_columns(enumerate_cells(_LARGEST_ENUMERATED))
+    else:
+        cells = nasbench101.read(Path(config.nasbench101))
+        exact = cells.accuracy_split == "validation"
+        least = config.min_accuracy - (0 if exact else _VALIDATION_OVER_TEST)
+        chosen = nasbench101.select(cells, least)
+        columns = (chosen.n_vertices, chosen.edge_bits, chosen.ops)
+    digest = hashlib.sha256()
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return columns, digest.hexdigest()
+
+
+def _home(config: Config, space: BlockSpace, source: str) -> Path:
+    """The folder of the prior with these settings."""
+    settings = dataclasses.asdict(config.prior) | {"dir": "", "nasbench101": source}
+    text = json.dumps([settings, config.seed, dataclasses.asdict(space)])
+    base = Path(config.prior.dir or Path(config.workdir) / "prior")
+    return base / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _learn(
+    config: Config, space: BlockSpace, columns: Columns
+) -> tuple[Prior, learn.PriorReport, Vocabulary]:
+    settings = config.prior
+    with progress("reading the 36 networks", len(ZOO)) as advance:
+        traces = []
+        for entry in ZOO.values():
+            traces.append(trace(entry.build(_IMAGENET_CLASSES), entry.image))
+            advance()
+    split_key, fit_key = jax.random.split(stage_key(config.seed, "pretrain"))
+    corpora = learn.corpora(columns, traces, split_key, settings.holdout)
+    total = settings.fcn_steps + sum(
+        learn.steps(settings, len(corpus.windows(seen)), epochs)
+        for (seen, _), epochs in (
+            (corpora.cells, settings.pretrain_epochs),
+            (corpora.human, settings.finetune_epochs),
+        )
+    )
+    with progress("learning the prior, steps", total) as advance:
+        prior, report = learn.learn(settings, space, corpora, fit_key, advance)
+    return prior, report, corpora.vocabulary
+
+
+def _keep(
+    path: Path, prior: Prior, report: learn.PriorReport, words: Vocabulary
+) -> None:
+    """Writes the folder under a temporary name, then renames it."""
+    temporary = path.with_name(path.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    workdir.save_tree(temporary / "gpt", prior.gpt_params)
+    workdir.save_tree(temporary / "fcn", prior.fcn_params)
+    workdir.write_json(temporary / _VOCABULARY, words.words)
+    workdir.write_json(temporary / _REPORT, dataclasses.asdict(report))
+    temporary.replace(path)
+
+
+def _load(
+    path: Path, config: PriorConfig, space: BlockSpace, words: Vocabulary
+) -> Prior:
+    gpt, fcn = learn.models(config, words.size)
+    key = jax.random.key(0)
+    context = table.EMPTY_CONTEXT[None]
+    shapes = jax.eval_shape(gpt.init, key, context)["params"]
+    fcn_shapes = jax.eval_shape(fcn.init, key, context, context[:, 0])["params"]
+    return Prior(
+        gpt,
+        fcn,
+        workdir.load_tree(path / "gpt", shapes),
+        workdir.load_tree(path / "fcn", fcn_shapes),
+        table.build(space, words),
+    )
+
+
+def _show(report: dict[str, Any], path: Path) -> None:
+    rows = [
+        (
+            phase,
+            part["architectures"],
+            part["held_out"],
+            part["windows"],
+            f"{part['gpt_perplexity']:.4f}",
+            f"{part['ngram_perplexity']:.4f}",
+        )
+        for phase, part in (
+            ("NAS-Bench-101", report["pretrain"]),
+            ("human networks", report["finetune"]),
+        )
+    ]
+    show_table(
+        "Next-layer perplexity on held-out architectures",
+        ("corpus", "seen", "held out", "windows", "GPT", "5-gram"),
+        rows,
+    )
+    print(
+        f"vocabulary: {report['vocabulary_size']} words "
+        f"({report['words_with_groups']} with numbers of groups kept; the article "
+        f"counts 168)\nFCN on held-out networks: {report['fcn_accuracy']:.4f} where "
+        f"blocks begin, {report['fcn_layer_accuracy']:.4f} at every layer\n"
+        f"prior kept in {path}"
+    )

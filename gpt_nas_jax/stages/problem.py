@@ -1,0 +1,54 @@
+"""What is searched: the images and the space over them."""
+
+import dataclasses
+
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.data import images
+from gpt_nas_jax.data.images import Dataset, Splits
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import UsageError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """A data set, its splits and the space of networks for it."""
+
+    dataset: Dataset
+    splits: Splits
+    space: BlockSpace
+
+
+def load(config: Config) -> Problem:
+    """Reads the data set and fixes the splits by the seed.
+
+    Raises:
+      UsageError: the data set is missing, or too small for the settings.
+    """
+    data = config.data
+    dataset = images.load(data.name, data.dir)
+    key = stage_key(config.seed, "data")
+    splits = images.split(dataset, key, data.valid_fraction, data.train_limit or None)
+    if 0 < data.valid_limit < len(splits.valid):
+        limit_key = stage_key(config.seed, "valid_limit")
+        kept = images.stratified(splits.valid.labels, data.valid_limit, limit_key)
+        splits = dataclasses.replace(splits, valid=splits.valid.take(kept))
+    for flag, batch, count in (
+        ("--eval_batch", config.eval.recipe.batch, len(splits.train)),
+        ("--retrain_batch", config.retrain.recipe.batch, len(dataset.train)),
+    ):
+        if batch > count:
+            raise UsageError(f"{flag}={batch} is more than the {count} images there")
+    space = config.space
+    return Problem(
+        dataset,
+        splits,
+        BlockSpace(
+            image=dataset.train.images.shape[1:],
+            num_classes=dataset.num_classes,
+            min_depth=space.min_depth,
+            max_depth=space.max_depth,
+            width=space.width,
+            num_stages=space.num_stages,
+        ),
+    )

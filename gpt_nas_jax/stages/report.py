@@ -1,0 +1,61 @@
+"""What a run came to: ``result.json`` and the summary on the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.stages import search
+from gpt_nas_jax.stages.terminal import show_table
+
+
+def prior_part(report: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The part ``prior`` of ``result.json``; None for a search without one."""
+    if report is None:
+        return None
+    pretrain, finetune = report["pretrain"], report["finetune"]
+    return {
+        "vocabulary_size": report["vocabulary_size"],
+        "corpus_windows": pretrain["windows"] + finetune["windows"],
+        "gpt_perplexity": finetune["gpt_perplexity"],
+        "ngram_perplexity": finetune["ngram_perplexity"],
+        "pretrain_gpt_perplexity": pretrain["gpt_perplexity"],
+        "pretrain_ngram_perplexity": pretrain["ngram_perplexity"],
+        "fcn_accuracy": report["fcn_accuracy"],
+    }
+
+
+def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part ``search`` of ``result.json``; seconds are those of the evaluations."""
+    return {
+        "strategy": config.search.strategy,
+        "generations": config.search.generations,
+        "evaluations": len(records),
+        "failed": sum(record["fitness"] is None for record in records),
+        "seconds": round(sum(record["seconds"] for record in records), 1),
+        "best_fitness": search.best(records)["fitness"],
+    }
+
+
+def write(config: Config, parts: dict[str, Any]) -> None:
+    """Writes ``result.json`` and prints the summary."""
+    path = Path(config.workdir)
+    result = {"dataset": config.data.name, "seed": config.seed, **parts}
+    workdir.write_json(path / "result.json", result)
+    rows = [
+        (f"{part}.{name}", _short(value))
+        for part, values in result.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    ]
+    title = f"{config.data.name}, seed {config.seed}"
+    show_table(title, ("what", "value"), rows)
+    print(f"network, weights and retrain.flags: {path / 'best'}")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,134 @@
+"""The best network: trained for long, tested once, left on disk for its user."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import flags, workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.data.images import moments
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.cost import cost
+from gpt_nas_jax.networks.layers import to_text
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.training import whole
+from gpt_nas_jax.training.batches import to_device
+from gpt_nas_jax.types import PAD, UsageError
+
+_STATE = "retrain"
+
+
+def run(config: Config, problem: Problem, genome: np.ndarray) -> dict[str, Any]:
+    """Trains a genome's network on all training images and tests it once.
+
+    Writes ``best/``: ``architecture.json``, the weights and ``retrain.flags``.
+
+    Returns:
+      The parts ``best`` and ``retrain`` of ``result.json``.
+    """
+    best = Path(config.workdir) / "best"
+    chain = problem.space.decode(genome)
+    architecture = describe(problem.space, genome, chain)
+    workdir.write_json(best / "architecture.json", architecture)
+    workdir.write_text(best / "retrain.flags", _retrain_flags(config, genome))
+    recipe, dataset = config.retrain.recipe, problem.dataset
+    normalisation = (*moments(dataset.train.images), dataset.flip)
+    data = to_device(dataset.train, *normalisation)
+    begin = time.monotonic()
+    state, before = _train(config, chain, data)
+    workdir.save_tree(best / "weights", state.variables())
+    test = to_device(dataset.test, *normalisation)
+    names = ("genome", "blocks", "depth", "params", "flops")
+    return {
+        "best": {name: architecture[name] for name in names},
+        "retrain": {
+            "epochs": recipe.epochs,
+            "test_accuracy": whole.accuracy(chain, state, test, recipe.batch),
+            "seconds": round(before + time.monotonic() - begin, 1),
+        },
+    }
+
+
+def genome_of(text: str, space: BlockSpace) -> np.ndarray:
+    """Reads ``--retrain_genome``: genes with commas between them.
+
+    Raises:
+      UsageError: it is no chain of this space.
+    """
+    try:
+        genes = [int(gene) for gene in text.split(",")]
+    except ValueError:
+        genes = []
+    genome = np.array(genes + [PAD] * (space.max_depth - len(genes)), np.int32)
+    if len(genome) != space.max_depth or not space.valid(genome):
+        raise UsageError(
+            f"--retrain_genome={text} should hold {space.min_depth} to "
+            f"{space.max_depth} genes from 0 to {space.num_genes - 1}"
+        )
+    return genome
+
+
+def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
+    """The network for people and programs: blocks, layers, sizes, cost."""
+    names = space.names(genome)
+    traced = trace(chain, space.image)
+    total = cost(chain, space.image)
+    return {
+        "genome": [int(gene) for gene in genome if gene != PAD],
+        "blocks": list(names),
+        "depth": len(names),
+        "image": list(space.image),
+        "num_classes": space.num_classes,
+        "width": space.width,
+        "num_stages": space.num_stages,
+        "params": total.params,
+        "flops": total.flops,
+        "activations": total.activations,
+        "layers": [to_text(part.layer) for part in traced.layers],
+    }
+
+
+def _train(
+    config: Config, chain: Chain, data: whole.DeviceImages
+) -> tuple[whole.NetworkState, float]:
+    """The trained network and the seconds that earlier, interrupted runs took."""
+    recipe = config.retrain.recipe
+    path = Path(config.workdir) / _STATE
+    steps = len(data) // recipe.batch
+    key = stage_key(config.seed, "retrain")
+    start = whole.start(chain, recipe, steps, data.images.shape[1:], key)
+    resumed = workdir.load_latest(path, {"state": start, "seconds": np.zeros(())})
+    first, before = 0, 0.0
+    if resumed is not None:
+        first, saved = resumed
+        resumed, before = (first, saved["state"]), float(saved["seconds"])
+    begin = time.monotonic()
+    with progress("retraining, epochs", recipe.epochs, done=first) as advance:
+
+        def after_epoch(epoch: int, state: whole.NetworkState, loss: jax.Array) -> None:
+            advance(note=f"loss {float(loss):.4f}")
+            if epoch % config.retrain.checkpoint_epochs == 0 or epoch == recipe.epochs:
+                seconds = np.array(before + time.monotonic() - begin)
+                workdir.save_step(path, epoch, {"state": state, "seconds": seconds})
+
+        return whole.fit(chain, recipe, data, key, resumed, after_epoch), before
+
+
+def _retrain_flags(config: Config, genome: np.ndarray) -> str:
+    """A flagfile that trains this very network again, in a directory of its own."""
+    genes = ",".join(str(gene) for gene in genome if gene != PAD)
+    changed = dataclasses.replace(
+        config,
+        stage="retrain",
+        workdir=f"{config.workdir}-retrained",
+        retrain=dataclasses.replace(config.retrain, genome=genes),
+    )
+    return flags.to_text(changed)

@@ -1,0 +1,181 @@
+"""The search: strategy and evaluator in turns, every evaluation in the ledger."""
+
+import dataclasses
+import functools
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
+from gpt_nas_jax.evolution.genetic import Genetic
+from gpt_nas_jax.evolution.gpt_nas import GptNas
+from gpt_nas_jax.executors import local
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
+from gpt_nas_jax.workdir import Ledger
+
+_STATE = "search"
+
+
+def run(config: Config, problem: Problem, prior: Prior | None) -> None:
+    """Searches until all generations are in the ledger; goes on where one stopped.
+
+    Raises:
+      UsageError: the ledger is damaged or of another program, or no candidate at
+        all could be evaluated.
+    """
+    path = Path(config.workdir)
+    ledger = Ledger(path / "ledger.jsonl")
+    search = _Search(config, problem, _strategy(config, problem, prior), ledger)
+    key = stage_key(config.seed, "search")
+    init_key, generations_key = jax.random.split(key)
+    state = search.strategy.init(init_key)
+    first, state = workdir.load_latest(path / _STATE, state) or (0, state)
+    done = ledger.read()
+    size, generations = config.search.population, config.search.generations
+    total = size * generations
+    with progress("search, candidates", total, done=len(done)) as advance:
+        best = max((record["fitness"] or 0 for record in done), default=0)
+        for generation in range(first, generations):
+            generation_key = jax.random.fold_in(generations_key, generation)
+            ask_key, train_key = jax.random.split(generation_key)
+            candidates = search.ask(ask_key, state)
+            known = done[generation * size : (generation + 1) * size]
+            fitness = []
+            for record in search.records(generation, candidates, train_key, known):
+                value = record["fitness"]
+                fitness.append(-math.inf if value is None else value)
+                best = max(best, fitness[-1])
+                if len(fitness) > len(known):
+                    advance(note=f"generation {generation}, best {best:.4f}")
+            state = search.tell(state, candidates, np.array(fitness, np.float32))
+            workdir.save_step(path / _STATE, generation + 1, state)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The evaluations of a finished search.
+
+    Raises:
+      UsageError: there are none, or none has a fitness.
+    """
+    records = Ledger(path / "ledger.jsonl").read()
+    if not records:
+        raise UsageError(
+            f"{path} holds no search; run --stage=search first, or name a network "
+            "with --retrain_genome"
+        )
+    if all(record["fitness"] is None for record in records):
+        reasons = Counter(record["reason"] for record in records)
+        reason, count = reasons.most_common(1)[0]
+        raise UsageError(
+            f"none of {len(records)} candidates could be evaluated; {count} failed "
+            f"with: {reason}"
+        )
+    return records
+
+
+def best(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fittest evaluation; of equals the first."""
+    scored = [record for record in records if record["fitness"] is not None]
+    return max(scored, key=lambda record: record["fitness"])
+
+
+def _strategy(config: Config, problem: Problem, prior: Prior | None) -> Strategy:
+    settings = config.search
+    genetic = Genetic(
+        problem.space,
+        settings.population,
+        settings.crossover_rate,
+        settings.mutation_rate,
+    )
+    if prior is None:
+        return genetic
+    return GptNas(genetic, settings.elimination_rate, settings.generations, prior)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Search:
+    """The parts of a running search."""
+
+    config: Config
+    problem: Problem
+    strategy: Strategy
+    ledger: Ledger
+
+    @functools.cached_property
+    def ask(self) -> Any:
+        """The strategy's ask as one jitted program, the prior among its arguments."""
+        if isinstance(self.strategy, GptNas):
+            return functools.partial(jax.jit(GptNas.ask), self.strategy)
+        return jax.jit(self.strategy.ask)
+
+    @functools.cached_property
+    def tell(self) -> Any:
+        if isinstance(self.strategy, GptNas):
+            return jax.jit(self.strategy.genetic.tell)
+        return jax.jit(self.strategy.tell)
+
+    def records(
+        self,
+        generation: int,
+        candidates: Candidates,
+        key: Key,
+        known: list[dict[str, Any]],
+    ) -> Iterator[dict[str, Any]]:
+        """The ledger's lines of a generation in order: those there, then new ones."""
+        genomes = np.asarray(candidates.genomes)
+        proposed = np.asarray(candidates.proposed)
+        for index, record in enumerate(known):
+            if record["genome"] != genomes[index].tolist():
+                raise UsageError(
+                    f"generation {generation}, candidate {index} of the ledger is "
+                    "not what this program would try; go on with the version and "
+                    "machine that began, or choose another --workdir"
+                )
+            yield record
+        rest = range(len(known), len(genomes))
+        items = [
+            Candidate(genomes[index], proposed[index], jax.random.fold_in(key, index))
+            for index in rest
+        ]
+        evaluator = TrainedEvaluator(
+            self.problem.space, self.problem.splits, self.config.eval
+        )
+        results = local.run(evaluator, items, self.config.search.workers)
+        for index, item, result in zip(rest, items, results, strict=True):
+            record = self._record(evaluator, generation, index, item, result)
+            self.ledger.append(record)
+            yield record
+
+    def _record(
+        self,
+        evaluator: TrainedEvaluator,
+        generation: int,
+        index: int,
+        item: Candidate,
+        result: Evaluation,
+    ) -> dict[str, Any]:
+        names = self.problem.space.names(item.genome)
+        cost = evaluator.cost(item.genome)
+        return {
+            "generation": generation,
+            "index": index,
+            "genome": item.genome.tolist(),
+            "blocks": names,
+            "proposed": item.proposed[: len(names)].astype(int).tolist(),
+            "params": cost.params,
+            "flops": cost.flops,
+            "fitness": result.fitness if math.isfinite(result.fitness) else None,
+            "reason": result.reason,
+            "seconds": round(result.seconds, 3),
+        }

@@ -1,0 +1,77 @@
+"""Images on the device and the jitted program that makes a batch of them."""
+
+import functools
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.data.augment import augment, normalise
+from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.types import Key
+
+
+@flax.struct.dataclass
+class DeviceImages:
+    """Images kept on the device as bytes, and what normalises them.
+
+    Attributes:
+      images: ``uint8[N, H, W, C]``.
+      labels: ``int32[N]``.
+      mean: ``float32[C]`` of pixels in [0, 1].
+      std: ``float32[C]``, likewise.
+      flip: whether a mirrored image keeps its label.
+    """
+
+    images: jax.Array
+    labels: jax.Array
+    mean: jax.Array
+    std: jax.Array
+    flip: bool = flax.struct.field(pytree_node=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def to_device(
+    images: Images, mean: np.ndarray, std: np.ndarray, flip: bool
+) -> DeviceImages:
+    """Copies images to the default device."""
+    parts = (images.images, images.labels, mean, std)
+    return DeviceImages(*map(jnp.asarray, parts), flip=flip)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def training_batch(
+    recipe: Recipe, data: DeviceImages, key: Key, order: jax.Array, step: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Batch ``step`` of an epoch, augmented.
+
+    Args:
+      recipe: says how images are augmented.
+      data: all images.
+      key: of the epoch; every step folds its number in.
+      order: ``int32[steps, B]`` indices of the epoch's batches.
+      step: which of them.
+
+    Returns:
+      ``float32[B, H, W, C]`` and ``int32[B]``.
+    """
+    chosen = order[step]
+    x = normalise(data.images[chosen], data.mean, data.std)
+    key = jax.random.fold_in(key, step)
+    x = augment(key, x, pad=recipe.pad, flip=data.flip, cutout_size=recipe.cutout)
+    return x, data.labels[chosen]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def plain_batch(
+    size: int, data: DeviceImages, start: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """``size`` images from ``start``; behind the last one labels are -1."""
+    rows = start + jnp.arange(size)
+    chosen = jnp.minimum(rows, len(data) - 1)
+    x = normalise(data.images[chosen], data.mean, data.std)
+    return x, jnp.where(rows < len(data), data.labels[chosen], -1)

@@ -1,0 +1,137 @@
+"""Training a chain of blocks by block programs."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import optax
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.data.augment import epoch_batches
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.training import programs
+from gpt_nas_jax.training.batches import DeviceImages, plain_batch, training_batch
+from gpt_nas_jax.training.loss import count_right, loss_and_gradient
+from gpt_nas_jax.training.programs import BlockState
+from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.rules import Rule
+from gpt_nas_jax.types import Key
+
+States = tuple[BlockState, ...]
+
+
+def start(
+    chain: Chain,
+    rules: tuple[Rule, ...],
+    optimizer: optax.GradientTransformation,
+    in_size: Size,
+    key: Key,
+) -> States:
+    """Every block of a chain before its first step; ``rules`` has one a block."""
+    states, size = [], in_size
+    for index, (block, rule) in enumerate(zip(chain.blocks, rules, strict=True)):
+        block_key = jax.random.fold_in(key, index)
+        states.append(programs.start(block, rule, optimizer, size, block_key))
+        size = trace(block, size).out_size
+    return tuple(states)
+
+
+def step(
+    chain: Chain,
+    optimizer: optax.GradientTransformation,
+    states: States,
+    x: jax.Array,
+    labels: jax.Array,
+) -> tuple[States, jax.Array]:
+    """One update of every block with something to train; returns the loss too.
+
+    There is no backward pass below the first of them.
+    """
+    lowest = next(index for index, state in enumerate(states) if state.trained)
+    new = list(states)
+    pullbacks = {}
+    for index, (block, state) in enumerate(zip(chain.blocks, states, strict=True)):
+        args = block, state.trained, state.kept, state.stats, x
+        if index < lowest:
+            x, stats = programs.forward_only(*args)
+        else:
+            x, stats, pullbacks[index] = programs.forward(*args)
+        new[index] = state.replace(stats=stats)
+    loss, gradient = loss_and_gradient(x, labels)
+    for index in reversed(range(lowest, len(states))):
+        trained, state, gradient = programs.backward(
+            optimizer,
+            pullbacks.pop(index),
+            new[index].trained,
+            new[index].optimizer,
+            gradient,
+        )
+        new[index] = new[index].replace(trained=trained, optimizer=state)
+    return tuple(new), loss
+
+
+def fit(
+    chain: Chain,
+    rules: tuple[Rule, ...],
+    recipe: Recipe,
+    data: DeviceImages,
+    key: Key,
+    after_step: Callable[[], None],
+) -> tuple[States, jax.Array]:
+    """Trains a chain from scratch; returns its blocks and the last epoch's mean loss.
+
+    Args:
+      chain: the network.
+      rules: what of each block is trained.
+      recipe: how.
+      data: training images.
+      key: decides initial weights, order and augmentation.
+      after_step: called after each step; may raise to stop the training.
+    """
+    init_key, epochs_key = jax.random.split(key)
+    steps = len(data) // recipe.batch
+    update = optimizer(recipe, steps)
+    states = start(chain, rules, update, data.images.shape[1:], init_key)
+    losses = []
+    for epoch in range(recipe.epochs):
+        order_key, batch_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
+        order = epoch_batches(order_key, len(data), recipe.batch)
+        losses = []
+        for index in range(steps):
+            batch = training_batch(recipe, data, batch_key, order, index)
+            states, loss = step(chain, update, states, *batch)
+            losses.append(loss)
+            after_step()
+        # Steps are queued faster than they run; wait, so that time limits hold.
+        jax.block_until_ready(losses)
+    return states, sum(losses) / len(losses)
+
+
+def accuracy(
+    chain: Chain, variables: tuple[Any, ...], data: DeviceImages, batch: int
+) -> float:
+    """Share of right answers, by running statistics; one collection a block."""
+    return measure(functools.partial(_infer, chain.blocks, variables), data, batch)
+
+
+def measure(
+    infer: Callable[[jax.Array], jax.Array], data: DeviceImages, batch: int
+) -> float:
+    """Share of right answers of ``infer``, from images to logits."""
+    right = []
+    for begin in range(0, len(data), batch):
+        x, labels = plain_batch(batch, data, begin)
+        right.append(count_right(infer(x), labels))
+    return int(sum(map(int, right))) / len(data)
+
+
+def _infer(
+    blocks: tuple[nn.Module, ...], variables: tuple[Any, ...], x: jax.Array
+) -> jax.Array:
+    for block, collection in zip(blocks, variables, strict=True):
+        x = programs.infer(block, collection, x)
+    return x

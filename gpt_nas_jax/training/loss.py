@@ -1,0 +1,24 @@
+"""The loss of a batch and the count of right answers."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross-entropy of ``[B, C]`` logits and ``int32[B]`` labels."""
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+@jax.jit
+def loss_and_gradient(
+    logits: jax.Array, labels: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The loss and its gradient in the logits."""
+    return jax.value_and_grad(cross_entropy)(logits, labels)
+
+
+@jax.jit
+def count_right(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """How many rows of ``[B, C]`` have their highest logit at the label."""
+    return jnp.sum(jnp.argmax(logits, -1) == labels)

@@ -1,0 +1,45 @@
+"""The learning-rate schedule and the optimiser of a recipe."""
+
+import functools
+
+import optax
+
+from gpt_nas_jax.config import Recipe
+
+
+# One optimiser for equal settings: jit compares its functions by identity.
+@functools.cache
+def optimizer(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformation:
+    """SGD with momentum, weight decay and the recipe's schedule."""
+    return optax.chain(
+        optax.add_decayed_weights(recipe.weight_decay),
+        optax.sgd(
+            learning_rate(recipe, steps_per_epoch), recipe.momentum, nesterov=True
+        ),
+    )
+
+
+def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
+    """The learning rate of each step, counted from 0."""
+    warmup = max(1, round(recipe.warmup_epochs * steps_per_epoch))
+    rest = max(1, recipe.epochs * steps_per_epoch - warmup)
+    # From the first step on there is something to learn from.
+    rise = optax.linear_schedule(
+        recipe.learning_rate / warmup, recipe.learning_rate, warmup - 1
+    )
+    match recipe.schedule:
+        case "constant":
+            then = optax.constant_schedule(recipe.learning_rate)
+        case "cosine":
+            then = optax.cosine_decay_schedule(recipe.learning_rate, rest)
+        case "step":
+            every = recipe.step_epochs * steps_per_epoch
+            drops = {
+                boundary - warmup: 0.1
+                for boundary in range(every, warmup + rest, every)
+                if boundary > warmup
+            }
+            then = optax.piecewise_constant_schedule(recipe.learning_rate, drops)
+        case _:
+            raise ValueError(f"unknown schedule {recipe.schedule!r}")
+    return optax.join_schedules([rise, then], [warmup])

@@ -1,0 +1,45 @@
+"""Which parameters of which block are trained (the paper's acceleration)."""
+
+import enum
+from typing import Any
+
+from flax import traverse_util
+
+
+class Rule(enum.Enum):
+    """What of a block is trained; the rest keeps its initial weights."""
+
+    ALL = "all"
+    BATCH_NORM = "batch_norm"
+    NOTHING = "nothing"
+
+
+def accelerated(proposed: tuple[bool, ...], has_norm: bool) -> tuple[Rule, ...]:
+    """The paper's rules: proposed blocks, else BatchNorm, else everything.
+
+    Args:
+      proposed: for each block, whether the GPT proposed it.
+      has_norm: whether any block holds a BatchNorm.
+    """
+    if any(proposed):
+        return tuple(Rule.ALL if new else Rule.NOTHING for new in proposed)
+    return (Rule.BATCH_NORM if has_norm else Rule.ALL,) * len(proposed)
+
+
+def partition(rule: Rule, params: Any) -> tuple[Any, Any]:
+    """Splits a block's parameters into (trained, kept), flat by path."""
+    flat = traverse_util.flatten_dict(params)
+    trained = {path: leaf for path, leaf in flat.items() if _is_trained(rule, path)}
+    kept = {path: leaf for path, leaf in flat.items() if path not in trained}
+    return trained, kept
+
+
+def joined(trained: Any, kept: Any) -> Any:
+    """The parameters that `partition` split."""
+    return traverse_util.unflatten_dict(trained | kept)
+
+
+def _is_trained(rule: Rule, path: tuple[str, ...]) -> bool:
+    # Linen names an nn.BatchNorm after its class.
+    in_norm = len(path) > 1 and path[-2].startswith("BatchNorm_")
+    return rule is Rule.ALL or (rule is Rule.BATCH_NORM and in_norm)

@@ -1,0 +1,169 @@
+"""Everything on disk: the flags of a run, its ledger, checkpoints and results."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from gpt_nas_jax.types import UsageError
+
+FLAGS = "flags.txt"
+
+
+@contextlib.contextmanager
+def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[None]:
+    """Claims a directory for one run while the context lasts.
+
+    Args:
+      path: made where it is missing.
+      flags: the run's flagfile, kept as `FLAGS`.
+      result_flags: those of them that decide the result.
+
+    Raises:
+      UsageError: the directory belongs to a run with other flags, to something
+        else, or to a process that is still running.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / ".lock").open("w")
+    except OSError as error:
+        raise UsageError(
+            f"--workdir={path} cannot be used: {error.strerror}; choose another"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                f"--workdir={path} is in use by another process; wait for it or "
+                "choose another directory"
+            ) from error
+        _claim(path, flags, result_flags)
+        yield
+
+
+def _claim(path: Path, flags: str, result_flags: Mapping[str, str]) -> None:
+    kept = path / FLAGS
+    if not kept.exists():
+        if (path / "ledger.jsonl").exists():
+            raise UsageError(
+                f"--workdir={path} holds a ledger but no {FLAGS}; choose another"
+            )
+        write_text(kept, flags)
+        return
+    lines = kept.read_text().splitlines()
+    before = dict(line.removeprefix("--").split("=", 1) for line in lines if line)
+    differing = [
+        f"--{name} is {value!r}, was {before.get(name)!r}"
+        for name, value in result_flags.items()
+        if before.get(name) != value
+    ]
+    if differing:
+        raise UsageError(
+            f"--workdir={path} belongs to a run with other flags "
+            f"({'; '.join(differing)}); choose another directory or those flags"
+        )
+
+
+class Ledger:
+    """``ledger.jsonl``: one line an evaluation, appended and synced to disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> list[dict[str, Any]]:
+        """All complete lines; one cut off by a crash is removed from the file.
+
+        Raises:
+          UsageError: a line that is not the last cannot be read.
+        """
+        if not self._path.exists():
+            return []
+        data = self._path.read_bytes()
+        complete = data[: data.rfind(b"\n") + 1]
+        if len(complete) < len(data):
+            with self._path.open("r+b") as file:
+                file.truncate(len(complete))
+        records = []
+        for number, line in enumerate(complete.splitlines(), start=1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise UsageError(
+                    f"{self._path}:{number} is damaged; restore the file or start in "
+                    "another --workdir"
+                ) from error
+        return records
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Adds one line; when this returns, it survives a crash."""
+        with self._path.open("ab") as file:
+            file.write(json.dumps(record).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a whole JSON file or nothing."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file."""
+    return json.loads(path.read_text())
+
+
+def save_step(path: Path, step: int, tree: Any) -> None:
+    """Saves a pytree of arrays as ``path/<step>``; older steps go once it is there."""
+    save_tree(path / str(step), tree)
+    for other in _steps(path):
+        if other < step:
+            shutil.rmtree(path / str(other))
+
+
+def load_latest(path: Path, like: Any) -> tuple[int, Any] | None:
+    """The latest saved step and its pytree, shaped like ``like``; None without one."""
+    steps = _steps(path)
+    if not steps:
+        return None
+    return steps[-1], load_tree(path / str(steps[-1]), like)
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Saves a pytree of arrays with Orbax, whole or not at all."""
+    # Orbax writes to a temporary name and renames it when all is on disk.
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path.absolute(), tree, force=True)
+
+
+def load_tree(path: Path, like: Any) -> Any:
+    """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes)."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore(
+            path.absolute(), jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        )
+
+
+def _steps(path: Path) -> list[int]:
+    """Complete steps in ascending order; temporary names are no numbers."""
+    if not path.is_dir():
+        return []
+    return sorted(int(child.name) for child in path.iterdir() if child.name.isdigit())

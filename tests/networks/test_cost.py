@@ -1,0 +1,79 @@
+"""Costs of networks small enough to count by hand."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from gpt_nas_jax.networks import blocks
+from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.cost import Cost, cost, depth
+
+TINY = Chain((blocks.Conv(4, stride=2), blocks.BatchNorm(), Head(10)))
+IMAGE = (8, 8, 3)
+
+
+def test_a_tiny_network_costs_what_counting_gives():
+    assert cost(TINY, IMAGE) == Cost(
+        # 3x3 convolution with bias, BatchNorm's scale and bias, classifier with bias.
+        params=(27 * 4 + 4) + (4 + 4) + (4 * 10 + 10),
+        macs=27 * (4 * 4 * 4) + 4 * 10,
+        # Convolution, BatchNorm, pooled vector, logits.
+        activations=4 * 4 * 4 + 4 * 4 * 4 + 4 + 10,
+    )
+    assert cost(TINY, IMAGE).flops == 2 * cost(TINY, IMAGE).macs
+
+
+def test_groups_divide_the_arithmetic_of_a_convolution():
+    dense = cost(blocks.ConvNormActivation(16), (8, 8, 16)).macs
+    assert dense == 9 * 16 * 16 * 64
+    for groups in 4, 16:
+        grouped = blocks.ConvNormActivation(16, groups=groups)
+        assert cost(grouped, (8, 8, 16)).macs == dense // groups
+
+
+def test_training_memory_grows_by_one_images_activations():
+    measured = cost(TINY, IMAGE)
+    small, large = measured.training_bytes(1), measured.training_bytes(64)
+    assert large - small == 63 * 4 * measured.activations
+    # Weights, gradients and momentum in float32 are there without any image.
+    assert measured.training_bytes(0) == 12 * measured.params
+
+
+class DenseOnPixels(nn.Module):
+    """A fully connected layer over the channels of every pixel."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        return nn.Dense(5)(x)
+
+
+def test_a_dense_layer_on_pixels_costs_as_much_as_a_pointwise_convolution():
+    pointwise = blocks.Conv(5, kernel=1)
+    assert cost(DenseOnPixels(), IMAGE) == cost(pointwise, IMAGE)
+
+
+class Scaled(nn.Module):
+    """A product inside a jitted function that also takes a literal."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        weight = self.param("weight", nn.initializers.ones, (3, 3))
+        return jax.jit(lambda w, x, c: jnp.dot(x, w) * c)(weight, x, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (TINY, 2),
+        (blocks.ReLU(), 0),
+        (blocks.BasicBlock(3), 2),
+        (blocks.Bottleneck(16, 4, stride=2), 3),
+        (blocks.SqueezeExcitation(2), 2),
+        # The longest of four parallel branches.
+        (blocks.Inception(4, 4, 4, 4, 4, 4), 2),
+        (Scaled(), 1),
+    ],
+)
+def test_depth_follows_the_longest_path(module: nn.Module, expected: int):
+    assert depth(module, IMAGE) == expected

@@ -1,0 +1,154 @@
+"""The block space: genomes, their repair, and the networks they stand for."""
+
+import functools
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES, stage_starts
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import PAD, UsageError
+
+SPACE = BlockSpace((7, 9, 2), 10, min_depth=3, max_depth=8, width=16, num_stages=3)
+ANY_GENE = st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 17)
+ANY_GENOME = arrays.arrays(np.int32, SPACE.max_depth, elements=ANY_GENE)
+NAMES = st.lists(
+    st.sampled_from(BLOCK_NAMES), min_size=SPACE.min_depth, max_size=SPACE.max_depth
+).map(tuple)
+
+
+def is_valid(genome: np.ndarray) -> bool:
+    """What a genome must be, gene by gene."""
+    genes = genome.tolist()
+    while genes and genes[-1] == PAD:
+        genes.pop()
+    known = all(0 <= gene < len(BLOCK_NAMES) for gene in genes)
+    return known and len(genes) >= SPACE.min_depth
+
+
+@pytest.mark.parametrize(("min_depth", "max_depth"), [(3, 8), (6, 6)])
+@hypothesis.given(seed=st.integers(0, 2**31 - 1))
+def test_samples_are_valid(min_depth: int, max_depth: int, seed: int):
+    space = BlockSpace((8, 8, 3), 10, min_depth, max_depth, width=16, num_stages=3)
+    genomes = space.sample(jax.random.key(seed), 4)
+    assert genomes.shape == (4, max_depth)
+    assert genomes.dtype == np.int32
+    assert space.valid(genomes).all()
+
+
+def test_samples_are_uniform_in_depth_and_blocks():
+    genomes = np.asarray(SPACE.sample(jax.random.key(0), 6000))
+    depths = (genomes != PAD).sum(1)
+    counts = np.bincount(depths, minlength=9)[3:]
+    assert (abs(counts - 1000) < 150).all()
+    genes = np.bincount(genomes[genomes != PAD])
+    assert len(genes) == len(BLOCK_NAMES)
+    assert (abs(genes / genes.mean() - 1) < 0.1).all()
+
+
+@hypothesis.given(genome=ANY_GENOME)
+def test_repair_makes_anything_valid_once_and_for_all(genome: np.ndarray):
+    repaired = np.asarray(SPACE.repair(genome))
+    assert repaired.dtype == np.int32
+    assert is_valid(repaired)
+    np.testing.assert_array_equal(SPACE.repair(repaired), repaired)
+
+
+@hypothesis.given(names=NAMES)
+def test_repair_leaves_valid_genomes(names: tuple[str, ...]):
+    genome = SPACE.genome(names)
+    np.testing.assert_array_equal(SPACE.repair(genome), genome)
+
+
+@pytest.mark.parametrize(
+    ("broken", "repaired"),
+    [
+        ([PAD, 4, PAD, PAD, 5, 6, PAD, 7], [4, 5, 6, 7]),
+        ([1, 2] + [PAD] * 6, [1, 2, 1]),
+        ([PAD] * 8, [0, 0, 0]),
+        ([15, 16, -2] + [PAD] * 5, [0, 1, 13]),
+    ],
+)
+def test_repair_closes_gaps_repeats_and_wraps(broken: list[int], repaired: list[int]):
+    expected = repaired + [PAD] * (8 - len(repaired))
+    # Repair is for whole populations at once.
+    both = np.array([broken, expected], np.int32)
+    np.testing.assert_array_equal(SPACE.repair(both), [expected, expected])
+
+
+@hypothesis.given(genome=ANY_GENOME | NAMES.map(SPACE.genome))
+def test_valid_is_what_the_rules_say(genome: np.ndarray):
+    assert bool(SPACE.valid(genome)) == is_valid(genome)
+
+
+@pytest.mark.parametrize(
+    "genome",
+    [
+        [1, 2] + [PAD] * 6,
+        [1, 2, PAD, 3, 4, PAD, PAD, PAD],
+        [PAD, 1, 2, 3, 4, 5, 6, 7],
+        [1, 2, 15] + [PAD] * 5,
+        [1, 2, -2] + [PAD] * 5,
+        [PAD] * 8,
+    ],
+)
+def test_broken_genomes_are_not_valid(genome: list[int]):
+    fine = SPACE.genome(("ReLU", "Conv", "Stem"))
+    population = np.array([[genome, fine.tolist()]], np.int32)
+    assert SPACE.valid(population).tolist() == [[False, True]]
+
+
+@hypothesis.given(names=NAMES)
+def test_names_and_genome_are_inverse(names: tuple[str, ...]):
+    genome = SPACE.genome(names)
+    assert (genome.shape, genome.dtype) == ((SPACE.max_depth,), np.int32)
+    assert SPACE.names(genome) == names
+
+
+@pytest.mark.parametrize("image", [(7, 9, 2), (32, 32, 3), (5, 1, 16)])
+@hypothesis.given(names=NAMES)
+@hypothesis.settings(max_examples=15)
+def test_decoded_blocks_meet_the_sizes_that_the_space_names(
+    image: tuple[int, int, int], names: tuple[str, ...]
+):
+    space = BlockSpace(image, 10, 3, 8, width=16, num_stages=3)
+    *modules, head = space.decode(space.genome(names)).blocks
+    starts = stage_starts(len(names), 3)
+    size, stage = image, -1
+    for position, (name, module) in enumerate(zip(names, modules, strict=True)):
+        first = position in starts
+        stage += first
+        assert space.in_size(stage, first) == size
+        assert space.block(name, stage, first) == module
+        size = trace(module, size).out_size
+    assert trace(head, size).out_size == (1, 1, 10)
+
+
+def test_unknown_and_too_many_names_are_refused():
+    with pytest.raises(UsageError, match="no block is called Attention, Mamba"):
+        SPACE.genome(("Conv", "Mamba", "Attention"))
+    with pytest.raises(UsageError, match="9 blocks: give at most 8"):
+        SPACE.genome(("Conv",) * 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"min_depth": 2}, "num_stages 3, min_depth 2"),
+        ({"max_depth": 2}, "max_depth 2"),
+        ({"num_stages": 0}, "num_stages 0"),
+        ({"width": 24}, "width 24: give a multiple of 16"),
+        ({"width": 0}, "width 0"),
+    ],
+)
+def test_a_space_that_contradicts_itself_is_refused(change: dict, named: str):
+    build = functools.partial(
+        BlockSpace, (8, 8, 3), 10, min_depth=3, max_depth=8, width=16, num_stages=3
+    )
+    with pytest.raises(UsageError, match=named):
+        build(**change)
