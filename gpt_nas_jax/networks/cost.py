@@ -88,14 +88,30 @@ def _depths(jaxpr: core.Jaxpr, inputs: list[int]) -> list[int]:
 
     for equation in jaxpr.eqns:
         operands = [depth_of(atom) for atom in equation.invars]
-        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-        if inner is not None:
-            outputs = _depths(getattr(inner, "jaxpr", inner), operands)
+        called = _called(equation)
+        if called:
+            branches = [
+                _depths(inner, operands[len(operands) - len(inner.invars) :])
+                for inner in called
+            ]
+            outputs = [max(depths) for depths in zip(*branches, strict=True)]
         else:
             weighted = equation.primitive.name in _WEIGHTED
             outputs = [max(operands, default=0) + weighted] * len(equation.outvars)
         known.update(zip(equation.outvars, outputs, strict=True))
     return [depth_of(atom) for atom in jaxpr.outvars]
+
+
+def _called(equation: core.JaxprEqn) -> list[core.Jaxpr]:
+    """What an equation calls on its last operands: one jaxpr, or one a branch.
+
+    A convolution in a form for each platform is a branch for each; the native one
+    among them shows what it is.
+    """
+    params = equation.params
+    inner = params.get("jaxpr") or params.get("call_jaxpr")
+    calls = params.get("branches", ()) if inner is None else (inner,)
+    return [getattr(call, "jaxpr", call) for call in calls]
 
 
 def _volume(size: layers.Size) -> int:

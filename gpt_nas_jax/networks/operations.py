@@ -10,6 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gpt_nas_jax.networks.convolution import conv_general_dilated
+
 Padding = tuple[int, int, int, int]
 
 _ACTIVATIONS = {
@@ -33,6 +35,7 @@ def conv(
         padding=[(kernel // 2, kernel // 2)] * 2,
         feature_group_count=groups,
         use_bias=bias,
+        conv_general_dilated=conv_general_dilated,
         kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.networks import blocks
+from gpt_nas_jax.networks.trace import trace
 
 SIZE = (6, 5, 8)
 
@@ -68,3 +69,15 @@ def test_a_residual_branch_of_zeros_leaves_a_rectified_input(
     variables["params"] = jax.tree.map(np.zeros_like, variables["params"])
     out = block.apply(variables, images, False)
     np.testing.assert_array_equal(out, np.maximum(images, 0))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        blocks.BasicBlock(8, stride=2),
+        blocks.Bottleneck(8, 2, stride=2),
+        blocks.ResBottleneckBlock(8, stride=2),
+    ],
+)
+def test_a_residual_block_halves_the_resolution_at_equal_width(block: blocks.Block):
+    assert trace(block, SIZE).out_size == (3, 3, 8)
