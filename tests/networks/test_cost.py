@@ -72,6 +72,8 @@ class Scaled(nn.Module):
         (blocks.SqueezeExcitation(2), 2),
         # The longest of four parallel branches.
         (blocks.Inception(4, 4, 4, 4, 4, 4), 2),
+        # A depthwise convolution counts too, in whatever form it runs.
+        (blocks.InvertedResidual(8), 3),
         (Scaled(), 1),
     ],
 )
