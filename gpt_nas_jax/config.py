@@ -184,7 +184,7 @@ class EvalConfig:
 class RetrainConfig:
     """How the best network is trained."""
 
-    recipe: Recipe = Recipe(epochs=350, schedule="step", cutout=0)
+    recipe: Recipe = Recipe(epochs=350, schedule="step")
     genome: str = _setting(
         "", "Train this network instead of the search's best: genes with commas."
     )
@@ -206,7 +206,8 @@ class Config:
 
     stage: str = _setting("all", "What to do.", choices=STAGES, result=False)
     workdir: str = _setting("runs/default", "Where the run lives.", result=False)
-    seed: int = _setting(0, "Decides everything random.", low=0)
+    # JAX drops the higher bits of a larger seed.
+    seed: int = _setting(0, "Decides everything random.", low=0, high=2**32 - 1)
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
     prior: PriorConfig = PriorConfig()
@@ -235,6 +236,9 @@ def check(config: Config) -> None:
         "1": not 0 < config.data.valid_fraction < 1,
         "--prior_nasbench101 is read by --search_strategy=gpt_nas only": (
             search.strategy == "genetic" and config.prior.nasbench101
+        ),
+        "--stage=pretrain needs --search_strategy=gpt_nas; genetic learns no prior": (
+            config.stage == "pretrain" and search.strategy == "genetic"
         ),
         "--retrain_genome needs --stage=retrain": (
             config.retrain.genome and config.stage not in ("retrain", "zoo")

@@ -1,6 +1,7 @@
 """Command-line flags made from the fields of the config."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,11 +46,15 @@ def _fields(
 def parse(argv: list[str]) -> Config | str:
     """Reads a command line, ``--flagfile`` included.
 
+    Args:
+      argv: the program's name, then its arguments. Of equal flags the last counts.
+
     Returns:
       The config, or the help text where ``--help`` is given.
 
     Raises:
-      UsageError: an unknown flag, a value out of range, a missing flagfile.
+      UsageError: an unknown flag, a value out of range, an argument that is no
+        flag, a flagfile that is missing or no text.
     """
     values = flags.FlagValues()
     known = list(fields(Config()))
@@ -59,7 +64,10 @@ def parse(argv: list[str]) -> Config | str:
     try:
         rest = values(argv)[1:]
     except flags.Error as error:
-        raise UsageError(" ".join(str(error).split())) from error
+        message = str(error).removeprefix("ERROR:: ")
+        raise UsageError(" ".join(message.split())) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"a --flagfile is no text: {error}") from error
     if values["help"].value:
         return "Flags of gpt_nas_jax.main:\n" + values.get_help()
     if rest:
@@ -108,13 +116,16 @@ def _define(field: Field, values: flags.FlagValues) -> None:
     elif isinstance(default, str):
         flags.DEFINE_string(*args, setting.help, flag_values=values)
     else:
-        define = (
-            flags.DEFINE_integer if isinstance(default, int) else flags.DEFINE_float
-        )
+        number = isinstance(default, int)
+        define = flags.DEFINE_integer if number else flags.DEFINE_float
         define(
             *args,
             setting.help,
             lower_bound=setting.low,
             upper_bound=setting.high,
             flag_values=values,
+        )
+        # The bounds let nan pass.
+        flags.register_validator(
+            field.name, math.isfinite, "must be finite", flag_values=values
         )

@@ -9,6 +9,7 @@ from absl import logging
 from gpt_nas_jax import config as config_lib
 from gpt_nas_jax import flags, workdir
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.stages import pretrain, problem, report, retrain, search, zoo
 from gpt_nas_jax.types import UsageError
 
@@ -23,28 +24,37 @@ def run(config: Config) -> None:
     if config.stage == "zoo":
         zoo.run(config.zoo.json)
         return
+    # All that can be wrong is found before the directory is claimed.
     loaded = problem.load(config)
     path = Path(config.workdir)
-    with workdir.opened(path, flags.to_text(config), flags.result_text(config)):
-        prior = prior_report = None
-        if config.search.strategy == "gpt_nas" and config.stage != "retrain":
-            prior, prior_report = pretrain.run(config, loaded.space)
-        if config.stage in ("all", "search"):
-            search.run(config, loaded, prior)
-        if config.stage in ("all", "retrain"):
-            _retrain(config, loaded, prior_report)
-
-
-def _retrain(config: Config, loaded: problem.Problem, prior: dict | None) -> None:
-    parts: dict = {}
+    claim = workdir.opened(path, flags.to_text(config), flags.result_text(config))
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
-    else:
+        with claim:
+            report.write(config, retrain.run(config, loaded, genome))
+        return
+    if config.stage == "retrain":
+        search.read(path)
+    uses_prior = config.search.strategy == "gpt_nas"
+    cells = pretrain.read_cells(config.prior) if uses_prior else None
+    with claim:
+        _stages(config, loaded, cells)
+
+
+def _stages(config: Config, loaded: problem.Problem, cells: Columns | None) -> None:
+    prior = prior_report = None
+    if cells is not None:
+        prior, prior_report = pretrain.run(config, loaded.space, cells)
+    if config.stage in ("all", "search"):
+        search.run(config, loaded, prior)
+    if config.stage in ("all", "retrain"):
         records = search.read(Path(config.workdir))
-        parts["prior"] = report.prior_part(prior)
-        parts["search"] = report.search_part(config, records)
+        parts = {
+            "prior": report.prior_part(prior_report),
+            "search": report.search_part(config, records),
+        }
         genome = np.array(search.best(records)["genome"], np.int32)
-    report.write(config, parts | retrain.run(config, loaded, genome))
+        report.write(config, parts | retrain.run(config, loaded, genome))
 
 
 def main(argv: list[str]) -> int:

@@ -27,23 +27,22 @@ def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[
       result_flags: those of them that decide the result.
 
     Raises:
-      UsageError: the directory belongs to a run with other flags, to something
-        else, or to a process that is still running.
+      UsageError: the directory cannot be written, or belongs to a run with other
+        flags, to something else, or to a process that is still running.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / ".lock").open("w")
-    except OSError as error:
-        raise UsageError(
-            f"--workdir={path} cannot be used: {error.strerror}; choose another"
-        ) from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((path / ".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UsageError(
                 f"--workdir={path} is in use by another process; wait for it or "
                 "choose another directory"
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"--workdir={path} cannot be used: {error.strerror}; choose another"
             ) from error
         _claim(path, flags, result_flags)
         yield
@@ -59,7 +58,7 @@ def _claim(path: Path, flags: str, result_flags: Mapping[str, str]) -> None:
         write_text(kept, flags)
         return
     lines = kept.read_text().splitlines()
-    before = dict(line.removeprefix("--").split("=", 1) for line in lines if line)
+    before = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
     differing = [
         f"--{name} is {value!r}, was {before.get(name)!r}"
         for name, value in result_flags.items()
@@ -82,7 +81,7 @@ class Ledger:
         """All complete lines; one cut off by a crash is removed from the file.
 
         Raises:
-          UsageError: a line that is not the last cannot be read.
+          UsageError: a complete line cannot be read.
         """
         if not self._path.exists():
             return []
@@ -111,7 +110,7 @@ class Ledger:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or nothing."""
+    """Writes a whole file, folders in front of it included, or leaves what was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w") as file:
@@ -122,7 +121,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a whole JSON file or nothing."""
+    """Writes a whole JSON file or leaves what was."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
@@ -148,7 +147,10 @@ def load_latest(path: Path, like: Any) -> tuple[int, Any] | None:
 
 
 def save_tree(path: Path, tree: Any) -> None:
-    """Saves a pytree of arrays with Orbax, whole or not at all."""
+    """Saves a pytree of arrays with Orbax, whole or not at all.
+
+    What stands at ``path`` goes before the new one takes its place.
+    """
     # Orbax writes to a temporary name and renames it when all is on disk.
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(path.absolute(), tree, force=True)

@@ -5,7 +5,6 @@ import math
 import time
 
 import flax.struct
-import jax
 import numpy as np
 
 from gpt_nas_jax.config import EvalConfig
@@ -66,8 +65,11 @@ class TrainedEvaluator:
             fitness, reason = self._fitness(candidate, begin), None
         except _Failure as failure:
             fitness, reason = -math.inf, str(failure)
-        except (jax.errors.JaxRuntimeError, MemoryError) as error:
-            fitness, reason = -math.inf, str(error).partition("\n")[0]
+        except Exception as error:
+            # One network in a thousand may break a compiler; a search of days must
+            # survive it. The ledger shows what happened.
+            text = str(error).partition("\n")[0]
+            fitness, reason = -math.inf, f"{type(error).__name__}: {text}"
         return Evaluation(fitness, reason, time.monotonic() - begin)
 
     def cost(self, genome: np.ndarray) -> Cost:

@@ -13,12 +13,12 @@ from gpt_nas_jax.types import Candidates, Genome, Key
 
 @flax.struct.dataclass
 class PopulationState:
-    """The survivors and how many generations were told.
+    """The survivors and how far the search is.
 
     Attributes:
-      genomes: ``int32[P, L]``, the fittest first.
-      fitness: ``float32[P]``; ``-inf`` before the first generation.
-      generation: ``int32``.
+      genomes: ``int32[P, L]``, the fittest first once a generation was told.
+      fitness: ``float32[P]``; ``-inf`` before that.
+      generation: ``int32``, generations told.
     """
 
     genomes: Genome
@@ -66,13 +66,11 @@ class Genetic:
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
     ) -> PopulationState:
-        """The fittest of survivors and candidates survive."""
-        first = state.generation == 0
-        # The random population itself was never evaluated.
-        kept = jnp.where(first, -jnp.inf, state.fitness)
-        genomes = jnp.concatenate([candidates.genomes, state.genomes])
+        """The fittest of survivors and candidates survive; of equals the candidate."""
         genomes, fitness = operators.best(
-            genomes, jnp.concatenate([fitness, kept]), self.population
+            jnp.concatenate([candidates.genomes, state.genomes]),
+            jnp.concatenate([fitness, state.fitness]),
+            self.population,
         )
         return PopulationState(genomes, fitness, state.generation + 1)
 

@@ -10,7 +10,10 @@ from gpt_nas_jax.types import PAD, Genome, Key
 
 
 def tournament(key: Key, fitness: jax.Array) -> jax.Array:
-    """Index of the better of two individuals drawn at random from ``float32[P]``."""
+    """Index of the better of two individuals drawn at random from ``float32[P]``.
+
+    They are drawn independently, so both may be the same one.
+    """
     pair = jax.random.randint(key, (2,), 0, len(fitness))
     return pair[jnp.argmax(fitness[pair])]
 
@@ -18,8 +21,9 @@ def tournament(key: Key, fitness: jax.Array) -> jax.Array:
 def crossover(key: Key, first: Genome, second: Genome, shortest: int) -> Genome:
     """The front of one chain joined to the back of another.
 
-    Both are cut at points of their own, so that depths vary; the cuts are drawn
-    among those whose child has ``shortest`` to ``len(first)`` blocks.
+    Both are cut at points of their own, so that depths vary. The cut of the first is
+    drawn from all its points, that of the second from those whose child has
+    ``shortest`` to ``len(first)`` blocks.
 
     Args:
       key: draws the cuts.
@@ -30,9 +34,8 @@ def crossover(key: Key, first: Genome, second: Genome, shortest: int) -> Genome:
     longest = len(first)
     front_key, back_key = jax.random.split(key)
     depth_first, depth_second = (first != PAD).sum(), (second != PAD).sum()
-    # A front from which all of the second chain still makes a child deep enough.
-    fewest = jnp.maximum(shortest - depth_second, 0)
-    front = jax.random.randint(front_key, (), fewest, depth_first + 1)
+    # Any front will do: all of the second chain makes a child deep enough.
+    front = jax.random.randint(front_key, (), 0, depth_first + 1)
     fewest = jnp.maximum(shortest - front, 0)
     most = jnp.minimum(longest - front, depth_second)
     back = jax.random.randint(back_key, (), fewest, most + 1)

@@ -18,7 +18,8 @@ def run(
     """Calls ``function`` on every item, ``workers`` at a time on each local device.
 
     Results come in the order of the items, as soon as they and all before them are
-    there. Leaving the iterator early drops the items that have not begun.
+    there. Leaving the iterator early drops the items that have not begun; so does an
+    exception of ``function``, which is raised in its item's turn.
     """
     devices = jax.local_devices()
     local = threading.local()

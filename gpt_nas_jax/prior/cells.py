@@ -4,6 +4,7 @@ A cell's layers are the layers of its parts in a fixed order, so the parts are
 traced once and joined; cells that give the same layers are joined only once.
 """
 
+import collections
 import dataclasses
 from typing import TypeAlias
 
@@ -37,9 +38,9 @@ class _Parts:
     concat: str = word(Other(0, _SIZE, _SIZE, "concat", ()))
 
 
-def _parts() -> _Parts:
+def _parts(keep_groups: bool = False) -> _Parts:
     def words(module: nn.Module, size: Size) -> tuple[str, ...]:
-        return tuple(word(layer) for layer in layers_of(module, size))
+        return tuple(word(layer, keep_groups) for layer in layers_of(module, size))
 
     # A vertex behind the input carries its operation after one projection.
     cells = [
@@ -56,9 +57,9 @@ def _parts() -> _Parts:
     )
 
 
-def words() -> tuple[str, ...]:
-    """All words that occur in the benchmark's networks."""
-    parts = _parts()
+def words(keep_groups: bool = False) -> tuple[str, ...]:
+    """All words that occur in the benchmark's networks; arguments as of `word`."""
+    parts = _parts(keep_groups)
     operations = [w for operation in parts.operations for w in operation]
     rest = (*parts.stem, *parts.projection, *parts.downsample, *parts.head)
     return tuple(sorted({*operations, *rest, parts.add, parts.concat}))
@@ -68,26 +69,31 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     """Token sequences of the networks of all cells, equal ones merged."""
     rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
     parts = _parts()
+    # Different recipes may spell the same words: a projection is a 1x1 convolution.
+    merged: collections.Counter[bytes] = collections.Counter()
+    for row, count in zip(rows, counts.tolist(), strict=True):
+        merged[vocabulary.encode(_cell_words(row, parts)).tobytes()] += count
     stem, downsample, head = map(
         vocabulary.encode, (parts.stem, parts.downsample, parts.head)
     )
-    operations = [vocabulary.encode(operation) for operation in parts.operations]
-    projection = vocabulary.encode(parts.projection)
-    add, concat = vocabulary.encode([parts.add]), vocabulary.encode([parts.concat])
     sequences = []
-    for row in rows:
-        pieces = []
-        for projected, inputs, operation in row[:-2].reshape(_MAX_INNER, 3).tolist():
-            if operation >= 0:
-                pieces += [projection] * projected + [add] * (inputs - 1)
-                pieces.append(operations[operation])
-        inner, projected = row[-2:].tolist()
-        pieces += [concat] * (inner > 1) + [projection] * projected
-        pieces += [add] * (projected and inner > 0)
-        stack = pieces * nasbench101.CELLS
+    for tokens in merged:
+        stack = [np.frombuffer(tokens, np.int32)] * nasbench101.CELLS
         between = [downsample, *stack] * (nasbench101.STACKS - 1)
         sequences.append(np.concatenate([stem, *stack, *between, head]))
-    return Architectures(tuple(sequences), counts.astype(np.float64))
+    return Architectures(tuple(sequences), np.array([*merged.values()], np.float64))
+
+
+def _cell_words(recipe: np.ndarray, parts: _Parts) -> list[str]:
+    """The words of one cell, spelled out of a row of `_recipes`."""
+    result: list[str] = []
+    for projected, inputs, operation in recipe[:-2].reshape(_MAX_INNER, 3).tolist():
+        if operation >= 0:
+            result += [*parts.projection * projected, *[parts.add] * (inputs - 1)]
+            result += parts.operations[operation]
+    inner, projected = recipe[-2:].tolist()
+    result += [*[parts.concat] * (inner > 1), *parts.projection * projected]
+    return result + [parts.add] * (projected and inner > 0)
 
 
 def _recipes(cells: Columns) -> np.ndarray:

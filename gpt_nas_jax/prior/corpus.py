@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.prior.vocabulary import START
-from gpt_nas_jax.types import Key
+from gpt_nas_jax.types import Key, UsageError
 
 CONTEXT = 10
 """Layers that the GPT reads (the paper's window)."""
@@ -16,7 +16,7 @@ CONTEXT = 10
 _CHUNK = 20_000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Architectures:
     """Distinct token sequences and how many networks share each.
 
@@ -37,7 +37,7 @@ class Architectures:
         return Architectures(chosen, self.counts[indices])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
     """Distinct runs of ``CONTEXT + 1`` tokens; the last is the one to predict.
 
@@ -62,14 +62,33 @@ class Windows:
 def hold_out(
     architectures: Architectures, key: Key, fraction: float
 ) -> tuple[Architectures, Architectures]:
-    """Splits whole architectures into (seen, held out); at least one is held out."""
-    count = len(architectures)
+    """Splits whole architectures into (seen, held out) as `split` does."""
+    seen, held = split(len(architectures), key, fraction)
+    return architectures.take(seen), architectures.take(held)
+
+
+def split(count: int, key: Key, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of what is seen and of what is held out, at least one of each.
+
+    Args:
+      count: how many there are to split.
+      key: decides which.
+      fraction: share that is held out, in [0, 1].
+
+    Returns:
+      ``int32`` positions below ``count``, both ascending.
+
+    Raises:
+      UsageError: there are fewer than two.
+    """
+    if count < 2:
+        raise UsageError(
+            f"{count} distinct architectures: at least 2 are needed, to learn from "
+            "and to measure on; lower --prior_min_accuracy"
+        )
     order = np.asarray(jax.random.permutation(key, count))
-    held = max(1, round(fraction * count))
-    return (
-        architectures.take(np.sort(order[held:])),
-        architectures.take(np.sort(order[:held])),
-    )
+    held = min(max(1, round(fraction * count)), count - 1)
+    return np.sort(order[held:]), np.sort(order[:held])
 
 
 def windows(architectures: Architectures) -> Windows:

@@ -14,7 +14,7 @@ from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.types import PAD, Key
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
     """Layers with the block they lie in.
 

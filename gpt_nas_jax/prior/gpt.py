@@ -12,9 +12,8 @@ from gpt_nas_jax.types import Tokens
 class GPT(nn.Module):
     """Predicts the layer behind each of up to `CONTEXT` layers.
 
-    The article gives 4 layers and 4 heads (section 2 of the experiments) and no
-    width. Pre-norm blocks as in GPT-2; no dropout, since the corpus is sampled
-    anew in every step.
+    The article (arXiv 2305.05351) gives 4 layers and 4 heads and no width. Pre-norm
+    blocks as in GPT-2, without dropout.
 
     Attributes:
       vocabulary_size: number of tokens.

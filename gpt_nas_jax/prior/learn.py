@@ -94,25 +94,33 @@ class Corpora:
 def corpora(
     cells: cell_layers.Columns, zoo_traces: list[Trace], key: Key, holdout: float
 ) -> Corpora:
-    """Tokenises both corpora and holds out whole architectures of each."""
+    """Tokenises both corpora and holds out whole architectures of each.
+
+    Args:
+      cells: NAS-Bench-101 graphs.
+      zoo_traces: the human networks.
+      key: decides which are held out.
+      holdout: share that is held out, in [0, 1].
+
+    Raises:
+      UsageError: a corpus has fewer than two distinct architectures.
+    """
     networks = [[word(part.layer) for part in trace.layers] for trace in zoo_traces]
     words = vocabulary.build([*networks, cell_layers.words()])
     grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
     cell_key, human_key = jax.random.split(key)
-    order = np.asarray(jax.random.permutation(human_key, len(networks)))
-    held = max(1, round(holdout * len(networks)))
-    parts = [np.sort(order[held:]), np.sort(order[:held])]
+    seen, held = corpus.split(len(networks), human_key, holdout)
     human = Architectures(
         tuple(words.encode(network) for network in networks), np.ones(len(networks))
     )
     return Corpora(
         vocabulary=words,
-        words_with_groups=len(grouped | set(cell_layers.words())),
+        words_with_groups=len(grouped.union(cell_layers.words(keep_groups=True))),
         cells=corpus.hold_out(
             cell_layers.architectures(cells, words), cell_key, holdout
         ),
-        human=(human.take(parts[0]), human.take(parts[1])),
-        traces=tuple([zoo_traces[index] for index in part] for part in parts),
+        human=(human.take(seen), human.take(held)),
+        traces=tuple([zoo_traces[index] for index in part] for part in (seen, held)),
     )
 
 
@@ -129,7 +137,18 @@ def learn(
     key: Key,
     progress: Progress,
 ) -> tuple[Prior, PriorReport]:
-    """Pre-trains and fine-tunes the GPT, fits the FCN, and measures both."""
+    """Pre-trains and fine-tunes the GPT, fits the FCN, and measures both.
+
+    Each phase learns from its seen architectures and is measured on its held-out
+    ones as soon as it ends.
+
+    Args:
+      config: sizes and lengths of the learning.
+      space: whose blocks the FCN proposes.
+      corpora: what to learn from.
+      key: decides initial parameters and the order of samples.
+      progress: called as steps are done.
+    """
     size = corpora.vocabulary.size
     gpt, fcn = models(config, size)
     init_key, pre_key, fine_key, fcn_key = jax.random.split(key, 4)

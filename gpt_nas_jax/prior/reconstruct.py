@@ -34,7 +34,10 @@ class Prior:
 def elimination_rate(
     initial: float, generation: jax.Array, generations: int
 ) -> jax.Array:
-    """Eq. 3: falls linearly from ``initial`` to 0 at the last generation."""
+    """Eq. 3: falls linearly from ``initial`` in generation 0 to 0 in ``generations``.
+
+    The last generation of a search is ``generations - 1``, so it still eliminates.
+    """
     return initial - generation / generations * initial
 
 

@@ -23,8 +23,9 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
     """The structure of a layer as text.
 
     The id and the sizes are taken out, and with them what is a size in disguise:
-    the window of a global pooling reads ``global``, and a number of groups reads
-    ``one``, ``many`` or, where every channel is its own group, ``all``.
+    the window of an unpadded pooling over the whole feature map reads ``global``, and
+    a number of groups reads ``one``, ``many`` or, where every channel is its own
+    group, ``all``.
 
     Args:
       layer: any layer.
@@ -41,8 +42,9 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
             fields["groups"] = (
                 "one" if layer.groups == 1 else "all" if depthwise else "many"
             )
-        case layers.Pool() if layer.kernel == layer.in_size[:2]:
-            fields["kernel"] = "global"
+        case layers.Pool() if not any(layer.padding):
+            if layer.kernel == layer.in_size[:2]:
+                fields["kernel"] = "global"
         case layers.Other() if layer.name in _VALUELESS:
             fields["value"] = ""
     return " ".join([layer.kind, *(f"{k}={v}" for k, v in fields.items())])

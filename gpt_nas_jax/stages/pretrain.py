@@ -23,8 +23,10 @@ from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
 from gpt_nas_jax.stages.terminal import progress, show_table
+from gpt_nas_jax.types import UsageError
 
 _LARGEST_ENUMERATED = 5
+_FEWEST_CELLS = 2
 # Where only test accuracies are at hand: validation minus test is +0.0058 on
 # average over the 292 cells whose both accuracies are public.
 _VALIDATION_OVER_TEST = 0.0058
@@ -33,16 +35,33 @@ _REPORT = "report.json"
 _VOCABULARY = "vocabulary.json"
 
 
-def run(config: Config, space: BlockSpace) -> tuple[Prior, dict[str, Any]]:
-    """The prior for these settings and its report: from disk, or learned and kept.
+def read_cells(config: PriorConfig) -> Columns:
+    """The NAS-Bench-101 cells to learn from: of the file, or enumerated.
 
     Raises:
-      UsageError: the NAS-Bench-101 file cannot be read.
+      UsageError: the file cannot be read, or no cell of it is good enough.
     """
-    columns, source = _cells(config.prior)
-    path = _home(config, space, source)
+    if not config.nasbench101:
+        return to_columns(enumerate_cells(_LARGEST_ENUMERATED))
+    cells = nasbench101.read(Path(config.nasbench101))
+    exact = cells.accuracy_split == "validation"
+    least = config.min_accuracy - (0 if exact else _VALIDATION_OVER_TEST)
+    chosen = nasbench101.select(cells, least)
+    if len(chosen) < _FEWEST_CELLS:
+        raise UsageError(
+            f"--prior_nasbench101 holds {len(chosen)} cells with an accuracy of "
+            f"{least:.4f} or more; lower --prior_min_accuracy"
+        )
+    return chosen.n_vertices, chosen.edge_bits, chosen.ops
+
+
+def run(
+    config: Config, space: BlockSpace, cells: Columns
+) -> tuple[Prior, dict[str, Any]]:
+    """The prior for these settings and its report: from disk, or learned and kept."""
+    path = _home(config, space, cells)
     if not (path / _REPORT).exists():
-        prior, report, words = _learn(config, space, columns)
+        prior, report, words = _learn(config, space, cells)
         _keep(path, prior, report, words)
     report = workdir.read_json(path / _REPORT)
     words = Vocabulary(tuple(workdir.read_json(path / _VOCABULARY)))
@@ -50,32 +69,20 @@ def run(config: Config, space: BlockSpace) -> tuple[Prior, dict[str, Any]]:
     return _load(path, config.prior, space, words), report
 
 
-def _cells(config: PriorConfig) -> tuple[Columns, str]:
-    """The corpus' cells and a text that tells it from any other."""
-    if not config.nasbench101:
-        columns = to_columns(enumerate_cells(_LARGEST_ENUMERATED))
-    else:
-        cells = nasbench101.read(Path(config.nasbench101))
-        exact = cells.accuracy_split == "validation"
-        least = config.min_accuracy - (0 if exact else _VALIDATION_OVER_TEST)
-        chosen = nasbench101.select(cells, least)
-        columns = (chosen.n_vertices, chosen.edge_bits, chosen.ops)
+def _home(config: Config, space: BlockSpace, cells: Columns) -> Path:
+    """The folder of the prior with these settings, wherever its file was."""
     digest = hashlib.sha256()
-    for column in columns:
+    for column in cells:
         digest.update(np.ascontiguousarray(column).tobytes())
-    return columns, digest.hexdigest()
-
-
-def _home(config: Config, space: BlockSpace, source: str) -> Path:
-    """The folder of the prior with these settings."""
-    settings = dataclasses.asdict(config.prior) | {"dir": "", "nasbench101": source}
+    settings = dataclasses.asdict(config.prior)
+    settings |= {"dir": "", "nasbench101": digest.hexdigest()}
     text = json.dumps([settings, config.seed, dataclasses.asdict(space)])
     base = Path(config.prior.dir or Path(config.workdir) / "prior")
     return base / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _learn(
-    config: Config, space: BlockSpace, columns: Columns
+    config: Config, space: BlockSpace, cells: Columns
 ) -> tuple[Prior, learn.PriorReport, Vocabulary]:
     settings = config.prior
     with progress("reading the 36 networks", len(ZOO)) as advance:
@@ -84,7 +91,7 @@ def _learn(
             traces.append(trace(entry.build(_IMAGENET_CLASSES), entry.image))
             advance()
     split_key, fit_key = jax.random.split(stage_key(config.seed, "pretrain"))
-    corpora = learn.corpora(columns, traces, split_key, settings.holdout)
+    corpora = learn.corpora(cells, traces, split_key, settings.holdout)
     total = settings.fcn_steps + sum(
         learn.steps(settings, len(corpus.windows(seen)), epochs)
         for (seen, _), epochs in (

@@ -43,6 +43,11 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     first, state = workdir.load_latest(path / _STATE, state) or (0, state)
     done = ledger.read()
     size, generations = config.search.population, config.search.generations
+    if len(done) < first * size:
+        raise UsageError(
+            f"{path / 'ledger.jsonl'} has {len(done)} lines, but {first * size} were "
+            "told to the strategy; restore the file or choose another --workdir"
+        )
     total = size * generations
     with progress("search, candidates", total, done=len(done)) as advance:
         best = max((record["fitness"] or 0 for record in done), default=0)

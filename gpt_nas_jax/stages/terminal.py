@@ -17,7 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[..., None]
-"""``advance(count, note="")``: so many more are done, and a word on how it goes."""
+"""``advance(count=1, note="")``: so many more are done, and a word on how it goes."""
+
+_UNBROKEN = 1_000_000
+"""A width in characters that no table reaches."""
 
 
 class _Rate(ProgressColumn):
@@ -54,15 +57,21 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
 def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Prints a table; columns of numbers are aligned right."""
-    table = Table(title=title, title_justify="left")
+    """Prints a table; columns of numbers are aligned right.
+
+    Cells are broken to fit a terminal, and nowhere else.
+    """
+    table = Table()
     rows = [list(map(str, row)) for row in rows]
     for index, column in enumerate(columns):
         numeric = all(row[index].lstrip("-")[:1].isdigit() for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*row)
-    # Where the output is kept in a file no line may be broken.
+        # Plain text: brackets and colons are no markup.
+        table.add_row(*map(Text, row))
     console = Console()
-    console = console if console.is_terminal else Console(width=140)
+    if not console.is_terminal:
+        console = Console(width=_UNBROKEN)
+    # Inside the table it would be broken at the table's width.
+    console.print(Text(title, "table.title"))
     console.print(table)

@@ -1,0 +1,83 @@
+"""Fitness of candidates, and what becomes of those that fail."""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.config import EvalConfig, Recipe
+from gpt_nas_jax.data import images
+from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
+from gpt_nas_jax.spaces.blocks import BlockSpace
+
+SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
+RECIPE = Recipe(epochs=6, batch=64, learning_rate=0.05, warmup_epochs=1, pad=1)
+CONFIG = EvalConfig(recipe=RECIPE)
+LEARNER = ("Stem", "Stem")
+
+
+@pytest.fixture(scope="module")
+def splits() -> images.Splits:
+    dataset = images.load("digits", "")
+    return images.split(dataset, jax.random.key(0), 0.15, None)
+
+
+def candidate(names: tuple[str, ...], proposed: bool = True) -> Candidate:
+    genome = SPACE.genome(names)
+    return Candidate(genome, np.full(len(genome), proposed), jax.random.key(1))
+
+
+def test_fitness_is_an_accuracy_that_training_raises(splits: images.Splits) -> None:
+    result = TrainedEvaluator(SPACE, splits, CONFIG)(candidate(LEARNER))
+    assert result.reason is None
+    # 216 validation images: the accuracy is a count of them, far above chance.
+    assert result.fitness * len(splits.valid) == pytest.approx(
+        round(result.fitness * len(splits.valid))
+    )
+    assert result.fitness > 0.5
+
+
+def test_equal_keys_give_equal_fitness(splits: images.Splits) -> None:
+    evaluator = TrainedEvaluator(SPACE, splits, CONFIG)
+    first, second = evaluator(candidate(LEARNER)), evaluator(candidate(LEARNER))
+    assert first.fitness == second.fitness
+
+
+def test_too_large_a_candidate_fails_with_the_flag_named(
+    splits: images.Splits,
+) -> None:
+    config = dataclasses.replace(CONFIG, max_memory=1e-6)
+    result = TrainedEvaluator(SPACE, splits, config)(candidate(LEARNER))
+    assert result.fitness == -math.inf
+    assert "--eval_max_memory" in result.reason
+
+
+def test_too_slow_a_candidate_fails_with_the_flag_named(
+    splits: images.Splits,
+) -> None:
+    config = dataclasses.replace(CONFIG, max_seconds=1e-9)
+    result = TrainedEvaluator(SPACE, splits, config)(candidate(LEARNER))
+    assert result.fitness == -math.inf
+    assert "--eval_max_seconds" in result.reason
+
+
+def test_a_loss_that_is_no_number_fails(splits: images.Splits) -> None:
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
+    config = dataclasses.replace(CONFIG, recipe=recipe)
+    result = TrainedEvaluator(SPACE, splits, config)(candidate(("Conv", "Conv")))
+    assert result.fitness == -math.inf
+    assert result.reason == "loss is not a number"
+
+
+def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
+    splits: images.Splits,
+) -> None:
+    # Images of another size than the space was made for.
+    images_ = dataclasses.replace(splits.train, images=splits.train.images[:, :4])
+    broken = dataclasses.replace(splits, train=images_, mean=np.zeros(3, np.float32))
+    result = TrainedEvaluator(SPACE, broken, CONFIG)(candidate(LEARNER))
+    assert result.fitness == -math.inf
+    assert "Error" in result.reason
+    assert "\n" not in result.reason

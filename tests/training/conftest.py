@@ -1,0 +1,28 @@
+"""A small data set, recipe and network that all training tests share."""
+
+import jax
+import pytest
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.data import images
+from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.training.batches import DeviceImages, to_device
+
+
+@pytest.fixture(scope="session")
+def digits() -> DeviceImages:
+    dataset = images.load("digits", "")
+    splits = images.split(dataset, jax.random.key(0), 0.15, 200)
+    return to_device(splits.train, splits.mean, splits.std, splits.flip)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    return Recipe(epochs=1, batch=32, learning_rate=0.05, warmup_epochs=0, pad=1)
+
+
+@pytest.fixture(scope="session")
+def chain() -> Chain:
+    names = ("Stem", "InvertedResidual", "BottleneckGrouped", "SqueezeExcitation")
+    return candidate(names, width=16, num_stages=2, num_classes=10)

@@ -1,0 +1,125 @@
+"""Block programs against the whole network as one program."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.networks.blocks import Conv
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.training import chain as by_block
+from gpt_nas_jax.training import programs, whole
+from gpt_nas_jax.training.batches import DeviceImages
+from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.rules import Rule
+
+KEY = jax.random.key(3)
+
+
+def collected(states: by_block.States) -> dict[str, Any]:
+    """The blocks' variables in the layout of the whole network."""
+    result: dict[str, Any] = {"params": {}, "batch_stats": {}}
+    for index, state in enumerate(states):
+        for name, tree in state.variables().items():
+            if tree:
+                result[name][f"blocks_{index}"] = tree
+    return result
+
+
+def rules(chain: Chain, *changed: tuple[int, Rule]) -> tuple[Rule, ...]:
+    return tuple(dict(changed).get(i, Rule.ALL) for i in range(len(chain.blocks)))
+
+
+def test_an_epoch_equals_the_whole_network_program(
+    chain: Chain, recipe: Recipe, digits: DeviceImages
+) -> None:
+    states, _ = by_block.fit(chain, rules(chain), recipe, digits, KEY, lambda: None)
+    losses = []
+    state = whole.fit(
+        chain, recipe, digits, KEY, None, lambda *after: losses.append(after)
+    )
+    ours, theirs = collected(states), state.variables()
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        scale = float(np.abs(other).max())
+        np.testing.assert_allclose(mine, other, rtol=0, atol=2e-5 * scale + 1e-7)
+    by_blocks = by_block.accuracy(
+        chain, tuple(s.variables() for s in states), digits, recipe.batch
+    )
+    assert by_blocks == whole.accuracy(chain, state, digits, recipe.batch)
+    assert [epoch for epoch, *_ in losses] == [1]
+
+
+def test_training_goes_on_from_a_state_as_if_never_stopped(
+    chain: Chain, digits: DeviceImages
+) -> None:
+    recipe = Recipe(epochs=2, batch=32, learning_rate=0.05, warmup_epochs=0, pad=1)
+    kept: dict[int, Any] = {}
+
+    def keep(epoch: int, state: whole.NetworkState, loss: jax.Array) -> None:
+        # The next step consumes the state.
+        kept[epoch] = jax.tree.map(np.array, state)
+
+    whole.fit(chain, recipe, digits, KEY, None, keep)
+    resumed = jax.tree.map(jax.numpy.asarray, kept[1])
+    state = whole.fit(chain, recipe, digits, KEY, (1, resumed), keep)
+    jax.tree.map(np.testing.assert_array_equal, state, kept[2])
+
+
+@pytest.mark.parametrize("rule", [Rule.NOTHING, Rule.BATCH_NORM])
+def test_what_a_rule_keeps_does_not_move(
+    chain: Chain, recipe: Recipe, digits: DeviceImages, rule: Rule
+) -> None:
+    chosen = rules(chain, (0, rule), (2, rule))
+    update = optimizer(recipe, 1)
+    before = by_block.start(chain, chosen, update, (8, 8, 1), KEY)
+    x, labels = jax.random.normal(KEY, (32, 8, 8, 1)), digits.labels[:32]
+    after, _ = by_block.step(chain, update, before, x, labels)
+    for index in (0, 2):
+        jax.tree.map(
+            np.testing.assert_array_equal, after[index].kept, before[index].kept
+        )
+        assert len(after[index].kept) > 0
+    moved = jax.tree.map(np.array_equal, after[1].trained, before[1].trained)
+    assert not any(jax.tree.leaves(moved))
+    # Running statistics follow the data in kept blocks, too.
+    means = jax.tree.map(np.array_equal, after[0].stats, before[0].stats)
+    assert not all(jax.tree.leaves(means))
+
+
+def test_kept_blocks_leave_the_gradients_of_others_as_they_are(
+    chain: Chain, recipe: Recipe, digits: DeviceImages
+) -> None:
+    update = optimizer(recipe, 1)
+    x, labels = jax.random.normal(KEY, (32, 8, 8, 1)), digits.labels[:32]
+    results = []
+    for chosen in (rules(chain), rules(chain, (0, Rule.NOTHING), (2, Rule.NOTHING))):
+        states = by_block.start(chain, chosen, update, (8, 8, 1), KEY)
+        results.append(by_block.step(chain, update, states, x, labels)[0])
+    for index in (1, 3):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+            results[0][index].trained,
+            results[1][index].trained,
+        )
+
+
+def test_a_candidate_of_blocks_met_before_compiles_nothing(
+    chain: Chain, recipe: Recipe, digits: DeviceImages
+) -> None:
+    by_block.fit(chain, rules(chain), recipe, digits, KEY, lambda: None)
+    counters = (programs.init, programs.forward, programs.backward)
+    compiled = [program._cache_size() for program in counters]
+    shorter = Chain(tuple(chain.blocks[i] for i in (0, 2, 3, 4)))
+    by_block.fit(shorter, rules(shorter), recipe, digits, KEY, lambda: None)
+    assert [program._cache_size() for program in counters] == compiled
+
+
+def test_initial_weights_have_the_deviation_of_their_initialiser() -> None:
+    params, _ = programs.init(Conv(64), (8, 8, 64), KEY)
+    # He's rule: variance 2 / fan-out, the fan-out being 3 * 3 * 64.
+    expected = np.sqrt(2 / (9 * 64))
+    assert np.std(params["Conv_0"]["kernel"]) == pytest.approx(expected, rel=0.02)
+    assert np.all(params["Conv_0"]["bias"] == 0)

@@ -1,0 +1,60 @@
+"""Learning-rate schedules against their definitions."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.training.recipe import learning_rate, optimizer
+
+STEPS = 10
+
+
+def rates(**settings: object) -> np.ndarray:
+    recipe = Recipe(**{"epochs": 6, "learning_rate": 0.1, **settings})
+    schedule = learning_rate(recipe, STEPS)
+    return np.array([schedule(step) for step in range(recipe.epochs * STEPS)])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+def test_the_rate_rises_linearly_to_its_highest(schedule: str) -> None:
+    warm = rates(warmup_epochs=2, schedule=schedule)[: 2 * STEPS]
+    np.testing.assert_allclose(warm, 0.1 * np.arange(1, 21) / 20, rtol=1e-5)
+
+
+def test_constant_stays() -> None:
+    np.testing.assert_allclose(rates(warmup_epochs=1)[10:], 0.1, rtol=1e-6)
+
+
+def test_cosine_ends_near_zero_and_is_half_in_the_middle() -> None:
+    after = rates(warmup_epochs=1, schedule="cosine")[10:]
+    np.testing.assert_allclose(after[25], 0.05, rtol=1e-5)
+    assert after[-1] < 0.001
+    assert np.all(np.diff(after) <= 0)
+
+
+def test_step_divides_by_ten_at_the_epochs_asked_for() -> None:
+    values = rates(warmup_epochs=1, schedule="step", step_epochs=2)
+    np.testing.assert_allclose(values[10:20], 0.1, rtol=1e-5)
+    np.testing.assert_allclose(values[20:40], 0.01, rtol=1e-5)
+    np.testing.assert_allclose(values[40:60], 0.001, rtol=1e-5)
+
+
+def test_without_warm_up_the_first_rate_is_the_highest() -> None:
+    np.testing.assert_allclose(rates(warmup_epochs=0)[0], 0.1, rtol=1e-6)
+
+
+def test_update_is_nesterov_momentum_with_weight_decay() -> None:
+    recipe = Recipe(learning_rate=0.1, warmup_epochs=0, momentum=0.9, weight_decay=0.01)
+    update = optimizer(recipe, STEPS)
+    weight, velocity = 2.0, 0.0
+    params = {"w": jnp.float32(weight)}
+    state = update.init(params)
+    for gradient in (1.0, -0.5, 0.25):
+        step, state = update.update({"w": jnp.float32(gradient)}, state, params)
+        params = optax.apply_updates(params, step)
+        total = gradient + 0.01 * weight
+        velocity = 0.9 * velocity + total
+        weight -= 0.1 * (total + 0.9 * velocity)
+        np.testing.assert_allclose(params["w"], weight, rtol=1e-6)

@@ -1,0 +1,39 @@
+"""The paper's acceleration rules and the split of parameters by them."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from gpt_nas_jax.networks.blocks import Bottleneck
+from gpt_nas_jax.training.rules import Rule, accelerated, joined, partition
+
+
+@pytest.mark.parametrize(
+    ("proposed", "has_norm", "expected"),
+    [
+        ((False, True), True, (Rule.NOTHING, Rule.ALL)),
+        ((True, True), False, (Rule.ALL, Rule.ALL)),
+        ((False, False), True, (Rule.BATCH_NORM, Rule.BATCH_NORM)),
+        ((False, False), False, (Rule.ALL, Rule.ALL)),
+    ],
+)
+def test_proposed_blocks_else_batch_norm_else_everything(
+    proposed: tuple[bool, ...], has_norm: bool, expected: tuple[Rule, ...]
+) -> None:
+    assert accelerated(proposed, has_norm) == expected
+
+
+def test_partitions_are_complete_and_hold_what_their_rule_says() -> None:
+    block = Bottleneck(16, 4)
+    params = block.init(jax.random.key(0), jnp.zeros((1, 4, 4, 8)), False)["params"]
+    leaves = len(jax.tree.leaves(params))
+    counts = {}
+    for rule in Rule:
+        trained, kept = partition(rule, params)
+        assert jax.tree.all(
+            jax.tree.map(jnp.array_equal, joined(trained, kept), params)
+        )
+        counts[rule] = len(trained)
+    # Four convolutions, each with a BatchNorm of a scale and a bias.
+    assert counts == {Rule.ALL: leaves, Rule.BATCH_NORM: 8, Rule.NOTHING: 0}
+    assert leaves == 12
