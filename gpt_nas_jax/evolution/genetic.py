@@ -78,10 +78,9 @@ class Genetic:
         parent_key, cross_key, cut_key, mutate_key, change_key = jax.random.split(
             key, 5
         )
-        first, second = (
-            state.genomes[operators.tournament(k, state.fitness)]
-            for k in jax.random.split(parent_key)
-        )
+        parent_keys = jax.random.split(parent_key)
+        parents = jax.vmap(operators.tournament, (0, None))(parent_keys, state.fitness)
+        first, second = state.genomes[parents]
         shortest = self.space.min_depth
         crossed = operators.crossover(cut_key, first, second, shortest)
         crosses = jax.random.bernoulli(cross_key, self.crossover_rate)

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gpt_nas_jax.networks.platform import by_platform
+
 _Pads = Sequence[tuple[int, int]]
 
 
@@ -47,37 +49,7 @@ def conv_general_dilated(
     def cpu(lhs: jax.Array, rhs: jax.Array) -> jax.Array:
         return form(lhs, rhs, strides, pads, dilation)
 
-    return _by_platform(cpu, native)(lhs, rhs)
-
-
-_Binary = Callable[[jax.Array, jax.Array], jax.Array]
-
-
-def _by_platform(cpu: _Binary, native: _Binary) -> _Binary:
-    """One function on the CPU and another elsewhere, in both directions.
-
-    Differentiated as it is, `lax.platform_dependent` would carry the platform as a
-    number from the forward to the backward pass, which then, where it is a program
-    of its own, could not be compiled for one form alone.
-    """
-
-    @jax.custom_vjp
-    def function(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return lax.platform_dependent(x, kernel, cpu=cpu, default=native)
-
-    def forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
-        return function(x, kernel), (x, kernel)
-
-    def pullback(form: _Binary) -> Callable[..., tuple[jax.Array, jax.Array]]:
-        return lambda x, kernel, dy: jax.vjp(form, x, kernel)[1](dy)
-
-    def backward(residual: tuple, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return lax.platform_dependent(
-            *residual, dy, cpu=pullback(cpu), default=pullback(native)
-        )
-
-    function.defvjp(forward, backward)
-    return function
+    return by_platform(cpu, native)(lhs, rhs)
 
 
 _Form = Callable[[jax.Array, jax.Array, tuple, _Pads, tuple], jax.Array]

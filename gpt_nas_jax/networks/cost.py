@@ -1,6 +1,7 @@
 """Parameters, arithmetic, memory and depth of a network without running it."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jax.extend import core
 
 from gpt_nas_jax.networks import layers
+from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 
 _FLOAT_BYTES = 4
@@ -73,9 +75,20 @@ def depth(module: nn.Module, in_size: layers.Size) -> int:
 
     This is the number in names like ResNet-50.
     """
+    if not isinstance(module, Chain):
+        return _block_depth(module, in_size)
+    total = 0
+    for block in module.blocks:
+        total += _block_depth(block, in_size)
+        in_size = trace(block, in_size).out_size
+    return total
+
+
+@functools.cache
+def _block_depth(block: nn.Module, in_size: layers.Size) -> int:
     x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
-    variables = trace(module, in_size).variables
-    jaxpr = jax.make_jaxpr(lambda v, x: module.apply(v, x, False))(variables, x)
+    variables = trace(block, in_size).variables
+    jaxpr = jax.make_jaxpr(lambda v, x: block.apply(v, x, False))(variables, x)
     return max(_depths(jaxpr.jaxpr, [0] * len(jaxpr.jaxpr.invars)))
 
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.networks.convolution import conv_general_dilated
+from gpt_nas_jax.networks.pooling import max_pool
 
 Padding = tuple[int, int, int, int]
 
@@ -69,7 +70,7 @@ class Pool(nn.Module):
         pads = ((top, bottom), (left, right))
         strides = (self.stride, self.stride)
         if self.type == "max":
-            return nn.max_pool(x, window, strides, pads)
+            return max_pool(x, window, strides, pads)
         if self.kernel is None:
             return jnp.mean(x, axis=(1, 2), keepdims=True)
         return nn.avg_pool(x, window, strides, pads, count_include_pad=False)

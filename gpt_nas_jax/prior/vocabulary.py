@@ -38,7 +38,7 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
             fields[name] = value
     match layer:
         case layers.Conv() if not keep_groups:
-            depthwise = layer.groups == layer.in_size[2] > 1
+            depthwise = layer.groups == layer.in_size[2]
             fields["groups"] = (
                 "one" if layer.groups == 1 else "all" if depthwise else "many"
             )

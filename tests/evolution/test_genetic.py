@@ -21,30 +21,52 @@ WANTED = 3
 init, ask, tell = map(jax.jit, (STRATEGY.init, STRATEGY.ask, STRATEGY.tell))
 
 
+@jax.jit
 def share(genomes: jax.Array) -> jax.Array:
     """A fitness without training: the share of one block in each chain."""
     return (genomes == WANTED).sum(-1) / (genomes != PAD).sum(-1)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-@functools.partial(jax.vmap, in_axes=(None, 0))
-def search(strategy: Genetic, key: jax.Array) -> tuple[PopulationState, jax.Array]:
+@jax.jit
+@jax.vmap
+def search(key: jax.Array) -> tuple[PopulationState, jax.Array]:
     """A whole search: the states after each generation and all that was asked."""
 
     def generation(state, key):
-        candidates = strategy.ask(key, state)
-        state = strategy.tell(state, candidates, share(candidates.genomes))
+        candidates = STRATEGY.ask(key, state)
+        state = STRATEGY.tell(state, candidates, share(candidates.genomes))
         return state, (state, candidates.genomes)
 
     init_key, key = jax.random.split(key)
     keys = jax.random.split(key, GENERATIONS)
-    return jax.lax.scan(generation, strategy.init(init_key), keys)[1]
+    return jax.lax.scan(generation, STRATEGY.init(init_key), keys)[1]
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, None, None, None))
+def _bred(key, state, crossover_rate, mutation_rate):
+    strategy = Genetic(SPACE, 12, crossover_rate, mutation_rate)
+    return strategy.ask(key, state).genomes
+
+
+def bred(
+    state: PopulationState, crossover_rate: float, mutation_rate: float
+) -> np.ndarray:
+    """Many children of the same parents, ``[N, L]``."""
+    keys = jax.random.split(jax.random.key(0), 300)
+    children = np.asarray(_bred(keys, state, crossover_rate, mutation_rate))
+    return children.reshape(-1, SPACE.max_depth)
+
+
+def survivors(genomes: jax.Array) -> PopulationState:
+    """A population after its first generation, all equally fit."""
+    return PopulationState(genomes, jnp.zeros(len(genomes)), jnp.int32(1))
 
 
 @pytest.fixture(scope="module")
 def searches() -> tuple[PopulationState, jax.Array]:
     """Twenty searches at once, ``[20, GENERATIONS, ...]``."""
-    return search(STRATEGY, jax.random.split(jax.random.key(0), 20))
+    return search(jax.random.split(jax.random.key(0), 20))
 
 
 @pytest.fixture(scope="module")
@@ -93,33 +115,32 @@ def test_fitness_belongs_to_the_genome_and_never_falls(
 
 
 def test_children_come_from_parents(told: PopulationState):
-    only = Genetic(SPACE, 12, crossover_rate=0.0, mutation_rate=0.0)
-    children = only.ask(jax.random.key(2), told).genomes
+    children = bred(told, crossover_rate=0.0, mutation_rate=0.0)
     parents = {tuple(genome) for genome in told.genomes.tolist()}
     assert {tuple(genome) for genome in children.tolist()} <= parents
 
 
-def test_every_child_is_crossed_at_rate_1():
-    # No cut of two such chains gives back either of the other kind alone.
-    genomes = jnp.full((12, 8), 5).at[:6].set(7)
-    state = PopulationState(genomes, jnp.zeros(12), jnp.int32(1))
-    only = Genetic(SPACE, 12, crossover_rate=1.0, mutation_rate=0.0)
-    children = jax.jit(only.ask)(jax.random.key(0), state).genomes
-    mixed = (children == 5).any(1) & (children == 7).any(1)
-    assert mixed.any()
-    assert np.isin(children, [5, 7, PAD]).all()
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_crossover_rate_is_the_share_of_children_that_are_crossed(rate: float):
+    # Full chains of one block each, all of equal fitness: two different parents
+    # half of the time, whose child is a mixture for 7 of the 9 cuts of the first.
+    genomes = jnp.full((12, 8), 5, jnp.int32).at[:6].set(7)
+    children = bred(survivors(genomes), crossover_rate=rate, mutation_rate=0.0)
+    mixed = (children == 5).any(-1) & (children == 7).any(-1)
+    # A cut of the second that takes nothing leaves the front of the first alone.
+    fronts = [1 - 1 / (9 - n) if n >= 4 else 1 for n in range(1, 8)]
+    expected = rate / 2 * sum(fronts) / 9
+    assert np.isclose(mixed.mean(), expected, atol=0.02)
 
 
-def test_every_child_mutates_at_rate_1():
-    genomes = jnp.full((12, 8), 5)
-    state = PopulationState(genomes, jnp.zeros(12), jnp.int32(1))
-    only = Genetic(SPACE, 12, crossover_rate=0.0, mutation_rate=1.0)
-    keys = jax.random.split(jax.random.key(0), 100)
-    children = jax.jit(jax.vmap(only.ask, (0, None)))(keys, state).genomes
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_mutation_rate_is_the_share_of_children_that_mutate(rate: float):
+    genomes = jnp.full((12, 8), 5, jnp.int32)
+    children = bred(survivors(genomes), crossover_rate=0.0, mutation_rate=rate)
     changed = (children != 5).sum(-1)
-    assert changed.max() == 1
-    # One replacement of 15 puts the same block back; two of three edits replace.
-    assert np.isclose((changed == 0).mean(), 2 / 3 / 15, atol=0.02)
+    assert changed.max() == (rate > 0)
+    # Two of three edits of a full chain replace, one of 15 by the block that stood.
+    assert np.isclose((changed > 0).mean(), rate * (1 - 2 / 3 / 15), atol=0.02)
 
 
 @hypothesis.given(
@@ -161,24 +182,28 @@ def test_the_key_decides_everything(told: PopulationState):
     )
     assert one == same
     assert one != other
-    assert init(jax.random.key(1)).genomes.tolist() != init(
-        jax.random.key(2)
-    ).genomes.tolist()
+    assert (
+        init(jax.random.key(1)).genomes.tolist()
+        != init(jax.random.key(2)).genomes.tolist()
+    )
 
 
 def test_searches_are_the_same_alone_and_side_by_side(
     searches: tuple[PopulationState, jax.Array],
 ):
-    keys = jax.random.split(jax.random.key(0), 20)
-    alone = search(STRATEGY, keys[4:5])[1][0]
-    np.testing.assert_array_equal(alone, searches[1][4])
+    init_key, key = jax.random.split(jax.random.split(jax.random.key(0), 20)[4])
+    state = init(init_key)
+    for step, step_key in enumerate(jax.random.split(key, GENERATIONS)):
+        candidates = ask(step_key, state)
+        np.testing.assert_array_equal(candidates.genomes, searches[1][4, step])
+        state = tell(state, candidates, share(candidates.genomes))
 
 
 def test_search_beats_random_sampling_of_equal_budget(
     searches: tuple[PopulationState, jax.Array],
 ):
     budget = STRATEGY.population * GENERATIONS
-    keys = jax.random.split(jax.random.key(1), 20)
-    sampled = jax.vmap(lambda key: share(SPACE.sample(key, budget)).max())(keys)
+    sampled = SPACE.sample(jax.random.key(1), 20 * budget)
+    luckiest = share(sampled).reshape(20, budget).max(1)
     found = searches[0].fitness[:, -1, 0]
-    assert (found > sampled).sum() >= 18
+    assert (found > luckiest).sum() >= 18

@@ -34,9 +34,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_value_and_gradients_equal_the_native_convolution(case: tuple) -> None:
     kernel, stride, padding, dilation, groups, channels, features = case
-    x_key, kernel_key, y_key = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(x_key, (2, 9, 7, channels))
-    k = jax.random.normal(kernel_key, (*kernel, channels // groups, features))
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 9, 7, channels)).astype(np.float32)
+    shape = (*kernel, channels // groups, features)
+    k = random.normal(size=shape).astype(np.float32)
     options = {
         "rhs_dilation": dilation,
         "dimension_numbers": NHWC,
@@ -50,13 +51,13 @@ def test_value_and_gradients_equal_the_native_convolution(case: tuple) -> None:
             y, pullback = jax.vjp(
                 lambda x, k: function(x, k, stride, padding, **options), x, k
             )
-            return y, *pullback(jax.random.normal(y_key, y.shape))
+            return y, *pullback(y)
 
         return [of(conv_general_dilated), of(lax.conv_general_dilated)]
 
     ours, native = results(x, k)
     for mine, theirs in zip(ours, native, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_the_backward_program_holds_one_form_only() -> None:

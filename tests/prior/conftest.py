@@ -1,5 +1,6 @@
 """What the tests of the prior share."""
 
+import itertools
 from collections.abc import Callable
 
 import jax
@@ -42,7 +43,7 @@ def spell() -> Spell:
         layers = trace(space.decode(genome), space.image).layers
         return [
             words.encode(word(part.layer) for part in layers[start:end])
-            for start, end in zip(ends[:-1], ends[1:], strict=True)
+            for start, end in itertools.pairwise(ends)
         ]
 
     return tokens
@@ -59,11 +60,13 @@ def space() -> BlockSpace:
 @pytest.fixture(scope="session")
 def config() -> PriorConfig:
     """Settings by which a prior is learned in seconds."""
+    # Both phases take ten steps and so share one compiled program.
     return PriorConfig(
         width=16,
-        learning_rate=3e-3,
-        pretrain_epochs=1,
-        finetune_epochs=2,
+        batch=256,
+        learning_rate=1e-2,
+        pretrain_epochs=2,
+        finetune_epochs=5,
         fcn_steps=50,
     )
 

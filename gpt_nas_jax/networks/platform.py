@@ -1,0 +1,35 @@
+"""One operation in two forms: one for the CPU, one for every other platform."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax import lax
+
+
+def by_platform(
+    cpu: Callable[..., jax.Array], native: Callable[..., jax.Array]
+) -> Callable[..., jax.Array]:
+    """A function of arrays that runs ``cpu`` on the CPU and ``native`` elsewhere.
+
+    So does its gradient. Differentiated as it is, `lax.platform_dependent` would
+    carry the platform as a number from the forward to the backward pass, which then,
+    where it is a program of its own, could not be compiled for one form alone.
+    """
+
+    @jax.custom_vjp
+    def function(*args: jax.Array) -> jax.Array:
+        return lax.platform_dependent(*args, cpu=cpu, default=native)
+
+    def forward(*args: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        return function(*args), args
+
+    def pullback(form: Callable[..., jax.Array]) -> Callable[..., Any]:
+        return lambda dy, *args: jax.vjp(form, *args)[1](dy)
+
+    def backward(args: tuple[jax.Array, ...], dy: jax.Array) -> Any:
+        forms = {"cpu": pullback(cpu), "default": pullback(native)}
+        return lax.platform_dependent(dy, *args, **forms)
+
+    function.defvjp(forward, backward)
+    return function

@@ -1,0 +1,141 @@
+"""The executor on the devices of this process."""
+
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+
+import jax
+import pytest
+
+from gpt_nas_jax.executors import local
+
+DEVICES = jax.local_device_count()
+# Nothing here takes so many seconds but a deadlock.
+STUCK = 60
+
+
+def test_results_keep_the_order_of_the_items():
+    finished = []
+    done = [threading.Event() for _ in range(4)]
+
+    def after_the_next(item: int) -> int:
+        # The last item ends first, and each one after the one behind it.
+        assert item == 3 or done[item + 1].wait(STUCK)
+        finished.append(item)
+        done[item].set()
+        return item * item
+
+    assert [*local.run(after_the_next, range(4), 4)] == [0, 1, 4, 9]
+    assert finished == [3, 2, 1, 0]
+
+
+def test_a_result_comes_before_later_ones_are_there():
+    taken = threading.Event()
+
+    def second_waits(item: int) -> int:
+        assert item == 0 or taken.wait(STUCK)
+        return item
+
+    results = local.run(second_waits, range(2), 2)
+    assert next(results) == 0
+    taken.set()
+    assert [*results] == [1]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_exactly_so_many_items_run_at_once(workers: int):
+    barrier = threading.Barrier(workers * DEVICES)
+
+    def meet(_: int) -> int:
+        barrier.wait(STUCK)
+        return threading.get_ident()
+
+    threads = [*local.run(meet, range(2 * workers * DEVICES), workers)]
+    assert len(threads) == 2 * workers * DEVICES
+    assert len(set(threads)) == workers * DEVICES
+
+
+def test_no_items_give_no_results():
+    assert [*local.run(str, [], 1)] == []
+
+
+class Item:
+    """A number that can be watched until nobody holds it any more."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_items_that_have_not_begun_are_dropped(fails: bool):
+    began = []
+    last = DEVICES + 2
+    dropped = threading.Event()
+
+    def items() -> Iterator[Item]:
+        for number in range(last + 1):
+            item = Item(number)
+            if number == last:
+                weakref.finalize(item, dropped.set)
+            yield item
+
+    def first_ends(item: Item) -> str:
+        began.append(item.number)
+        if item.number == 0:
+            if fails:
+                raise ArithmeticError("loss of the first is no number")
+            return "first"
+        # Every worker is held until the executor lets go of the last item.
+        assert dropped.wait(STUCK)
+        return "later"
+
+    results = local.run(first_ends, items(), 1)
+    if fails:
+        with pytest.raises(ArithmeticError, match="loss of the first"):
+            next(results)
+    else:
+        assert next(results) == "first"
+        results.close()
+    assert dropped.is_set()
+    assert last not in began
+
+
+FOUR_DEVICES = """
+import collections, threading
+import jax
+from gpt_nas_jax.executors import local
+
+double = jax.jit(lambda x: 2 * x)
+
+def devices(workers):
+    barrier = threading.Barrier(4 * workers)
+
+    def where(item):
+        barrier.wait(60)
+        (device,) = double(jax.numpy.arange(item)).devices()
+        return device.id
+
+    found = local.run(where, range(4 * workers), workers)
+    return sorted(collections.Counter(found).items())
+
+print(devices(1), devices(2))
+"""
+
+
+def test_every_device_gets_its_share():
+    fake = {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FOUR_DEVICES],
+        env=os.environ | fake,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    once, twice = [(device, 1) for device in range(4)], [(d, 2) for d in range(4)]
+    assert done.stdout.strip() == f"{once} {twice}"

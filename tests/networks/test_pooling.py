@@ -1,0 +1,42 @@
+"""Max pooling in its CPU form equals the native one, value and gradient."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpt_nas_jax.networks.pooling import max_pool
+
+CASES = {
+    "stride 1": ((3, 3), (1, 1), ((1, 1), (1, 1))),
+    "stride 2": ((3, 3), (2, 2), ((1, 1), (1, 1))),
+    "uneven": ((3, 2), (2, 1), ((0, 1), (1, 0))),
+    "no padding": ((2, 2), (2, 2), ((0, 0), (0, 0))),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("ties", [False, True])
+def test_value_and_gradient_equal_the_native_form(case: tuple, ties: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype(np.float32)
+    # Behind a ReLU most windows hold several equal zeros.
+    x = np.maximum(np.round(x), 0) if ties else x
+
+    @jax.jit
+    def results(x: jax.Array) -> list[tuple[jax.Array, jax.Array]]:
+        def of(function: object) -> tuple[jax.Array, jax.Array]:
+            y, pullback = jax.vjp(lambda x: function(x, *case), x)
+            return y, pullback(
+                jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
+            )[0]
+
+        return [of(max_pool), of(nn.max_pool)]
+
+    for ours, native in zip(*results(x), strict=True):
+        np.testing.assert_allclose(ours, native, rtol=1e-6, atol=1e-6)
+
+
+def test_what_is_no_number_is_not_hidden() -> None:
+    x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    assert jnp.isnan(max_pool(x, (3, 3), (1, 1), ((0, 0), (0, 0)))).all()

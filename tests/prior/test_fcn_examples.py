@@ -1,0 +1,105 @@
+"""What the FCN learns from, against networks taken apart by hand."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
+from gpt_nas_jax.networks.trace import Trace, TracedLayer
+from gpt_nas_jax.prior import examples, table
+from gpt_nas_jax.prior.corpus import CONTEXT
+from gpt_nas_jax.prior.examples import Examples
+from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import PAD
+
+RESNET_18 = ["Conv", "BatchNorm", "ReLU", "MaxPool", *["BasicBlock"] * 8, "AvgPool"]
+
+
+def names(labels: np.ndarray) -> list[str]:
+    return [BLOCK_NAMES[label] for label in labels]
+
+
+@pytest.fixture(scope="module")
+def resnet(zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary) -> Examples:
+    return examples.of_networks([zoo_traces["ResNet-18"]], zoo_vocabulary)
+
+
+def test_blocks_of_resnet_18_begin_where_they_do(resnet: Examples):
+    assert names(resnet.labels[resnet.starts]) == RESNET_18
+
+
+def test_layers_of_resnet_18_lie_in_these_blocks(resnet: Examples):
+    # Two convolutions, BatchNorms and ReLUs and the sum, and where the width
+    # changes a projection with its BatchNorm; the classifier lies in no block.
+    sizes = [1] * 4 + [7, 7, 9, 7, 9, 7, 9, 7] + [1]
+    assert names(resnet.labels) == [
+        name for name, size in zip(RESNET_18, sizes, strict=True) for _ in range(size)
+    ]
+    begins = np.cumsum([0, *sizes[:-1]])
+    assert np.flatnonzero(resnet.starts).tolist() == begins.tolist()
+
+
+def test_contexts_of_resnet_18_are_the_layers_before(
+    resnet: Examples, zoo_vocabulary: Vocabulary, zoo_traces: dict[str, Trace]
+):
+    layers = [part.layer for part in zoo_traces["ResNet-18"].layers]
+    tokens = zoo_vocabulary.encode(map(word, layers)).tolist()
+    assert len(resnet) == len(tokens) - 1
+    np.testing.assert_array_equal(resnet.tokens, tokens[:-1])
+    assert resnet.contexts[0].tolist() == [START] * 10
+    assert resnet.contexts[4].tolist() == [START] * 6 + tokens[:4]
+    assert resnet.contexts[-1].tolist() == tokens[-12:-2]
+
+
+def test_layers_in_no_block_are_read_but_not_learned(
+    resnet: Examples, zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary
+):
+    whole = zoo_traces["ResNet-18"]
+    # The first BasicBlock taken out of its block, its layers left in place.
+    hidden = tuple(
+        TracedLayer(part.layer, None, -1) if 4 <= index < 11 else part
+        for index, part in enumerate(whole.layers)
+    )
+    trace = Trace(hidden, whole.out_size, whole.params, whole.state, {})
+    rest = examples.of_networks([trace], zoo_vocabulary)
+    kept = np.r_[0:4, 11 : len(resnet)]
+    np.testing.assert_array_equal(rest.contexts, resnet.contexts[kept])
+    np.testing.assert_array_equal(rest.starts, resnet.starts[kept])
+
+
+def test_networks_do_not_read_each_other(
+    zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary
+):
+    both = [zoo_traces[name] for name in ("ResNet-18", "GoogLeNet")]
+    together = examples.of_networks(both, zoo_vocabulary)
+    apart = [examples.of_networks([trace], zoo_vocabulary) for trace in both]
+    joined = examples.joined(apart)
+    for field in ("contexts", "tokens", "labels", "starts"):
+        values = getattr(together, field)
+        np.testing.assert_array_equal(values, getattr(joined, field))
+        assert len(values) == sum(map(len, apart))
+
+
+def test_chains_are_labelled_by_their_genes_and_read_as_traced(
+    space: BlockSpace,
+    zoo_vocabulary: Vocabulary,
+    spell: Callable[..., list[np.ndarray]],
+):
+    key = jax.random.key(3)
+    blocks = table.build(space, zoo_vocabulary)
+    drawn = examples.of_chains(key, space, blocks, 20)
+    genomes = np.asarray(space.sample(key, 20))
+    np.testing.assert_array_equal(drawn.labels, genomes[genomes != PAD])
+    assert drawn.starts.all()
+    contexts, tokens = [], []
+    for genome in genomes:
+        before = np.full(CONTEXT, START)
+        for part in spell(space, genome, zoo_vocabulary):
+            contexts.append(before[-CONTEXT:])
+            tokens.append(part[0])
+            before = np.concatenate([before, part])
+    np.testing.assert_array_equal(drawn.contexts, contexts)
+    np.testing.assert_array_equal(drawn.tokens, tokens)

@@ -1,0 +1,194 @@
+"""Fitting: losses fall, keys decide, and the GPT learns what n-grams cannot."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.prior import corpus, examples, fit, ngram
+from gpt_nas_jax.prior.corpus import CONTEXT, Architectures, Windows
+from gpt_nas_jax.prior.examples import Examples
+from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior.fit import BlockLoss, NextLayerLoss, Schedule
+from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.vocabulary import START, UNKNOWN
+
+SIZE = 6
+GPT_MODEL = GPT(SIZE, 8, num_layers=1)
+FCN_MODEL = FCN(SIZE, num_blocks=3, embedding=4, hidden=16)
+RATE, BATCH = 1e-2, 64
+SCHEDULE = Schedule(300, BATCH, RATE)
+# Behind 2 2 2 2 come 3 and 4 in turn: five tokens back tell which, four do not.
+PERIOD = [3, 2, 2, 2, 2, 4, 2, 2, 2, 2]
+
+
+def language(period: list[int], repeats: int) -> Windows:
+    sequence = np.array(period * repeats, np.int32)
+    return corpus.windows(Architectures((sequence,), np.ones(1)))
+
+
+def quiet(count: int) -> None:
+    pass
+
+
+@jax.jit
+def gpt_logits(params: Any, tokens: jax.Array) -> jax.Array:
+    return GPT_MODEL.apply({"params": params}, tokens)
+
+
+@pytest.fixture(scope="module")
+def start() -> Any:
+    """Parameters of the GPT before it learned anything."""
+    context = np.zeros((1, CONTEXT), np.int32)
+    return jax.jit(GPT_MODEL.init)(jax.random.key(0), context)["params"]
+
+
+def fitted(start: Any, windows: Windows, seed: int, steps: int) -> Any:
+    schedule, key = Schedule(steps, BATCH, RATE), jax.random.key(seed)
+    return fit.fit_gpt(GPT_MODEL, start, windows, key, schedule, quiet)
+
+
+def same(one: Any, other: Any) -> bool:
+    return jax.tree.all(jax.tree.map(np.array_equal, one, other))
+
+
+@pytest.fixture(scope="module")
+def periodic(start: Any) -> Any:
+    """Parameters fitted to the periodic language."""
+    return fitted(start, language(PERIOD, 12), seed=1, steps=300)
+
+
+def test_the_gpt_learns_a_period_that_a_5_gram_cannot(periodic: Any):
+    # Two positions in ten are even chances for who reads four tokens.
+    windows = language(PERIOD, 40)
+    model = ngram.fit(language(PERIOD, 12), SIZE)
+    assert ngram.perplexity(model, windows) > 2**0.2
+    assert fit.perplexity(GPT_MODEL, periodic, windows) < 1.05
+
+
+def test_a_layer_unknown_in_the_context_is_no_obstacle(periodic: Any):
+    windows = language(PERIOD, 12)
+    tokens = windows.tokens.copy()
+    tokens[:, 2] = UNKNOWN
+    # Those that begin with start tokens are left out.
+    blurred = Windows(tokens, windows.weights * (windows.tokens[:, 0] != START))
+    assert fit.perplexity(GPT_MODEL, periodic, blurred) < 1.2
+
+
+def test_the_key_decides_what_is_drawn(start: Any):
+    windows = language(PERIOD, 12)
+    first = fitted(start, windows, seed=1, steps=50)
+    assert same(first, fitted(start, windows, seed=1, steps=50))
+    assert not same(first, fitted(start, windows, seed=2, steps=50))
+
+
+def test_windows_are_drawn_as_often_as_they_occur(start: Any):
+    tokens = np.full((2, CONTEXT + 1), START, np.int32)
+    tokens[:, -1] = 2, 3
+    windows = Windows(tokens, np.array([9e6, 1e6]))
+    params = fitted(start, windows, seed=1, steps=300)
+    logits = gpt_logits(params, tokens[:1, :-1])[0, -1]
+    share, rest = jax.nn.softmax(logits)[2:4]
+    assert float(share) == pytest.approx(0.9, abs=0.06)
+    assert float(rest) == pytest.approx(0.1, abs=0.06)
+
+
+def test_progress_counts_every_step_and_no_steps_change_nothing(start: Any):
+    counts: list[int] = []
+    windows, key = language(PERIOD, 12), jax.random.key(0)
+    for steps in (110, 0):
+        schedule = Schedule(steps, BATCH, RATE)
+        params = fit.fit_gpt(GPT_MODEL, start, windows, key, schedule, counts.append)
+        assert sum(counts) == 110
+    assert same(params, start)
+
+
+def test_the_loss_is_the_mean_over_all_layers_but_the_lead_in(start: Any):
+    windows = language(PERIOD, 2)
+    inputs, targets = windows.tokens[:, :-1], windows.tokens[:, 1:]
+    logits = np.asarray(gpt_logits(start, inputs), np.float64)
+    normalisers = np.log(np.exp(logits).sum(-1))
+    losses = [
+        normalisers[row, place] - logits[row, place, target]
+        for (row, place), target in np.ndenumerate(targets)
+        if target != START
+    ]
+    assert len(losses) < targets.size
+    loss = jax.jit(NextLayerLoss(GPT_MODEL))(start, (inputs, targets))
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_perplexity_of_a_gpt_that_knows_nothing_is_the_size_of_the_vocabulary(
+    start: Any,
+):
+    nothing = jax.tree.map(np.zeros_like, start)
+    perplexity = fit.perplexity(GPT_MODEL, nothing, language(PERIOD, 3))
+    assert perplexity == pytest.approx(SIZE, rel=1e-5)
+
+
+def test_perplexity_weighs_windows_and_takes_more_than_one_batch(start: Any):
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(2, SIZE, (4116, CONTEXT + 1)).astype(np.int32)
+    # Of all these only the first and the last occur.
+    weights = np.zeros(len(tokens))
+    weights[[0, -1]] = 3, 1
+    ends = tokens[[0, -1]]
+    probabilities = jax.nn.softmax(gpt_logits(start, ends[:, :-1])[:, -1])
+    first, last = (float(probabilities[row, ends[row, -1]]) for row in (0, 1))
+    perplexity = fit.perplexity(GPT_MODEL, start, Windows(tokens, weights))
+    assert perplexity == pytest.approx((first**3 * last) ** (-1 / 4), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def blocks() -> Examples:
+    """Examples whose block follows from the layer and the one before it."""
+    generator = np.random.default_rng(0)
+    contexts = generator.integers(2, SIZE, (300, CONTEXT)).astype(np.int32)
+    tokens = generator.integers(2, SIZE, 300).astype(np.int32)
+    labels = (tokens + contexts[:, -1]) % 3
+    return Examples(contexts, tokens, labels, generator.random(300) < 0.3)
+
+
+@pytest.fixture(scope="module")
+def blank(blocks: Examples) -> Any:
+    """Parameters of the FCN before it learned anything."""
+    init = jax.jit(FCN_MODEL.init)
+    return init(jax.random.key(0), blocks.contexts[:1], blocks.tokens[:1])["params"]
+
+
+def fitted_fcn(blank: Any, blocks: Examples, weights: np.ndarray, seed: int) -> Any:
+    key = jax.random.key(seed)
+    return fit.fit_fcn(FCN_MODEL, blank, blocks, weights, key, SCHEDULE, quiet)
+
+
+def test_the_fcn_reads_layer_and_context(blank: Any, blocks: Examples):
+    weights = np.ones(len(blocks))
+    params = fitted_fcn(blank, blocks, weights, seed=1)
+    batch = blocks.contexts, blocks.tokens, blocks.labels
+    loss = jax.jit(BlockLoss(FCN_MODEL))
+    assert loss(params, batch) < loss(blank, batch) / 4
+    # Neither alone tells the block from the two others.
+    assert min(fit.accuracy(FCN_MODEL, params, blocks)) > 0.9
+    assert same(params, fitted_fcn(blank, blocks, weights, seed=1))
+    assert not same(params, fitted_fcn(blank, blocks, weights, seed=2))
+
+
+def test_examples_of_no_weight_are_never_learned(blank: Any, blocks: Examples):
+    wrong = dataclasses.replace(blocks, labels=(blocks.labels + 1) % 3)
+    both = examples.joined([blocks, wrong])
+    weights = np.repeat([1.0, 0.0], len(blocks))
+    params = fitted_fcn(blank, both, weights, seed=1)
+    assert fit.accuracy(FCN_MODEL, params, blocks)[1] > 0.9
+
+
+def test_accuracy_by_hand(blank: Any, blocks: Examples):
+    # All weights zero and a bias: the answer is block 1, whatever is asked.
+    params = jax.tree.map(np.zeros_like, blank)
+    params["Dense_2"]["bias"][1] = 1
+    right = blocks.labels == 1
+    assert fit.accuracy(FCN_MODEL, params, blocks) == (
+        right[blocks.starts].mean(),
+        right.mean(),
+    )

@@ -1,0 +1,185 @@
+"""Elimination and reconstruction against Algorithm 1 walked step by step."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.prior.corpus import CONTEXT
+from gpt_nas_jax.prior.learn import Corpora, PriorReport
+from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
+from gpt_nas_jax.prior.table import EMPTY_CONTEXT
+from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import PAD, Genome, Key
+
+POPULATION = 64
+RATES = (0.0, 0.4, 1.0)
+
+program = jax.jit(reconstruct)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def apply(model: nn.Module, params: Any, *inputs: jax.Array) -> jax.Array:
+    return model.apply({"params": params}, *inputs)
+
+
+def arrays(
+    prior: Prior, seed: int, genomes: Genome, rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    result = program(prior, jax.random.key(seed), genomes, rate)
+    return np.asarray(result[0]), np.asarray(result[1])
+
+
+@pytest.fixture(scope="module")
+def prior(learned: tuple[Prior, PriorReport]) -> Prior:
+    return learned[0]
+
+
+@pytest.fixture(scope="module")
+def genomes(space: BlockSpace) -> np.ndarray:
+    """A population of chains of all depths."""
+    genomes = np.asarray(space.sample(jax.random.key(5), POPULATION))
+    assert set((genomes != PAD).sum(1)) == set(range(4, 9))
+    return genomes
+
+
+def test_rate_0_leaves_every_chain(prior: Prior, genomes: np.ndarray):
+    result, proposed = arrays(prior, 0, genomes, 0.0)
+    np.testing.assert_array_equal(result, genomes)
+    assert not proposed.any()
+
+
+def test_rate_1_proposes_every_block_and_nothing_behind(
+    prior: Prior, genomes: np.ndarray
+):
+    result, proposed = arrays(prior, 0, genomes, 1.0)
+    np.testing.assert_array_equal(proposed, genomes != PAD)
+    # Nothing of a chain but its depth is left to tell.
+    other = np.where(genomes == PAD, PAD, (genomes + 4) % 15)
+    np.testing.assert_array_equal(arrays(prior, 0, other, 1.0)[0], result)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_chains_keep_their_depth_and_what_is_not_proposed(
+    rate: float, prior: Prior, space: BlockSpace, genomes: np.ndarray
+):
+    result, proposed = arrays(prior, 1, genomes, rate)
+    assert result.dtype == genomes.dtype and result.shape == genomes.shape
+    assert np.asarray(space.valid(result)).all()
+    np.testing.assert_array_equal(result == PAD, genomes == PAD)
+    np.testing.assert_array_equal(result[~proposed], genomes[~proposed])
+    assert not proposed[genomes == PAD].any()
+
+
+def test_the_key_decides(prior: Prior, genomes: np.ndarray):
+    result, proposed = arrays(prior, 2, genomes, 0.4)
+    again, proposed_again = arrays(prior, 2, genomes, 0.4)
+    np.testing.assert_array_equal(result, again)
+    np.testing.assert_array_equal(proposed, proposed_again)
+    other, proposed_other = arrays(prior, 3, genomes, 0.4)
+    assert (result != other).any()
+    assert (proposed != proposed_other).any()
+
+
+def test_equal_chains_of_a_population_get_different_blocks(
+    prior: Prior, genomes: np.ndarray
+):
+    twins = np.tile(genomes[:1], (POPULATION, 1))
+    result, proposed = arrays(prior, 0, twins, 0.4)
+    assert len(np.unique(proposed, axis=0)) > 5
+    assert len(np.unique(result, axis=0)) > 5
+
+
+def test_a_proposal_depends_on_the_blocks_before_it_alone(
+    prior: Prior, space: BlockSpace, genomes: np.ndarray
+):
+    result, proposed = arrays(prior, 4, genomes, 0.4)
+    told = False
+    for position in range(space.max_depth):
+        place = np.arange(space.max_depth)
+        shifted = np.where(genomes == PAD, PAD, (genomes + 7) % 15)
+        later, _ = arrays(prior, 4, np.where(place >= position, shifted, genomes), 0.4)
+        np.testing.assert_array_equal(later[:, :position], result[:, :position])
+        # Nor on the block whose place it takes.
+        gone = proposed[:, position]
+        np.testing.assert_array_equal(later[gone, position], result[gone, position])
+        before, _ = arrays(prior, 4, np.where(place < position, shifted, genomes), 0.4)
+        told |= bool((before[gone, position] != result[gone, position]).any())
+    assert told
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.9])
+def test_the_share_of_eliminated_blocks_is_the_rate(
+    rate: float, prior: Prior, genomes: np.ndarray
+):
+    real = genomes != PAD
+    draws = [arrays(prior, seed, genomes, rate)[1] for seed in range(12)]
+    # Four standard errors of so many draws.
+    error = 4 * np.sqrt(rate * (1 - rate) / (len(draws) * real.sum()))
+    assert np.mean([draw[real].mean() for draw in draws]) == pytest.approx(
+        rate, abs=error
+    )
+    # At every place alike, whether or not its neighbours are eliminated.
+    by_place = np.sum(draws, axis=(0, 1)) / (len(draws) * real.sum(0))
+    np.testing.assert_allclose(by_place, rate, atol=0.1)
+
+
+def algorithm_1(
+    prior: Prior,
+    key: Key,
+    genome: np.ndarray,
+    rate: float,
+    read: Callable[[list[int]], np.ndarray],
+) -> list[int]:
+    """One chain from the front; ``read`` traces start tokens and blocks so far."""
+    depth = int((genome != PAD).sum())
+    eliminate_key, propose_key = jax.random.split(key)
+    gone = np.asarray(jax.random.bernoulli(eliminate_key, rate, genome.shape))
+    keys = jax.random.split(propose_key, len(genome))
+    chain: list[int] = []
+    for position in range(depth):
+        if not gone[position]:
+            chain.append(int(genome[position]))
+            continue
+        context = read(chain)[None, -CONTEXT:]
+        logits = apply(prior.gpt, prior.gpt_params, context)[0, -1]
+        layers = logits.at[:NUM_SPECIAL].set(-np.inf)
+        layer = jax.random.categorical(keys[position], layers)[None]
+        blocks = apply(prior.fcn, prior.fcn_params, context, layer)
+        chain.append(int(np.argmax(blocks)))
+    return chain
+
+
+def test_the_program_is_algorithm_1_walked_over_traced_networks(
+    prior: Prior,
+    space: BlockSpace,
+    corpora: Corpora,
+    genomes: np.ndarray,
+    spell: Callable[..., list[np.ndarray]],
+):
+    result, _ = arrays(prior, 6, genomes, 0.4)
+    keys = jax.random.split(jax.random.key(6), POPULATION)
+    for index in range(3):
+        genome = genomes[index]
+
+        def read(chain: list[int], genome: np.ndarray = genome) -> np.ndarray:
+            # Blocks to come change no layer before them.
+            parts = spell(space, [*chain, *genome[len(chain) :]], corpora.vocabulary)
+            return np.concatenate([EMPTY_CONTEXT, *parts[: len(chain)]])
+
+        expected = algorithm_1(prior, keys[index], genome, 0.4, read)
+        assert result[index].tolist()[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(
+    ("generation", "rate"), [(0, 0.4), (5, 0.3), (10, 0.2), (19, 0.02), (20, 0)]
+)
+def test_the_rate_falls_as_in_equation_3(generation: int, rate: float):
+    traced = jax.jit(elimination_rate)(0.4, generation, 20)
+    assert float(traced) == pytest.approx(rate, abs=1e-6)
+    assert float(elimination_rate(0.4, generation, 20)) == pytest.approx(rate)

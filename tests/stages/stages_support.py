@@ -1,0 +1,74 @@
+"""Runs in miniature and what they leave, for the tests of the stages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+FLAGS = (
+    "--data_train_limit=200",
+    "--space_min_depth=2",
+    "--space_max_depth=3",
+    "--space_num_stages=1",
+    "--prior_width=16",
+    "--prior_pretrain_epochs=1",
+    "--prior_finetune_epochs=2",
+    "--prior_fcn_steps=50",
+    "--search_population=4",
+    "--search_generations=3",
+    "--eval_epochs=1",
+    "--eval_batch=50",
+    "--eval_pad=1",
+    "--retrain_epochs=3",
+    "--retrain_batch=64",
+    "--retrain_checkpoint_epochs=1",
+)
+
+
+class Runs:
+    """Starts runs in processes of their own that share a prior and compilations."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._environment = os.environ | {
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": str(home / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
+
+    def command(self, workdir: Path, *flags: str) -> list[str]:
+        shared = (f"--workdir={workdir}", f"--prior_dir={self.home / 'prior'}")
+        main = (sys.executable, "-m", "gpt_nas_jax.main")
+        return [*main, *FLAGS, *shared, *flags]
+
+    def start(self, workdir: Path, *flags: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(workdir, *flags),
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finish(self, workdir: Path, *flags: str) -> str:
+        """Runs to the end; returns what it printed."""
+        process = self.start(workdir, *flags)
+        printed, _ = process.communicate()
+        assert process.returncode == 0, printed
+        return printed
+
+
+def ledger(path: Path) -> list[dict[str, Any]]:
+    """The ledger's lines without what depends on the clock."""
+    lines = (path / "ledger.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
+def result(path: Path) -> dict[str, Any]:
+    """The result without what depends on the clock."""
+    value = json.loads((path / "result.json").read_text())
+    for part in ("search", "retrain"):
+        value.get(part, {}).pop("seconds", None)
+    return value

@@ -1,0 +1,178 @@
+"""Whole runs: what they leave on disk, and that nothing interrupts them for good."""
+
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from stages_support import Runs, ledger, result
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.data import images
+from gpt_nas_jax.main import main
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.stages import search
+
+SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
+
+
+def test_a_run_leaves_its_result(finished: tuple[Path, str]) -> None:
+    path, _ = finished
+    value = json.loads((path / "result.json").read_text())
+    assert {"dataset": "digits", "seed": 0}.items() <= value.items()
+    assert set(value["prior"]) >= {
+        "vocabulary_size",
+        "corpus_windows",
+        "gpt_perplexity",
+        "ngram_perplexity",
+        "fcn_accuracy",
+    }
+    assert value["prior"]["vocabulary_size"] == 27
+    found = value["search"]
+    assert found["strategy"] == "gpt_nas"
+    assert (found["generations"], found["evaluations"], found["failed"]) == (3, 12, 0)
+    lines = ledger(path)
+    assert found["best_fitness"] == max(line["fitness"] for line in lines)
+    assert set(value["best"]) == {"genome", "blocks", "depth", "params", "flops"}
+    assert value["retrain"]["epochs"] == 3
+    assert 0 <= value["retrain"]["test_accuracy"] <= 1
+
+
+def test_the_ledger_has_a_line_for_every_candidate(
+    finished: tuple[Path, str],
+) -> None:
+    lines = ledger(finished[0])
+    places = [(line["generation"], line["index"]) for line in lines]
+    assert places == [(g, i) for g in range(3) for i in range(4)]
+    assert all(SPACE.valid(jnp.array(line["genome"])) for line in lines)
+    # With a rate of 0.4 some of the first blocks are proposed.
+    assert any(any(line["proposed"]) for line in lines[:4])
+
+
+def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
+    """Architecture and weights give the reported accuracy with Flax alone."""
+    path = finished[0]
+    best = json.loads((path / "best" / "architecture.json").read_text())
+    chain = SPACE.decode(SPACE.genome(tuple(best["blocks"])))
+    shapes = trace(chain, SPACE.image)
+    assert best["params"] == shapes.params
+    weights = workdir.load_tree(path / "best" / "weights", shapes.variables)
+    dataset = images.load("digits", "")
+    mean, std = images.moments(dataset.train.images)
+    x = (dataset.test.images / 255 - mean) / std
+    logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
+    accuracy = float(np.mean(np.argmax(logits, -1) == dataset.test.labels))
+    assert accuracy == pytest.approx(result(path)["retrain"]["test_accuracy"])
+
+
+def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
+    finished: tuple[Path, str],
+) -> None:
+    printed = finished[1]
+    assert "retrain.test_accuracy" in printed
+    assert "\r" not in printed
+    assert "Warning" not in printed
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    moments = random.Random(0)
+    killed = 0
+    # A run takes about six seconds to begin and as long again to end.
+    for longest in (4, 8, 10, 12, 14):
+        process = runs.start(tmp_path)
+        try:
+            process.communicate(timeout=moments.uniform(2, longest))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += 1
+    runs.finish(tmp_path)
+    assert killed > 0
+    assert ledger(tmp_path) == ledger(finished[0])
+    assert result(tmp_path) == result(finished[0])
+
+
+@pytest.mark.parametrize("lines", [0, 1, 6, 11])
+def test_a_ledger_cut_anywhere_is_continued_as_it_was(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path, lines: int
+) -> None:
+    """A crash between an evaluation and the saving of the strategy's state."""
+    reference = (finished[0] / "ledger.jsonl").read_bytes()
+    kept = b"".join(reference.splitlines(keepends=True)[:lines])
+    (tmp_path / "ledger.jsonl").write_bytes(kept + b'{"generation": 0, "ind')
+    flags_text = (finished[0] / "flags.txt").read_text()
+    (tmp_path / "flags.txt").write_text(flags_text)
+    command = runs.command(tmp_path, "--stage=search")[2:]
+    assert main(command) == 0
+    assert ledger(tmp_path) == ledger(finished[0])
+
+
+def test_another_seed_tries_other_candidates(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    flags = ("--stage=search", "--seed=1", "--search_strategy=genetic")
+    assert main(runs.command(tmp_path, *flags)[2:]) == 0
+    other = [line["genome"] for line in ledger(tmp_path)]
+    assert other != [line["genome"] for line in ledger(finished[0])]
+    # Without the GPT nothing is proposed.
+    assert not any(any(line["proposed"]) for line in ledger(tmp_path))
+
+
+def test_retrain_flags_train_the_same_network_again(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    path = finished[0]
+    flagfile = f"--flagfile={path / 'best' / 'retrain.flags'}"
+    assert main(["main", flagfile, f"--workdir={tmp_path}"]) == 0
+    again, before = result(tmp_path), result(path)
+    assert again["best"] == before["best"]
+    assert again["retrain"] == before["retrain"]
+
+
+def test_a_directory_of_other_flags_is_refused_with_the_flags_named(
+    runs: Runs,
+    finished: tuple[Path, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = ledger(finished[0])
+    command = runs.command(finished[0], "--search_mutation_rate=0.7", "--seed=4")
+    assert main(command[2:]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "--search_mutation_rate is '0.7', was '0.3'" in line
+    assert "--seed is '4', was '0'" in line
+    assert ledger(finished[0]) == before
+
+
+def test_a_prior_is_found_again(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    prior = runs.home / "prior"
+    before = {p: p.stat().st_mtime_ns for p in prior.rglob("*")}
+    assert main(runs.command(tmp_path, "--stage=pretrain")[2:]) == 0
+    assert {p: p.stat().st_mtime_ns for p in prior.rglob("*")} == before
+
+
+def test_the_fittest_is_chosen_and_of_equals_the_first() -> None:
+    records = [{"fitness": f, "index": i} for i, f in enumerate([0.1, None, 0.9, 0.9])]
+    assert search.best(records)["index"] == 2
+
+
+def test_a_search_in_which_all_fail_says_why(
+    runs: Runs,
+    finished: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = ("--eval_max_memory=1e-9", "--search_generations=1")
+    assert main(runs.command(tmp_path, *flags)[2:]) == 2
+    assert "--eval_max_memory" in capsys.readouterr().err
+    assert [line["fitness"] for line in ledger(tmp_path)] == [None] * 4

@@ -1,0 +1,85 @@
+"""What is printed where the output is no terminal, and where it is one."""
+
+import pytest
+from rich.text import Text
+
+from gpt_nas_jax.stages.terminal import progress, show_table
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich takes any output for a terminal of 60 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich sees that the output is captured, whatever the surroundings say."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+def run() -> None:
+    with progress("search, candidates", 3, done=1) as advance:
+        advance()
+        advance(1, note="best 0.9871")
+
+
+@pytest.mark.usefixtures("piped")
+def test_progress_prints_nothing_into_a_file(capfd: pytest.CaptureFixture[str]):
+    run()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_progress_shows_title_count_and_note(capfd: pytest.CaptureFixture[str]):
+    run()
+    shown = capfd.readouterr().out
+    assert "search, candidates" in shown
+    assert "1/3" in shown
+    assert "3/3" in shown
+    assert "best 0.9871" in shown
+
+
+CELLS = [
+    ("best.blocks", " ".join(["ConvNormActivation"] * 20)),
+    ("reason", "needs [bold] 3 GiB :smile: [/] of [1, 2]"),
+    ("params", "-12,345"),
+]
+TITLE = "a title that is longer than all cells of a narrow table together"
+
+
+@pytest.mark.usefixtures("piped")
+def test_tables_in_a_file_are_unbroken_and_literal(capfd: pytest.CaptureFixture[str]):
+    show_table(TITLE, ("what", "value"), CELLS)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == TITLE
+    for cells in (("what", "value"), *CELLS):
+        assert sum(all(cell in line for cell in cells) for line in lines) == 1
+
+
+@pytest.mark.usefixtures("piped")
+def test_a_title_is_not_broken_at_the_width_of_its_table(
+    capfd: pytest.CaptureFixture[str],
+):
+    show_table(TITLE, ("a",), [(1,)])
+    assert capfd.readouterr().out.splitlines()[0] == TITLE
+
+
+@pytest.mark.usefixtures("terminal")
+def test_tables_fit_the_terminal(capfd: pytest.CaptureFixture[str]):
+    show_table("digits", ("what", "value"), CELLS)
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert shown.count("ConvNormActivation") == 20
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+@pytest.mark.usefixtures("piped")
+def test_numbers_are_aligned_right_and_words_left(capfd: pytest.CaptureFixture[str]):
+    show_table("t", ("words", "numbers"), [("a", 1), ("bbbbbbb", -1000000.5)])
+    rows = [line.strip("│").split("│") for line in capfd.readouterr().out.splitlines()]
+    words, numbers = zip(*(row for row in rows if len(row) == 2), strict=True)
+    assert words == (" a       ", " bbbbbbb ")
+    assert numbers == ("          1 ", " -1000000.5 ")

@@ -1,0 +1,72 @@
+"""Settings that contradict each other."""
+
+from typing import Any
+
+import pytest
+
+from gpt_nas_jax import flags
+from gpt_nas_jax.config import Config, check
+from gpt_nas_jax.types import UsageError
+
+
+def changed(**values: Any) -> Config:
+    """The default config with flags set, by their names."""
+    paths = {field.name: field.path for field in flags.fields(Config())}
+    return flags.replace(Config(), {paths[n]: value for n, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"space_min_depth": 7, "space_max_depth": 7, "space_num_stages": 7},
+        {"space_width": 48, "prior_width": 4},
+        {"data_name": "cifar10", "data_dir": "tfds"},
+        {"search_strategy": "genetic", "stage": "search"},
+        {"search_strategy": "gpt_nas", "prior_nasbench101": "cells.npz"},
+        {"stage": "retrain", "retrain_genome": "1,2,3"},
+        {"stage": "pretrain"},
+        {"stage": "zoo"},
+    ],
+)
+def test_settings_that_agree(values: dict[str, Any]):
+    check(changed(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (
+            {"space_min_depth": 9, "space_max_depth": 8},
+            ["--space_min_depth=9", "--space_max_depth=8"],
+        ),
+        (
+            {"space_min_depth": 3, "space_num_stages": 4},
+            ["--space_min_depth=3", "--space_num_stages=4"],
+        ),
+        ({"space_width": 24}, ["--space_width=24", "multiple of 16"]),
+        ({"prior_width": 66}, ["--prior_width=66", "multiple", "4 heads"]),
+        ({"data_name": "cifar10"}, ["--data_name=cifar10", "--data_dir"]),
+        ({"data_name": "cifar100"}, ["--data_name=cifar100", "--data_dir"]),
+        ({"data_valid_fraction": 0.0}, ["--data_valid_fraction=0.0", "0 and 1"]),
+        ({"data_valid_fraction": 1.0}, ["--data_valid_fraction=1.0", "0 and 1"]),
+        (
+            {"search_strategy": "genetic", "prior_nasbench101": "cells.npz"},
+            ["--prior_nasbench101", "--search_strategy=gpt_nas"],
+        ),
+        (
+            {"search_strategy": "genetic", "stage": "pretrain"},
+            ["--stage=pretrain", "--search_strategy=gpt_nas"],
+        ),
+        ({"retrain_genome": "1,2,3"}, ["--retrain_genome", "--stage=retrain"]),
+    ],
+)
+def test_a_contradiction_is_one_line_with_its_flags(
+    values: dict[str, Any], named: list[str]
+):
+    with pytest.raises(UsageError) as caught:
+        check(changed(**values))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in named:
+        assert part in message

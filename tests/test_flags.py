@@ -1,0 +1,207 @@
+"""Flags made from the config: names, values, flagfiles, mistakes."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from gpt_nas_jax import flags
+from gpt_nas_jax.config import Config, Recipe, Setting
+from gpt_nas_jax.types import UsageError
+
+
+def parse(*arguments: str) -> Config:
+    config = flags.parse(["main", *arguments])
+    assert isinstance(config, Config)
+    return config
+
+
+def leaves() -> dict[str, tuple[tuple[str, ...], Any, Setting]]:
+    """Flag names to (path, default, setting), spelled out by hand."""
+    found = {}
+
+    def add(name: str, section: Any, path: tuple[str, ...]) -> None:
+        for field in dataclasses.fields(section):
+            if field.name == path[-1]:
+                value = getattr(section, field.name)
+                found[name] = path, value, field.metadata["setting"]
+
+    config = Config()
+    for top in dataclasses.fields(Config):
+        section = getattr(config, top.name)
+        if not dataclasses.is_dataclass(section):
+            add(top.name, config, (top.name,))
+            continue
+        for field in dataclasses.fields(section):
+            if field.name == "recipe":
+                for inner in dataclasses.fields(Recipe):
+                    path = (top.name, "recipe", inner.name)
+                    add(f"{top.name}_{inner.name}", section.recipe, path)
+            else:
+                path = (top.name, field.name)
+                add(f"{top.name}_{field.name}", section, path)
+    return found
+
+
+LEAVES = leaves()
+
+
+def value_at(config: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        config = getattr(config, name)
+    return config
+
+
+def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
+    """Everything that a flag may be set to."""
+    if setting.choices:
+        return st.sampled_from(setting.choices)
+    if isinstance(default, str):
+        # A line of a flagfile ends without white space.
+        return st.text(st.characters(categories=["L", "N", "P", "S"]))
+    low, high = setting.low, setting.high
+    if isinstance(default, int):
+        return st.integers(low, 10_000 if high is None else int(high))
+    return st.floats(low, high, allow_nan=False, allow_infinity=False)
+
+
+def another(default: Any, setting: Setting) -> Any:
+    """An allowed value that is not the default."""
+    if setting.choices:
+        return next(choice for choice in setting.choices if choice != default)
+    if isinstance(default, str):
+        return default + "/elsewhere"
+    return default + 16 if isinstance(default, int) else default / 2 + 0.25
+
+
+def test_every_field_is_one_flag():
+    assert [field.name for field in flags.fields(Config())] == [*LEAVES]
+    assert {"seed", "eval_epochs", "retrain_epochs", "eval_max_memory"} <= {*LEAVES}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_flag_sets_its_field_and_no_other(name: str):
+    path, default, setting = LEAVES[name]
+    value = another(default, setting)
+    config = parse(f"--{name}={value}")
+    assert value_at(config, path) == value
+    assert type(value_at(config, path)) is type(default)
+    assert flags.replace(config, {path: default}) == Config()
+
+
+def test_help_tells_of_every_flag():
+    text = flags.parse(["main", "--help"])
+    assert isinstance(text, str)
+    squeezed = " ".join(text.split())
+    for name, (_, default, setting) in LEAVES.items():
+        assert f"--{name}:" in squeezed
+        assert setting.help.endswith(".")
+        assert setting.help in squeezed
+        assert f"(default: '{default}')" in squeezed
+
+
+@pytest.fixture(scope="module")
+def flagfile(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("flags") / "run.flags"
+
+
+@hypothesis.given(data=st.data())
+def test_a_config_is_what_its_flagfile_says(
+    data: st.DataObject, flagfile: pathlib.Path
+):
+    names = data.draw(st.sets(st.sampled_from([*LEAVES]), max_size=6))
+    changes = {
+        LEAVES[name][0]: data.draw(values_of(*LEAVES[name][1:])) for name in names
+    }
+    config = flags.replace(Config(), changes)
+    flagfile.write_text(flags.to_text(config))
+    assert parse(f"--flagfile={flagfile}") == config
+
+
+def test_a_flagfile_holds_comments_and_other_flagfiles(tmp_path: pathlib.Path):
+    inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
+    inner.write_text("--seed=3\n--eval_epochs=9\n")
+    outer.write_text(f"# --seed=5\n\n--flagfile={inner}\n// note\n--eval_epochs=8\n")
+    expected = parse("--seed=3", "--eval_epochs=8", "--stage=search")
+    assert parse(f"--flagfile={outer}", "--stage=search") == expected
+
+
+def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
+    path = tmp_path / "seed.flags"
+    path.write_text("--seed=3\n")
+    assert parse("--seed=2", f"--flagfile={path}").seed == 3
+    assert parse(f"--flagfile={path}", "--seed=2").seed == 2
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--sed=1", "'sed'"),
+        ("--eval_recipe_epochs=1", "'eval_recipe_epochs'"),
+        ("--seed", "--seed"),
+        ("--seed=-1", "--seed=-1"),
+        ("--seed=4294967296", "--seed=4294967296"),
+        ("--seed=one", "--seed=one"),
+        ("--eval_epochs=0", "--eval_epochs=0"),
+        ("--eval_epochs=1.5", "--eval_epochs=1.5"),
+        ("--retrain_learning_rate=-0.1", "--retrain_learning_rate=-0.1"),
+        ("--search_mutation_rate=1.1", "--search_mutation_rate=1.1"),
+        ("--search_mutation_rate=nan", "--search_mutation_rate=nan"),
+        ("--eval_warmup_epochs=inf", "--eval_warmup_epochs=inf"),
+        ("--search_strategy=random", "--search_strategy=random"),
+        ("--flagfile=missing.flags", "missing.flags"),
+        ("--flagfile", "--flagfile"),
+        ("launch/digits.flags", "'launch/digits.flags'"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(argument: str, named: str):
+    with pytest.raises(UsageError) as caught:
+        parse("--data_name=digits", argument)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flagfile_that_is_no_text_is_refused(tmp_path: pathlib.Path):
+    path = tmp_path / "weights"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(UsageError, match="flagfile is no text"):
+        parse(f"--flagfile={path}")
+
+
+def test_an_unknown_flag_in_a_flagfile_is_refused(tmp_path: pathlib.Path):
+    path = tmp_path / "old.flags"
+    path.write_text("--seed=1\n--epochs=3\n")
+    with pytest.raises(UsageError, match="'epochs'"):
+        parse(f"--flagfile={path}")
+
+
+def test_result_flags_are_those_that_decide_the_result():
+    here = parse("--seed=3", "--eval_learning_rate=1e-3")
+    there = parse(
+        "--seed=3",
+        "--eval_learning_rate=0.001",
+        "--workdir=elsewhere",
+        "--stage=search",
+        "--search_workers=4",
+        "--data_dir=tfds",
+        "--prior_dir=priors",
+    )
+    assert flags.result_text(here) == flags.result_text(there)
+    for argument in ("--seed=4", "--eval_learning_rate=0.01", "--eval_max_seconds=5"):
+        other = parse("--seed=3", "--eval_learning_rate=0.001", argument)
+        assert flags.result_text(here) != flags.result_text(other)
+
+
+def test_replace_changes_nested_fields_together():
+    changes = {
+        ("seed",): 5,
+        ("eval", "recipe", "epochs"): 2,
+        ("eval", "recipe", "batch"): 8,
+        ("eval", "max_memory"): 1.0,
+    }
+    config = flags.replace(Config(), changes)
+    assert {path: value_at(config, path) for path in changes} == changes
+    assert config.retrain == Config().retrain

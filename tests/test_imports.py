@@ -1,0 +1,94 @@
+"""Which part of the package may know which."""
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+import gpt_nas_jax
+
+PACKAGE = pathlib.Path(gpt_nas_jax.__file__).parent
+# Each imports only from its own row and the rows below.
+ROWS = (
+    {"main"},
+    {"flags"},
+    {"stages"},
+    {"executors"},
+    {"evaluation"},
+    {"evolution"},
+    {"prior"},
+    {"training"},
+    {"spaces"},
+    {"networks"},
+    {"data"},
+    {"workdir"},
+    {"config", "keys", "types"},
+)
+DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}
+# Neighbours from above that are strangers all the same.
+STRANGERS = {
+    "evolution": {"evaluation"},
+    "executors": {
+        *("evaluation", "evolution", "prior", "training"),
+        *("spaces", "networks", "data"),
+    },
+}
+# Libraries, and the only modules that import them.
+ALONE = {
+    "absl.flags": {"main.py", "flags.py"},
+    "orbax": {"workdir.py"},
+    "tensorflow_datasets": {"data/prepared.py"},
+}
+MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports(path: pathlib.Path) -> Iterator[str]:
+    """Everything a module imports, in full; inside functions, too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: name the package in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    return module.removesuffix(".py").partition("/")[0]
+
+
+def rooms_used(path: pathlib.Path) -> set[str]:
+    parts = [name.split(".") for name in imports(path)]
+    return {part[1] for part in parts if part[0] == "gpt_nas_jax" and len(part) > 1}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__.py"}))
+def test_imports_point_downward(module: str):
+    room = room_of(module)
+    assert room in DEPTH, "a new room needs its row above"
+    used = rooms_used(MODULES[module])
+    upward = {other for other in used if DEPTH[other] < DEPTH[room]}
+    assert not upward, f"{module} imports from above"
+    aside = {
+        other for other in used if other != room and DEPTH[other] == DEPTH[room]
+    } - {"types"}
+    assert not aside, f"{module} imports from beside"
+    assert not used & STRANGERS.get(room, set())
+
+
+@pytest.mark.parametrize("library", ALONE)
+def test_libraries_are_imported_in_one_place(library: str):
+    importers = {
+        module
+        for module, path in MODULES.items()
+        if any(f"{name}.".startswith(f"{library}.") for name in imports(path))
+    }
+    assert importers
+    assert importers <= ALONE[library]
+
+
+def test_nothing_is_imported_for_a_whole_package():
+    # A room's __init__ that imports its modules would make all of them one.
+    for module, path in MODULES.items():
+        if module.endswith("__init__.py") and module != "networks/zoo/__init__.py":
+            assert not [*imports(path)]

@@ -1,0 +1,60 @@
+"""The command line: what it refuses, and how."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gpt_nas_jax.main import main
+
+BAD = {
+    "unknown flag": (["--serach_population=3"], "serach_population"),
+    "no number": (["--seed=x"], "seed"),
+    "out of range": (["--search_crossover_rate=1.5"], "search_crossover_rate"),
+    "unknown data": (["--data_name=mnist"], "data_name"),
+    "no flagfile": (["--flagfile=no/such.flags"], "no/such.flags"),
+    "depths": (["--space_min_depth=9", "--space_max_depth=5"], "--space_max_depth"),
+    "stages": (["--space_min_depth=2", "--space_num_stages=3"], "--space_num_stages"),
+    "width": (["--space_width=24"], "--space_width"),
+    "no directory": (["--data_name=cifar10"], "--data_dir"),
+    "no data": (["--data_name=cifar10", "--data_dir=no/such"], "no/such"),
+    "no prior file": (["--prior_nasbench101=no/such.npz"], "no/such.npz"),
+    "batch": (["--eval_batch=5000"], "--eval_batch"),
+    "no search": (["--stage=retrain"], "--stage=search"),
+    "genome": (["--stage=retrain", "--retrain_genome=1,x"], "--retrain_genome"),
+    "genome without its stage": (["--retrain_genome=1,2"], "--stage=retrain"),
+    "argument": (["digits"], "digits"),
+}
+SMALL = ("--eval_batch=32", "--retrain_batch=32")
+
+
+@pytest.mark.parametrize(("flags", "named"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
+    flags: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run"
+    assert main(["main", *SMALL, f"--workdir={path}", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert named in error
+    assert not path.exists()
+
+
+def test_help_gives_unit_and_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["main", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "--search_population" in printed
+    assert "(paper: 30)" in printed
+
+
+def test_zoo_prints_and_writes_the_networks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "zoo.json"
+    assert main(["main", "--stage=zoo", f"--zoo_json={path}"]) == 0
+    rows = {row["name"]: row for row in json.loads(path.read_text())}
+    assert len(rows) == 36
+    assert rows["ResNet-50"]["params"] == 25_557_032
+    assert rows["ResNet-50"]["depth"] == 50
+    assert rows["ResNet-50"]["image"] == 224
+    assert "25,557,032" in capsys.readouterr().out
