@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import pathlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ from gpt_nas_jax import config, flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = pathlib.Path(gpt_nas_jax.__file__).parent
-MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
+SOURCES = [
+    (path.relative_to(PACKAGE).as_posix(), path)
+    for path in sorted(PACKAGE.rglob("*.py"))
+]
 LAUNCH = sorted(
     path.relative_to(ROOT).as_posix() for path in ROOT.glob("launch/*.flags")
 )
@@ -36,9 +40,9 @@ def test_ruff_has_nothing_to_say(command: list[str]):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_no_module_is_long(module: str):
-    assert len(MODULES[module].read_text().splitlines()) <= MOST_LINES
+def test_no_module_is_long():
+    lengths = {name: len(path.read_text().splitlines()) for name, path in SOURCES}
+    assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES}
 
 
 def functions(body: list[ast.stmt]) -> Iterator[Function]:
@@ -61,34 +65,50 @@ def untyped(function: Function) -> list[str]:
     return [name for name in names if name not in ("self", "cls")]
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_every_signature_has_types(module: str):
-    tree = ast.parse(MODULES[module].read_text())
-    found = {f"{f.name}:{f.lineno}": untyped(f) for f in functions(tree.body)}
-    assert not {name: missing for name, missing in found.items() if missing}
+def test_every_signature_has_types():
+    found = {
+        f"{name}:{function.lineno} {function.name}": untyped(function)
+        for name, path in SOURCES
+        for function in functions(ast.parse(path.read_text()).body)
+    }
+    assert not {where: missing for where, missing in found.items() if missing}
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_every_public_name_has_a_docstring(module: str):
-    tree = ast.parse(MODULES[module].read_text())
-    assert ast.get_docstring(tree)
-    public = [
-        node
-        for node in tree.body
-        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")
+def test_every_public_name_has_a_docstring():
+    for name, path in SOURCES:
+        tree = ast.parse(path.read_text())
+        public = [
+            node
+            for node in tree.body
+            if isinstance(node, Function | ast.ClassDef)
+            and not node.name.startswith("_")
+        ]
+        bare = [node.name for node in public if not ast.get_docstring(node)]
+        assert not bare, f"{name} leaves these without"
+        assert ast.get_docstring(tree), f"{name} says not what it is for"
+
+
+def command_of(flagfile: pathlib.Path) -> list[str]:
+    """The command line that a flagfile's head gives for itself."""
+    head = [
+        line.removeprefix("#").strip()
+        for line in flagfile.read_text().splitlines()
+        if line.startswith("#")
     ]
-    assert not [node.name for node in public if not ast.get_docstring(node)]
-
-
-def test_there_are_flagfiles():
-    assert "launch/digits.flags" in LAUNCH
+    text = "\n".join(head).replace("\\\n", " ")
+    commands = [line for line in text.splitlines() if line.startswith("python ")]
+    assert commands, f"{flagfile.name} opens with no command"
+    return shlex.split(commands[0])
 
 
 @pytest.mark.parametrize("path", LAUNCH)
-def test_every_flagfile_is_a_config(path: str, monkeypatch: pytest.MonkeyPatch):
-    # Flagfiles name each other from the root, where they are meant to be used.
+def test_every_flagfile_runs_by_the_command_in_its_head(
+    path: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(ROOT)
-    parsed = flags.parse(["main", f"--flagfile={path}"])
+    python, dash_m, module, *arguments = command_of(ROOT / path)
+    assert (python, dash_m, module) == ("python", "-m", "gpt_nas_jax.main")
+    assert f"--flagfile={path}" in arguments
+    parsed = flags.parse([module, *arguments])
     assert isinstance(parsed, config.Config)
     config.check(parsed)
-    assert f"--flagfile={path}" in pathlib.Path(path).read_text().splitlines()[0]

@@ -85,10 +85,3 @@ def test_libraries_are_imported_in_one_place(library: str):
     }
     assert importers
     assert importers <= ALONE[library]
-
-
-def test_nothing_is_imported_for_a_whole_package():
-    # A room's __init__ that imports its modules would make all of them one.
-    for module, path in MODULES.items():
-        if module.endswith("__init__.py") and module != "networks/zoo/__init__.py":
-            assert not [*imports(path)]

@@ -1,6 +1,7 @@
 """Images on the device and the jitted program that makes a batch of them."""
 
 import functools
+from collections.abc import Iterator
 
 import flax.struct
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data.augment import augment, normalise
+from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
 from gpt_nas_jax.data.images import Images
 from gpt_nas_jax.types import Key
 
@@ -64,6 +65,16 @@ def training_batch(
     key = jax.random.fold_in(key, step)
     x = augment(key, x, pad=recipe.pad, flip=data.flip, cutout_size=recipe.cutout)
     return x, data.labels[chosen]
+
+
+def epoch(
+    recipe: Recipe, data: DeviceImages, key: Key, number: int
+) -> Iterator[tuple[jax.Array, jax.Array]]:
+    """The batches of one epoch of a training with this key, shuffled and augmented."""
+    order_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
+    order = epoch_batches(order_key, len(data), recipe.batch)
+    for step in range(len(order)):
+        yield training_batch(recipe, data, batch_key, order, step)
 
 
 @functools.partial(jax.jit, static_argnums=0)

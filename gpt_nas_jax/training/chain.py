@@ -9,12 +9,11 @@ import jax
 import optax
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data.augment import epoch_batches
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.batches import DeviceImages, plain_batch, training_batch
+from gpt_nas_jax.training.batches import DeviceImages, epoch, plain_batch
 from gpt_nas_jax.training.loss import count_right, loss_and_gradient
 from gpt_nas_jax.training.programs import BlockState
 from gpt_nas_jax.training.recipe import optimizer
@@ -93,16 +92,11 @@ def fit(
       after_step: called after each step; may raise to stop the training.
     """
     init_key, epochs_key = jax.random.split(key)
-    steps = len(data) // recipe.batch
-    update = optimizer(recipe, steps)
+    update = optimizer(recipe, len(data) // recipe.batch)
     states = start(chain, rules, update, data.images.shape[1:], init_key)
-    losses = []
-    for epoch in range(recipe.epochs):
-        order_key, batch_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
-        order = epoch_batches(order_key, len(data), recipe.batch)
+    for number in range(recipe.epochs):
         losses = []
-        for index in range(steps):
-            batch = training_batch(recipe, data, batch_key, order, index)
+        for batch in epoch(recipe, data, epochs_key, number):
             states, loss = step(chain, update, states, *batch)
             losses.append(loss)
             after_step()

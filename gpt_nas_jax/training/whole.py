@@ -9,12 +9,11 @@ import jax
 import optax
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data.augment import epoch_batches
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.batches import DeviceImages, training_batch
+from gpt_nas_jax.training.batches import DeviceImages, epoch
 from gpt_nas_jax.training.chain import measure
 from gpt_nas_jax.training.loss import cross_entropy
 from gpt_nas_jax.training.recipe import optimizer
@@ -98,13 +97,10 @@ def fit(
         resumed = 0, start(chain, recipe, steps, in_size, init_key)
     first, state = resumed
     update = optimizer(recipe, steps)
-    for epoch in range(first, recipe.epochs):
-        order_key, batch_key = jax.random.split(jax.random.fold_in(epochs_key, epoch))
-        order = epoch_batches(order_key, len(data), recipe.batch)
-        for index in range(steps):
-            batch = training_batch(recipe, data, batch_key, order, index)
+    for number in range(first, recipe.epochs):
+        for batch in epoch(recipe, data, epochs_key, number):
             state, loss = step(chain, update, state, *batch)
-        after_epoch(epoch + 1, state, loss)
+        after_epoch(number + 1, state, loss)
     return state
 
 

@@ -93,7 +93,7 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
     shares = []
     for generation in (1, 2):
         proposed = []
-        for seed in range(40):
+        for seed in range(15):
             now = at(state, generation)
             candidates, plain = ask(strategy, jax.random.key(seed), now)
             genomes, before = map(np.asarray, (candidates.genomes, plain.genomes))
@@ -105,7 +105,7 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
             proposed.append(~kept[real])
         shares.append(np.concatenate(proposed).mean())
     # Eq. 3: 0.8 less a quarter and less a half of it.
-    np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.04)
+    np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.05)
 
 
 def test_init_and_tell_are_those_of_the_genetic_algorithm(

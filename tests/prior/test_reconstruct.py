@@ -90,8 +90,10 @@ def test_equal_chains_of_a_population_get_different_blocks(
     prior: Prior, genomes: np.ndarray
 ):
     twins = np.tile(genomes[:1], (POPULATION, 1))
-    result, proposed = arrays(prior, 0, twins, 0.4)
+    _, proposed = arrays(prior, 0, twins, 0.4)
     assert len(np.unique(proposed, axis=0)) > 5
+    # Layers are sampled: where nothing is kept, chains of one depth still differ.
+    result, _ = arrays(prior, 0, twins, 1.0)
     assert len(np.unique(result, axis=0)) > 5
 
 
@@ -155,16 +157,18 @@ def algorithm_1(
     return chain
 
 
+@pytest.mark.parametrize("rate", RATES)
 def test_the_program_is_algorithm_1_walked_over_traced_networks(
+    rate: float,
     prior: Prior,
     space: BlockSpace,
     corpora: Corpora,
     genomes: np.ndarray,
     spell: Callable[..., list[np.ndarray]],
 ):
-    result, _ = arrays(prior, 6, genomes, 0.4)
+    result, _ = arrays(prior, 6, genomes, rate)
     keys = jax.random.split(jax.random.key(6), POPULATION)
-    for index in range(3):
+    for index in range(6):
         genome = genomes[index]
 
         def read(chain: list[int], genome: np.ndarray = genome) -> np.ndarray:
@@ -172,7 +176,7 @@ def test_the_program_is_algorithm_1_walked_over_traced_networks(
             parts = spell(space, [*chain, *genome[len(chain) :]], corpora.vocabulary)
             return np.concatenate([EMPTY_CONTEXT, *parts[: len(chain)]])
 
-        expected = algorithm_1(prior, keys[index], genome, 0.4, read)
+        expected = algorithm_1(prior, keys[index], genome, rate, read)
         assert result[index].tolist()[: len(expected)] == expected
 
 
