@@ -126,10 +126,13 @@ class PriorConfig:
     batch: int = _setting(128, "Windows a step (paper: 128).", low=1)
     learning_rate: float = _setting(1e-4, "Of Adam (paper: 1e-4).", low=0)
     pretrain_epochs: int = _setting(
-        300, "Passes over the distinct NAS-Bench-101 windows (paper: 300).", low=0
+        300,
+        "As many steps as this many passes over the distinct NAS-Bench-101 windows "
+        "take; windows are drawn as often as they occur (paper: 300).",
+        low=0,
     )
     finetune_epochs: int = _setting(
-        300, "Passes over the distinct windows of the 36 networks (paper: 300).", low=0
+        300, "The same for the 36 human networks (paper: 300).", low=0
     )
     fcn_steps: int = _setting(1000, "Steps of the FCN, at rate 1e-3 (ours).", low=1)
 
@@ -240,8 +243,17 @@ def check(config: Config) -> None:
         "--stage=pretrain needs --search_strategy=gpt_nas; genetic learns no prior": (
             config.stage == "pretrain" and search.strategy == "genetic"
         ),
+        "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
+        **{
+            f"--{name}_warmup_epochs={recipe.warmup_epochs} is more than "
+            f"--{name}_epochs={recipe.epochs}": recipe.warmup_epochs > recipe.epochs
+            for name, recipe in (
+                ("eval", config.eval.recipe),
+                ("retrain", config.retrain.recipe),
+            )
+        },
         "--retrain_genome needs --stage=retrain": (
-            config.retrain.genome and config.stage not in ("retrain", "zoo")
+            config.retrain.genome and config.stage != "retrain"
         ),
     }
     for problem, holds in problems.items():

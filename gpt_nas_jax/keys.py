@@ -6,6 +6,9 @@ import jax
 
 from gpt_nas_jax.types import Key
 
+# JAX lets a user change the default; a seed should not mean something else then.
+_GENERATOR = "threefry2x32"
+
 
 def stage_key(seed: int, stage: str) -> Key:
     """The key of one stage: a name's CRC-32 folded into the seed's key.
@@ -13,4 +16,6 @@ def stage_key(seed: int, stage: str) -> Key:
     Everything random derives from (seed, stage, generation, candidate) by `fold_in`,
     so that no result depends on order, number of workers or interruptions.
     """
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.encode()))
+    return jax.random.fold_in(
+        jax.random.key(seed, impl=_GENERATOR), zlib.crc32(stage.encode())
+    )

@@ -1,5 +1,6 @@
 """Command line: ``python -m gpt_nas_jax.main --flagfile=launch/digits.flags``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,39 +23,69 @@ def run(config: Config) -> None:
     """
     config_lib.check(config)
     if config.stage == "zoo":
+        _require_writable("--zoo_json", Path(config.zoo.json).parent)
         zoo.run(config.zoo.json)
         return
-    # All that can be wrong is found before the directory is claimed.
+    # All that can be wrong is found before the directory is claimed, and what is
+    # quickly found first.
+    path, result_flags = Path(config.workdir), flags.result_text(config)
+    workdir.check(path, result_flags)
+    _require_writable("--prior_dir", pretrain.home(config))
+    if _needs_search(config) and not (path / workdir.LEDGER).exists():
+        raise UsageError(
+            f"--workdir={path} holds no search; run --stage=search first, or name a "
+            "network with --retrain_genome"
+        )
     loaded = problem.load(config)
-    path = Path(config.workdir)
-    claim = workdir.opened(path, flags.to_text(config), flags.result_text(config))
+    genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
-        with claim:
-            report.write(config, retrain.run(config, loaded, genome))
-        return
-    if config.stage == "retrain":
-        search.read(path)
-    uses_prior = config.search.strategy == "gpt_nas"
-    cells = pretrain.read_cells(config.prior) if uses_prior else None
-    with claim:
-        _stages(config, loaded, cells)
+    cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
+    with workdir.opened(path, flags.to_text(config), result_flags):
+        _stages(config, loaded, cells, genome)
 
 
-def _stages(config: Config, loaded: problem.Problem, cells: Columns | None) -> None:
-    prior = prior_report = None
+def _needs_search(config: Config) -> bool:
+    return config.stage == "retrain" and not config.retrain.genome
+
+
+def _needs_prior(config: Config) -> bool:
+    return config.search.strategy == "gpt_nas" and config.stage != "retrain"
+
+
+def _stages(
+    config: Config,
+    loaded: problem.Problem,
+    cells: Columns | None,
+    genome: np.ndarray | None,
+) -> None:
+    path = Path(config.workdir)
+    prior = None
     if cells is not None:
-        prior, prior_report = pretrain.run(config, loaded.space, cells)
+        prior = pretrain.run(config, loaded.space, cells)
     if config.stage in ("all", "search"):
         search.run(config, loaded, prior)
-    if config.stage in ("all", "retrain"):
-        records = search.read(Path(config.workdir))
+    parts = {}
+    if genome is None and config.stage != "pretrain":
+        records = search.read(config)
         parts = {
-            "prior": report.prior_part(prior_report),
+            "prior": report.prior_part(path / pretrain.REPORT),
             "search": report.search_part(config, records),
         }
         genome = np.array(search.best(records)["genome"], np.int32)
-        report.write(config, parts | retrain.run(config, loaded, genome))
+    if config.stage == "search":
+        report.show(f"{config.data.name}, seed {config.seed}", parts)
+    if config.stage in ("all", "retrain"):
+        again = flags.to_text(retrain.config_again(config, genome))
+        report.write(config, parts | retrain.run(config, loaded, genome, again))
+
+
+def _require_writable(flag: str, path: Path) -> None:
+    """Raises UsageError where no file can be made in a folder, or the folder itself."""
+    while not path.exists():
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK):
+        raise UsageError(f"{flag}: {path} is no folder that can be written to")
 
 
 def main(argv: list[str]) -> int:
@@ -70,6 +101,9 @@ def main(argv: list[str]) -> int:
     except UsageError as error:
         print(f"gpt_nas_jax: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("gpt_nas_jax: stopped; the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 

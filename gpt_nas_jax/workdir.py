@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 from gpt_nas_jax.types import UsageError
 
 FLAGS = "flags.txt"
+LEDGER = "ledger.jsonl"
 
 
 @contextlib.contextmanager
@@ -44,18 +45,23 @@ def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[
             raise UsageError(
                 f"--workdir={path} cannot be used: {error.strerror}; choose another"
             ) from error
-        _claim(path, flags, result_flags)
+        check(path, result_flags)
+        if not (path / FLAGS).exists():
+            write_text(path / FLAGS, flags)
         yield
 
 
-def _claim(path: Path, flags: str, result_flags: Mapping[str, str]) -> None:
+def check(path: Path, result_flags: Mapping[str, str]) -> None:
+    """Raises UsageError where a directory belongs to a run with other flags.
+
+    Touches nothing, so it may be asked before any work.
+    """
     kept = path / FLAGS
     if not kept.exists():
-        if (path / "ledger.jsonl").exists():
+        if (path / LEDGER).exists():
             raise UsageError(
                 f"--workdir={path} holds a ledger but no {FLAGS}; choose another"
             )
-        write_text(kept, flags)
         return
     lines = kept.read_text().splitlines()
     before = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
@@ -157,11 +163,17 @@ def save_tree(path: Path, tree: Any) -> None:
 
 
 def load_tree(path: Path, like: Any) -> Any:
-    """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes)."""
+    """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes).
+
+    The arrays lie on the first device, wherever they lay when they were saved.
+    """
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+    def target(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
     with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(
-            path.absolute(), jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        )
+        return checkpointer.restore(path.absolute(), jax.tree.map(target, like))
 
 
 def _steps(path: Path) -> list[int]:

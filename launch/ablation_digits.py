@@ -43,7 +43,7 @@ def fitness(strategy: str, seed: int, extra: list[str]) -> np.ndarray:
         search=dataclasses.replace(config.search, strategy=strategy),
     )
     main.run(config)
-    values = [record["fitness"] or 0.0 for record in search.read(workdir)]
+    values = [record["fitness"] or 0.0 for record in search.read(config)]
     return np.array(values).reshape(-1, config.search.population)
 
 

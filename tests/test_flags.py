@@ -145,6 +145,7 @@ def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
         ("--seed=-1", "--seed=-1"),
         ("--seed=4294967296", "--seed=4294967296"),
         ("--seed=one", "--seed=one"),
+        ("--seed=1\n2", "--seed=1 2"),
         ("--eval_epochs=0", "--eval_epochs=0"),
         ("--eval_epochs=1.5", "--eval_epochs=1.5"),
         ("--retrain_learning_rate=-0.1", "--retrain_learning_rate=-0.1"),
@@ -153,6 +154,7 @@ def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
         ("--eval_warmup_epochs=inf", "--eval_warmup_epochs=inf"),
         ("--search_strategy=random", "--search_strategy=random"),
         ("--flagfile=missing.flags", "missing.flags"),
+        ("--flagfile=.", "flagfile"),
         ("--flagfile", "--flagfile"),
         ("launch/digits.flags", "'launch/digits.flags'"),
     ],
@@ -162,6 +164,7 @@ def test_a_mistake_is_one_line_that_names_it(argument: str, named: str):
         parse("--data_name=digits", argument)
     assert named in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "ERROR" not in str(caught.value)
 
 
 def test_a_flagfile_that_is_no_text_is_refused(tmp_path: pathlib.Path):

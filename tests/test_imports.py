@@ -23,7 +23,7 @@ ROWS = (
     {"networks"},
     {"data"},
     {"workdir"},
-    {"config", "keys", "types"},
+    {"config", "keys", "types", "__version__"},
 )
 DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}
 # Neighbours from above that are strangers all the same.

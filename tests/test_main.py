@@ -23,6 +23,13 @@ BAD = {
     "no search": (["--stage=retrain"], "--stage=search"),
     "genome": (["--stage=retrain", "--retrain_genome=1,x"], "--retrain_genome"),
     "genome without its stage": (["--retrain_genome=1,2"], "--stage=retrain"),
+    "huge genes": (["--stage=retrain", "--retrain_genome=99999999999,1"], "genome"),
+    "padded genome": (["--stage=retrain", "--retrain_genome=-1,1"], "genome"),
+    "json without zoo": (["--zoo_json=x.json"], "--stage=zoo"),
+    "json nowhere": (["--stage=zoo", f"--zoo_json={__file__}/x.json"], "--zoo_json"),
+    "prior nowhere": ([f"--prior_dir={__file__}"], "--prior_dir"),
+    "warm-up": (["--eval_warmup_epochs=9"], "--eval_warmup_epochs"),
+    "few to measure on": (["--data_valid_limit=9"], "--data_valid_limit"),
     "argument": (["digits"], "digits"),
 }
 SMALL = ("--eval_batch=32", "--retrain_batch=32")

@@ -44,9 +44,10 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
 
 def _find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     # Asked for data that it does not find, TFDS tries to download them for minutes.
-    files = sorted(data_dir.glob(f"{name}/*/{name}-train.array_record*"))
-    if files:
-        return files[-1].parent
+    files = data_dir.glob(f"{name}/*/{name}-train.array_record*")
+    versions = sorted({file.parent for file in files}, key=_version)
+    if versions:
+        return versions[-1]
     # TFDS prepares nothing where it finds the data set in whatever format.
     in_the_way = (data_dir / name).exists()
     target = data_dir / "array_record" if in_the_way else data_dir
@@ -55,6 +56,10 @@ def _find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
         "folder as --data_dir or, with tensorflow installed and a network, run: "
         f"{_command(name, target)} and pass --data_dir={target}"
     )
+
+
+def _version(directory: pathlib.Path) -> list[int]:
+    return [int(part) for part in directory.name.split(".") if part.isdigit()]
 
 
 def _command(name: str, data_dir: pathlib.Path) -> str:

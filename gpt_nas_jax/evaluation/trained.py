@@ -93,7 +93,11 @@ class TrainedEvaluator:
             raise _Failure("loss is not a number")
         variables = tuple(state.variables() for state in states)
         valid = to_device(splits.valid, *moments)
-        return chain_training.accuracy(chain, variables, valid, recipe.batch)
+        accuracy = chain_training.accuracy(chain, variables, valid, recipe.batch)
+        # The last step may have broken what its loss did not show yet.
+        if not math.isfinite(accuracy):
+            raise _Failure("output is not a number")
+        return accuracy
 
     def _rules(self, chain: Chain, candidate: Candidate) -> tuple[Rule, ...]:
         depth = int((candidate.genome != PAD).sum())

@@ -1,7 +1,5 @@
 """The genetic algorithm: the paper's search without the GPT."""
 
-import dataclasses
-
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -26,13 +24,13 @@ class PopulationState:
     generation: jax.Array
 
 
-@dataclasses.dataclass(frozen=True)
+@flax.struct.dataclass
 class Genetic:
     """Variable-length genetic algorithm with survival of the fittest.
 
     The first generation is random. Every further one has as many children: of
     parents chosen by binary tournament, crossed with ``crossover_rate``, mutated
-    with ``mutation_rate``. The fittest of parents and children survive. The article
+    with ``mutation_rate``. The fittest of parents and children survive. The paper
     gives the rates (section 4 of the experiments); operators and selection are
     ours, as in its authors' earlier searches (arXiv 1710.10741).
 
@@ -43,8 +41,8 @@ class Genetic:
       mutation_rate: probability that a child mutates.
     """
 
-    space: BlockSpace
-    population: int
+    space: BlockSpace = flax.struct.field(pytree_node=False)
+    population: int = flax.struct.field(pytree_node=False)
     crossover_rate: float
     mutation_rate: float
 

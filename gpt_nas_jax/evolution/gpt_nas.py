@@ -13,13 +13,13 @@ class GptNas:
     """`Genetic`, whose candidates lose blocks at random and get others (Eq. 3).
 
     Attributes:
-      genetic: the algorithm underneath; static.
+      genetic: the algorithm underneath.
       elimination_rate: probability in generation 0 that a block is eliminated.
       generations: after which the probability is 0.
       prior: fills the gaps (Algorithm 1).
     """
 
-    genetic: Genetic = flax.struct.field(pytree_node=False)
+    genetic: Genetic
     elimination_rate: float
     generations: int
     prior: Prior

@@ -33,7 +33,7 @@ from gpt_nas_jax.networks.units import (
 class Inception(Block):
     """Four parallel branches joined along the channels (arXiv 1409.4842).
 
-    The second wide branch is 3x3, not the 5x5 of the article: that is how the
+    The second wide branch is 3x3, not the 5x5 of the paper: that is how the
     public GoogLeNet with 6,624,904 parameters is built.
 
     Attributes:

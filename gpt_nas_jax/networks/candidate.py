@@ -1,6 +1,6 @@
 """From the names of blocks to a network: where width and resolution change.
 
-The article does not say this; these rules are ours. A chain is cut into stages of
+The paper does not say this; these rules are ours. A chain is cut into stages of
 nearly equal length. The first block of a stage changes the shape: that of the first
 stage to the width, that of every further stage to twice the width at half the
 resolution. A block that cannot change the shape by itself gets a 1x1 projection in

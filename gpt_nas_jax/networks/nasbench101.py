@@ -3,13 +3,11 @@
 import flax.linen as nn
 import jax
 
+from gpt_nas_jax.data.nasbench101 import OPERATIONS
 from gpt_nas_jax.networks.blocks import ConvNormActivation, MaxPool
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.operations import Add, Concat
-
-OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
-"""What an inner vertex does, in the order of the benchmark's encoding."""
 
 IMAGE: Size = (32, 32, 3)
 STACKS, CELLS = 3, 3
@@ -32,7 +30,7 @@ class CellModule(nn.Module):
 
     Attributes:
       edges: pairs ``(from, to)`` of vertices; 0 is the input, the last the output.
-      operations: of the inner vertices, indices into `OPERATIONS`.
+      operations: of the inner vertices, indices into `data.nasbench101.OPERATIONS`.
       features: channels of the output.
     """
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import flax.linen as nn
 import numpy as np
 
+from gpt_nas_jax.data.nasbench101 import OPERATIONS
 from gpt_nas_jax.networks import nasbench101
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.networks.layers import Other, Size
@@ -45,7 +46,7 @@ def _parts(keep_groups: bool = False) -> _Parts:
     # A vertex behind the input carries its operation after one projection.
     cells = [
         words(nasbench101.CellModule(((0, 1), (1, 2)), (operation,), 128), _SIZE)
-        for operation in range(len(nasbench101.OPERATIONS))
+        for operation in range(len(OPERATIONS))
     ]
     projection = words(nasbench101.CellModule(((0, 1),), (), 128), _SIZE)
     return _Parts(

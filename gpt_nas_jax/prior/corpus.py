@@ -110,6 +110,15 @@ def windows(architectures: Architectures) -> Windows:
     return merged
 
 
+def balanced(phases: Sequence[Windows]) -> Windows:
+    """The windows of several corpora, each corpus with the weight of the last one."""
+    total = phases[-1].weights.sum()
+    weights = [phase.weights * (total / phase.weights.sum()) for phase in phases]
+    return merge(
+        np.concatenate([phase.tokens for phase in phases]), np.concatenate(weights)
+    )
+
+
 def merge(tokens: np.ndarray, weights: np.ndarray) -> Windows:
     """Equal rows of ``tokens[N, K]`` made one, their weights added."""
     _, first, inverse = np.unique(

@@ -10,7 +10,7 @@ from gpt_nas_jax.types import Tokens
 class FCN(nn.Module):
     """Two hidden layers over the embeddings of context and proposed layer.
 
-    The article says only that the network is fully connected and names its inputs
+    The paper says only that the network is fully connected and names its inputs
     and outputs; its size is ours.
 
     Attributes:

@@ -12,7 +12,7 @@ from gpt_nas_jax.types import Tokens
 class GPT(nn.Module):
     """Predicts the layer behind each of up to `CONTEXT` layers.
 
-    The article (arXiv 2305.05351) gives 4 layers and 4 heads and no width. Pre-norm
+    The paper (arXiv 2305.05351) gives 4 layers and 4 heads and no width. Pre-norm
     blocks as in GPT-2, without dropout.
 
     Attributes:

@@ -11,7 +11,7 @@ from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior import cells as cell_layers
 from gpt_nas_jax.prior import corpus, examples, fit, ngram, table, vocabulary
-from gpt_nas_jax.prior.corpus import Architectures
+from gpt_nas_jax.prior.corpus import Architectures, Windows
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
@@ -37,7 +37,8 @@ class Quality:
       held_out: distinct ones measured on.
       windows: distinct windows learned from.
       gpt_perplexity: of the GPT.
-      ngram_perplexity: of the n-gram model fitted to the same windows.
+      ngram_perplexity: of the better of two n-gram models: fitted to the windows of
+        this phase, and of all phases so far, each weighing the same.
     """
 
     architectures: int
@@ -54,7 +55,7 @@ class PriorReport:
     Attributes:
       vocabulary_size: words, special tokens not counted.
       words_with_groups: how many there would be with numbers of groups kept as they
-        are; the article counts 168.
+        are; the paper counts 168.
       corpus_hash: of the windows of both phases.
       pretrain: on NAS-Bench-101.
       finetune: on the human networks.
@@ -80,7 +81,7 @@ class Corpora:
       vocabulary: of all of them.
       words_with_groups: see `PriorReport`.
       cells: NAS-Bench-101 networks.
-      human: networks of the zoo.
+      human: networks of the zoo; those that read the same are one.
       traces: of the zoo's networks, as (seen, held out).
     """
 
@@ -109,10 +110,17 @@ def corpora(
     words = vocabulary.build([*networks, cell_layers.words()])
     grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
     cell_key, human_key = jax.random.split(key)
-    seen, held = corpus.split(len(networks), human_key, holdout)
+    # Networks that differ in widths alone read the same; they stay together.
+    tokens = [words.encode(network) for network in networks]
+    groups: dict[bytes, list[int]] = {}
+    for index, sequence in enumerate(tokens):
+        groups.setdefault(sequence.tobytes(), []).append(index)
+    alike = list(groups.values())
     human = Architectures(
-        tuple(words.encode(network) for network in networks), np.ones(len(networks))
+        tuple(tokens[group[0]] for group in alike),
+        np.array([len(group) for group in alike], np.float64),
     )
+    seen, held = corpus.split(len(alike), human_key, holdout)
     return Corpora(
         vocabulary=words,
         words_with_groups=len(grouped.union(cell_layers.words(keep_groups=True))),
@@ -120,7 +128,10 @@ def corpora(
             cell_layers.architectures(cells, words), cell_key, holdout
         ),
         human=(human.take(seen), human.take(held)),
-        traces=tuple([zoo_traces[index] for index in part] for part in (seen, held)),
+        traces=tuple(
+            [zoo_traces[index] for group in part for index in alike[group]]
+            for part in (seen, held)
+        ),
     )
 
 
@@ -154,7 +165,8 @@ def learn(
     init_key, pre_key, fine_key, fcn_key = jax.random.split(key, 4)
     context = table.EMPTY_CONTEXT[None]
     params = jax.jit(gpt.init)(init_key, context)["params"]
-    digests, qualities = [], []
+    phases: list[Windows] = []
+    qualities = []
     for (seen, held), epochs, phase_key in (
         (corpora.cells, config.pretrain_epochs, pre_key),
         (corpora.human, config.finetune_epochs, fine_key),
@@ -164,15 +176,16 @@ def learn(
             steps(config, len(windows), epochs), config.batch, config.learning_rate
         )
         params = fit.fit_gpt(gpt, params, windows, phase_key, schedule, progress)
-        digests.append(windows.digest())
+        phases.append(windows)
         qualities.append(
             Quality(
                 architectures=len(seen),
                 held_out=len(held),
                 windows=len(windows),
                 gpt_perplexity=fit.perplexity(gpt, params, held_windows),
-                ngram_perplexity=ngram.perplexity(
-                    ngram.fit(windows, size), held_windows
+                ngram_perplexity=min(
+                    ngram.perplexity(ngram.fit(known, size), held_windows)
+                    for known in (windows, corpus.balanced(phases))
                 ),
             )
         )
@@ -183,7 +196,7 @@ def learn(
     report = PriorReport(
         vocabulary_size=len(corpora.vocabulary.words),
         words_with_groups=corpora.words_with_groups,
-        corpus_hash="".join(digest[:32] for digest in digests),
+        corpus_hash="".join(windows.digest()[:32] for windows in phases),
         pretrain=qualities[0],
         finetune=qualities[1],
         fcn_accuracy=accuracy[0],

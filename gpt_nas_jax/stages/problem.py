@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.data import images
 from gpt_nas_jax.data.images import Dataset, Splits
@@ -33,6 +35,11 @@ def load(config: Config) -> Problem:
         limit_key = stage_key(config.seed, "valid_limit")
         kept = images.stratified(splits.valid.labels, data.valid_limit, limit_key)
         splits = dataclasses.replace(splits, valid=splits.valid.take(kept))
+        if len(np.unique(splits.valid.labels)) < len(np.unique(dataset.train.labels)):
+            raise UsageError(
+                f"--data_valid_limit={data.valid_limit} leaves a class without an "
+                "image to measure fitness on; raise it"
+            )
     for flag, batch, count in (
         ("--eval_batch", config.eval.recipe.batch, len(splits.train)),
         ("--retrain_batch", config.retrain.recipe.batch, len(dataset.train)),

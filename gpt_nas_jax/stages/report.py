@@ -9,10 +9,14 @@ from gpt_nas_jax.stages import search
 from gpt_nas_jax.stages.terminal import show_table
 
 
-def prior_part(report: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The part ``prior`` of ``result.json``; None for a search without one."""
-    if report is None:
+def prior_part(path: Path) -> dict[str, Any] | None:
+    """The part ``prior`` of ``result.json``, from the kept report.
+
+    None where there is none: a search without the GPT.
+    """
+    if not path.exists():
         return None
+    report = workdir.read_json(path)
     pretrain, finetune = report["pretrain"], report["finetune"]
     return {
         "vocabulary_size": report["vocabulary_size"],
@@ -42,15 +46,19 @@ def write(config: Config, parts: dict[str, Any]) -> None:
     path = Path(config.workdir)
     result = {"dataset": config.data.name, "seed": config.seed, **parts}
     workdir.write_json(path / "result.json", result)
+    show(f"{config.data.name}, seed {config.seed}", result)
+    print(f"network, weights and retrain.flags: {path / 'best'}")
+
+
+def show(title: str, result: dict[str, Any]) -> None:
+    """Prints the parts of a result as one table."""
     rows = [
         (f"{part}.{name}", _short(value))
         for part, values in result.items()
         if isinstance(values, dict)
         for name, value in values.items()
     ]
-    title = f"{config.data.name}, seed {config.seed}"
     show_table(title, ("what", "value"), rows)
-    print(f"network, weights and retrain.flags: {path / 'best'}")
 
 
 def _short(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The best network: trained for long, tested once, left on disk for its user."""
 
 import dataclasses
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax import flags, workdir
+from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.data.images import moments
 from gpt_nas_jax.keys import stage_key
@@ -26,24 +27,37 @@ from gpt_nas_jax.types import PAD, UsageError
 _STATE = "retrain"
 
 
-def run(config: Config, problem: Problem, genome: np.ndarray) -> dict[str, Any]:
+def run(
+    config: Config, problem: Problem, genome: np.ndarray, again: str
+) -> dict[str, Any]:
     """Trains a genome's network on all training images and tests it once.
 
     Writes ``best/``: ``architecture.json``, the weights and ``retrain.flags``.
+
+    Args:
+      config: the run.
+      problem: images and space.
+      genome: ``int32[L]``, valid.
+      again: the flagfile of `config_again`.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
     best = Path(config.workdir) / "best"
     chain = problem.space.decode(genome)
-    architecture = describe(problem.space, genome, chain)
-    workdir.write_json(best / "architecture.json", architecture)
-    workdir.write_text(best / "retrain.flags", _retrain_flags(config, genome))
     recipe, dataset = config.retrain.recipe, problem.dataset
-    normalisation = (*moments(dataset.train.images), dataset.flip)
+    mean, std = moments(dataset.train.images)
+    architecture = describe(problem.space, genome, chain)
+    architecture |= {"mean": mean.tolist(), "std": std.tolist()}
+    workdir.write_json(best / "architecture.json", architecture)
+    workdir.write_text(best / "retrain.flags", again)
+    normalisation = (mean, std, dataset.flip)
     data = to_device(dataset.train, *normalisation)
     begin = time.monotonic()
-    state, before = _train(config, chain, data)
+    # Another network's checkpoints may have the same shapes.
+    name = hashlib.sha256(repr(architecture["genome"]).encode()).hexdigest()[:16]
+    path = Path(config.workdir) / _STATE / name
+    state, before = _train(config, path, chain, data)
     workdir.save_tree(best / "weights", state.variables())
     test = to_device(dataset.test, *normalisation)
     names = ("genome", "blocks", "depth", "params", "flops")
@@ -67,13 +81,13 @@ def genome_of(text: str, space: BlockSpace) -> np.ndarray:
         genes = [int(gene) for gene in text.split(",")]
     except ValueError:
         genes = []
-    genome = np.array(genes + [PAD] * (space.max_depth - len(genes)), np.int32)
-    if len(genome) != space.max_depth or not space.valid(genome):
+    known = all(0 <= gene < space.num_genes for gene in genes)
+    if not known or not space.min_depth <= len(genes) <= space.max_depth:
         raise UsageError(
             f"--retrain_genome={text} should hold {space.min_depth} to "
             f"{space.max_depth} genes from 0 to {space.num_genes - 1}"
         )
-    return genome
+    return np.array(genes + [PAD] * (space.max_depth - len(genes)), np.int32)
 
 
 def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
@@ -97,14 +111,14 @@ def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, A
 
 
 def _train(
-    config: Config, chain: Chain, data: whole.DeviceImages
+    config: Config, path: Path, chain: Chain, data: whole.DeviceImages
 ) -> tuple[whole.NetworkState, float]:
     """The trained network and the seconds that earlier, interrupted runs took."""
     recipe = config.retrain.recipe
-    path = Path(config.workdir) / _STATE
     steps = len(data) // recipe.batch
     key = stage_key(config.seed, "retrain")
-    start = whole.start(chain, recipe, steps, data.images.shape[1:], key)
+    size = data.images.shape[1:]
+    start = whole.start(chain, recipe, steps, size, key)
     resumed = workdir.load_latest(path, {"state": start, "seconds": np.zeros(())})
     first, before = 0, 0.0
     if resumed is not None:
@@ -122,13 +136,12 @@ def _train(
         return whole.fit(chain, recipe, data, key, resumed, after_epoch), before
 
 
-def _retrain_flags(config: Config, genome: np.ndarray) -> str:
-    """A flagfile that trains this very network again, in a directory of its own."""
+def config_again(config: Config, genome: np.ndarray) -> Config:
+    """The config that trains this very network again, in a directory of its own."""
     genes = ",".join(str(gene) for gene in genome if gene != PAD)
-    changed = dataclasses.replace(
+    return dataclasses.replace(
         config,
         stage="retrain",
         workdir=f"{config.workdir}-retrained",
         retrain=dataclasses.replace(config.retrain, genome=genes),
     )
-    return flags.to_text(changed)

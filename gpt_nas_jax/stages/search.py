@@ -1,7 +1,6 @@
 """The search: strategy and evaluator in turns, every evaluation in the ledger."""
 
 import dataclasses
-import functools
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from gpt_nas_jax.evolution.gpt_nas import GptNas
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
@@ -31,21 +31,22 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     """Searches until all generations are in the ledger; goes on where one stopped.
 
     Raises:
-      UsageError: the ledger is damaged or of another program, or no candidate at
-        all could be evaluated.
+      UsageError: the ledger is damaged or of another program, or no candidate of
+        the first generation could be evaluated.
     """
     path = Path(config.workdir)
-    ledger = Ledger(path / "ledger.jsonl")
-    search = _Search(config, problem, _strategy(config, problem, prior), ledger)
+    ledger = Ledger(path / workdir.LEDGER)
+    search = _Search(config, problem, ledger)
+    chosen = strategy(config, problem.space, prior)
     key = stage_key(config.seed, "search")
     init_key, generations_key = jax.random.split(key)
-    state = search.strategy.init(init_key)
+    state = chosen.init(init_key)
     first, state = workdir.load_latest(path / _STATE, state) or (0, state)
     done = ledger.read()
     size, generations = config.search.population, config.search.generations
     if len(done) < first * size:
         raise UsageError(
-            f"{path / 'ledger.jsonl'} has {len(done)} lines, but {first * size} were "
+            f"{path / workdir.LEDGER} has {len(done)} lines, but {first * size} were "
             "told to the strategy; restore the file or choose another --workdir"
         )
     total = size * generations
@@ -54,7 +55,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         for generation in range(first, generations):
             generation_key = jax.random.fold_in(generations_key, generation)
             ask_key, train_key = jax.random.split(generation_key)
-            candidates = search.ask(ask_key, state)
+            candidates = _ask(chosen, ask_key, state)
             known = done[generation * size : (generation + 1) * size]
             fitness = []
             for record in search.records(generation, candidates, train_key, known):
@@ -63,30 +64,38 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
                 best = max(best, fitness[-1])
                 if len(fitness) > len(known):
                     advance(note=f"generation {generation}, best {best:.4f}")
-            state = search.tell(state, candidates, np.array(fitness, np.float32))
+            if generation == 0 and not np.isfinite(fitness).any():
+                _refuse_failures(ledger.read())
+            state = _tell(chosen, state, candidates, np.array(fitness, np.float32))
             workdir.save_step(path / _STATE, generation + 1, state)
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(config: Config) -> list[dict[str, Any]]:
     """The evaluations of a finished search.
 
     Raises:
-      UsageError: there are none, or none has a fitness.
+      UsageError: it is not finished, or no candidate could be evaluated.
     """
-    records = Ledger(path / "ledger.jsonl").read()
-    if not records:
+    path = Path(config.workdir)
+    records = Ledger(path / workdir.LEDGER).read()
+    expected = config.search.population * config.search.generations
+    if len(records) < expected:
         raise UsageError(
-            f"{path} holds no search; run --stage=search first, or name a network "
-            "with --retrain_genome"
+            f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
+            "--stage=search first, or name a network with --retrain_genome"
         )
     if all(record["fitness"] is None for record in records):
-        reasons = Counter(record["reason"] for record in records)
-        reason, count = reasons.most_common(1)[0]
-        raise UsageError(
-            f"none of {len(records)} candidates could be evaluated; {count} failed "
-            f"with: {reason}"
-        )
+        _refuse_failures(records)
     return records
+
+
+def _refuse_failures(records: list[dict[str, Any]]) -> None:
+    reasons = Counter(record["reason"] for record in records)
+    reason, count = reasons.most_common(1)[0]
+    raise UsageError(
+        f"none of {len(records)} candidates could be evaluated; {count} failed "
+        f"with: {reason}"
+    )
 
 
 def best(records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -95,17 +104,28 @@ def best(records: list[dict[str, Any]]) -> dict[str, Any]:
     return max(scored, key=lambda record: record["fitness"])
 
 
-def _strategy(config: Config, problem: Problem, prior: Prior | None) -> Strategy:
+def strategy(config: Config, space: BlockSpace, prior: Prior | None) -> Strategy:
+    """The strategy that the config names, as a pytree."""
     settings = config.search
     genetic = Genetic(
-        problem.space,
-        settings.population,
-        settings.crossover_rate,
-        settings.mutation_rate,
+        space, settings.population, settings.crossover_rate, settings.mutation_rate
     )
     if prior is None:
         return genetic
     return GptNas(genetic, settings.elimination_rate, settings.generations, prior)
+
+
+# Strategies are pytrees: their arrays, a prior's too, are arguments of the programs.
+@jax.jit
+def _ask(strategy: Strategy, key: Key, state: Any) -> Candidates:
+    return strategy.ask(key, state)
+
+
+@jax.jit
+def _tell(
+    strategy: Strategy, state: Any, candidates: Candidates, fitness: jax.Array
+) -> Any:
+    return strategy.tell(state, candidates, fitness)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,21 +134,7 @@ class _Search:
 
     config: Config
     problem: Problem
-    strategy: Strategy
     ledger: Ledger
-
-    @functools.cached_property
-    def ask(self) -> Any:
-        """The strategy's ask as one jitted program, the prior among its arguments."""
-        if isinstance(self.strategy, GptNas):
-            return functools.partial(jax.jit(GptNas.ask), self.strategy)
-        return jax.jit(self.strategy.ask)
-
-    @functools.cached_property
-    def tell(self) -> Any:
-        if isinstance(self.strategy, GptNas):
-            return jax.jit(self.strategy.genetic.tell)
-        return jax.jit(self.strategy.tell)
 
     def records(
         self,

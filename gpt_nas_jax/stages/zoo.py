@@ -17,7 +17,7 @@ class Row:
 
     Attributes:
       name: of the network.
-      family: the article's name for its kind.
+      family: the paper's name for its kind.
       image: side of the image, pixels.
       params: number of parameters.
       macs: multiply-accumulates for one image.

@@ -115,12 +115,15 @@ def accuracy(
 def measure(
     infer: Callable[[jax.Array], jax.Array], data: DeviceImages, batch: int
 ) -> float:
-    """Share of right answers of ``infer``, from images to logits."""
+    """Share of right answers of ``infer``, from images to logits.
+
+    NaN where any logit is not a finite number.
+    """
     right = []
     for begin in range(0, len(data), batch):
         x, labels = plain_batch(batch, data, begin)
         right.append(count_right(infer(x), labels))
-    return int(sum(map(int, right))) / len(data)
+    return sum(map(float, right)) / len(data)
 
 
 def _infer(

@@ -20,5 +20,9 @@ def loss_and_gradient(
 
 @jax.jit
 def count_right(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """How many rows of ``[B, C]`` have their highest logit at the label."""
-    return jnp.sum(jnp.argmax(logits, -1) == labels)
+    """How many rows of ``[B, C]`` have their highest logit at the label.
+
+    NaN where any logit is not a finite number.
+    """
+    right = jnp.sum(jnp.argmax(logits, -1) == labels)
+    return jnp.where(jnp.isfinite(logits).all(), right, jnp.nan)

@@ -34,12 +34,12 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
             then = optax.cosine_decay_schedule(recipe.learning_rate, rest)
         case "step":
             every = recipe.step_epochs * steps_per_epoch
-            drops = {
-                boundary - warmup: 0.1
-                for boundary in range(every, warmup + rest, every)
-                if boundary > warmup
-            }
-            then = optax.piecewise_constant_schedule(recipe.learning_rate, drops)
+            boundaries = range(every, warmup + rest, every)
+            passed = sum(boundary <= warmup for boundary in boundaries)
+            drops = {boundary - warmup: 0.1 for boundary in boundaries[passed:]}
+            then = optax.piecewise_constant_schedule(
+                recipe.learning_rate * 0.1**passed, drops
+            )
         case _:
             raise ValueError(f"unknown schedule {recipe.schedule!r}")
     return optax.join_schedules([rise, then], [warmup])

@@ -63,12 +63,19 @@ def test_too_slow_a_candidate_fails_with_the_flag_named(
     assert "--eval_max_seconds" in result.reason
 
 
-def test_a_loss_that_is_no_number_fails(splits: images.Splits) -> None:
-    recipe = dataclasses.replace(RECIPE, learning_rate=1e30)
+@pytest.mark.parametrize(
+    ("epochs", "batch", "reason"),
+    # One step leaves its weights broken, but its loss was taken before.
+    [(2, 64, "loss is not a number"), (1, 1222, "output is not a number")],
+)
+def test_what_diverges_fails(
+    splits: images.Splits, epochs: int, batch: int, reason: str
+) -> None:
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e30, epochs=epochs, batch=batch)
     config = dataclasses.replace(CONFIG, recipe=recipe)
     result = TrainedEvaluator(SPACE, splits, config)(candidate(("Conv", "Conv")))
     assert result.fitness == -math.inf
-    assert result.reason == "loss is not a number"
+    assert result.reason == reason
 
 
 def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(

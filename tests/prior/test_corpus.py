@@ -131,3 +131,12 @@ def test_too_few_architectures_are_refused(count: int):
     whole = architectures([([2, 3], 1)] * count)
     with pytest.raises(UsageError, match=f"^{count} distinct .* at least 2"):
         corpus.hold_out(whole, jax.random.key(0), 0.15)
+
+
+def test_balanced_corpora_weigh_the_same():
+    rows = np.arange(2 * 11, dtype=np.int32).reshape(2, 11)
+    large = corpus.Windows(rows, np.array([300.0, 700.0]))
+    small = corpus.Windows(rows[1:], np.array([10.0]))
+    both = corpus.balanced([large, small])
+    np.testing.assert_array_equal(both.tokens, rows)
+    np.testing.assert_allclose(both.weights, [3.0, 17.0])

@@ -1,5 +1,6 @@
 """Whole runs: what they leave on disk, and that nothing interrupts them for good."""
 
+import contextlib
 import json
 import random
 import signal
@@ -64,8 +65,7 @@ def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
     assert best["params"] == shapes.params
     weights = workdir.load_tree(path / "best" / "weights", shapes.variables)
     dataset = images.load("digits", "")
-    mean, std = images.moments(dataset.train.images)
-    x = (dataset.test.images / 255 - mean) / std
+    x = (dataset.test.images / 255 - np.array(best["mean"])) / np.array(best["std"])
     logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
     accuracy = float(np.mean(np.argmax(logits, -1) == dataset.test.labels))
     assert accuracy == pytest.approx(result(path)["retrain"]["test_accuracy"])
@@ -83,19 +83,27 @@ def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
 def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    moments = random.Random(0)
-    killed = 0
-    # A run takes about six seconds to begin and as long again to end.
-    for longest in (4, 8, 10, 12, 14):
-        process = runs.start(tmp_path)
-        try:
-            process.communicate(timeout=moments.uniform(2, longest))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            killed += 1
+    """The last kill falls into the retraining; two workers change nothing either."""
+    random_ = random.Random(0)
+    lengths = sorted(random_.sample(range(1, 12), 4))
+
+    def length() -> int:
+        path = tmp_path / "ledger.jsonl"
+        return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+    reached = [lambda n=n: length() >= n for n in lengths]
+    reached.append(lambda: any((tmp_path / "retrain").glob("*/1")))
+    for moment in reached:
+        process = runs.start(tmp_path, "--search_workers=2")
+        while not moment():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.01)
+            assert process.poll() is None, process.communicate()[0]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=random_.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     runs.finish(tmp_path)
-    assert killed > 0
     assert ledger(tmp_path) == ledger(finished[0])
     assert result(tmp_path) == result(finished[0])
 
@@ -166,13 +174,38 @@ def test_the_fittest_is_chosen_and_of_equals_the_first() -> None:
     assert search.best(records)["index"] == 2
 
 
+def test_an_unfinished_search_is_not_retrained(
+    runs: Runs,
+    finished: tuple[Path, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The test split is for the best of a whole search."""
+    for name in ("flags.txt", "ledger.jsonl"):
+        (tmp_path / name).write_bytes((finished[0] / name).read_bytes())
+    lines = (tmp_path / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "ledger.jsonl").write_bytes(b"".join(lines[:-1]))
+    assert main(runs.command(tmp_path, "--stage=retrain")[2:]) == 2
+    assert "11 of 12 evaluations" in capsys.readouterr().err
+    assert not (tmp_path / "best").exists()
+
+
+def test_stages_one_by_one_equal_all_at_once(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    for stage in ("pretrain", "search", "retrain"):
+        assert main(runs.command(tmp_path, f"--stage={stage}")[2:]) == 0
+    assert ledger(tmp_path) == ledger(finished[0])
+    assert result(tmp_path) == result(finished[0])
+
+
 def test_a_search_in_which_all_fail_says_why(
     runs: Runs,
     finished: tuple[Path, str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    flags = ("--eval_max_memory=1e-9", "--search_generations=1")
+    flags = ("--eval_max_memory=1e-9",)
     assert main(runs.command(tmp_path, *flags)[2:]) == 2
     assert "--eval_max_memory" in capsys.readouterr().err
     assert [line["fitness"] for line in ledger(tmp_path)] == [None] * 4

@@ -41,6 +41,11 @@ def test_step_divides_by_ten_at_the_epochs_asked_for() -> None:
     np.testing.assert_allclose(values[40:60], 0.001, rtol=1e-5)
 
 
+def test_a_drop_within_the_warm_up_still_counts() -> None:
+    values = rates(warmup_epochs=1, schedule="step", step_epochs=1)
+    np.testing.assert_allclose(values[10::10], 0.1 ** np.arange(2, 7), rtol=1e-4)
+
+
 def test_without_warm_up_the_first_rate_is_the_highest() -> None:
     np.testing.assert_allclose(rates(warmup_epochs=0)[0], 0.1, rtol=1e-6)
 

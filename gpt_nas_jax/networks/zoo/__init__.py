@@ -20,7 +20,7 @@ class ZooEntry:
     """A network of the zoo.
 
     Attributes:
-      family: the article's name for its kind.
+      family: the paper's name for its kind.
       image: the image size it was designed for.
       build: from a number of classes to the network.
     """
