@@ -33,7 +33,8 @@ class Quality:
     """How well the next layer of held-out architectures is predicted.
 
     Attributes:
-      architectures: distinct ones learned from.
+      networks: in the corpus.
+      architectures: distinct ones learned from; networks may read the same.
       held_out: distinct ones measured on.
       windows: distinct windows learned from.
       gpt_perplexity: of the GPT.
@@ -41,6 +42,7 @@ class Quality:
         this phase, and of all phases so far, each weighing the same.
     """
 
+    networks: int
     architectures: int
     held_out: int
     windows: int
@@ -179,6 +181,7 @@ def learn(
         phases.append(windows)
         qualities.append(
             Quality(
+                networks=int(seen.counts.sum() + held.counts.sum()),
                 architectures=len(seen),
                 held_out=len(held),
                 windows=len(windows),

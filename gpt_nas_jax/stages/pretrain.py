@@ -153,6 +153,7 @@ def _show(report: dict[str, Any], path: Path) -> None:
     rows = [
         (
             phase,
+            part["networks"],
             part["architectures"],
             part["held_out"],
             part["windows"],
@@ -166,7 +167,7 @@ def _show(report: dict[str, Any], path: Path) -> None:
     ]
     show_table(
         "Next-layer perplexity on held-out architectures",
-        ("corpus", "seen", "held out", "windows", "GPT", "5-gram"),
+        ("corpus", "networks", "seen", "held out", "windows", "GPT", "5-gram"),
         rows,
     )
     print(

@@ -25,7 +25,7 @@ def test_the_report_counts_words_and_architectures(learned: Learned, corpora: Co
     # The article counts 168 words.
     assert (report.vocabulary_size, report.words_with_groups) == (27, 169)
     human, benchmark = report.finetune, report.pretrain
-    assert (human.architectures, human.held_out) == (26, 4)
+    assert (human.networks, human.architectures, human.held_out) == (36, 26, 4)
     merged = cells.architectures(to_columns(enumerate_cells(4)), corpora.vocabulary)
     assert benchmark.architectures + benchmark.held_out == len(merged)
     assert benchmark.held_out == round(0.15 * len(merged))
