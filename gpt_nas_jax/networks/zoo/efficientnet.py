@@ -9,6 +9,9 @@ import jax
 from gpt_nas_jax.networks.blocks import ConvNormActivation, SqueezeExcitation
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.operations import Add
+from gpt_nas_jax.networks.zoo.rounding import nearest_multiple
+
+_WIDTH_STEP = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +61,7 @@ class MBConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         channels = x.shape[-1]
-        inner = divisible_by_8(channels * self.expansion)
+        inner = nearest_multiple(channels * self.expansion, _WIDTH_STEP)
 
         def unit(features: int, kernel: int = 1, **options: object) -> nn.Module:
             return ConvNormActivation(
@@ -84,19 +87,13 @@ def efficientnet(name: str, num_classes: int) -> Chain:
     # B5 to B7 were trained with other BatchNorm constants than B0 to B4.
     large = name >= "EfficientNet-B5"
     norm = {"epsilon": 1e-3 if large else 1e-5, "momentum": 0.99 if large else 0.9}
-    stem = divisible_by_8(32 * scale.width)
+    stem = nearest_multiple(32 * scale.width, _WIDTH_STEP)
     blocks: list[nn.Module] = [ConvNormActivation(stem, 3, 2, **norm)]
     features = stem
     for expansion, kernel, stride, channels, repeats in _STAGES:
-        features = divisible_by_8(channels * scale.width)
+        features = nearest_multiple(channels * scale.width, _WIDTH_STEP)
         for index in range(math.ceil(repeats * scale.depth)):
             first = stride if index == 0 else 1
             blocks.append(MBConv(features, expansion, kernel, first, **norm))
     blocks.append(ConvNormActivation(4 * features, 1, **norm))
     return Chain((*blocks, Head(num_classes, scale.dropout)))
-
-
-def divisible_by_8(value: float) -> int:
-    """The nearest multiple of 8 that loses at most a tenth of the value."""
-    nearest = max(8, int(value + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * value else nearest + 8

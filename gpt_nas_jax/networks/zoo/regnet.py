@@ -5,6 +5,7 @@ import math
 
 from gpt_nas_jax.networks.blocks import ResBottleneckBlock, Stem
 from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.zoo.rounding import nearest_multiple
 
 _WIDTH_STEP = 8
 _STEM_WIDTH = 32
@@ -43,9 +44,7 @@ class _Line:
 
     def _fitted(self, width: int) -> int:
         """The width made a multiple of the group width."""
-        group = min(self.group_width, width)
-        nearest = max(group, int(width + group / 2) // group * group)
-        return nearest if nearest >= 0.9 * width else nearest + group
+        return nearest_multiple(width, min(self.group_width, width))
 
 
 REGNETS = {
