@@ -91,9 +91,8 @@ class TrainedEvaluator:
         )
         if not math.isfinite(loss):
             raise _Failure("loss is not a number")
-        variables = tuple(state.variables() for state in states)
         valid = to_device(splits.valid, *moments)
-        accuracy = chain_training.accuracy(chain, variables, valid, recipe.batch)
+        accuracy = chain_training.accuracy(states, valid, recipe.batch)
         # The last step may have broken what its loss did not show yet.
         if not math.isfinite(accuracy):
             raise _Failure("output is not a number")

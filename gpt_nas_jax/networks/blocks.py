@@ -10,7 +10,6 @@ contain, are defined in `gpt_nas_jax.networks.units`.
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from gpt_nas_jax.networks.operations import (
     Activation,
@@ -175,7 +174,7 @@ class InvertedResidual(Block):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         half = self.features // 2
         if self.stride == 1 and x.shape[-1] == self.features:
-            passed, y = jnp.split(x, 2, axis=-1)
+            passed, y = x[..., :half], x[..., half:]
         else:
             channels = x.shape[-1]
             passed = conv_norm(channels, 3, self.stride, groups=channels)(x, train)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.networks.convolution import conv_general_dilated
-from gpt_nas_jax.networks.pooling import max_pool
+from gpt_nas_jax.networks.pooling import avg_pool, max_pool
 
 Padding = tuple[int, int, int, int]
 
@@ -73,7 +73,7 @@ class Pool(nn.Module):
             return max_pool(x, window, strides, pads)
         if self.kernel is None:
             return jnp.mean(x, axis=(1, 2), keepdims=True)
-        return nn.avg_pool(x, window, strides, pads, count_include_pad=False)
+        return avg_pool(x, window, strides, pads)
 
     def window(self, shape: tuple[int, ...]) -> tuple[int, int]:
         if self.kernel is None:

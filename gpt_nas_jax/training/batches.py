@@ -11,6 +11,7 @@ import numpy as np
 from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
 from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
 
 
@@ -24,6 +25,7 @@ class DeviceImages:
       mean: ``float32[C]`` of pixels in [0, 1].
       std: ``float32[C]``, likewise.
       flip: whether a mirrored image keeps its label.
+      placement: where its batches lie, and their type.
     """
 
     images: jax.Array
@@ -31,17 +33,22 @@ class DeviceImages:
     mean: jax.Array
     std: jax.Array
     flip: bool = flax.struct.field(pytree_node=False)
+    placement: Placement = flax.struct.field(pytree_node=False)
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 def to_device(
-    images: Images, mean: np.ndarray, std: np.ndarray, flip: bool
+    images: Images,
+    mean: np.ndarray,
+    std: np.ndarray,
+    flip: bool,
+    placement: Placement = SINGLE,
 ) -> DeviceImages:
-    """Copies images to the default device."""
-    parts = (images.images, images.labels, mean, std)
-    return DeviceImages(*map(jnp.asarray, parts), flip=flip)
+    """Copies images to the devices."""
+    parts = map(jnp.asarray, (images.images, images.labels, mean, std))
+    return DeviceImages(*placement.everywhere(tuple(parts)), flip, placement)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -58,13 +65,14 @@ def training_batch(
       step: which of them.
 
     Returns:
-      ``float32[B, H, W, C]`` and ``int32[B]``.
+      ``[B, H, W, C]`` and ``int32[B]``.
     """
     chosen = order[step]
     x = normalise(data.images[chosen], data.mean, data.std)
     key = jax.random.fold_in(key, step)
     x = augment(key, x, pad=recipe.pad, flip=data.flip, cutout_size=recipe.cutout)
-    return x, data.labels[chosen]
+    x = x.astype(data.placement.dtype)
+    return data.placement.shared_out((x, data.labels[chosen]))
 
 
 def epoch(
@@ -85,4 +93,5 @@ def plain_batch(
     rows = start + jnp.arange(size)
     chosen = jnp.minimum(rows, len(data) - 1)
     x = normalise(data.images[chosen], data.mean, data.std)
-    return x, jnp.where(rows < len(data), data.labels[chosen], -1)
+    labels = jnp.where(rows < len(data), data.labels[chosen], -1)
+    return data.placement.shared_out((x.astype(data.placement.dtype), labels))

@@ -2,9 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
-import flax.linen as nn
 import jax
 import optax
 
@@ -40,7 +38,6 @@ def start(
 
 
 def step(
-    chain: Chain,
     optimizer: optax.GradientTransformation,
     states: States,
     x: jax.Array,
@@ -50,26 +47,21 @@ def step(
 
     There is no backward pass below the first of them.
     """
-    lowest = next(index for index, state in enumerate(states) if state.trained)
-    new = list(states)
-    pullbacks = {}
-    for index, (block, state) in enumerate(zip(chain.blocks, states, strict=True)):
-        args = block, state.trained, state.kept, state.stats, x
+    lowest = next(index for index, state in enumerate(states) if state.trained.size)
+    new, pullbacks = list(states), {}
+    for index, state in enumerate(states):
         if index < lowest:
-            x, stats = programs.forward_only(*args)
+            x, stats = programs.forward_only(state, x)
         else:
-            x, stats, pullbacks[index] = programs.forward(*args)
+            x, stats, pullbacks[index] = programs.forward(state, x, index == 0)
         new[index] = state.replace(stats=stats)
-    loss, gradient = loss_and_gradient(x, labels)
+    loss, *dy = loss_and_gradient(x, labels)
     for index in reversed(range(lowest, len(states))):
-        trained, state, gradient = programs.backward(
-            optimizer,
-            pullbacks.pop(index),
-            new[index].trained,
-            new[index].optimizer,
-            gradient,
+        state = new[index]
+        trained, inner, dy = programs.backward(
+            optimizer, pullbacks.pop(index), state.trained, state.optimizer, *dy
         )
-        new[index] = new[index].replace(trained=trained, optimizer=state)
+        new[index] = state.replace(trained=trained, optimizer=inner)
     return tuple(new), loss
 
 
@@ -94,10 +86,11 @@ def fit(
     init_key, epochs_key = jax.random.split(key)
     update = optimizer(recipe, len(data) // recipe.batch)
     states = start(chain, rules, update, data.images.shape[1:], init_key)
+    states = data.placement.everywhere(states)
     for number in range(recipe.epochs):
         losses = []
         for batch in epoch(recipe, data, epochs_key, number):
-            states, loss = step(chain, update, states, *batch)
+            states, loss = step(update, states, *batch)
             losses.append(loss)
             after_step()
         # Steps are queued faster than they run; wait, so that time limits hold.
@@ -105,11 +98,9 @@ def fit(
     return states, sum(losses) / len(losses)
 
 
-def accuracy(
-    chain: Chain, variables: tuple[Any, ...], data: DeviceImages, batch: int
-) -> float:
-    """Share of right answers, by running statistics; one collection a block."""
-    return measure(functools.partial(_infer, chain.blocks, variables), data, batch)
+def accuracy(states: States, data: DeviceImages, batch: int) -> float:
+    """Share of right answers, by running statistics."""
+    return measure(functools.partial(_infer, states), data, batch)
 
 
 def measure(
@@ -126,9 +117,7 @@ def measure(
     return sum(map(float, right)) / len(data)
 
 
-def _infer(
-    blocks: tuple[nn.Module, ...], variables: tuple[Any, ...], x: jax.Array
-) -> jax.Array:
-    for block, collection in zip(blocks, variables, strict=True):
-        x = programs.infer(block, collection, x)
+def _infer(states: States, x: jax.Array) -> jax.Array:
+    for state in states:
+        x = programs.infer(state, x)
     return x

@@ -6,7 +6,8 @@ import optax
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Mean cross-entropy of ``[B, C]`` logits and ``int32[B]`` labels."""
+    """Mean cross-entropy of ``[B, C]`` logits and ``int32[B]`` labels, in float32."""
+    logits = logits.astype(jnp.float32)
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 

@@ -3,6 +3,9 @@
 Linen modules hash by value, so a program is compiled once for each (block, shape) and
 shared by every candidate that holds the block: a network never seen before is
 trained without compiling anything once its blocks have been met.
+
+A block's parameters travel as one vector, so that a step costs no work in Python that
+grows with their number. Blocks compute in the type of their input.
 """
 
 import functools
@@ -12,10 +15,17 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from flax import traverse_util
+from jax.extend import core
 
+from gpt_nas_jax.networks.convolution import CONVOLVED
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.rules import Rule, joined, partition
+from gpt_nas_jax.training.vectors import flatten, unflatten
 from gpt_nas_jax.types import Key
 
 
@@ -24,20 +34,37 @@ class BlockState:
     """One block in training.
 
     Attributes:
-      trained: parameters that the optimiser moves, flat by path.
-      kept: parameters that keep their initial value, flat by path.
-      stats: running means and variances.
+      block: the module.
+      rule: what of it is trained.
+      in_size: height, width and channels of its input.
+      trained: parameters that the optimiser moves, ``float32[n]``.
+      kept: parameters that keep their initial value, ``float32[m]``.
+      stats: running means and variances, ``float32[s]``.
       optimizer: the optimiser's state for ``trained``.
     """
 
-    trained: Any
-    kept: Any
-    stats: Any
+    block: nn.Module = flax.struct.field(pytree_node=False)
+    rule: Rule = flax.struct.field(pytree_node=False)
+    in_size: Size = flax.struct.field(pytree_node=False)
+    trained: jax.Array
+    kept: jax.Array
+    stats: jax.Array
     optimizer: optax.OptState
 
     def variables(self) -> dict[str, Any]:
-        """Linen's collections of the block."""
-        return {"params": joined(self.trained, self.kept), "batch_stats": self.stats}
+        """Linen's collections of the block, in NumPy."""
+        trained, kept, stats = map(np.asarray, (self.trained, self.kept, self.stats))
+        return self.collections(trained, kept, stats)
+
+    def collections(
+        self, trained: jax.Array, kept: jax.Array, stats: jax.Array
+    ) -> dict[str, Any]:
+        """Linen's collections that hold these numbers."""
+        shapes = trace(self.block, self.in_size).variables
+        of_trained, of_kept = partition(self.rule, shapes.get("params", {}))
+        params = joined(unflatten(of_trained, trained), unflatten(of_kept, kept))
+        of_stats = shapes.get("batch_stats", {})
+        return {"params": params, "batch_stats": unflatten(of_stats, stats)}
 
 
 # Initial weights are drawn once, so compiling has to be fast and running has not:
@@ -50,10 +77,10 @@ _UNOPTIMISED = {
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=_UNOPTIMISED)
-def init(block: nn.Module, in_size: Size, key: Key) -> tuple[Any, Any]:
-    """Initial parameters and running statistics of a block."""
+def init(block: nn.Module, in_size: Size, key: Key) -> tuple[jax.Array, jax.Array]:
+    """Initial parameters and running statistics of a block, a vector each."""
     variables = block.init(key, jnp.zeros((1, *in_size)), False)
-    return variables.get("params", {}), variables.get("batch_stats", {})
+    return tuple(flatten(variables.get(name, {})) for name in ("params", "batch_stats"))
 
 
 def start(
@@ -65,64 +92,110 @@ def start(
 ) -> BlockState:
     """A block before its first step."""
     params, stats = init(block, in_size, key)
-    trained, kept = partition(rule, params)
-    return BlockState(trained, kept, stats, _optimizer_state(optimizer, trained))
+    trained, kept = _partition(block, rule, in_size, params)
+    state = _optimizer_state(optimizer, trained)
+    return BlockState(block, rule, in_size, trained, kept, stats, state)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit(static_argnums=2)
 def forward(
-    block: nn.Module, trained: Any, kept: Any, stats: Any, x: jax.Array
-) -> tuple[jax.Array, Any, Any]:
+    state: BlockState, x: jax.Array, is_first: bool
+) -> tuple[jax.Array, jax.Array, Any]:
     """The block's output, new statistics, and the pullback of (trained, x).
 
     A pullback is a pytree (`jax.tree_util.Partial`), so it may leave one program
-    and enter another.
+    and enter another. It holds ``x`` and the outputs of convolutions; the rest is
+    cheaper to compute again than to write and read.
+
+    Args:
+      state: the block.
+      x: ``[B, H, W, C]``.
+      is_first: whether ``x`` are images; there is no pullback to them.
     """
 
-    def run(trained: Any, x: jax.Array) -> tuple[jax.Array, Any]:
-        variables = {"params": joined(trained, kept), "batch_stats": stats}
-        return _apply(block, variables, x)
+    def run(trained: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return _apply(state, trained, x)
 
-    y, pullback, stats = jax.vjp(run, trained, x, has_aux=True)
+    run = jax.checkpoint(run, policy=_is_saved, prevent_cse=False)
+    if is_first:
+        y, pullback, stats = jax.vjp(
+            lambda trained: run(trained, x), state.trained, has_aux=True
+        )
+    else:
+        y, pullback, stats = jax.vjp(run, state.trained, x, has_aux=True)
     return y, stats, pullback
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def forward_only(
-    block: nn.Module, trained: Any, kept: Any, stats: Any, x: jax.Array
-) -> tuple[jax.Array, Any]:
+@jit()
+def forward_only(state: BlockState, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The block's output and new statistics, for blocks below all training."""
-    variables = {"params": joined(trained, kept), "batch_stats": stats}
-    return _apply(block, variables, x)
+    return _apply(state, state.trained, x)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit(static_argnums=0)
 def backward(
     optimizer: optax.GradientTransformation,
     pullback: Any,
-    trained: Any,
+    trained: jax.Array,
     state: optax.OptState,
     dy: jax.Array,
-) -> tuple[Any, optax.OptState, jax.Array]:
-    """Updates a block's parameters; returns them, their state and the gradient of x."""
-    gradient, dx = pullback(dy)
+) -> tuple[jax.Array, optax.OptState, tuple[jax.Array, ...]]:
+    """Updates a block's parameters.
+
+    Returns:
+      The parameters, the optimiser's state and, unless the block is the first, the
+      gradient of its input.
+    """
+    gradient, *dx = pullback(dy)
     updates, state = optimizer.update(gradient, state, trained)
-    return optax.apply_updates(trained, updates), state, dx
+    return optax.apply_updates(trained, updates), state, tuple(dx)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def infer(block: nn.Module, variables: Any, x: jax.Array) -> jax.Array:
+@jit()
+def infer(state: BlockState, x: jax.Array) -> jax.Array:
     """The block's output by its running statistics."""
-    return block.apply(variables, x, False)
+    variables = _variables(state, state.trained, x.dtype)
+    return state.block.apply(variables, x, False)
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=_UNOPTIMISED)
 def _optimizer_state(
-    optimizer: optax.GradientTransformation, trained: Any
+    optimizer: optax.GradientTransformation, trained: jax.Array
 ) -> optax.OptState:
     return optimizer.init(trained)
 
 
-def _apply(block: nn.Module, variables: Any, x: jax.Array) -> tuple[jax.Array, Any]:
-    y, updates = block.apply(variables, x, True, mutable=["batch_stats"])
-    return y, updates.get("batch_stats", {})
+def _apply(
+    state: BlockState, trained: jax.Array, x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    variables = _variables(state, trained, x.dtype)
+    y, updates = state.block.apply(variables, x, True, mutable=["batch_stats"])
+    return y, flatten(updates.get("batch_stats", {}))
+
+
+def _variables(
+    state: BlockState, trained: jax.Array, dtype: jnp.dtype
+) -> dict[str, Any]:
+    """Linen's collections, the parameters in the type that is computed in."""
+    kept = state.kept.astype(dtype)
+    return state.collections(trained.astype(dtype), kept, state.stats)
+
+
+def _is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
+    """Whether the backward pass is handed a value; else it computes it again."""
+    # Sums over a batch are the small statistics of a BatchNorm.
+    return primitive.name == "reduce_sum" or params.get("name") == CONVOLVED
+
+
+def _partition(
+    block: nn.Module, rule: Rule, in_size: Size, params: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """A block's parameters as (trained, kept), a vector each."""
+    shapes = trace(block, in_size).variables.get("params", {})
+    of_trained, _ = partition(rule, shapes)
+    sizes = sorted(traverse_util.flatten_dict(shapes).items())
+    mask = [np.full(leaf.size, path in of_trained) for path, leaf in sizes]
+    mask = np.concatenate([np.zeros(0, bool), *mask])
+    # In NumPy, since every length would be compiled for.
+    numbers = np.asarray(params)
+    return jnp.asarray(numbers[mask]), jnp.asarray(numbers[~mask])

@@ -1,11 +1,11 @@
 """Training a whole network as one jitted program, for the best of a search."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import flax.struct
 import jax
+import numpy as np
 import optax
 
 from gpt_nas_jax.config import Recipe
@@ -15,8 +15,10 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.batches import DeviceImages, epoch
 from gpt_nas_jax.training.chain import measure
+from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.loss import cross_entropy
 from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.vectors import unflatten
 from gpt_nas_jax.types import Key
 
 
@@ -37,37 +39,54 @@ def start(
     chain: Chain, recipe: Recipe, steps_per_epoch: int, in_size: Size, key: Key
 ) -> NetworkState:
     """A network before its first step, block by block as block programs start it."""
-    params, stats, size = {}, {}, in_size
+    variables, size = {"params": {}, "batch_stats": {}}, in_size
     for index, block in enumerate(chain.blocks):
-        block_key = jax.random.fold_in(key, index)
-        parts = programs.init(block, size, block_key)
-        for collection, part in zip((params, stats), parts, strict=True):
-            if part:
-                collection[f"blocks_{index}"] = part
-        size = trace(block, size).out_size
-    update = optimizer(recipe, steps_per_epoch)
-    return NetworkState(params, stats, update.init(params))
+        traced = trace(block, size)
+        vectors = programs.init(block, size, jax.random.fold_in(key, index))
+        for (name, blocks), vector in zip(variables.items(), vectors, strict=True):
+            if name in traced.variables:
+                tree = unflatten(traced.variables[name], np.asarray(vector))
+                blocks[f"blocks_{index}"] = jax.device_put(tree)
+        size = traced.out_size
+    params, stats = variables.values()
+    return NetworkState(params, stats, optimizer(recipe, steps_per_epoch).init(params))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
-def step(
+def updated(
     chain: Chain,
     optimizer: optax.GradientTransformation,
     state: NetworkState,
     x: jax.Array,
     labels: jax.Array,
+    mean: Callable[[Any], Any] = lambda tree: tree,
 ) -> tuple[NetworkState, jax.Array]:
-    """One update of everything; returns the loss too. Consumes ``state``."""
+    """One update of everything; returns the loss too.
+
+    Args:
+      chain: the network; computes in the type of ``x``.
+      optimizer: moves its float32 parameters.
+      state: before.
+      x: ``[B, H, W, C]``.
+      labels: ``int32[B]``.
+      mean: of a tree, over all devices that call this with a share of the batch.
+    """
 
     def loss(params: Any) -> tuple[jax.Array, Any]:
-        variables = {"params": params, "batch_stats": state.stats}
+        variables = {"params": _cast(params, x), "batch_stats": state.stats}
         logits, updates = chain.apply(variables, x, True, mutable=["batch_stats"])
         return cross_entropy(logits, labels), updates.get("batch_stats", {})
 
     (value, stats), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+    value, gradient = mean((value, gradient))
     updates, inner = optimizer.update(gradient, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     return NetworkState(params, stats, inner), value
+
+
+Step = Callable[..., tuple[NetworkState, jax.Array]]
+"""`updated` as a program; consumes the state."""
+
+step: Step = jit(static_argnums=(0, 1), donate_argnums=2)(updated)
 
 
 def fit(
@@ -77,6 +96,7 @@ def fit(
     key: Key,
     resumed: tuple[int, NetworkState] | None,
     after_epoch: Callable[[int, NetworkState, jax.Array], None],
+    step: Step = step,
 ) -> NetworkState:
     """Trains everything in a network.
 
@@ -89,6 +109,7 @@ def fit(
         result is the same.
       after_epoch: called with epochs done, the state and the last loss. The state
         is consumed by the next step.
+      step: the program of one update.
     """
     init_key, epochs_key = jax.random.split(key)
     steps = len(data) // recipe.batch
@@ -96,6 +117,7 @@ def fit(
         in_size = data.images.shape[1:]
         resumed = 0, start(chain, recipe, steps, in_size, init_key)
     first, state = resumed
+    state = data.placement.everywhere(state)
     update = optimizer(recipe, steps)
     for number in range(first, recipe.epochs):
         for batch in epoch(recipe, data, epochs_key, number):
@@ -108,9 +130,14 @@ def accuracy(
     chain: Chain, state: NetworkState, data: DeviceImages, batch: int
 ) -> float:
     """Share of right answers, by running statistics."""
-    return measure(lambda x: _infer(chain, state.variables(), x), data, batch)
+    return measure(lambda x: _infer(chain, state.params, state.stats, x), data, batch)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _infer(chain: Chain, variables: Any, x: jax.Array) -> jax.Array:
+@jit(static_argnums=0)
+def _infer(chain: Chain, params: Any, stats: Any, x: jax.Array) -> jax.Array:
+    variables = {"params": _cast(params, x), "batch_stats": stats}
     return chain.apply(variables, x, False)
+
+
+def _cast(params: Any, x: jax.Array) -> Any:
+    return jax.tree.map(lambda leaf: leaf.astype(x.dtype), params)

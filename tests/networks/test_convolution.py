@@ -28,14 +28,36 @@ CASES = {
     "pointwise, stride 2": ((1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1), 1, 5, 7),
     "pointwise, padded": ((1, 1), (2, 2), ((1, 0), (0, 1)), (1, 1), 1, 5, 7),
     "dense": ((3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 1, 5, 7),
+    "few pixels": ((3, 3), (5, 4), ((1, 1), (1, 1)), (1, 1), 1, 5, 7),
+    "few pixels, dilated": ((3, 3), (2, 2), ((0, 1), (0, 1)), (3, 2), 1, 5, 7),
+    "few pixels, groups": ((3, 3), (5, 5), ((1, 1), (1, 1)), (1, 1), 2, 4, 6),
 }
+
+
+# Enough pixels for the form of narrow convolutions.
+LARGE = {
+    "narrow": ((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, 3, 5),
+    "narrow, stride 2": ((3, 3), (1, 2), ((1, 0), (1, 1)), (1, 1), 1, 4, 2),
+    "narrow, dilated": ((3, 3), (1, 1), "SAME", (2, 1), 1, 2, 2),
+    "narrow, groups": ((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2, 4, 6),
+}
+
+
+@pytest.mark.parametrize("case", LARGE.values(), ids=LARGE)
+def test_many_pixels(case: tuple) -> None:
+    check((6, 72, 80), case)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_value_and_gradients_equal_the_native_convolution(case: tuple) -> None:
+    check((2, 9, 7), case)
+
+
+def check(images: tuple[int, int, int], case: tuple) -> None:
+    """Compares value and gradients on images ``[B, H, W]``."""
     kernel, stride, padding, dilation, groups, channels, features = case
     random = np.random.default_rng(0)
-    x = random.normal(size=(2, 9, 7, channels)).astype(np.float32)
+    x = random.normal(size=(*images, channels)).astype(np.float32)
     shape = (*kernel, channels // groups, features)
     k = random.normal(size=shape).astype(np.float32)
     options = {
@@ -57,7 +79,8 @@ def test_value_and_gradients_equal_the_native_convolution(case: tuple) -> None:
 
     ours, native = results(x, k)
     for mine, theirs in zip(ours, native, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+        scale = float(np.abs(theirs).max())
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5 * scale)
 
 
 def test_the_backward_program_holds_one_form_only() -> None:

@@ -1,0 +1,67 @@
+"""Gradients of a convolution's kernel for the CPU, a few images at a time.
+
+What the kernel meets is nine times the images of a 3x3: written and read as a whole it
+takes longer than the arithmetic. A few images at a time it stays in the cache. Against
+XLA's own, medians in one run (2 CPU cores, JAX 0.10.2, November 2026): depthwise on
+64x32x32x128 39 against 121 ms, dense on 64x32x32x16 3.7 against 5.9 ms.
+"""
+
+import math
+import operator
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gpt_nas_jax.networks.window import Window
+
+# Of more channels or fewer pixels XLA's own gradient is as fast.
+_MOST_CHANNELS = 16
+_FEWEST_PIXELS = 2**14
+_PIXELS_AT_A_TIME = 2**12
+
+
+def is_fast(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
+    """Whether `dense` is faster than XLA's own."""
+    pixels = len(x) * math.prod(window.sides(x))
+    return max(kernel.shape[2:]) <= _MOST_CHANNELS and pixels >= _FEWEST_PIXELS
+
+
+def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
+    """The gradient ``[h, w, C, F]`` for images ``[B, H, W, C]``."""
+    channels, features = x.shape[-1], dy.shape[-1]
+    images = max(1, _PIXELS_AT_A_TIME // math.prod(dy.shape[1:3]))
+    images = math.gcd(len(x), images)
+
+    def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple:
+        x, dy = part
+        met = jnp.concatenate(window.images(x), axis=-1)
+        # This way around the product is twice as fast as the other.
+        over_pixels = (((0, 1, 2), (0, 1, 2)), ((), ()))
+        return total + lax.dot_general(dy, met, over_pixels), None
+
+    total = jnp.zeros((features, math.prod(window.taps) * channels), dy.dtype)
+    parts = (a.reshape(-1, images, *a.shape[1:]) for a in (x, dy))
+    total, _ = lax.scan(add, total, tuple(parts))
+    return total.T.reshape(*window.taps, channels, features)
+
+
+def depthwise(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
+    """The gradient ``[h, w, 1, C]`` for images ``[B, H, W, C]``."""
+    places = math.prod(window.taps)
+
+    def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple:
+        x, dy = part
+        met = tuple(image[0] * dy for image in window.images(x[None]))
+        # One pass for all places; the rows of the image go, its columns stay.
+        zeros = (jnp.zeros((), dy.dtype),) * places
+        rows = lax.reduce(met, zeros, _plus, (0,))
+        return total + jnp.stack(rows), None
+
+    total = jnp.zeros((places, *dy.shape[2:]), dy.dtype)
+    total, _ = lax.scan(add, total, (x, dy))
+    return total.sum(1).reshape(*window.taps, 1, -1)
+
+
+def _plus(a: tuple[jax.Array, ...], b: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    return tuple(map(operator.add, a, b))

@@ -1,0 +1,60 @@
+"""The whole network's update by `jax.pmap`, for ``--train_parallel=pmap``.
+
+`jax.pmap` is a wrapper of ``jit(shard_map)`` in maintenance. A program sees one
+device's share of the batch, so BatchNorm has to be told to average over all of them.
+"""
+
+import functools
+from typing import Any
+
+import flax.linen as nn
+import jax
+import optax
+
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.training.whole import NetworkState, updated
+
+_AXIS = "devices"
+
+
+def step(
+    chain: Chain,
+    optimizer: optax.GradientTransformation,
+    state: NetworkState,
+    x: jax.Array,
+    labels: jax.Array,
+) -> tuple[NetworkState, jax.Array]:
+    """`whole.step` over all local devices; the batch must be a multiple of them."""
+    devices = jax.local_device_count()
+    shares = (a.reshape(devices, -1, *a.shape[1:]) for a in (x, labels))
+    return _step(chain, optimizer, state, *shares)
+
+
+@functools.partial(
+    jax.pmap,
+    axis_name=_AXIS,
+    static_broadcasted_argnums=(0, 1),
+    in_axes=(None, None, None, 0, 0),
+    out_axes=None,
+)
+def _step(
+    chain: Chain,
+    optimizer: optax.GradientTransformation,
+    state: NetworkState,
+    x: jax.Array,
+    labels: jax.Array,
+) -> tuple[NetworkState, jax.Array]:
+    mean = functools.partial(jax.lax.pmean, axis_name=_AXIS)
+    with nn.intercept_methods(_synchronised):
+        return updated(chain, optimizer, state, x, labels, mean)
+
+
+def _synchronised(
+    call: Any, args: tuple[Any, ...], kwargs: dict[str, Any], context: Any
+) -> Any:
+    """A call of a module; a BatchNorm's statistics are those of the whole batch."""
+    module = context.module
+    if isinstance(module, nn.BatchNorm):
+        # Linen's modules are frozen, but this one was made for this call alone.
+        object.__setattr__(module, "axis_name", _AXIS)
+    return call(*args, **kwargs)
