@@ -197,6 +197,44 @@ class RetrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How programs of training are made and run, candidates' and the best's."""
+
+    precision: str = _setting(
+        "auto",
+        "What networks compute in; parameters are float32. auto: float32 on the CPU, "
+        "bfloat16 on GPU and TPU.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    parallel: str = _setting(
+        "mesh",
+        "How the retraining shares a batch among all devices: one jitted program over "
+        "a mesh, or pmap.",
+        choices=("mesh", "pmap"),
+    )
+    warmup: str = _setting(
+        "none",
+        "all: before the search, compile the programs of every block of the space; "
+        "none: when a candidate first needs them.",
+        choices=("none", "all"),
+        result=False,
+    )
+    cache_dir: str = _setting(
+        "",
+        "Where compiled programs are kept for the next run; default "
+        "$XDG_CACHE_HOME/gpt_nas_jax or ~/.cache/gpt_nas_jax. Nobody else may write "
+        "there: what lies in it is executed.",
+        result=False,
+    )
+    cache_size: float = _setting(
+        2.0,
+        "Most GiB of compiled programs kept; the longest unused go first; 0 for none.",
+        low=0,
+        result=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ZooConfig:
     """The table of the 36 human networks."""
 
@@ -217,6 +255,7 @@ class Config:
     search: SearchConfig = SearchConfig()
     eval: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
+    train: TrainConfig = TrainConfig()
     zoo: ZooConfig = ZooConfig()
 
 

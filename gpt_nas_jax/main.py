@@ -11,7 +11,15 @@ from gpt_nas_jax import config as config_lib
 from gpt_nas_jax import flags, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.prior.cells import Columns
-from gpt_nas_jax.stages import pretrain, problem, report, retrain, search, zoo
+from gpt_nas_jax.stages import (
+    compilation,
+    pretrain,
+    problem,
+    report,
+    retrain,
+    search,
+    zoo,
+)
 from gpt_nas_jax.types import UsageError
 
 
@@ -37,10 +45,13 @@ def run(config: Config) -> None:
             "network with --retrain_genome"
         )
     loaded = problem.load(config)
+    if config.stage in ("all", "retrain"):
+        retrain.check_devices(config)
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
+    compilation.keep(config.train)
     with workdir.opened(path, flags.to_text(config), result_flags):
         _stages(config, loaded, cells, genome)
 
@@ -64,6 +75,8 @@ def _stages(
     if cells is not None:
         prior = pretrain.run(config, loaded.space, cells)
     if config.stage in ("all", "search"):
+        if config.train.warmup == "all":
+            compilation.warm_up(config, loaded)
         search.run(config, loaded, prior)
     parts = {}
     if genome is None and config.stage != "pretrain":

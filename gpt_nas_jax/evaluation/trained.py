@@ -15,6 +15,7 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import chain as chain_training
 from gpt_nas_jax.training.batches import to_device
+from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.rules import Rule, accelerated
 from gpt_nas_jax.types import PAD, Evaluation, Key
 
@@ -52,11 +53,13 @@ class TrainedEvaluator:
       space: decodes genomes.
       splits: the images.
       config: recipe, rules and limits.
+      placement: where, and in which type candidates compute.
     """
 
     space: BlockSpace
     splits: Splits
     config: EvalConfig
+    placement: Placement = SINGLE
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
@@ -80,7 +83,7 @@ class TrainedEvaluator:
         self._check_memory(candidate.genome)
         chain = self.space.decode(candidate.genome)
         splits, recipe = self.splits, self.config.recipe
-        moments = splits.mean, splits.std, splits.flip
+        moments = splits.mean, splits.std, splits.flip, self.placement
         states, loss = chain_training.fit(
             chain,
             self._rules(chain, candidate),

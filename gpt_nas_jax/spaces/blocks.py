@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks import candidate
-from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 
@@ -119,6 +120,17 @@ class BlockSpace:
         return candidate.candidate(
             self.names(genome), self.width, self.num_stages, self.num_classes
         )
+
+    def places(self) -> tuple[tuple[nn.Module, Size], ...]:
+        """Every block at every place of a chain with the size of its input."""
+        parts = [
+            (self.block(name, stage, first), self.in_size(stage, first))
+            for stage in range(self.num_stages)
+            for first in (True, False)
+            for name in candidate.BLOCK_NAMES
+        ]
+        *_, (last, size) = parts
+        return (*parts, (Head(self.num_classes), trace(last, size).out_size))
 
     def block(self, name: str, stage: int, first: bool) -> nn.Module:
         """The module of a block in a stage; ``first`` of it changes the shape."""

@@ -20,8 +20,9 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
-from gpt_nas_jax.training import whole
+from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.batches import to_device
+from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
 from gpt_nas_jax.types import PAD, UsageError
 
 _STATE = "retrain"
@@ -51,7 +52,7 @@ def run(
     architecture |= {"mean": mean.tolist(), "std": std.tolist()}
     workdir.write_json(best / "architecture.json", architecture)
     workdir.write_text(best / "retrain.flags", again)
-    normalisation = (mean, std, dataset.flip)
+    normalisation = (mean, std, dataset.flip, _placement(config))
     data = to_device(dataset.train, *normalisation)
     begin = time.monotonic()
     # Another network's checkpoints may have the same shapes.
@@ -69,6 +70,16 @@ def run(
             "seconds": round(before + time.monotonic() - begin, 1),
         },
     }
+
+
+def check_devices(config: Config) -> None:
+    """Raises UsageError where the devices cannot share a batch equally."""
+    batch, devices = config.retrain.recipe.batch, jax.local_device_count()
+    if batch % devices:
+        raise UsageError(
+            f"--retrain_batch={batch} cannot be shared equally by {devices} devices; "
+            "make it a multiple of them"
+        )
 
 
 def genome_of(text: str, space: BlockSpace) -> np.ndarray:
@@ -133,7 +144,16 @@ def _train(
                 seconds = np.array(before + time.monotonic() - begin)
                 workdir.save_step(path, epoch, {"state": state, "seconds": seconds})
 
-        return whole.fit(chain, recipe, data, key, resumed, after_epoch), before
+        update = pmapped.step if config.train.parallel == "pmap" else whole.step
+        state = whole.fit(chain, recipe, data, key, resumed, after_epoch, update)
+        return state, before
+
+
+def _placement(config: Config) -> Placement:
+    # pmap shares a batch out by itself.
+    pmap = config.train.parallel == "pmap"
+    mesh = None if pmap else mesh_of(jax.local_devices())
+    return Placement(compute_type(config.train.precision), mesh)
 
 
 def config_again(config: Config, genome: np.ndarray) -> Config:

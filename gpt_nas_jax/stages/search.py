@@ -21,6 +21,7 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -160,7 +161,10 @@ class _Search:
             for index in rest
         ]
         evaluator = TrainedEvaluator(
-            self.problem.space, self.problem.splits, self.config.eval
+            self.problem.space,
+            self.problem.splits,
+            self.config.eval,
+            Placement(compute_type(self.config.train.precision)),
         )
         results = local.run(evaluator, items, self.config.search.workers)
         for index, item, result in zip(rest, items, results, strict=True):

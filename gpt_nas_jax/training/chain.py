@@ -1,12 +1,14 @@
 """Training a chain of blocks by block programs."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import flax.linen as nn
 import jax
 import optax
 
 from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
@@ -37,6 +39,25 @@ def start(
     return tuple(states)
 
 
+def warm_up(
+    block: nn.Module,
+    rules: Iterable[Rule],
+    optimizer: optax.GradientTransformation,
+    x: jax.Array,
+    is_first: bool,
+) -> None:
+    """Runs the programs of a block at one place once, so that they are compiled."""
+    for rule in rules:
+        key = stage_key(0, "warm_up")
+        state = programs.start(block, rule, optimizer, x.shape[1:], key)
+        y, _ = programs.forward_only(state, x)
+        # A first block without training has nothing below it that is trained.
+        if not is_first or state.rule is not Rule.NOTHING:
+            _, _, pullback = programs.forward(state, x, is_first)
+            programs.backward(optimizer, pullback, state.trained, state.optimizer, y)
+        programs.infer(state, x)
+
+
 def step(
     optimizer: optax.GradientTransformation,
     states: States,
@@ -47,7 +68,9 @@ def step(
 
     There is no backward pass below the first of them.
     """
-    lowest = next(index for index, state in enumerate(states) if state.trained.size)
+    lowest = next(
+        index for index, state in enumerate(states) if state.rule is not Rule.NOTHING
+    )
     new, pullbacks = list(states), {}
     for index, state in enumerate(states):
         if index < lowest:

@@ -35,7 +35,7 @@ class BlockState:
 
     Attributes:
       block: the module.
-      rule: what of it is trained.
+      rule: what of it is trained; `Rule.NOTHING` where there is nothing to train.
       in_size: height, width and channels of its input.
       trained: parameters that the optimiser moves, ``float32[n]``.
       kept: parameters that keep their initial value, ``float32[m]``.
@@ -93,6 +93,11 @@ def start(
     """A block before its first step."""
     params, stats = init(block, in_size, key)
     trained, kept = _partition(block, rule, in_size, params)
+    # Rules that come to the same share their programs.
+    if not trained.size:
+        rule = Rule.NOTHING
+    elif not kept.size:
+        rule = Rule.ALL
     state = _optimizer_state(optimizer, trained)
     return BlockState(block, rule, in_size, trained, kept, stats, state)
 

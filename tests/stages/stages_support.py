@@ -34,8 +34,7 @@ class Runs:
         self.home = home
         self._environment = os.environ | {
             "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(home / "compiled"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "XDG_CACHE_HOME": str(home / "compiled"),
         }
 
     def command(self, workdir: Path, *flags: str) -> list[str]:
