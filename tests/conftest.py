@@ -1,5 +1,6 @@
 """Fixtures that the whole test suite shares."""
 
+import os
 import pathlib
 
 import hypothesis
@@ -15,6 +16,12 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50
 )
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs in this process keep their programs here, not at their user's home."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ BAD = {
     "json without zoo": (["--zoo_json=x.json"], "--stage=zoo"),
     "json nowhere": (["--stage=zoo", f"--zoo_json={__file__}/x.json"], "--zoo_json"),
     "prior nowhere": ([f"--prior_dir={__file__}"], "--prior_dir"),
+    "programs nowhere": ([f"--train_cache_dir={__file__}"], "--train_cache_dir"),
     "warm-up": (["--eval_warmup_epochs=9"], "--eval_warmup_epochs"),
     "few to measure on": (["--data_valid_limit=9"], "--data_valid_limit"),
     "argument": (["digits"], "digits"),

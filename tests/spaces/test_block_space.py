@@ -152,3 +152,17 @@ def test_a_space_that_contradicts_itself_is_refused(change: dict, named: str):
     )
     with pytest.raises(UsageError, match=named):
         build(**change)
+
+
+def test_places_are_those_of_every_chain() -> None:
+    places = SPACE.places()
+    assert len(set(places)) == len(places) == 2 * 3 * len(BLOCK_NAMES) + 1
+    found = set()
+    for genome in np.asarray(SPACE.sample(jax.random.key(1), 100)):
+        size = SPACE.image
+        for block in SPACE.decode(genome).blocks:
+            found.add((block, size))
+            size = trace(block, size).out_size
+    # A hundred chains hold almost every place.
+    assert found <= set(places)
+    assert len(found) > 0.9 * len(places)

@@ -32,9 +32,10 @@ class Runs:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.cache = home / "compiled"
         self._environment = os.environ | {
             "JAX_PLATFORMS": "cpu",
-            "XDG_CACHE_HOME": str(home / "compiled"),
+            "XDG_CACHE_HOME": str(self.cache),
         }
 
     def command(self, workdir: Path, *flags: str) -> list[str]:
@@ -50,6 +51,10 @@ class Runs:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def programs(self) -> set[str]:
+        """The names of the compiled programs that runs have kept."""
+        return {path.name for path in self.cache.rglob("*-cache")}
 
     def finish(self, workdir: Path, *flags: str) -> str:
         """Runs to the end; returns what it printed."""

@@ -108,6 +108,22 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
     assert result(tmp_path) == result(finished[0])
 
 
+def test_the_second_process_compiles_nothing_anew(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    before = runs.programs()
+    assert before
+    runs.finish(tmp_path)
+    assert runs.programs() == before
+    assert result(tmp_path) == result(finished[0])
+
+
+def test_only_its_user_may_write_to_what_was_made(
+    runs: Runs, finished: tuple[Path, str]
+) -> None:
+    assert (runs.cache / "gpt_nas_jax").stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize("lines", [0, 1, 6, 11])
 def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path, lines: int

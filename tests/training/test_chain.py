@@ -4,6 +4,7 @@ import gc
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -12,6 +13,7 @@ from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.networks.blocks import Conv
 from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import programs, whole
 from gpt_nas_jax.training.batches import DeviceImages
@@ -119,6 +121,31 @@ def test_a_candidate_of_blocks_met_before_compiles_nothing(
     assert compiled
     compiled.clear()
     evaluate(Chain(tuple(chain.blocks[i] for i in (0, 2, 3, 4))))
+    assert not compiled
+
+
+@pytest.mark.parametrize("way", [(Rule.ALL,), tuple(Rule)], ids=["all", "proposed"])
+def test_a_candidate_compiles_nothing_once_its_blocks_are_warm(
+    recipe: Recipe, digits: DeviceImages, compiled: list[str], way: tuple[Rule, ...]
+) -> None:
+    network = candidate(("Stem", "ReLU", "Conv"), 16, num_stages=1, num_classes=10)
+    update = optimizer(recipe, len(digits) // recipe.batch)
+
+    def evaluate(network: Chain, rule: Rule) -> None:
+        chosen = rules(network, *((i, rule) for i in range(len(network.blocks) - 1)))
+        states, _ = by_block.fit(network, chosen, recipe, digits, KEY, lambda: None)
+        by_block.accuracy(states, digits, recipe.batch)
+
+    # Batches and losses have programs of their own.
+    evaluate(candidate(("Conv",), 32, num_stages=1, num_classes=10), Rule.ALL)
+    size = (8, 8, 1)
+    for block in network.blocks:
+        x = jnp.zeros((recipe.batch, *size))
+        by_block.warm_up(block, way, update, x, size == (8, 8, 1))
+        size = trace(block, size).out_size
+    compiled.clear()
+    for rule in way:
+        evaluate(network, rule)
     assert not compiled
 
 
