@@ -1,12 +1,22 @@
 """The README's commands in full: minutes each."""
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.training import chain as by_block
+from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.rules import Rule
 
 
 def run(path: Path, *flags: str) -> None:
@@ -39,3 +49,41 @@ def test_the_gpt_beats_the_ngram_model_on_the_real_benchmark(
     report = read(tmp_path / "prior.json")
     for phase in ("pretrain", "finetune"):
         assert report[phase]["gpt_perplexity"] < report[phase]["ngram_perplexity"]
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_candidates_runs(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    script = root / "launch" / "benchmarks" / "candidate_training.py"
+    file = tmp_path / "candidates.json"
+    flags = ("--candidates=2", "--sides=8", "--repeats=2", f"--json={file}")
+    subprocess.run([sys.executable, str(script), *flags], check=True)
+    measured = read(file)["8x8"]
+    ways = {name: len(timings) for name, timings in measured["ways"].items()}
+    assert ways["blocks, cold"] == ways["blocks, later"] == 1
+    assert ways["blocks, warm"] == ways["whole"] == 2
+    # Nothing is compiled for a candidate of a space that is warm.
+    for timing in measured["ways"]["blocks, warm"]:
+        assert timing["first"] < min(t["first"] for t in measured["ways"]["whole"])
+
+
+@pytest.mark.slow
+def test_600_candidates_take_the_memory_of_60() -> None:
+    space = BlockSpace((8, 8, 1), 10, 10, 20, 16, 3)
+    update = optimizer(Recipe(epochs=1, batch=32), 1)
+    random = np.random.default_rng(0)
+    x = jnp.asarray(random.normal(size=(32, 8, 8, 1)), jnp.float32)
+    labels = jnp.asarray(random.integers(0, 10, 32), jnp.int32)
+    client, peaks, programs, arrays = jax.devices()[0].client, [], [], []
+    for index, genome in enumerate(space.sample(jax.random.key(0), 600)):
+        network, key = space.decode(genome), jax.random.key(index)
+        rules = (Rule.ALL,) * len(network.blocks)
+        states = by_block.start(network, rules, update, space.image, key)
+        jax.block_until_ready(by_block.step(update, states, x, labels))
+        del states
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        programs.append(len(client.live_executables()))
+        arrays.append(len(jax.live_arrays()))
+    assert programs[-1] == programs[100]
+    assert max(arrays[60:]) <= max(arrays[:60])
+    assert peaks[-1] <= 1.05 * peaks[100]

@@ -93,7 +93,9 @@ def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         rows = kernel.reshape(-1, kernel.shape[-1])
-        terms = [image * row for image, row in zip(window.images(x), rows, strict=True)]
+        # What makes the images would else be fused into every place's read of them.
+        images = window.images(lax.optimization_barrier(window.padded(x)))
+        terms = [image * row for image, row in zip(images, rows, strict=True)]
         return sum(terms[1:], terms[0])
 
     return _with_gradient(convolve, kernel_gradient.depthwise, window)(x, kernel)
@@ -124,7 +126,7 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """A product of a matrix with all that the kernel meets at a pixel."""
-    met = jnp.concatenate(window.images(x), axis=-1)
+    met = jnp.concatenate(window.images(window.padded(x)), axis=-1)
     return met @ kernel.reshape(-1, kernel.shape[-1])
 
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,26 +18,19 @@ class Window:
     dilation: tuple[int, int]
 
     def sides(self, x: jax.Array) -> tuple[int, ...]:
-        """Height and width of what comes out."""
-        return tuple(
-            (side + sum(pad) - (taps - 1) * step - 1) // stride + 1
-            for side, taps, stride, pad, step in zip(
-                x.shape[1:3],
-                self.taps,
-                self.strides,
-                self.pads,
-                self.dilation,
-                strict=True,
-            )
-        )
+        """Height and width of what comes out for images ``[B, H, W, C]``."""
+        sides = zip(x.shape[1:3], self.pads, strict=True)
+        return self._places([side + sum(pad) for side, pad in sides])
 
-    def images(self, x: jax.Array) -> list[jax.Array]:
-        """What each place of the kernel meets, by row: ``[B, H', W', C]``."""
-        sides = self.sides(x)
+    def padded(self, x: jax.Array) -> jax.Array:
+        """Images ``[B, H, W, C]`` with zeros around them."""
         if any(any(pad) for pad in self.pads):
-            x = jnp.pad(x, ((0, 0), *self.pads, (0, 0)))
-            # What makes x would be fused into every place's read of it.
-            x = lax.optimization_barrier(x)
+            return jnp.pad(x, ((0, 0), *self.pads, (0, 0)))
+        return x
+
+    def images(self, padded: jax.Array) -> list[jax.Array]:
+        """What each place of the kernel meets, by row: ``[B, H', W', C]``."""
+        sides = self._places(padded.shape[1:3])
         images = []
         for place in itertools.product(*map(range, self.taps)):
             rows, columns = (
@@ -46,5 +39,14 @@ class Window:
                     place, self.dilation, sides, self.strides, strict=True
                 )
             )
-            images.append(x[:, rows, columns])
+            images.append(padded[:, rows, columns])
         return images
+
+    def _places(self, padded: Sequence[int]) -> tuple[int, ...]:
+        """At how many places the kernel is laid, along height and width."""
+        return tuple(
+            (side - (taps - 1) * step - 1) // stride + 1
+            for side, taps, stride, step in zip(
+                padded, self.taps, self.strides, self.dilation, strict=True
+            )
+        )
