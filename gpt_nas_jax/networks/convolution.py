@@ -1,10 +1,11 @@
 """Convolutions in the form that each platform runs fastest.
 
-XLA's CPU backend is slow where the arithmetic is small or split. Both gradients, native
-against the form here, medians in one run (2 CPU cores, JAX 0.10.2, November 2026): a
-depthwise 3x3 on 64x32x32x128 as a sum of shifted products, 931 against 142 ms; a 3x3 in
-8 groups on 64x32x32x32 as a dense one with zeros, 1408 against 53 ms; a 1x1 on the same
-as a dot, 12.4 against 8.3 ms. Other platforms keep the native form.
+XLA's CPU backend is slow where the arithmetic is small or split. Value and both
+gradients, native against the form here (`launch/benchmarks/operations.py`, 2 CPU cores,
+JAX 0.10.2, 22 November 2026): a depthwise 3x3 on 64x32x32x128 as a sum of shifted
+products, 765 against 72 ms; a 3x3 in 8 groups on 64x32x32x32 as a dense one with zeros,
+1397 against 38 ms; a 1x1 on the same as a product, 23 against 5.6 ms; a 3x3 on
+64x2x2x128 as a product, 10 against 1.5 ms. Other platforms keep the native form.
 """
 
 import math

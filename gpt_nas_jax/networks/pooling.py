@@ -1,9 +1,10 @@
 """Pooling in the form that each platform runs fastest.
 
 XLA's CPU backend runs a window element by element, and worse the gradient of a maximum.
-Here a window is taken along the height and then along the width as a few shifted
-images: forward and backward, a maximum over 3x3 of 64x32x32x16 takes 41 ms natively and
-4 ms so, an average 7 and 2 ms (2 CPU cores, JAX 0.10.2, November 2026).
+Here a window is taken along the width and then along the height as a few shifted
+images: value and gradient, a maximum over 3x3 of 64x32x32x16 takes 45 ms natively and
+3.6 ms so, an average 4.0 and 3.5 ms (`launch/benchmarks/operations.py`, 2 CPU cores,
+JAX 0.10.2, 22 November 2026).
 """
 
 import functools
