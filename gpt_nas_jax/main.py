@@ -44,6 +44,7 @@ def run(config: Config) -> None:
             f"--workdir={path} holds no search; run --stage=search first, or name a "
             "network with --retrain_genome"
         )
+    compilation.keep(config.train)
     loaded = problem.load(config)
     if config.stage in ("all", "retrain"):
         retrain.check_devices(config)
@@ -51,7 +52,6 @@ def run(config: Config) -> None:
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
-    compilation.keep(config.train)
     with workdir.opened(path, flags.to_text(config), result_flags):
         _stages(config, loaded, cells, genome)
 

@@ -80,13 +80,14 @@ def _cpu_form(
         return _depthwise
     if groups > 1:
         return _grouped
-    if _is_product(lhs, window):
+    return _dense_form(lhs, rhs, window)
+
+
+def _dense_form(x: jax.Array, kernel: jax.Array, window: Window) -> _Form | None:
+    """The form of a convolution without groups; None where the native one is best."""
+    if window.taps == (1, 1) or math.prod(window.sides(x)) <= _FEW_PIXELS:
         return _product
-    return _narrow if kernel_gradient.is_fast(lhs, rhs, window) else None
-
-
-def _is_product(x: jax.Array, window: Window) -> bool:
-    return window.taps == (1, 1) or math.prod(window.sides(x)) <= _FEW_PIXELS
+    return _narrow if kernel_gradient.is_fast(x, kernel, window) else None
 
 
 def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -118,11 +119,8 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     mask = jnp.repeat(jnp.eye(groups, dtype=kernel.dtype), features // groups, axis=1)
     dense = kernel[:, :, None] * mask[:, None]
     dense = dense.reshape(*window.taps, x.shape[-1], features)
-    if _is_product(x, window):
-        return _product(x, dense, window)
-    if kernel_gradient.is_fast(x, dense, window):
-        return _narrow(x, dense, window)
-    return _dense(x, dense, window)
+    form = _dense_form(x, dense, window) or _dense
+    return form(x, dense, window)
 
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:

@@ -50,10 +50,12 @@ def warm_up(
     for rule in rules:
         key = stage_key(0, "warm_up")
         state = programs.start(block, rule, optimizer, x.shape[1:], key)
-        y, _ = programs.forward_only(state, x)
+        frozen = state.rule is Rule.NOTHING
+        if frozen:
+            programs.forward_only(state, x)
         # A first block without training has nothing below it that is trained.
-        if not is_first or state.rule is not Rule.NOTHING:
-            _, _, pullback = programs.forward(state, x, is_first)
+        if not (frozen and is_first):
+            y, _, pullback = programs.forward(state, x, is_first)
             programs.backward(optimizer, pullback, state.trained, state.optimizer, y)
         programs.infer(state, x)
 
