@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, stage_starts
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
@@ -64,16 +64,5 @@ def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
     for place, row in rows.items():
         tokens[place][: len(row)] = row
         lengths[place] = len(row)
-    stage, first = _places(space)
+    stage, first = space.stages()
     return BlockTable(*map(jnp.asarray, (tokens, lengths, stage, first)))
-
-
-def _places(space: BlockSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Stage and first-of-stage of every position in chains of every depth."""
-    shape = (space.max_depth + 1, space.max_depth)
-    stage, first = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    for depth in range(space.min_depth, space.max_depth + 1):
-        for start in stage_starts(depth, space.num_stages):
-            first[depth, start] = 1
-        stage[depth] = np.cumsum(first[depth]) - 1
-    return stage, first
