@@ -42,7 +42,8 @@ def read(
     """
     names = _cell_names(folder / "meta.pickle.pbz2")
     paths = [folder / f"{i:06d}.pickle.pbz2" for i in range(len(names))]
-    if absent := [path for path in paths if not path.exists()]:
+    there = {path.name for path in folder.iterdir()}
+    if absent := [path for path in paths if path.name not in there]:
         raise UsageError(
             f"{folder}: {len(absent)} of {len(paths)} files are missing, "
             f"{absent[0].name} for one; unpack the archive again"

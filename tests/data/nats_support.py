@@ -17,49 +17,52 @@ NAMES = [
 ]
 random.Random(88).shuffle(NAMES)
 
-# What was trained on: the seeds and the images that were evaluated.
+# What was trained on: the seeds of 200 epochs and the images that were evaluated.
 TRAININGS = {
-    "cifar10-valid": ([777, 888, 999], ["x-valid", "ori-test"]),
+    "cifar10-valid": ([777, 999], ["x-valid", "ori-test"]),
     "cifar10": ([777, 888, 999], ["ori-test"]),
-    "cifar100": ([777, 999], ["x-valid", "x-test", "ori-test"]),
-    "ImageNet16-120": ([777], ["x-valid", "x-test", "ori-test"]),
+    "cifar100": ([777, 888], ["x-valid", "x-test"]),
+    "ImageNet16-120": ([777], ["x-valid", "x-test"]),
 }
+# One object for all trials: a pickle holds it once, so that it is soon compressed.
+UNREAD = {
+    "net_state_dict": None,
+    "train_acc1es": collections.OrderedDict({11: 99.5, 199: 99.5}),
+    "params": np.float64(0.25),
+    "latency": [0.01],
+    "eval_times": {},
+}
+MEASURED = [
+    (training, seed, images)
+    for training, (seeds, evaluated) in TRAININGS.items()
+    for seed in seeds
+    for images in evaluated
+]
 
 
 def accuracy(index: int, training: str, seed: int, images: str) -> float:
     """Some accuracy in [0, 100), another one for each of all these."""
-    return random.Random(f"{index} {training} {seed} {images}").random() * 100
+    place = MEASURED.index((training, seed, images))
+    return (index * len(MEASURED) + place) * 617 % 1_000_003 / 10_001
 
 
 def state(index: int, epochs: int) -> dict[str, Any]:
-    """What is known of one cell, trained for 12 or 200 epochs."""
-    results = {}
+    """What is known of one cell, trained for 12 epochs, by one seed, or 200."""
+    results, dataset_seed = {}, {}
     for training, (seeds, evaluated) in TRAININGS.items():
-        for seed in seeds:
-            accuracies = {}
+        dataset_seed[training] = seeds if epochs == 200 else [777]
+        for seed in dataset_seed[training]:
+            accuracies = {f"{images}@{epochs - 2}": 1.5 for images in evaluated}
             for images in evaluated:
                 last = accuracy(index, training, seed, images)
-                accuracies[f"{images}@{epochs - 2}"] = last / 2
-                accuracies[f"{images}@{epochs - 1}"] = last if epochs == 200 else 1.5
-            results[training, seed] = {
-                "name": training,
-                "net_state_dict": None,
-                "train_acc1es": collections.OrderedDict({epochs - 1: 99.5}),
-                "arch_config": {"channel": 16, "arch_str": NAMES[index]},
-                "params": np.float64(0.25),
-                "seed": str(seed),
-                "epochs": epochs,
-                "latency": [0.01],
-                "eval_names": evaluated,
-                "eval_acc1es": accuracies,
-                "eval_times": {},
-                "eval_losses": dict.fromkeys(accuracies, 0.5),
-            }
+                accuracies[f"{images}@{epochs - 1}"] = last * epochs / 200
+            trial = {"name": training, "epochs": epochs, "eval_acc1es": accuracies}
+            results[training, seed] = trial | UNREAD
     return {
         "arch_index": index,
         "arch_str": NAMES[index],
         "all_results": results,
-        "dataset_seed": {name: seeds for name, (seeds, _) in TRAININGS.items()},
+        "dataset_seed": dataset_seed,
         "clear_net_done": True,
     }
 

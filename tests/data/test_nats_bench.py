@@ -1,6 +1,5 @@
 """NATS-Bench read from a synthetic release."""
 
-import bz2
 import pathlib
 
 import nats_support
@@ -93,26 +92,19 @@ def test_missing_files_are_refused_before_any_is_read(release, tmp_path):
     refused(tmp_path, r"15624 of 15625 files are missing, 000001\.pickle")
 
 
-def test_every_truncation_of_a_cell_is_refused(release):
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_cell_is_refused(release, kept):
     content = (release / FIRST).read_bytes()
-    for length in range(0, len(content), 7):
-        (release / FIRST).write_bytes(content[:length])
-        refused(release, FIRST)
+    (release / FIRST).write_bytes(content[: int(kept * len(content))])
+    refused(release, FIRST)
 
 
-def test_a_changed_byte_of_a_cell_is_refused_or_changes_nothing(release):
-    content = (release / FIRST).read_bytes()
-    plain = bz2.decompress(content)
-    for position in range(0, len(content), 7):
-        changed = bytearray(content)
-        changed[position] ^= 0x10
-        try:
-            unchanged = bz2.decompress(bytes(changed)) == plain
-        except (OSError, ValueError):
-            unchanged = False
-        if not unchanged:
-            (release / FIRST).write_bytes(changed)
-            refused(release, FIRST)
+@pytest.mark.parametrize("place", [0.0, 0.005, 0.1, 0.5, 0.9])
+def test_a_changed_byte_of_a_cell_is_refused(release, place):
+    content = bytearray((release / FIRST).read_bytes())
+    content[int(place * len(content))] ^= 0x10
+    (release / FIRST).write_bytes(content)
+    refused(release, f"{FIRST}: damaged")
 
 
 class Malicious:
