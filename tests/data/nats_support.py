@@ -28,6 +28,8 @@ TRAININGS = {
 UNREAD = {
     "net_state_dict": None,
     "train_acc1es": collections.OrderedDict({11: 99.5, 199: 99.5}),
+    "train_losses": collections.OrderedDict({11: 0.01, 199: 0.01}),
+    "train_times": None,
     "params": np.float64(0.25),
     "latency": [0.01],
     "eval_times": {},
@@ -57,7 +59,7 @@ def state(index: int, epochs: int) -> dict[str, Any]:
                 last = accuracy(index, training, seed, images)
                 accuracies[f"{images}@{epochs - 1}"] = last * epochs / 200
             trial = {"name": training, "epochs": epochs, "eval_acc1es": accuracies}
-            results[training, seed] = trial | UNREAD
+            results[training, seed] = trial | {"eval_losses": accuracies} | UNREAD
     return {
         "arch_index": index,
         "arch_str": NAMES[index],
