@@ -49,7 +49,10 @@ def test_validity_is_the_published_rule(genome: tuple[list[int], list[int]]):
 
 def test_samples_are_valid_and_all_over_the_place(sampled: np.ndarray):
     assert valid(sampled).all()
-    assert len({module_hash(cell_of(genome)) for genome in sampled}) > 380
+    sizes = [prune(cell_of(genome)).n_vertices for genome in sampled]
+    assert set(sizes) == set(range(2, 8))
+    # Random graphs are often the same small cell once they are pruned.
+    assert len({module_hash(cell_of(genome)) for genome in sampled}) > 200
 
 
 def test_identity_is_equal_just_where_the_module_hash_is():
