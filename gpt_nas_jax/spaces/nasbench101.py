@@ -18,6 +18,7 @@ _EDGES = [(x, y) for y in range(MAX_VERTICES) for x in range(y)]
 _SOURCES, _TARGETS = np.array(_EDGES).T
 _NUM_EDGES = len(_EDGES)
 _ATTEMPTS = 24
+_LEAST_SIZE = 0.1
 _WEIGHTS = np.array([9.0, 1.0, 0.0])
 """Of an operation, in squares of its channels: `OPERATIONS`."""
 # Any four numbers do; with these no two cells collide.
@@ -91,13 +92,13 @@ class NasBench101Space:
         return jnp.where(self.valid(child), child, first)
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
-        """One edge more or less, or one operation replaced; always another network."""
+        """One edge more or less, or one operation replaced."""
         return cells.random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One edge flipped or one operation replaced.
+        """One edge flipped or one operation replaced, and whether it stays valid.
 
-        Whether there is such a neighbour: it is valid, and another network.
+        It may be the same network still, by what is on no path.
         """
         flips = index < _NUM_EDGES
         rest = index - _NUM_EDGES
@@ -105,8 +106,7 @@ class NasBench101Space:
         step = jnp.where(flips, 1, 1 + rest % (len(OPERATIONS) - 1))
         count = jnp.where(flips, 2, len(OPERATIONS))
         changed = genome.at[place].set((genome[place] + step) % count)
-        other = jnp.any(self.identity(changed) != self.identity(genome))
-        return changed, self.valid(changed) & other
+        return changed, self.valid(changed)
 
     def identity(self, genomes: Genome) -> jax.Array:
         """``int32[..., 2]``, equal for isomorphic pruned cells.
@@ -156,14 +156,17 @@ class NasBench101Space:
         return total
 
     def features(self, genomes: Genome) -> jax.Array:
-        """Input-to-output paths of ``int32[..., 26]``, ``[..., 370]``.
+        """Paths, operations and shape of ``int32[..., 26]``, ``[..., 373]``.
 
-        Each sequence of operations counts as often as a path reads so (BANANAS, arXiv
-        1910.11858, notes only whether one does). Then how many vertices have each
-        operation, how many edges there are, and the vertices that feed the output.
+        Each sequence of operations weighs the root of how many input-to-output paths
+        read so (BANANAS, arXiv 1910.11858, notes whether one does). Then how many
+        vertices have each operation, the edges, those into the output, the longest
+        path in vertices and in 3x3 convolutions, and twice the logarithm of `size`.
         """
         flat = genomes.reshape(-1, self.length)
-        return jax.vmap(_features)(flat).reshape(*genomes.shape[:-1], -1)
+        size = 2 * jnp.log(self.size(flat) + _LEAST_SIZE)[:, None]
+        features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
+        return features.reshape(*genomes.shape[:-1], -1)
 
 
 def from_columns(
@@ -228,5 +231,21 @@ def _features(genome: Genome) -> jax.Array:
 
     for vertex in range(1, _OUTPUT):
         paths[vertex] = cells.extend_paths(into(vertex), operations[vertex - 1])
-    rest = [operations.sum(0), edges.sum()[None], edges[:, _OUTPUT].sum()[None]]
-    return jnp.concatenate([*into(_OUTPUT), *rest])
+    convolutions = jnp.pad(operations[:, OPERATIONS.index("conv3x3-bn-relu")], (1, 1))
+    numbers = [
+        *operations.sum(0),
+        edges.sum(),
+        edges[:, _OUTPUT].sum(),
+        _longest(adjacency, kept.astype(jnp.float32)),
+        _longest(adjacency, convolutions),
+    ]
+    return jnp.concatenate([jnp.sqrt(p) for p in into(_OUTPUT)] + [jnp.stack(numbers)])
+
+
+def _longest(adjacency: jax.Array, weights: jax.Array) -> jax.Array:
+    """The weight of the heaviest path to the output; every vertex has one."""
+    totals = jnp.zeros(MAX_VERTICES)
+    for vertex in range(1, MAX_VERTICES):
+        before = jnp.where(adjacency[:, vertex], totals, 0).max()
+        totals = totals.at[vertex].set(before + weights[vertex])
+    return totals[_OUTPUT]

@@ -82,7 +82,7 @@ class NasBench201Space:
         """Operations and input-to-output paths of ``int32[..., 6]``, ``[..., 70]``.
 
         An operation is 1 at its edge. A path is read as its layers, one that crosses
-        a `none` not at all; each kind of path counts as often as it occurs.
+        a `none` not at all; each kind weighs the root of how many there are.
         """
         flat = genomes.reshape(-1, self.length)
         return jax.vmap(_features)(flat).reshape(*genomes.shape[:-1], -1)
@@ -105,4 +105,4 @@ def _features(genome: Genome) -> jax.Array:
                     ]
                 )
         paths[node] = [sum(parts) for parts in zip(*reached, strict=True)]
-    return jnp.concatenate([operations.ravel(), *paths[_NODES - 1]])
+    return jnp.concatenate([operations.ravel(), *map(jnp.sqrt, paths[_NODES - 1])])

@@ -89,9 +89,7 @@ def test_neighbours_are_valid_networks_one_edit_away(sampled: np.ndarray):
         edits = (np.asarray(others) != genome).sum(-1)
         assert (edits == 1).all()
         for other, exists in zip(np.asarray(others), exist, strict=True):
-            cell = cell_of(other)
-            same = is_valid(cell) and module_hash(cell) == module_hash(cell_of(genome))
-            assert bool(exists) == (is_valid(cell) and not same)
+            assert bool(exists) == is_valid(cell_of(other))
 
 
 def test_size_counts_the_weights_of_a_cell(sampled: np.ndarray):
@@ -130,12 +128,12 @@ def test_features_count_paths(sampled: np.ndarray):
                     walk(y, path)
 
         walk(0, ())
-        counts = features(genome)
+        counts = np.asarray(features(genome))[:364] ** 2
         for path, count in expected.items():
             start = (3 ** len(path) - 1) // 2
             place = sum(op * 3**k for k, op in enumerate(reversed(path)))
-            assert counts[start + place] == count
-        assert counts[:364].sum() == sum(expected.values())
+            np.testing.assert_allclose(counts[start + place], count, rtol=1e-5)
+        np.testing.assert_allclose(counts.sum(), sum(expected.values()), rtol=1e-5)
 
 
 def test_every_cell_of_the_benchmark_has_an_identity_of_its_own(shared_data):
