@@ -6,13 +6,12 @@ import dataclasses
 import json
 import pathlib
 import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gpt_nas_jax.data import compact
 from gpt_nas_jax.data.protobuf import read_fields
 from gpt_nas_jax.data.tfrecord import read_records
 from gpt_nas_jax.types import UsageError
@@ -23,18 +22,24 @@ NO_OPERATION = 255
 
 MAX_VERTICES = 7
 EPOCHS = 108
+_HASH_BYTES = 16
 
-# zipfile raises RuntimeError where a damaged header asks for what it cannot do.
-_DAMAGED = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
-
-_COMPACT = {
-    "n_vertices": (np.uint8, ()),
-    "edge_bits": (np.uint32, ()),
-    "ops": (np.uint8, (MAX_VERTICES - 2,)),
-    "test_acc_108": (np.float64, ()),
-    "params": (np.int32, ()),
+_VALID, _TEST = f"val_acc_{EPOCHS}", f"test_acc_{EPOCHS}"
+_COMPACT: dict[str, compact.Column] = {
+    "n_vertices": (np.uint8, (compact.N,)),
+    "edge_bits": (np.uint32, (compact.N,)),
+    "ops": (np.uint8, (compact.N, MAX_VERTICES - 2)),
+    "params": (np.int32, (compact.N,)),
+    _VALID: (np.float64, (compact.N,)),
+    _TEST: (np.float64, (compact.N,)),
 }
-_GRAPH = np.dtype([(n, *_COMPACT[n]) for n in ("n_vertices", "edge_bits", "ops")])
+_GRAPH = np.dtype(
+    [
+        ("n_vertices", np.uint8),
+        ("edge_bits", np.uint32),
+        ("ops", np.uint8, (MAX_VERTICES - 2,)),
+    ]
+)
 _GRAPH_STRUCT = struct.Struct(f"=BI{MAX_VERTICES - 2}s")
 
 
@@ -49,8 +54,10 @@ class Cells:
       ops: ``uint8[N, 5]``, per inner vertex an index into ``OPERATIONS``, then
         ``NO_OPERATION``.
       params: ``int32[N]``, trainable parameters of the whole network.
-      accuracy: ``float64[N]`` in [0, 1], after 108 epochs, mean over the repeats.
-      accuracy_split: the images of CIFAR-10 on which the accuracy was measured.
+      accuracy: ``float64[N]`` in [0, 1], after 108 epochs, mean over the repeats; on
+        the validation images where that is known.
+      accuracy_split: the images of CIFAR-10 on which ``accuracy`` was measured.
+      test_accuracy: ``float64[N]``, the same on the test images.
     """
 
     n_vertices: np.ndarray
@@ -59,6 +66,7 @@ class Cells:
     params: np.ndarray
     accuracy: np.ndarray
     accuracy_split: Literal["validation", "test"]
+    test_accuracy: np.ndarray
 
     def __len__(self) -> int:
         return len(self.n_vertices)
@@ -82,15 +90,15 @@ def select(cells: Cells, minimum_accuracy: float) -> Cells:
         params=cells.params[chosen],
         accuracy=cells.accuracy[chosen],
         accuracy_split=cells.accuracy_split,
+        test_accuracy=cells.test_accuracy[chosen],
     )
 
 
 def read(path: pathlib.Path) -> Cells:
     """Reads all cells trained for 108 epochs, ascending by module hash.
 
-    Takes the compact ``nasbench101.npz``, which holds test accuracies, or the
-    official ``nasbench_only108.tfrecord`` (or ``nasbench_full.tfrecord``), of which
-    the validation accuracies at the end of training are read.
+    Takes the compact ``nasbench101.npz``, of which some hold test accuracies alone, or
+    the official ``nasbench_only108.tfrecord`` (or ``nasbench_full.tfrecord``).
 
     Raises:
       UsageError: the file is missing, damaged, or of neither format.
@@ -101,30 +109,19 @@ def read(path: pathlib.Path) -> Cells:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if path.suffix == ".npz" or magic == b"PK\x03\x04":
-        return _read_compact(path)
-    return _read_official(path)
-
-
-def _read_compact(path: pathlib.Path) -> Cells:
-    if not zipfile.is_zipfile(path):
-        raise UsageError(f"{path}: no .npz file, or a truncated one: fetch it again")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in _COMPACT}
-    except KeyError as error:
-        raise UsageError(f"{path}: no NAS-Bench-101 file: {error.args[0]}") from error
-    except _DAMAGED as error:
-        raise UsageError(f"{path}: damaged, fetch it again: {error}") from error
-    n = columns["n_vertices"].size
-    for name, (dtype, shape) in _COMPACT.items():
-        column = columns[name]
-        if column.dtype != dtype or column.shape != (n, *shape):
-            raise UsageError(
-                f"{path}: no NAS-Bench-101 file: {name} is {column.dtype}"
-                f"{column.shape}, not {np.dtype(dtype)}{(n, *shape)}"
-            )
-    accuracy = columns.pop("test_acc_108")
-    return Cells(**columns, accuracy=accuracy, accuracy_split="test")
+        columns = compact.read(path, "NAS-Bench-101", _COMPACT, optional=(_VALID,))
+    else:
+        columns = read_official(path)
+    has_valid = _VALID in columns
+    return Cells(
+        n_vertices=columns["n_vertices"],
+        edge_bits=columns["edge_bits"],
+        ops=columns["ops"],
+        params=columns["params"],
+        accuracy=columns[_VALID if has_valid else _TEST],
+        accuracy_split="validation" if has_valid else "test",
+        test_accuracy=columns[_TEST],
+    )
 
 
 class _Repeat(NamedTuple):
@@ -133,38 +130,49 @@ class _Repeat(NamedTuple):
     digest: bytes
     graph: bytes
     params: int
-    accuracy: float
+    valid: float
+    test: float
 
 
-def _read_official(path: pathlib.Path) -> Cells:
+def read_official(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads ``nasbench_only108.tfrecord`` as the columns of the compact file.
+
+    They are those ``read`` takes and ``hash``, ``uint8[N, 16]``, ascending.
+
+    Raises:
+      UsageError: the file is missing, damaged, or of another format.
+    """
     # Packed buffers: a Python object a cell would multiply the memory of 423,624.
     rows: dict[bytes, int] = {}
     graphs = bytearray()
-    params, totals, repeats = array.array("i"), array.array("d"), array.array("I")
+    params, repeats = array.array("i"), array.array("I")
+    valid, test = array.array("d"), array.array("d")
     for repeat in _read_repeats(path):
         row = rows.setdefault(repeat.digest, len(rows))
-        if row == len(totals):
+        if row == len(repeats):
             graphs += repeat.graph
             params.append(repeat.params)
-            totals.append(0.0)
+            valid.append(0.0)
+            test.append(0.0)
             repeats.append(0)
-        totals[row] += repeat.accuracy
+        valid[row] += repeat.valid
+        test[row] += repeat.test
         repeats[row] += 1
     if not rows:
         raise UsageError(
             f"{path}: no cell trained for {EPOCHS} epochs; "
             "give nasbench_only108.tfrecord"
         )
-    order = np.array([rows[digest] for digest in sorted(rows)])
+    digests = sorted(rows)
+    order = np.array([rows[digest] for digest in digests])
     graph_columns = np.frombuffer(graphs, _GRAPH)[order]
-    return Cells(
-        n_vertices=graph_columns["n_vertices"].copy(),
-        edge_bits=graph_columns["edge_bits"].copy(),
-        ops=graph_columns["ops"].copy(),
-        params=np.array(params, np.int32)[order],
-        accuracy=(np.array(totals) / np.array(repeats))[order],
-        accuracy_split="validation",
-    )
+    return {
+        "hash": np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _HASH_BYTES),
+        **{name: graph_columns[name].copy() for name in _GRAPH.names or ()},
+        "params": np.array(params, np.int32)[order],
+        _VALID: (np.array(valid) / np.array(repeats))[order],
+        _TEST: (np.array(test) / np.array(repeats))[order],
+    }
 
 
 def _read_repeats(path: pathlib.Path) -> Iterator[_Repeat]:
@@ -173,20 +181,23 @@ def _read_repeats(path: pathlib.Path) -> Iterator[_Repeat]:
             digest, epochs, adjacency, operations, metrics = _parse_record(record)
             if epochs != EPOCHS:
                 continue
-            accuracy, params = _parse_metrics(base64.b64decode(metrics))
+            valid, test, params = _parse_metrics(base64.b64decode(metrics))
             graph = _parse_graph(adjacency, operations)
         except ValueError as error:
             raise UsageError(
                 f"{path}: record {i} is not of NAS-Bench-101: {error}; "
                 "give nasbench_only108.tfrecord"
             ) from error
-        yield _Repeat(digest, graph, params, accuracy)
+        yield _Repeat(digest, graph, params, valid, test)
 
 
 def _parse_record(record: bytes) -> tuple[bytes, int, str, str, str]:
     match json.loads(record):
         case [str(digest), int(epochs), str(adjacency), str(operations), str(metrics)]:
-            return bytes.fromhex(digest), epochs, adjacency, operations, metrics
+            module_hash = bytes.fromhex(digest)
+            if len(module_hash) != _HASH_BYTES:
+                raise ValueError(f"hash {digest!r}")
+            return module_hash, epochs, adjacency, operations, metrics
     raise ValueError("no list of hash, epochs, adjacency, operations and metrics")
 
 
@@ -209,23 +220,24 @@ def _parse_graph(adjacency: str, operations: str) -> bytes:
     return _GRAPH_STRUCT.pack(n, pack_edges(edges), padded_ops)
 
 
-def _parse_metrics(message: bytes) -> tuple[float, int]:
-    """Returns the final validation accuracy and the parameters of a ModelMetrics.
+def _parse_metrics(message: bytes) -> tuple[float, float, int]:
+    """Returns final validation and test accuracy and parameters of a ModelMetrics.
 
     Source: nasbench/lib/model_metrics.proto of google-research/nasbench: field 1 is
-    an evaluation (whose field 4 is the validation accuracy), field 2 the parameters.
+    an evaluation (whose fields 4 and 5 are the validation and the test accuracy),
+    field 2 the parameters.
     """
-    evaluation, params, accuracy = None, None, None
+    evaluation, params = None, None
     for number, value in read_fields(message):
         if number == 1 and isinstance(value, bytes):
             evaluation = value
         elif number == 2:
             params = value
-    for number, value in read_fields(evaluation or b""):
-        if number == 4:
-            accuracy = value
-    if not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
-        raise ValueError(f"final validation accuracy {accuracy}")
+    fields = dict(read_fields(evaluation or b""))
+    valid, test = fields.get(4), fields.get(5)
+    for name, accuracy in (("validation", valid), ("test", test)):
+        if not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
+            raise ValueError(f"final {name} accuracy {accuracy}")
     if not isinstance(params, int) or params >= 2**31:
         raise ValueError(f"trainable parameters {params}")
-    return accuracy, params
+    return valid, test, params

@@ -1,6 +1,7 @@
 """NAS-Bench-101 read from a synthetic official file, and from the compact one."""
 
 import base64
+import dataclasses
 import json
 import pathlib
 import random
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from gpt_nas_jax.data import nasbench101
+from gpt_nas_jax.data import compact, nasbench101
 from gpt_nas_jax.types import UsageError
 
 CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
@@ -51,16 +52,16 @@ def double(number: int, value: float) -> bytes:
     return varint(number * 8 + 1) + struct.pack("<d", value)
 
 
-def evaluation(epoch: float, validation: float) -> bytes:
+def evaluation(epoch: float, validation: float, test: float) -> bytes:
     """One EvaluationData, its path to a checkpoint included."""
-    values = [epoch, 10 * epoch, 0.99, validation, 0.11]
+    values = [epoch, 10 * epoch, 0.99, validation, test]
     doubles = b"".join(double(i, value) for i, value in enumerate(values, start=1))
     return doubles + nested(6, b"model.ckpt-0")
 
 
-def record(digest, epochs, rows, operations, params, accuracy) -> bytes:
+def record(digest, epochs, rows, operations, params, accuracy, test=0.25) -> bytes:
     """One record of the official file: untrained, half and fully trained."""
-    halves = [(0, 0.1), (epochs / 2, accuracy / 2), (epochs, accuracy)]
+    halves = [(0, 0.1, 0.1), (epochs / 2, accuracy / 2, 0.2), (epochs, accuracy, test)]
     metrics = b"".join(nested(1, evaluation(*half)) for half in halves)
     metrics += b"\x10" + varint(params) + double(3, 1234.5)
     encoded = base64.b64encode(metrics).decode()
@@ -72,7 +73,7 @@ def record(digest, epochs, rows, operations, params, accuracy) -> bytes:
 def official(tmp_path: pathlib.Path, write_records) -> pathlib.Path:
     """Three repeats of 108 epochs and one of 4 a cell, in no particular order."""
     records = [
-        record(digest, epochs, *cell, accuracy)
+        record(digest, epochs, *cell, accuracy, accuracy / 2)
         for digest, (*cell, accuracies) in OFFICIAL.items()
         for epochs, accuracy in [(4, 0.2), *((108, a) for a in accuracies)]
     ]
@@ -96,6 +97,20 @@ def test_official_file(official):
     ]:
         np.testing.assert_array_equal(column, np.array(expected, dtype), strict=True)
     np.testing.assert_allclose(cells.accuracy, [0.5, 0.94, 0.8], rtol=1e-15)
+    np.testing.assert_allclose(cells.test_accuracy, [0.25, 0.47, 0.4], rtol=1e-15)
+
+
+def test_official_file_as_the_columns_of_the_compact_one(official, tmp_path):
+    columns = nasbench101.read_official(official)
+    assert [bytes(row).hex() for row in columns["hash"]] == sorted(OFFICIAL)
+    path = tmp_path / "some.npz"
+    path.write_bytes(compact.to_bytes(columns))
+    cells, expected = nasbench101.read(path), nasbench101.read(official)
+    assert cells.accuracy_split == "validation"
+    for field in dataclasses.fields(cells):
+        np.testing.assert_array_equal(
+            getattr(cells, field.name), getattr(expected, field.name)
+        )
 
 
 def test_a_damaged_official_file_is_refused(official):
@@ -122,6 +137,8 @@ def test_a_damaged_official_file_is_refused(official):
         ({"accuracy": float("nan")}, "validation accuracy nan"),
         ({"params": 2**31}, "parameters 2147483648"),
         ({"digest": "no hash"}, "hex"),
+        ({"digest": "a" * 30}, "hash 'a"),
+        ({"test": -0.5}, "test accuracy -0.5"),
     ],
 )
 def test_a_wrong_record_is_refused(tmp_path, write_records, fault, message):
@@ -172,6 +189,7 @@ def test_compact_file_whatever_its_name(tmp_path):
     cells = nasbench101.read(path)
     assert cells.accuracy_split == "test"
     np.testing.assert_array_equal(cells.accuracy, COMPACT["test_acc_108"])
+    np.testing.assert_array_equal(cells.test_accuracy, COMPACT["test_acc_108"])
     for name in ("n_vertices", "edge_bits", "ops", "params"):
         np.testing.assert_array_equal(getattr(cells, name), COMPACT[name])
 
@@ -231,13 +249,15 @@ def test_select_keeps_whole_rows_in_order(accuracies, minimum):
         ops=np.arange(5 * n, dtype=np.uint8).reshape(n, 5),
         params=np.arange(n, dtype=np.int32),
         accuracy=np.array(accuracies),
-        accuracy_split="test",
+        accuracy_split="validation",
+        test_accuracy=1 - np.array(accuracies),
     )
     kept = [i for i, accuracy in enumerate(accuracies) if accuracy >= minimum]
     chosen = nasbench101.select(cells, minimum)
     assert chosen.params.tolist() == chosen.edge_bits.tolist() == kept
     assert chosen.ops.tolist() == [list(range(5 * i, 5 * i + 5)) for i in kept]
     assert chosen.accuracy.tolist() == [accuracies[i] for i in kept]
+    assert chosen.test_accuracy.tolist() == [1 - accuracies[i] for i in kept]
     assert len(chosen) == len(chosen.n_vertices) == len(kept)
 
 

@@ -1,0 +1,115 @@
+"""Compact ``.npz`` files of a benchmark: columns of known types, and a checksum."""
+
+import hashlib
+import io
+import pathlib
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from gpt_nas_jax.types import UsageError
+
+N = None
+"""In the shape of a column: as many as there are cells."""
+
+Column = tuple[npt.DTypeLike, tuple[int | None, ...]]
+"""The type and shape that a column must have."""
+
+_CHECKSUM = "sha256"
+# zipfile raises RuntimeError where a damaged header asks for what it cannot do;
+# a header of numpy's is parsed as Python.
+_DAMAGED = (
+    *(ValueError, EOFError, OSError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+
+
+def read(
+    path: pathlib.Path,
+    benchmark: str,
+    declared: Mapping[str, Column],
+    optional: Collection[str] = (),
+) -> dict[str, np.ndarray]:
+    """Reads the declared columns of a file, of which it may hold others, too.
+
+    Args:
+      path: whatever its name ends with.
+      benchmark: what the file should hold, for messages.
+      declared: name to type and shape; the first column's shape begins with `N`.
+      optional: those of them that may be missing.
+
+    Raises:
+      UsageError: the file cannot be read, is damaged, lacks a column, holds one of
+        another type or shape, or its checksum, where it has one, differs.
+    """
+    columns = _load(path, declared)
+    if absent := declared.keys() - columns.keys() - {*optional}:
+        missing = ", ".join(sorted(absent))
+        raise UsageError(f"{path}: no {benchmark} file: it lacks {missing}")
+    n = columns[next(iter(declared))].shape[:1]
+    for name, column in columns.items():
+        dtype, shape = declared[name]
+        expected = (*n, *shape[1:]) if shape[:1] == (N,) else shape
+        if column.dtype != dtype or column.shape != expected:
+            raise UsageError(
+                f"{path}: no {benchmark} file: {name} is {column.dtype}"
+                f"{column.shape}, not {np.dtype(dtype)}{expected}"
+            )
+    return columns
+
+
+def to_bytes(columns: Mapping[str, np.ndarray]) -> bytes:
+    """Returns a compact file of the columns and their checksum.
+
+    Equal columns in the same order give equal bytes: numpy writes no time into it.
+    """
+    checksum = np.frombuffer(digest(columns), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **columns, **{_CHECKSUM: checksum})
+    return buffer.getvalue()
+
+
+def digest(columns: Mapping[str, np.ndarray]) -> bytes:
+    """Returns the SHA-256 of columns with their names, whatever their order."""
+    sha = hashlib.sha256()
+    for name in sorted(columns):
+        column = columns[name]
+        sha.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
+        sha.update(column.tobytes())
+    return sha.digest()
+
+
+def _load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """The wanted columns that there are; all are read where there is a checksum."""
+    try:
+        content = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if not zipfile.is_zipfile(content):
+        raise UsageError(f"{path}: no .npz file, or a truncated one: fetch it again")
+    try:
+        with zipfile.ZipFile(content) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            checked = _CHECKSUM in names
+            columns = {
+                name: _load_column(archive, name)
+                for name in (names if checked else names & {*wanted})
+            }
+    except _DAMAGED as error:
+        raise UsageError(f"{path}: damaged, fetch it again: {error}") from error
+    if checked and columns.pop(_CHECKSUM).tobytes() != digest(columns):
+        raise UsageError(
+            f"{path}: its columns are not those it was written with (the checksum "
+            "differs); fetch or import it again"
+        )
+    return {name: columns[name] for name in wanted if name in columns}
+
+
+def _load_column(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    # Read whole before it is parsed: its CRC is known at its end only.
+    member = io.BytesIO(archive.read(f"{name}.npy"))
+    return np.lib.format.read_array(member, allow_pickle=False)
