@@ -1,0 +1,115 @@
+"""What each operation of a NAS-Bench-101 cell reads like, as arrays."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.data.nasbench101 import MAX_VERTICES, OPERATIONS
+from gpt_nas_jax.prior import cells
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, append, joined, rows
+from gpt_nas_jax.prior.vocabulary import Vocabulary
+from gpt_nas_jax.types import Genome, Key, Tokens
+
+_OUTPUT = MAX_VERTICES - 1
+_EDGES = MAX_VERTICES * (MAX_VERTICES - 1) // 2
+# The gene of the edge x -> y, x < y, at [x, y].
+_X, _Y = np.triu_indices(MAX_VERTICES, 1)
+_GENE = _X + _Y * (_Y - 1) // 2
+
+
+@flax.struct.dataclass
+class VertexTable:
+    """A `Table` of cells whose operations alone the prior proposes; edges stay.
+
+    Between two operations stand the projections, sums and concatenations that follow
+    from the edges. The genome is read as the first cell of the network, without what
+    lies on no path from its input to its output.
+
+    Attributes:
+      operations: rows ``[G]``.
+      wiring: rows ``[2, 2, V]`` in front of a vertex, by whether it is the output,
+        whether the input feeds it, and how many inner vertices do.
+      stem: the context in front of the first cell, ``int32[CONTEXT]``.
+    """
+
+    operations: Rows
+    wiring: Rows
+    stem: Tokens
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The operations of the inner vertices."""
+        return tuple(range(_EDGES, _EDGES + _OUTPUT - 1))
+
+    @property
+    def num_genes(self) -> int:
+        """As many as there are operations."""
+        return len(OPERATIONS)
+
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """The operations of vertices that are part of the network, ``bool[26]``."""
+        inner = live_edges(genome).any(1)[1:_OUTPUT]
+        return jnp.concatenate([jnp.zeros(_EDGES, bool), inner])
+
+    def start(self, genome: Genome) -> Tokens:
+        """The stem, and what the first vertex is fed by."""
+        return append(self.stem, self._wiring(live_edges(genome), 1))
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """The layers of a vertex, and what the next one is fed by."""
+        edges, vertex = live_edges(genome), position - _EDGES + 1
+        own = self.operations.at(genome[position])
+        own = own.replace(lengths=jnp.where(edges[vertex].any(), own.lengths, 0))
+        return joined(own, self._wiring(edges, vertex + 1))
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """Nothing: every operation has layers."""
+        return sequence[:0]
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """An operation, drawn by its probability."""
+        return jax.random.categorical(key, logits).astype(jnp.int32)
+
+    def _wiring(self, edges: jax.Array, vertex: jax.Array | int) -> Rows:
+        projected, inner = edges[0, vertex], edges[1:, vertex].sum()
+        place = jnp.asarray(vertex) == _OUTPUT, projected, inner
+        return self.wiring.at(*(number.astype(int) for number in place))
+
+
+def live_edges(genome: Genome) -> jax.Array:
+    """The edges x -> y on a path from input to output, ``bool[7, 7]`` by [x, y]."""
+    edges = jnp.zeros((MAX_VERTICES, MAX_VERTICES), bool)
+    edges = edges.at[_X, _Y].set(genome[_GENE] == 1)
+    fed = jnp.arange(MAX_VERTICES) == 0
+    feeds = jnp.arange(MAX_VERTICES) == _OUTPUT
+    # As many steps as the longest path has.
+    for _ in range(_OUTPUT):
+        fed = fed | (edges & fed[:, None]).any(0)
+        feeds = feeds | (edges & feeds).any(1)
+    live = fed & feeds
+    return edges & live[:, None] & live
+
+
+def build(vocabulary: Vocabulary) -> VertexTable:
+    """Encodes the words of every operation and of all that stands between."""
+    parts = cells.parts()
+    inner = [
+        parts.wiring(projected, projected + count)
+        for projected in (False, True)
+        for count in range(MAX_VERTICES)
+    ]
+    output = [
+        parts.end(projected, count)
+        for projected in (False, True)
+        for count in range(MAX_VERTICES)
+    ]
+    stem = rows([vocabulary.encode(parts.skeleton.stem)], ())
+    return VertexTable(
+        operations=rows([*map(vocabulary.encode, parts.operations)], (len(OPERATIONS),)),
+        wiring=rows(
+            [vocabulary.encode(part) for part in (*inner, *output)],
+            (2, 2, MAX_VERTICES),
+        ),
+        stem=append(jnp.asarray(EMPTY_CONTEXT), stem),
+    )
