@@ -110,8 +110,8 @@ class PriorConfig:
     )
     corpus: str = _setting(
         "nasbench101",
-        "The benchmark whose cells the GPT learns first (paper: nasbench101). To search "
-        "one benchmark, learn from the other.",
+        "The benchmark whose cells the GPT learns first (paper: nasbench101); to "
+        "search one, learn from the other.",
         choices=CORPORA,
     )
     nasbench101: str = _setting(
@@ -122,8 +122,8 @@ class PriorConfig:
     nasbench201: str = _setting(
         "",
         "NAS-Bench-201 file (compact .npz): its cells of the highest validation "
-        "accuracy on CIFAR-10, the share that the paper keeps of NAS-Bench-101; without "
-        "it, all cells.",
+        "accuracy on CIFAR-10, as large a share as the paper keeps of NAS-Bench-101's; "
+        "without it, all cells.",
     )
     min_accuracy: float = _setting(
         0.9,

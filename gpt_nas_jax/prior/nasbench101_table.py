@@ -106,7 +106,9 @@ def build(vocabulary: Vocabulary) -> VertexTable:
     ]
     stem = rows([vocabulary.encode(parts.skeleton.stem)], ())
     return VertexTable(
-        operations=rows([*map(vocabulary.encode, parts.operations)], (len(OPERATIONS),)),
+        operations=rows(
+            [*map(vocabulary.encode, parts.operations)], (len(OPERATIONS),)
+        ),
         wiring=rows(
             [vocabulary.encode(part) for part in (*inner, *output)],
             (2, 2, MAX_VERTICES),

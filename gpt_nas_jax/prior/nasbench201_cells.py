@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import numpy as np
-
 from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks import nasbench201
 from gpt_nas_jax.networks.blocks import BatchNorm, ReLU
@@ -45,9 +43,7 @@ def parts(keep_groups: bool = False) -> Parts:
             stacks=nasbench201.STACKS,
         ),
         operations=tuple(
-            words_of(
-                nasbench201.CellModule((*nothing, operation)), _SIZE, keep_groups
-            )
+            words_of(nasbench201.CellModule((*nothing, operation)), _SIZE, keep_groups)
             for operation in range(len(OPERATIONS))
         ),
     )

@@ -24,7 +24,7 @@ class Prior:
     table: Table
 
     def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene behind ``int32[CONTEXT]``: of a layer sampled, as the table chooses."""
+        """A gene behind ``int32[CONTEXT]``, for a layer that the GPT samples."""
         logits = next_layer_logits(self.gpt, self.gpt_params, context[None])[0]
         layer = jax.random.categorical(key, logits)
         genes = self.fcn.apply({"params": self.fcn_params}, context, layer)

@@ -12,6 +12,7 @@ from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.types import PAD, Genome, Key, Tokens
 
+
 @flax.struct.dataclass
 class BlockTable:
     """A `Table` of block chains: tokens of every block at every kind of place.

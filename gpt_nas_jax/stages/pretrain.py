@@ -159,9 +159,7 @@ def _keep(
         shutil.rmtree(temporary)
 
 
-def _load(
-    path: Path, config: PriorConfig, space: Space, words: Vocabulary
-) -> Prior:
+def _load(path: Path, config: PriorConfig, space: Space, words: Vocabulary) -> Prior:
     table = tables.build(space, words)
     gpt, fcn = learn.models(config, words.size, table.num_genes)
     key = jax.random.key(0)

@@ -135,7 +135,7 @@ def test_only_operations_can_be_eliminated(table_101: Table, table_201: Table):
 
 
 def genomes(space: NasBench101Space | NasBench201Space, key: Key) -> np.ndarray:
-    return np.asarray(space.sample(key, 30))
+    return np.array(space.sample(key, 30))
 
 
 def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
