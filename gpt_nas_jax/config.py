@@ -5,9 +5,9 @@ from typing import Any
 
 from gpt_nas_jax.types import UsageError
 
-STAGES = ("all", "pretrain", "search", "retrain", "zoo")
+STAGES = ("all", "pretrain", "search", "retrain", "zoo", "import_benchmark")
 STRATEGIES = ("gpt_nas", "genetic")
-CORPORA = ("nasbench101", "nasbench201")
+BENCHMARKS = ("nasbench101", "nasbench201")
 DATA_NAMES = ("digits", "cifar10", "cifar100")
 SCHEDULES = ("constant", "cosine", "step")
 
@@ -112,7 +112,7 @@ class PriorConfig:
         "nasbench101",
         "The benchmark whose cells the GPT learns first (paper: nasbench101); to "
         "search one, learn from the other.",
-        choices=CORPORA,
+        choices=BENCHMARKS,
     )
     nasbench101: str = _setting(
         "",
@@ -255,6 +255,22 @@ class ZooConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImportConfig:
+    """A released benchmark, to be converted to our compact file."""
+
+    name: str = _setting(
+        "nasbench201", "The benchmark.", choices=BENCHMARKS, result=False
+    )
+    source: str = _setting(
+        "",
+        "What was released: nasbench_only108.tfrecord; for nasbench201 the unpacked "
+        "folder NATS-tss-v1_0-3ffb9-simple, or a .json or .csv of its cells.",
+        result=False,
+    )
+    out: str = _setting("", "The .npz file to write.", result=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """One run."""
 
@@ -270,11 +286,13 @@ class Config:
     retrain: RetrainConfig = RetrainConfig()
     train: TrainConfig = TrainConfig()
     zoo: ZooConfig = ZooConfig()
+    imports: ImportConfig = ImportConfig()
 
 
 def check(config: Config) -> None:
     """Raises UsageError where settings contradict each other."""
-    space, search = config.space, config.search
+    space, search, imports = config.space, config.search, config.imports
+    importing = config.stage == "import_benchmark"
     problems = {
         f"--space_min_depth={space.min_depth} is more than "
         f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
@@ -305,6 +323,16 @@ def check(config: Config) -> None:
             config.stage == "pretrain" and search.strategy == "genetic"
         ),
         "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
+        "--stage=import_benchmark needs --imports_source, what was released, and "
+        "--imports_out, the file to write": (
+            importing and not (imports.source and imports.out)
+        ),
+        "--imports_source and --imports_out need --stage=import_benchmark": (
+            not importing and (imports.source or imports.out)
+        ),
+        f"--imports_out={imports.out} must end with .npz": (
+            importing and not imports.out.endswith(".npz")
+        ),
         **{
             f"--{name}_warmup_epochs={recipe.warmup_epochs} is more than "
             f"--{name}_epochs={recipe.epochs}": recipe.warmup_epochs > recipe.epochs

@@ -13,6 +13,7 @@ from gpt_nas_jax.config import Config
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.stages import (
     compilation,
+    import_benchmark,
     pretrain,
     problem,
     report,
@@ -33,6 +34,10 @@ def run(config: Config) -> None:
     if config.stage == "zoo":
         _require_writable("--zoo_json", Path(config.zoo.json).parent)
         zoo.run(config.zoo.json)
+        return
+    if config.stage == "import_benchmark":
+        _require_writable("--imports_out", Path(config.imports.out).parent)
+        import_benchmark.run(config.imports)
         return
     # All that can be wrong is found before the directory is claimed, and what is
     # quickly found first.

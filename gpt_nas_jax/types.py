@@ -7,7 +7,7 @@ import flax.struct
 import jax
 
 Genome: TypeAlias = jax.Array
-"""``int32[L]``: one block index a position, then ``PAD`` to the maximal length."""
+"""``int32[L]``: what stands at each place of a network, ``PAD`` behind its end."""
 
 Tokens: TypeAlias = jax.Array
 """``int32[...]``: words of the vocabulary."""
@@ -49,6 +49,52 @@ class Candidates:
 
     genomes: Genome
     proposed: jax.Array
+
+
+class Space(Protocol):
+    """What strategies know of a search space; all may be called under jit and vmap.
+
+    Genomes are ``int32[..., L]`` with genes from 0 to ``num_genes - 1``, then `PAD`.
+    """
+
+    @property
+    def length(self) -> int:
+        """Genes of the longest genome, L."""
+
+    @property
+    def num_genes(self) -> int:
+        """How many values a gene may have."""
+
+    @property
+    def num_neighbours(self) -> int:
+        """How many single edits `neighbour` counts."""
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, L]`` random valid genomes."""
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether ``int32[..., L]`` are networks of the space, ``bool[...]``."""
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """A child of two valid genomes."""
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """A valid genome one random edit away."""
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """The genome one numbered edit away, and whether there is such an edit."""
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """``int32[..., K]``, equal where two genomes are the same network."""
+
+    def choices(self) -> jax.Array:
+        """``bool[L, num_genes + 1]``: which value each gene may have; last `PAD`."""
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """``float32[...]``: ranks networks by their weights, at no cost."""
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """``float32[..., F]``: what a surrogate compares networks by."""
 
 
 class Strategy(Protocol):

@@ -29,6 +29,11 @@ def changed(**values: Any) -> Config:
         {"stage": "retrain", "retrain_genome": "1,2,3"},
         {"stage": "pretrain"},
         {"stage": "zoo"},
+        {
+            "stage": "import_benchmark",
+            "imports_source": "cells.csv",
+            "imports_out": "cells.npz",
+        },
     ],
 )
 def test_settings_that_agree(values: dict[str, Any]):
@@ -76,6 +81,19 @@ def test_settings_that_agree(values: dict[str, Any]):
             {"search_strategy": "genetic", "stage": "pretrain"},
             ["--stage=pretrain", "--search_strategy=gpt_nas"],
         ),
+        (
+            {"stage": "import_benchmark", "imports_out": "cells.npz"},
+            ["--stage=import_benchmark", "--imports_source"],
+        ),
+        (
+            {
+                "stage": "import_benchmark",
+                "imports_source": "cells.csv",
+                "imports_out": "cells",
+            },
+            ["--imports_out=cells", ".npz"],
+        ),
+        ({"imports_out": "cells.npz"}, ["--imports_out", "--stage=import_benchmark"]),
         ({"retrain_genome": "1,2,3"}, ["--retrain_genome", "--stage=retrain"]),
     ],
 )

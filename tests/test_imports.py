@@ -37,6 +37,7 @@ STRANGERS = {
 # Libraries, and the only modules that import them.
 ALONE = {
     "absl.flags": {"main.py", "flags.py"},
+    "matplotlib": {"stages/figure.py"},
     "orbax": {"workdir.py"},
     "tensorflow_datasets": {"data/prepared.py"},
 }

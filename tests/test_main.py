@@ -7,6 +7,7 @@ import pytest
 
 from gpt_nas_jax.main import main
 
+IMPORT = ("--stage=import_benchmark", "--imports_source=no/such.csv")
 BAD = {
     "unknown flag": (["--serach_population=3"], "serach_population"),
     "no number": (["--seed=x"], "seed"),
@@ -35,6 +36,11 @@ BAD = {
     "programs nowhere": ([f"--train_cache_dir={__file__}"], "--train_cache_dir"),
     "warm-up": (["--eval_warmup_epochs=9"], "--eval_warmup_epochs"),
     "few to measure on": (["--data_valid_limit=9"], "--data_valid_limit"),
+    "import of nothing": (["--stage=import_benchmark"], "--imports_source"),
+    "import to no npz": ([*IMPORT, "--imports_out=x.csv"], "must end with .npz"),
+    "import nowhere": ([*IMPORT, f"--imports_out={__file__}/x.npz"], "--imports_out"),
+    "import of no file": ([*IMPORT, "--imports_out=x.npz"], "no/such.csv"),
+    "source without import": (["--imports_source=x.csv"], "--stage=import_benchmark"),
     "argument": (["digits"], "digits"),
 }
 SMALL = ("--eval_batch=32", "--retrain_batch=32")

@@ -243,3 +243,14 @@ def test_the_latest_complete_step_is_loaded_and_older_ones_go(tmp_path: pathlib.
     workdir.save_step(tmp_path, 11, state(11))
     assert not {"9", "10"} & {child.name for child in tmp_path.iterdir()}
     assert workdir.load_latest(tmp_path, state(0))[0] == 11
+
+
+def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path: pathlib.Path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        workdir.write_bytes(tmp_path / "folder", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    workdir.write_bytes(tmp_path / "new" / "file", b"first")
+    workdir.write_bytes(tmp_path / "new" / "file", b"second")
+    assert (tmp_path / "new" / "file").read_bytes() == b"second"
+    assert len([*(tmp_path / "new").iterdir()]) == 1

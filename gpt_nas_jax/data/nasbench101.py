@@ -22,16 +22,19 @@ NO_OPERATION = 255
 
 MAX_VERTICES = 7
 EPOCHS = 108
+CELLS = 423_624
 _HASH_BYTES = 16
 
-_VALID, _TEST = f"val_acc_{EPOCHS}", f"test_acc_{EPOCHS}"
+VALID, TEST = f"val_acc_{EPOCHS}", f"test_acc_{EPOCHS}"
+"""The columns of accuracies, in [0, 1]."""
+
 _COMPACT: dict[str, compact.Column] = {
     "n_vertices": (np.uint8, (compact.N,)),
     "edge_bits": (np.uint32, (compact.N,)),
     "ops": (np.uint8, (compact.N, MAX_VERTICES - 2)),
     "params": (np.int32, (compact.N,)),
-    _VALID: (np.float64, (compact.N,)),
-    _TEST: (np.float64, (compact.N,)),
+    VALID: (np.float64, (compact.N,)),
+    TEST: (np.float64, (compact.N,)),
 }
 _GRAPH = np.dtype(
     [
@@ -109,18 +112,18 @@ def read(path: pathlib.Path) -> Cells:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     if path.suffix == ".npz" or magic == b"PK\x03\x04":
-        columns = compact.read(path, "NAS-Bench-101", _COMPACT, optional=(_VALID,))
+        columns = compact.read(path, "NAS-Bench-101", _COMPACT, optional=(VALID,))
     else:
         columns = read_official(path)
-    has_valid = _VALID in columns
+    has_valid = VALID in columns
     return Cells(
         n_vertices=columns["n_vertices"],
         edge_bits=columns["edge_bits"],
         ops=columns["ops"],
         params=columns["params"],
-        accuracy=columns[_VALID if has_valid else _TEST],
+        accuracy=columns[VALID if has_valid else TEST],
         accuracy_split="validation" if has_valid else "test",
-        test_accuracy=columns[_TEST],
+        test_accuracy=columns[TEST],
     )
 
 
@@ -170,8 +173,8 @@ def read_official(path: pathlib.Path) -> dict[str, np.ndarray]:
         "hash": np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _HASH_BYTES),
         **{name: graph_columns[name].copy() for name in _GRAPH.names or ()},
         "params": np.array(params, np.int32)[order],
-        _VALID: (np.array(valid) / np.array(repeats))[order],
-        _TEST: (np.array(test) / np.array(repeats))[order],
+        VALID: (np.array(valid) / np.array(repeats))[order],
+        TEST: (np.array(test) / np.array(repeats))[order],
     }
 
 

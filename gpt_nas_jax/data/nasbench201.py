@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,8 +17,9 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 CELLS = len(OPERATIONS) ** len(EDGES)
 
-VALID, TEST = "val_acc_200", "test_acc_200"
-"""What the columns of one data set are called, behind its name and a slash."""
+_VALID, _TEST = "val_acc_200", "test_acc_200"
+ACCURACIES = tuple((name, kind) for name in DATASETS for kind in (_VALID, _TEST))
+"""Data set and kind of every accuracy, as columns and the text forms call them."""
 
 _FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 _OPERATION = f"({'|'.join(OPERATIONS)})"
@@ -27,11 +28,7 @@ _COMPACT: dict[str, compact.Column] = {
     "ops": (np.uint8, (compact.N, len(EDGES))),
     "op_names": (np.array(OPERATIONS).dtype, (len(OPERATIONS),)),
     "edges": (np.uint8, (len(EDGES), 2)),
-    **{
-        f"{d}/{kind}": (np.float64, (compact.N,))
-        for d in DATASETS
-        for kind in (VALID, TEST)
-    },
+    **{f"{name}/{kind}": (np.float64, (compact.N,)) for name, kind in ACCURACIES},
 }
 _PLACE = len(OPERATIONS) ** np.arange(len(EDGES))
 
@@ -69,13 +66,28 @@ def read(path: pathlib.Path) -> Benchmark:
             f"{path}: no NAS-Bench-201 file: its op_names or edges are in another "
             "order; import it again"
         )
-    benchmark = Benchmark(
-        ops=columns["ops"],
-        valid=np.stack([columns[f"{name}/{VALID}"] for name in DATASETS]),
-        test=np.stack([columns[f"{name}/{TEST}"] for name in DATASETS]),
+    accuracies = [columns[f"{name}/{kind}"] for name, kind in ACCURACIES]
+    return _checked(columns["ops"], np.stack(accuracies), path)
+
+
+def from_rows(
+    rows: Iterable[tuple[str, Sequence[float]]], source: pathlib.Path
+) -> Benchmark:
+    """Gathers the cells one by one: the name of each and its ``ACCURACIES``.
+
+    Raises:
+      UsageError: a name is none, a cell is missing or there twice, an accuracy is no
+        per cent; the message begins with the source.
+    """
+    ops, accuracies = [], []
+    for name, values in rows:
+        ops.append(_from_string_of(source, name))
+        accuracies.append(values)
+    return _checked(
+        np.array(ops, np.uint8).reshape(-1, len(EDGES)),
+        np.array(accuracies, np.float64).reshape(-1, len(ACCURACIES)).T,
+        source,
     )
-    check(benchmark, path)
-    return benchmark
 
 
 def to_columns(benchmark: Benchmark) -> dict[str, np.ndarray]:
@@ -86,14 +98,33 @@ def to_columns(benchmark: Benchmark) -> dict[str, np.ndarray]:
         "edges": np.array(EDGES, np.uint8),
     }
     for i, name in enumerate(DATASETS):
-        columns[f"{name}/{VALID}"] = benchmark.valid[i]
-        columns[f"{name}/{TEST}"] = benchmark.test[i]
+        columns[f"{name}/{_VALID}"] = benchmark.valid[i]
+        columns[f"{name}/{_TEST}"] = benchmark.test[i]
     return columns
 
 
-def check(benchmark: Benchmark, source: pathlib.Path) -> None:
-    """Raises UsageError unless every cell is there once, with possible accuracies."""
-    ops = benchmark.ops
+def check_cells(names: Iterable[str], source: pathlib.Path) -> None:
+    """Raises UsageError unless every cell of the benchmark is named once."""
+    ops = [_from_string_of(source, name) for name in names]
+    _check_ops(np.array(ops, np.uint8).reshape(-1, len(EDGES)), source)
+
+
+def _checked(
+    ops: np.ndarray, accuracies: np.ndarray, source: pathlib.Path
+) -> Benchmark:
+    """The benchmark of ``uint8[N, 6]`` and ``float64[6, N]``, as ``ACCURACIES``."""
+    _check_ops(ops, source)
+    impossible = ~((accuracies >= 0) & (accuracies <= 100)).all(0)
+    if impossible.any():
+        raise UsageError(
+            f"{source}: {to_string(ops[impossible.argmax()])} has an accuracy that is "
+            "no per cent; fetch the benchmark again"
+        )
+    # Rows of their own: views would keep the other half in memory.
+    return Benchmark(ops, accuracies[::2].copy(), accuracies[1::2].copy())
+
+
+def _check_ops(ops: np.ndarray, source: pathlib.Path) -> None:
     if (ops >= len(OPERATIONS)).any():
         raise UsageError(f"{source}: operation {ops.max()} is none of NAS-Bench-201's")
     counts = np.bincount(ops @ _PLACE, minlength=CELLS)
@@ -104,13 +135,13 @@ def check(benchmark: Benchmark, source: pathlib.Path) -> None:
                 f"{source}: {wrong.sum()} of the {CELLS} cells are {what}, {first} for "
                 "one; fetch the benchmark again"
             )
-    accuracies = np.concatenate([benchmark.valid, benchmark.test])
-    impossible = ~((accuracies >= 0) & (accuracies <= 100)).all(0)
-    if impossible.any():
-        raise UsageError(
-            f"{source}: {to_string(ops[impossible.argmax()])} has an accuracy that is "
-            "no per cent; fetch the benchmark again"
-        )
+
+
+def _from_string_of(source: pathlib.Path, name: str) -> tuple[int, ...]:
+    try:
+        return from_string(name)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error
 
 
 def to_string(ops: Sequence[int] | np.ndarray) -> str:

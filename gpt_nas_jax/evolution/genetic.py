@@ -5,8 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.evolution import operators
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.types import Candidates, Genome, Key
+from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 
 @flax.struct.dataclass
@@ -41,7 +40,7 @@ class Genetic:
       mutation_rate: probability that a child mutates.
     """
 
-    space: BlockSpace = flax.struct.field(pytree_node=False)
+    space: Space = flax.struct.field(pytree_node=False)
     population: int = flax.struct.field(pytree_node=False)
     crossover_rate: float
     mutation_rate: float
@@ -79,10 +78,9 @@ class Genetic:
         parent_keys = jax.random.split(parent_key)
         parents = jax.vmap(operators.tournament, (0, None))(parent_keys, state.fitness)
         first, second = state.genomes[parents]
-        shortest = self.space.min_depth
-        crossed = operators.crossover(cut_key, first, second, shortest)
+        crossed = self.space.crossover(cut_key, first, second)
         crosses = jax.random.bernoulli(cross_key, self.crossover_rate)
         child = jnp.where(crosses, crossed, first)
-        mutated = operators.mutate(change_key, child, shortest, self.space.num_genes)
+        mutated = self.space.mutate(change_key, child)
         mutates = jax.random.bernoulli(mutate_key, self.mutation_rate)
         return jnp.where(mutates, mutated, child)

@@ -10,7 +10,7 @@ from gpt_nas_jax.types import Tokens
 
 
 class GPT(nn.Module):
-    """Predicts the layer behind each of up to `CONTEXT` layers.
+    """Predicts the token behind each of up to ``context`` tokens.
 
     The paper (arXiv 2305.05351) gives 4 layers and 4 heads and no width. Pre-norm
     blocks as in GPT-2, without dropout.
@@ -20,19 +20,21 @@ class GPT(nn.Module):
       width: of the embedding; the feed-forward part is four times as wide.
       num_layers: Transformer blocks.
       num_heads: of attention, a divisor of the width.
+      context: most tokens read.
     """
 
     vocabulary_size: int
     width: int
     num_layers: int = 4
     num_heads: int = 4
+    context: int = CONTEXT
 
     @nn.compact
     def __call__(self, tokens: Tokens) -> jax.Array:
-        """``int32[B, L <= CONTEXT]`` to logits ``[B, L, vocabulary_size]``."""
+        """``int32[B, L <= context]`` to logits ``[B, L, vocabulary_size]``."""
         length = tokens.shape[-1]
         positions = self.param(
-            "positions", nn.initializers.normal(0.02), (CONTEXT, self.width)
+            "positions", nn.initializers.normal(0.02), (self.context, self.width)
         )
         x = nn.Embed(self.vocabulary_size, self.width)(tokens)
         x = x + positions[-length:]

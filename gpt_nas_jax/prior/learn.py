@@ -19,10 +19,9 @@ from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Table
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.prior.tables import Space
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.types import Key
+from gpt_nas_jax.types import Key, Space
 
 _FCN_BATCH = 128
 _FCN_RATE = 1e-3

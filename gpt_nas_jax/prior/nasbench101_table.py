@@ -9,13 +9,11 @@ from gpt_nas_jax.data.nasbench101 import MAX_VERTICES, OPERATIONS
 from gpt_nas_jax.prior import cells
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, append, joined, rows
 from gpt_nas_jax.prior.vocabulary import Vocabulary
+from gpt_nas_jax.spaces.nasbench101 import pruned
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 _OUTPUT = MAX_VERTICES - 1
 _EDGES = MAX_VERTICES * (MAX_VERTICES - 1) // 2
-# The gene of the edge x -> y, x < y, at [x, y].
-_X, _Y = np.triu_indices(MAX_VERTICES, 1)
-_GENE = _X + _Y * (_Y - 1) // 2
 
 
 @flax.struct.dataclass
@@ -49,18 +47,19 @@ class VertexTable:
 
     def eliminable(self, genome: Genome) -> jax.Array:
         """The operations of vertices that are part of the network, ``bool[26]``."""
-        inner = live_edges(genome).any(1)[1:_OUTPUT]
-        return jnp.concatenate([jnp.zeros(_EDGES, bool), inner])
+        _, kept = pruned(genome)
+        return jnp.concatenate([jnp.zeros(_EDGES, bool), kept[1:_OUTPUT]])
 
     def start(self, genome: Genome) -> Tokens:
         """The stem, and what the first vertex is fed by."""
-        return append(self.stem, self._wiring(live_edges(genome), 1))
+        edges, _ = pruned(genome)
+        return append(self.stem, self._wiring(edges, 1))
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
         """The layers of a vertex, and what the next one is fed by."""
-        edges, vertex = live_edges(genome), position - _EDGES + 1
+        (edges, kept), vertex = pruned(genome), position - _EDGES + 1
         own = self.operations.at(genome[position])
-        own = own.replace(lengths=jnp.where(edges[vertex].any(), own.lengths, 0))
+        own = own.replace(lengths=jnp.where(kept[vertex], own.lengths, 0))
         return joined(own, self._wiring(edges, vertex + 1))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
@@ -75,20 +74,6 @@ class VertexTable:
         projected, inner = edges[0, vertex], edges[1:, vertex].sum()
         place = jnp.asarray(vertex) == _OUTPUT, projected, inner
         return self.wiring.at(*(number.astype(int) for number in place))
-
-
-def live_edges(genome: Genome) -> jax.Array:
-    """The edges x -> y on a path from input to output, ``bool[7, 7]`` by [x, y]."""
-    edges = jnp.zeros((MAX_VERTICES, MAX_VERTICES), bool)
-    edges = edges.at[_X, _Y].set(genome[_GENE] == 1)
-    fed = jnp.arange(MAX_VERTICES) == 0
-    feeds = jnp.arange(MAX_VERTICES) == _OUTPUT
-    # As many steps as the longest path has.
-    for _ in range(_OUTPUT):
-        fed = fed | (edges & fed[:, None]).any(0)
-        feeds = feeds | (edges & feeds).any(1)
-    live = fed & feeds
-    return edges & live[:, None] & live
 
 
 def build(vocabulary: Vocabulary) -> VertexTable:

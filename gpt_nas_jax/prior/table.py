@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, stage_starts
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, rows
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
@@ -78,16 +78,5 @@ def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
         for name in BLOCK_NAMES
     ]
     blocks = rows(spelled, (space.num_stages, 2, len(BLOCK_NAMES)))
-    stage, first = map(jnp.asarray, _places(space))
+    stage, first = map(jnp.asarray, space.stages())
     return BlockTable(blocks.tokens, blocks.lengths, stage, first)
-
-
-def _places(space: BlockSpace) -> tuple[np.ndarray, np.ndarray]:
-    """Stage and first-of-stage of every position in chains of every depth."""
-    shape = (space.max_depth + 1, space.max_depth)
-    stage, first = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-    for depth in range(space.min_depth, space.max_depth + 1):
-        for start in stage_starts(depth, space.num_stages):
-            first[depth, start] = 1
-        stage[depth] = np.cumsum(first[depth]) - 1
-    return stage, first

@@ -6,8 +6,7 @@ from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
-
-Space = BlockSpace | NasBench101Space | NasBench201Space
+from gpt_nas_jax.types import Space
 
 
 def build(space: Space, vocabulary: Vocabulary) -> Table:
@@ -17,5 +16,6 @@ def build(space: Space, vocabulary: Vocabulary) -> Table:
             return nasbench101_table.build(vocabulary)
         case NasBench201Space():
             return nasbench201_table.build(vocabulary)
-        case _:
+        case BlockSpace():
             return table.build(space, vocabulary)
+    raise TypeError(f"no table reads genomes of {space}")

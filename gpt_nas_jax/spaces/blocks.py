@@ -1,6 +1,7 @@
 """The paper's search space: chains of blocks of Table II."""
 
 import dataclasses
+import functools
 
 import flax.linen as nn
 import jax
@@ -11,6 +12,7 @@ from gpt_nas_jax.networks import candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces import chains
 from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 
@@ -57,6 +59,16 @@ class BlockSpace:
         """How many blocks there are to choose from."""
         return len(candidate.BLOCK_NAMES)
 
+    @property
+    def length(self) -> int:
+        """Genes of the deepest chain."""
+        return self.max_depth
+
+    @property
+    def num_neighbours(self) -> int:
+        """How many single edits a chain may have."""
+        return chains.num_neighbours(self.max_depth, self.num_genes)
+
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, max_depth]`` genomes, uniform in depth and in blocks."""
         depth_key, gene_key = jax.random.split(key)
@@ -91,6 +103,62 @@ class BlockSpace:
         position = jnp.arange(self.max_depth)
         genes = jnp.take_along_axis(genes, position % jnp.maximum(depths, 1), -1)
         return jnp.where(position < jnp.maximum(depths, self.min_depth), genes, PAD)
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """The front of one chain joined to the back of another."""
+        return chains.crossover(key, first, second, self.min_depth)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """One block replaced, inserted or removed, equally likely."""
+        return chains.mutate(key, genome, self.min_depth, self.num_genes)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One block replaced, inserted or removed, and whether it can be."""
+        return chains.neighbour(genome, index, self.min_depth, self.num_genes)
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """The genomes themselves, ``int32[..., max_depth]``."""
+        return genomes
+
+    def choices(self) -> jax.Array:
+        """``bool[max_depth, G + 1]``: any block; `PAD`, the last, once deep enough."""
+        shape = (self.max_depth, self.num_genes + 1)
+        deep = jnp.arange(self.max_depth) >= self.min_depth
+        return jnp.ones(shape, bool).at[:, -1].set(deep)
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """Parameters of the blocks, ``[...]``."""
+        params, (stage, first) = _params(self), self.stages()
+        depths = (genomes != PAD).sum(-1)
+        stages, firsts = jnp.asarray(stage)[depths], jnp.asarray(first)[depths]
+        each = jnp.asarray(params)[stages, firsts, jnp.maximum(genomes, 0)]
+        return jnp.where(genomes != PAD, each, 0).sum(-1)
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """Blocks, pairs of neighbouring blocks and the depth, ``[..., G + G * G + 1]``.
+
+        Blocks and pairs count as often as they occur.
+        """
+        blocks = jax.nn.one_hot(genomes, self.num_genes)
+        pairs = jnp.einsum(
+            "...lg,...lh->...gh", blocks[..., :-1, :], blocks[..., 1:, :]
+        )
+        pairs = pairs.reshape(*genomes.shape[:-1], -1)
+        depth = (genomes != PAD).sum(-1, keepdims=True).astype(blocks.dtype)
+        return jnp.concatenate([blocks.sum(-2), pairs, depth], -1)
+
+    def stages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Stage of every position, and 1 where it begins one, by depth of the chain.
+
+        Both are ``int32[max_depth + 1, max_depth]``.
+        """
+        shape = (self.max_depth + 1, self.max_depth)
+        stage, first = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        for depth in range(self.min_depth, self.max_depth + 1):
+            for start in candidate.stage_starts(depth, self.num_stages):
+                first[depth, start] = 1
+            stage[depth] = np.cumsum(first[depth]) - 1
+        return stage, first
 
     def names(self, genome: Genome) -> tuple[str, ...]:
         """The blocks of one genome, by name."""
@@ -149,3 +217,23 @@ class BlockSpace:
             -(-width // 2**halvings),
             self.width * 2**halvings,
         )
+
+
+@functools.cache
+def _params(space: BlockSpace) -> np.ndarray:
+    """Parameters of every block, ``float32[stage, first of it, block]``."""
+    return np.array(
+        [
+            [
+                [
+                    trace(
+                        space.block(name, stage, first), space.in_size(stage, first)
+                    ).params
+                    for name in candidate.BLOCK_NAMES
+                ]
+                for first in (False, True)
+            ]
+            for stage in range(space.num_stages)
+        ],
+        np.float32,
+    )

@@ -23,11 +23,10 @@ from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.prior.tables import Space
 from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
 from gpt_nas_jax.stages.terminal import progress, show_table
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Space, UsageError
 
 _LARGEST_ENUMERATED = 5
 _FEWEST_CELLS = 2
@@ -106,16 +105,16 @@ def home(config: Config) -> Path:
 
 def _folder(config: Config, space: Space, cells: Columns) -> Path:
     """The folder of the prior with these settings, wherever its file was."""
-    digest = hashlib.sha256()
-    for column in cells:
-        digest.update(np.ascontiguousarray(column).tobytes())
     settings = dataclasses.asdict(config.prior)
     settings |= {"dir": "", "nasbench101": "", "nasbench201": ""}
     kind = type(space).__name__
-    parts = [__version__, settings, digest.hexdigest(), config.seed, kind]
-    parts.append(dataclasses.asdict(space))
-    text = json.dumps(parts)
+    parts = [__version__, settings, config.seed, kind, vars(space), cells]
+    text = json.dumps(parts, default=_digest)
     return home(config) / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def _learn(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.data import compact, nasbench101
+from gpt_nas_jax.main import main
 from gpt_nas_jax.types import UsageError
 
 CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
@@ -111,6 +112,16 @@ def test_official_file_as_the_columns_of_the_compact_one(official, tmp_path):
         np.testing.assert_array_equal(
             getattr(cells, field.name), getattr(expected, field.name)
         )
+
+
+def test_an_import_of_fewer_cells_is_refused(official, tmp_path, capsys):
+    # Cut between two records, the file looks whole.
+    out = tmp_path / "out.npz"
+    flags = [f"--imports_source={official}", f"--imports_out={out}"]
+    stage = ["--stage=import_benchmark", "--imports_name=nasbench101"]
+    assert main(["main", *stage, *flags]) == 2
+    assert "3 of the 423,624 cells are there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [official.name]
 
 
 def test_a_damaged_official_file_is_refused(official):

@@ -22,11 +22,11 @@ from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.learn import PriorReport
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, read
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.prior.tables import Space
 from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.types import Space
 
 POPULATION = 64
 WORDS = vocabulary.build([cells.words(), nasbench201_cells.words()])

@@ -1,0 +1,96 @@
+"""Gaussian-process regression over a history, and expected improvement."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+from jax.scipy.stats import norm
+
+# Lengths in units of the root mean square distance of two evaluated networks.
+_LENGTHS = (0.5, 1.0, 2.0, 4.0)
+_NOISES = (1e-3, 1e-2, 1e-1)
+_RANK_SHIFT = 0.5
+
+
+@flax.struct.dataclass
+class Posterior:
+    """A fitted process, of which rows that are not known are no part.
+
+    Attributes:
+      features: ``float32[Q, F]``.
+      known: ``bool[Q]``.
+      length: scale of the kernel.
+      cholesky: ``float32[Q, Q]``, lower factor of the covariance with noise.
+      weights: ``float32[Q]``, the covariance's inverse times the targets.
+    """
+
+    features: jax.Array
+    known: jax.Array
+    length: jax.Array
+    cholesky: jax.Array
+    weights: jax.Array
+
+    def __call__(self, features: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean and standard deviation at ``[N, F]``, ``[N]`` each."""
+        cross = _kernel(features, self.features, self.length) * self.known
+        mean = cross @ self.weights
+        half = solve_triangular(self.cholesky, cross.T, lower=True)
+        return mean, jnp.sqrt(jnp.maximum(1 - (half**2).sum(0), 1e-9))
+
+
+def normal_scores(values: jax.Array, known: jax.Array) -> jax.Array:
+    """Ranks of ``[Q]`` values as quantiles of the normal distribution.
+
+    So the few very bad networks of a benchmark do not decide the scale, and failures
+    are worst. Equal values get equal scores; those not known get 0.
+    """
+    lower = ((values[None] < values[:, None]) & known[None]).sum(-1)
+    equal = ((values[None] == values[:, None]) & known[None]).sum(-1)
+    quantiles = (lower + equal / 2) / jnp.maximum(known.sum(), 1)
+    return jnp.where(known, norm.ppf(jnp.clip(quantiles, 1e-3, 1 - 1e-3)), 0.0)
+
+
+def fit(features: jax.Array, targets: jax.Array, known: jax.Array) -> Posterior:
+    """The process whose length and noise make the known targets most likely.
+
+    Args:
+      features: ``float32[Q, F]``.
+      targets: ``float32[Q]``, of mean 0 and standard deviation 1.
+      known: ``bool[Q]``.
+    """
+    both = known[:, None] & known
+    squares = _squares(features, features)
+    scale = jnp.sqrt((squares * both).sum() / jnp.maximum(both.sum(), 1))
+    lengths, noises = jnp.meshgrid(jnp.array(_LENGTHS), jnp.array(_NOISES))
+
+    def candidate(length: jax.Array, noise: jax.Array) -> tuple[jax.Array, Posterior]:
+        length = length * jnp.maximum(scale, 1e-6)
+        covariance = jnp.exp(-squares / (2 * length**2)) * both
+        diagonal = jnp.where(known, 1 + noise, 1.0)
+        covariance = covariance - jnp.diag(jnp.diag(covariance)) + jnp.diag(diagonal)
+        cholesky = jnp.linalg.cholesky(covariance)
+        half = solve_triangular(cholesky, targets * known, lower=True)
+        weights = solve_triangular(cholesky.T, half, lower=False)
+        evidence = -0.5 * (half**2).sum() - jnp.log(jnp.diag(cholesky)).sum()
+        return evidence, Posterior(features, known, length, cholesky, weights)
+
+    evidence, processes = jax.vmap(candidate)(lengths.ravel(), noises.ravel())
+    best = jnp.argmax(jnp.where(jnp.isfinite(evidence), evidence, -jnp.inf))
+    return jax.tree.map(lambda leaf: leaf[best], processes)
+
+
+def expected_improvement(mean: jax.Array, std: jax.Array, best: jax.Array) -> jax.Array:
+    """By how much ``[N]`` normal variables surpass the best so far on average."""
+    gain = (mean - best) / std
+    return std * (gain * norm.cdf(gain) + norm.pdf(gain))
+
+
+def _kernel(first: jax.Array, second: jax.Array, length: jax.Array) -> jax.Array:
+    return jnp.exp(-_squares(first, second) / (2 * length**2))
+
+
+def _squares(first: jax.Array, second: jax.Array) -> jax.Array:
+    """Squared distances ``[N, M]`` of rows."""
+    products = first @ second.T
+    norms = (first**2).sum(-1)[:, None] + (second**2).sum(-1)
+    return jnp.maximum(norms - 2 * products, 0.0)

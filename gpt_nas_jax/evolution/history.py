@@ -1,0 +1,69 @@
+"""What a search has evaluated so far, as arrays of fixed size."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.types import Genome, Space
+
+
+@flax.struct.dataclass
+class History:
+    """All evaluations in their order.
+
+    Attributes:
+      genomes: ``int32[Q, L]``.
+      identity: ``int32[Q, K]``, which network each is: `Space.identity`.
+      fitness: ``float32[Q]``; ``-inf`` where an evaluation failed or is to come.
+      count: ``int32``, how many there are.
+    """
+
+    genomes: Genome
+    identity: jax.Array
+    fitness: jax.Array
+    count: jax.Array
+
+    @property
+    def known(self) -> jax.Array:
+        """``bool[Q]``: which evaluations there are."""
+        return jnp.arange(len(self.fitness)) < self.count
+
+    def add(self, space: Space, genomes: Genome, fitness: jax.Array) -> "History":
+        """With ``int32[P, L]`` genomes of ``float32[P]`` fitness behind the rest."""
+
+        def put(rows: jax.Array, new: jax.Array) -> jax.Array:
+            return jax.lax.dynamic_update_slice_in_dim(rows, new, self.count, 0)
+
+        return History(
+            put(self.genomes, genomes),
+            put(self.identity, space.identity(genomes)),
+            put(self.fitness, fitness),
+            self.count + len(genomes),
+        )
+
+    def match(self, identity: jax.Array) -> jax.Array:
+        """``bool[N, Q]``: which evaluations are of networks ``int32[N, K]``."""
+        same = jnp.all(identity[:, None] == self.identity, -1)
+        return same & self.known
+
+    def fresh(self, space: Space, genomes: Genome, count: int) -> Genome:
+        """The first ``count`` of ``int32[N, L]`` that are valid, new and distinct.
+
+        Where there are too few, the first of the others follow.
+        """
+        identity = space.identity(genomes)
+        same = jnp.all(identity[:, None] == identity, -1)
+        repeated = jnp.tril(same, -1).any(-1)
+        stale = self.match(identity).any(-1) | repeated | ~space.valid(genomes)
+        return genomes[jnp.argsort(stale, stable=True)[:count]]
+
+
+def empty(space: Space, capacity: int) -> History:
+    """A history with room for ``capacity`` evaluations."""
+    genomes = jnp.zeros((capacity, space.length), jnp.int32)
+    return History(
+        genomes,
+        space.identity(genomes),
+        jnp.full(capacity, -jnp.inf),
+        jnp.int32(0),
+    )

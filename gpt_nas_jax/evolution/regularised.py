@@ -1,0 +1,60 @@
+"""Regularised evolution (Real et al., 2019, arXiv 1802.01548)."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.evolution.history import History, empty
+from gpt_nas_jax.evolution.random_search import random_fresh
+from gpt_nas_jax.types import Candidates, Genome, Key, Space
+
+_SPARE = 8
+
+
+@flax.struct.dataclass
+class RegularisedEvolution:
+    """The best of a random sample of the youngest has the next child.
+
+    The population is the last ``population`` evaluations, so the oldest dies whatever
+    its fitness.
+
+    Attributes:
+      space: where genomes come from.
+      batch: candidates asked at a time; their parents are of one population.
+      queries: evaluations of a whole search.
+      population: individuals, at first random.
+      sample: individuals that a parent is the best of, drawn with replacement.
+    """
+
+    space: Space = flax.struct.field(pytree_node=False)
+    batch: int = flax.struct.field(pytree_node=False)
+    queries: int = flax.struct.field(pytree_node=False)
+    population: int = flax.struct.field(pytree_node=False)
+    sample: int = flax.struct.field(pytree_node=False)
+
+    def init(self, key: Key) -> History:
+        """Nothing was evaluated."""
+        return empty(self.space, self.queries)
+
+    def ask(self, key: Key, state: History) -> Candidates:
+        """Random networks until the population is full, then mutated parents."""
+        random_key, child_key = jax.random.split(key)
+        keys = jax.random.split(child_key, self.batch + _SPARE)
+        children = jax.vmap(self._child, (0, None))(keys, state)
+        children = state.fresh(self.space, children, self.batch)
+        first = random_fresh(self.space, random_key, state, self.batch)
+        genomes = jnp.where(state.count < self.population, first, children)
+        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+
+    def tell(
+        self, state: History, candidates: Candidates, fitness: jax.Array
+    ) -> History:
+        """The candidates are the youngest now."""
+        return state.add(self.space, candidates.genomes, fitness)
+
+    def _child(self, key: Key, state: History) -> Genome:
+        sample_key, mutate_key = jax.random.split(key)
+        ages = jax.random.randint(sample_key, (self.sample,), 0, self.population)
+        rows = jnp.maximum(state.count - 1 - ages, 0)
+        parent = state.genomes[rows[jnp.argmax(state.fitness[rows])]]
+        return self.space.mutate(mutate_key, parent)

@@ -1,0 +1,91 @@
+"""Search by a surrogate: a Gaussian process with expected improvement."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.evolution import gaussian_process
+from gpt_nas_jax.evolution.history import History, empty
+from gpt_nas_jax.evolution.random_search import random_fresh
+from gpt_nas_jax.types import Candidates, Genome, Key, Space
+
+_EDITS = 3
+
+
+@flax.struct.dataclass
+class Surrogate:
+    """Asks for the networks that a Gaussian process expects to gain most by.
+
+    The process sees ranks of fitness and `Space.features`; it chooses among random
+    networks and edits of the best ones, as BANANAS does (arXiv 1910.11858).
+
+    Attributes:
+      space: where genomes come from.
+      batch: candidates asked at a time.
+      queries: evaluations of a whole search.
+      initial: random networks in the beginning.
+      pool: networks to choose from, half of them random.
+      elites: the best so far, whose edits are the other half.
+    """
+
+    space: Space = flax.struct.field(pytree_node=False)
+    batch: int = flax.struct.field(pytree_node=False)
+    queries: int = flax.struct.field(pytree_node=False)
+    initial: int = flax.struct.field(pytree_node=False, default=10)
+    pool: int = flax.struct.field(pytree_node=False, default=1024)
+    elites: int = flax.struct.field(pytree_node=False, default=8)
+
+    def init(self, key: Key) -> History:
+        """Nothing was evaluated."""
+        return empty(self.space, self.queries)
+
+    def ask(self, key: Key, state: History) -> Candidates:
+        """Random networks first, then those of highest expected improvement."""
+        first_key, random_key, edit_key = jax.random.split(key, 3)
+        first = random_fresh(self.space, first_key, state, self.batch)
+        half = self.pool // 2
+        pool = jnp.concatenate(
+            [
+                self.space.sample(random_key, half),
+                edited(self.space, edit_key, best(state, self.elites), half),
+            ]
+        )
+        genomes = promising(self.space, state, pool, self.batch)
+        genomes = jnp.where(state.count < self.initial, first, genomes)
+        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+
+    def tell(
+        self, state: History, candidates: Candidates, fitness: jax.Array
+    ) -> History:
+        """Notes what was evaluated."""
+        return state.add(self.space, candidates.genomes, fitness)
+
+
+def best(history: History, count: int) -> Genome:
+    """The ``count`` fittest evaluations, ``int32[count, L]``."""
+    return history.genomes[jax.lax.top_k(history.fitness, count)[1]]
+
+
+def edited(space: Space, key: Key, parents: Genome, count: int) -> Genome:
+    """``int32[count, L]``: random parents after one to three random edits."""
+
+    def child(key: Key) -> Genome:
+        parent_key, edits_key, key = jax.random.split(key, 3)
+        genome = parents[jax.random.randint(parent_key, (), 0, len(parents))]
+        edits = jax.random.randint(edits_key, (), 1, _EDITS + 1)
+        for edit, edit_key in enumerate(jax.random.split(key, _EDITS)):
+            genome = jnp.where(edit < edits, space.mutate(edit_key, genome), genome)
+        return genome
+
+    return jax.vmap(child)(jax.random.split(key, count))
+
+
+def promising(space: Space, history: History, pool: Genome, count: int) -> Genome:
+    """The new networks of a pool with the highest expected improvement."""
+    scores = gaussian_process.normal_scores(history.fitness, history.known)
+    features = space.features(history.genomes)
+    process = gaussian_process.fit(features, scores, history.known)
+    mean, std = process(space.features(pool))
+    top = jnp.where(history.known, scores, -jnp.inf).max()
+    gains = gaussian_process.expected_improvement(mean, std, top)
+    return history.fresh(space, pool[jnp.argsort(-gains)], count)

@@ -1,0 +1,53 @@
+"""What the spaces of cells share: variation of genomes and paths as features."""
+
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.types import Genome, Key
+
+
+class Neighbourly(Protocol):
+    """A space whose genomes have numbered neighbours."""
+
+    @property
+    def num_neighbours(self) -> int:
+        """How many there may be."""
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One of them, and whether it exists."""
+
+
+def random_neighbour(space: Neighbourly, key: Key, genome: Genome) -> Genome:
+    """One of a genome's neighbours, all equally likely."""
+    indices = jnp.arange(space.num_neighbours)
+    neighbours, exists = jax.vmap(space.neighbour, (None, 0))(genome, indices)
+    chosen = jax.random.categorical(key, jnp.where(exists, 0.0, -jnp.inf))
+    return neighbours[chosen]
+
+
+def crossover(key: Key, first: Genome, second: Genome) -> Genome:
+    """The genes of one in front of a random cut, those of the other behind it."""
+    cut = jax.random.randint(key, (), 0, len(first) + 1)
+    return jnp.where(jnp.arange(len(first)) < cut, first, second)
+
+
+Paths = list[jax.Array]
+"""How many paths lead to a place: entry ``k`` is ``[layers ** k]``, one number for
+every sequence of ``k`` layers."""
+
+
+def start_paths(kinds: int, longest: int) -> Paths:
+    """At the input: one path, without layers."""
+    return [jnp.ones(1), *(jnp.zeros(kinds**k) for k in range(1, longest + 1))]
+
+
+def extend_paths(paths: Paths, layer: jax.Array) -> Paths:
+    """Every path one layer longer.
+
+    Args:
+      paths: those in front of it; the longest ones end.
+      layer: ``[kinds]``, one-hot; all zero where there is no layer.
+    """
+    return [jnp.zeros(1), *(jnp.outer(part, layer).ravel() for part in paths[:-1])]

@@ -1,0 +1,128 @@
+"""Variation of padded chains of genes; free functions for one individual.
+
+``jax.vmap`` makes them operators on a population.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.types import PAD, Genome, Key
+
+
+def crossover(key: Key, first: Genome, second: Genome, shortest: int) -> Genome:
+    """The front of one chain joined to the back of another.
+
+    Both are cut at points of their own, so that depths vary. The cut of the first is
+    drawn from all its points, that of the second from those whose child has
+    ``shortest`` to ``len(first)`` blocks.
+
+    Args:
+      key: draws the cuts.
+      first: ``int32[L]``.
+      second: ``int32[L]``.
+      shortest: fewest blocks of the child, at most those of either parent.
+    """
+    longest = len(first)
+    front_key, back_key = jax.random.split(key)
+    depth_first, depth_second = (first != PAD).sum(), (second != PAD).sum()
+    # Any front will do: all of the second chain makes a child deep enough.
+    front = jax.random.randint(front_key, (), 0, depth_first + 1)
+    fewest = jnp.maximum(shortest - front, 0)
+    most = jnp.minimum(longest - front, depth_second)
+    back = jax.random.randint(back_key, (), fewest, most + 1)
+    position = jnp.arange(longest)
+    source = jnp.clip(position - front + depth_second - back, 0, longest - 1)
+    child = jnp.where(position < front, first, second[source])
+    return jnp.where(position < front + back, child, PAD)
+
+
+def mutate(key: Key, genome: Genome, shortest: int, num_genes: int) -> Genome:
+    """One gene replaced, inserted or removed at a random place, equally likely.
+
+    At the depth limits inserting or removing becomes replacing.
+
+    Args:
+      key: draws kind, place and gene.
+      genome: ``int32[L]``.
+      shortest: fewest blocks.
+      num_genes: how many blocks there are to choose from.
+    """
+    longest = len(genome)
+    kind_key, place_key, gene_key = jax.random.split(key, 3)
+    depth = (genome != PAD).sum()
+    gene = jax.random.randint(gene_key, (), 0, num_genes, jnp.int32)
+    kind = jax.random.randint(kind_key, (), 0, 3)
+    insert = (kind == 1) & (depth < longest)
+    remove = (kind == 2) & (depth > shortest)
+    # An insertion may also stand behind the last block.
+    place = jax.random.randint(place_key, (), 0, depth + insert)
+    inserted, removed = _with(genome, place, gene), _without(genome, place)
+    replaced = genome.at[place].set(gene)
+    return jnp.where(insert, inserted, jnp.where(remove, removed, replaced))
+
+
+def num_neighbours(longest: int, num_genes: int) -> int:
+    """How many single edits of a chain `neighbour` counts."""
+    return longest * (num_genes - 1) + (longest + 1) * num_genes + longest
+
+
+def neighbour(
+    genome: Genome, index: jax.Array, shortest: int, num_genes: int
+) -> tuple[Genome, jax.Array]:
+    """One single edit of a chain: a gene replaced, inserted or removed.
+
+    Args:
+      genome: ``int32[L]``.
+      index: below `num_neighbours`; replacements first, then insertions.
+      shortest: fewest blocks.
+      num_genes: how many blocks there are to choose from.
+
+    Returns:
+      The chain, and whether there is such an edit.
+    """
+    longest = len(genome)
+    depth = (genome != PAD).sum()
+    replacements = longest * (num_genes - 1)
+    insertions = (longest + 1) * num_genes
+    insert_index, remove_index = index - replacements, index - replacements - insertions
+    replace, remove = insert_index < 0, remove_index >= 0
+    place = jnp.where(
+        replace,
+        index // (num_genes - 1),
+        jnp.where(remove, remove_index, insert_index // num_genes),
+    )
+    old = genome[jnp.minimum(place, longest - 1)]
+    changed = (old + 1 + index % (num_genes - 1)) % num_genes
+    edited = jnp.where(
+        replace,
+        genome.at[place].set(changed),
+        jnp.where(
+            remove,
+            _without(genome, place),
+            _with(genome, place, insert_index % num_genes),
+        ),
+    )
+    exists = jnp.where(
+        replace,
+        place < depth,
+        jnp.where(
+            remove,
+            (place < depth) & (depth > shortest),
+            (place <= depth) & (depth < longest),
+        ),
+    )
+    return edited, exists
+
+
+def _with(genome: Genome, place: jax.Array, gene: jax.Array) -> Genome:
+    """A chain with one gene more, which pushes the ones behind it."""
+    position = jnp.arange(len(genome))
+    right = jnp.where(position > 0, jnp.roll(genome, 1), PAD)
+    return jnp.where(position > place, right, genome).at[place].set(gene)
+
+
+def _without(genome: Genome, place: jax.Array) -> Genome:
+    """A chain with one gene less."""
+    position = jnp.arange(len(genome))
+    left = jnp.where(position < len(genome) - 1, jnp.roll(genome, -1), PAD)
+    return jnp.where(position >= place, left, genome)

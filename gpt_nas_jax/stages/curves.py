@@ -1,0 +1,228 @@
+"""What many searches on a tabular benchmark came to: statistics over seeds."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.stats
+
+COUNTS = (10, 25, 50, 75, 100, 150, 192, 300)
+"""The queries at which searches are compared."""
+
+_TOLERANCE = 1e-6
+# Table entries carry far fewer digits; without it equal differences would differ in
+# their last bit and count as no ties.
+_DECIMALS = 9
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curves:
+    """The searches of several strategies on one data set, with the same seeds.
+
+    Attributes:
+      dataset: what the table holds accuracies on.
+      accuracy: strategy -> ``float64[S, Q]``, test accuracy in % of the incumbent
+        after each query; a row is the same seed for every strategy.
+      reached: strategy -> ``int64[S]``, the query, from 1, that first evaluated the
+        cell the table's selection puts first; 0 where none did.
+      highest: the highest test accuracy in the table, in %.
+      optimum: the test accuracy, in %, of the cell the selection puts first.
+      selection: by what the incumbent is chosen, such as "validation accuracy".
+    """
+
+    dataset: str
+    accuracy: Mapping[str, np.ndarray]
+    reached: Mapping[str, np.ndarray]
+    highest: float
+    optimum: float
+    selection: str
+
+    @property
+    def seeds(self) -> int:
+        """S, how many searches each strategy made."""
+        return next(iter(self.accuracy.values())).shape[0]
+
+    @property
+    def queries(self) -> int:
+        """Q, how many queries each search made."""
+        return next(iter(self.accuracy.values())).shape[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """One strategy after so many queries: test accuracy in % over the seeds.
+
+    ``std`` divides by S - 1; with one seed it and ``standard_error`` are nan.
+    """
+
+    strategy: str
+    queries: int
+    mean: float
+    std: float
+    standard_error: float
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """One strategy compared with another, seed by seed, after so many queries.
+
+    ``difference`` is the mean of the strategy minus ``against`` in percentage points;
+    the others are two-sided p-values. With one seed that of the t-test is nan, unless
+    the difference is zero.
+    """
+
+    strategy: str
+    against: str
+    queries: int
+    difference: float
+    t_test: float
+    wilcoxon: float
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ToOptimum:
+    """How often one strategy evaluated the cell the selection puts first, and when.
+
+    ``median`` and ``mean`` are queries over the seeds that did; nan where none did.
+    """
+
+    strategy: str
+    share: float
+    median: float
+    mean: float
+
+
+def check(curves: Curves) -> None:
+    """Holds curves against the table they were read from.
+
+    Raises:
+      ValueError: an accuracy is no number or above the table's highest by more than
+        1e-6, the arrays of the strategies do not go together, or ``reached`` names a
+        query that was never made.
+    """
+    name = curves.dataset
+    shapes = {strategy: array.shape for strategy, array in curves.accuracy.items()}
+    if len(set(shapes.values())) != 1 or len(shapes[min(shapes)]) != 2:
+        raise ValueError(f"{name}: accuracies are not all [S, Q]: {shapes}")
+    if set(curves.reached) != set(shapes):
+        raise ValueError(
+            f"{name}: accuracy has the strategies {sorted(shapes)}, reached has "
+            f"{sorted(curves.reached)}"
+        )
+    if not curves.optimum <= curves.highest + _TOLERANCE:
+        raise ValueError(
+            f"{name}: optimum {curves.optimum} is above the highest, {curves.highest}"
+        )
+    for strategy, accuracy in curves.accuracy.items():
+        # Written so that nan is found, too.
+        wrong = np.argwhere(~(accuracy <= curves.highest + _TOLERANCE))
+        if len(wrong):
+            seed, query = wrong[0]
+            raise ValueError(
+                f"{name}: {strategy}, seed {seed}, query {query + 1}: accuracy "
+                f"{accuracy[seed, query]} is not at most {curves.highest}, the highest "
+                "in the table"
+            )
+        reached = curves.reached[strategy]
+        if (
+            reached.shape != (curves.seeds,)
+            or not ((reached >= 0) & (reached <= curves.queries)).all()
+        ):
+            raise ValueError(
+                f"{name}: {strategy}: reached is not one of 0 to {curves.queries} for "
+                f"each of {curves.seeds} seeds"
+            )
+
+
+def listed(counts: Sequence[int], queries: int) -> list[int]:
+    """Those of ``counts`` in 1 to ``queries``, ascending; without any, ``queries``."""
+    return sorted({count for count in counts if 1 <= count <= queries}) or [queries]
+
+
+def std(accuracy: np.ndarray) -> np.ndarray:
+    """``[S, ...] -> [...]``: standard deviation over seeds; nan with one seed."""
+    if len(accuracy) < 2:
+        return np.full(accuracy.shape[1:], math.nan)
+    return accuracy.std(axis=0, ddof=1)
+
+
+def standard_error(accuracy: np.ndarray) -> np.ndarray:
+    """``[S, ...] -> [...]``: standard error of the mean over seeds; nan with one."""
+    return std(accuracy) / math.sqrt(len(accuracy))
+
+
+def summary(curves: Curves, counts: Sequence[int]) -> list[Summary]:
+    """Mean and spread of every strategy at each of ``listed(counts, Q)``."""
+    rows = []
+    for strategy, accuracy in curves.accuracy.items():
+        for count in listed(counts, curves.queries):
+            values = accuracy[:, count - 1]
+            rows.append(
+                Summary(
+                    strategy=strategy,
+                    queries=count,
+                    mean=float(values.mean()),
+                    std=float(std(values)),
+                    standard_error=float(standard_error(values)),
+                    seeds=curves.seeds,
+                )
+            )
+    return rows
+
+
+def paired(curves: Curves, against: str, count: int) -> list[Paired]:
+    """Tests every other strategy against one after ``count`` queries.
+
+    The tests are the paired t-test and Wilcoxon's signed-rank test, both two-sided and
+    without a correction for their number; p is 1 where no seed differs.
+    """
+    theirs = curves.accuracy[against][:, count - 1]
+    rows = []
+    for strategy, accuracy in curves.accuracy.items():
+        if strategy == against:
+            continue
+        ours = accuracy[:, count - 1]
+        t_test, wilcoxon = _p_values(ours, theirs)
+        rows.append(
+            Paired(
+                strategy=strategy,
+                against=against,
+                queries=count,
+                difference=float((ours - theirs).mean()),
+                t_test=t_test,
+                wilcoxon=wilcoxon,
+                seeds=curves.seeds,
+            )
+        )
+    return rows
+
+
+def _p_values(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Those of the paired t-test and of the signed-rank test."""
+    differences = np.round(ours - theirs, _DECIMALS)
+    if not differences.any():
+        return 1.0, 1.0
+    wilcoxon = float(scipy.stats.wilcoxon(differences).pvalue)
+    if len(ours) < 2:
+        return math.nan, wilcoxon
+    return float(scipy.stats.ttest_rel(ours, theirs).pvalue), wilcoxon
+
+
+def to_optimum(curves: Curves) -> list[ToOptimum]:
+    """How often and when each strategy reached the cell the selection puts first."""
+    rows = []
+    for strategy in curves.accuracy:
+        reached = curves.reached[strategy]
+        found = reached[reached > 0]
+        rows.append(
+            ToOptimum(
+                strategy=strategy,
+                share=len(found) / len(reached),
+                median=float(np.median(found)) if len(found) else math.nan,
+                mean=float(found.mean()) if len(found) else math.nan,
+            )
+        )
+    return rows

@@ -1,0 +1,111 @@
+"""One table as Markdown, as LaTeX and as CSV."""
+
+import csv
+import dataclasses
+import io
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+PACKAGES = ("adjustbox", "booktabs")
+"""The LaTeX packages that `latex` needs."""
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        **{character: "\\" + character for character in "&%$#_{}"},
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What stands in one place of a table; bold where it is the best."""
+
+    text: str
+    bold: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows below columns, with what the table says in one sentence or more.
+
+    ``names`` is how many columns, from the left, hold names; the others hold numbers.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    names: int = 1
+
+
+def number(value: float, form: str) -> str:
+    """A number by a format specification; ``-`` for nan."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def markdown(table: Table) -> str:
+    """The table in GitHub's Markdown, behind its caption."""
+    numbers = len(table.columns) - table.names
+    lines = [
+        list(map(_markdown, table.columns)),
+        ["---"] * table.names + ["---:"] * numbers,
+        *_rows(table, _markdown, "**{}**"),
+    ]
+    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{table.caption}\n\n{body}"
+
+
+def latex(table: Table) -> str:
+    """The table as a float with its caption on top; needs `PACKAGES`."""
+    alignment = "l" * table.names + "r" * (len(table.columns) - table.names)
+    head, *body = [
+        " & ".join(line) + " \\\\\n"
+        for line in (
+            map(_latex, table.columns),
+            *_rows(table, _latex, r"\textbf{{{}}}"),
+        )
+    ]
+    return "".join(
+        (
+            "\\begin{table}\n\\centering\n",
+            f"\\caption{{{_latex(table.caption)}}}\n",
+            # Many columns shrink to the width of the page, few stay as they are.
+            "\\begin{adjustbox}{max width=\\linewidth}\n",
+            f"\\begin{{tabular}}{{{alignment}}}\n\\toprule\n",
+            f"{head}\\midrule\n{''.join(body)}\\bottomrule\n",
+            "\\end{tabular}\n\\end{adjustbox}\n\\end{table}\n",
+        )
+    )
+
+
+def _rows(table: Table, escape: Callable[[str], str], bold: str) -> Iterator[list[str]]:
+    """The cells as they are written; ``bold`` is a template."""
+    for row in table.rows:
+        yield [
+            bold.format(escape(cell.text)) if cell.bold else escape(cell.text)
+            for cell in row
+        ]
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _latex(text: str) -> str:
+    """Special characters escaped; signs, and ``+-`` as one, in mathematics."""
+    text = text.translate(_LATEX).replace("+-", r"$\pm$")
+    return re.sub(r"^([+-])(?=\d)", r"$\1$", text)
+
+
+def comma_separated(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """CSV with a head; floats in full, so that they read back equal."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
