@@ -7,7 +7,14 @@ import numpy as np
 
 from gpt_nas_jax.data.nasbench101 import MAX_VERTICES, OPERATIONS
 from gpt_nas_jax.prior import cells
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, append, joined, rows
+from gpt_nas_jax.prior.reading import (
+    EMPTY_CONTEXT,
+    Rows,
+    append,
+    appended,
+    joined,
+    rows,
+)
 from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.nasbench101 import pruned
 from gpt_nas_jax.types import Genome, Key, Tokens
@@ -69,6 +76,27 @@ class VertexTable:
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """An operation, drawn by its probability."""
         return jax.random.categorical(key, logits).astype(jnp.int32)
+
+    def contexts(self) -> np.ndarray:
+        """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
+        fronts, asked = np.asarray(self.stem)[None], []
+        for vertex in range(1, _OUTPUT):
+            fed = np.concatenate(
+                [
+                    appended(fronts, self.wiring.at(0, projected, inner))
+                    for projected in range(2)
+                    for inner in range(vertex)
+                    if projected + inner
+                ]
+            )
+            asked.append(np.unique(fed, axis=0))
+            behind = [
+                appended(asked[-1], self.operations.at(operation))
+                for operation in range(self.num_genes)
+            ]
+            # A vertex need not be part of the network.
+            fronts = np.unique(np.concatenate([fronts, *behind]), axis=0)
+        return np.unique(np.concatenate(asked), axis=0)
 
     def _wiring(self, edges: jax.Array, vertex: jax.Array | int) -> Rows:
         projected, inner = edges[0, vertex], edges[1:, vertex].sum()

@@ -8,7 +8,7 @@ import numpy as np
 from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks.nasbench201 import NONE
 from gpt_nas_jax.prior import nasbench201_cells
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, append, rows
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, append, appended, rows
 from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, Tokens
 
@@ -58,6 +58,27 @@ class EdgeTable:
         """The layers of an operation and, where it is not the first one, the sum."""
         joins = (jnp.asarray(_BESIDE)[position] & (genome != NONE)).any()
         return self.edges.at(genome[position], joins.astype(int))
+
+    def contexts(self) -> np.ndarray:
+        """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
+        start = np.asarray(self.stem)[None]
+        # By whether the node that is fed has something already.
+        fronts, asked = {False: start, True: start[:0]}, []
+        for index, (_, target) in enumerate(EDGES):
+            if index and target != EDGES[index - 1][1]:
+                fronts = {False: np.concatenate([*fronts.values()]), True: start[:0]}
+            asked += fronts.values()
+            after = {False: [], True: []}
+            for joins, front in fronts.items():
+                for operation in range(self.num_genes):
+                    row = self.edges.at(operation, int(joins))
+                    fed = joins or operation != NONE
+                    after[fed].append(appended(front, row))
+            fronts = {
+                fed: np.unique(np.concatenate(parts), axis=0)
+                for fed, parts in after.items()
+            }
+        return np.unique(np.concatenate(asked), axis=0)
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
         """An equal cell, and in the end what stands behind the stack."""

@@ -59,6 +59,13 @@ def append(context: Tokens, row: Rows) -> Tokens:
     return jax.lax.dynamic_slice(both, (row.lengths,), (CONTEXT,))
 
 
+def appended(contexts: np.ndarray, row: Rows) -> np.ndarray:
+    """`append` for ``int32[N, CONTEXT]``, on the host."""
+    tokens = np.asarray(row.tokens)[: int(row.lengths)]
+    both = np.concatenate([contexts, np.tile(tokens, (len(contexts), 1))], 1)
+    return both[:, -CONTEXT:]
+
+
 class Table(Protocol):
     """How genomes of one space read, gene by gene; a pytree of small arrays.
 
@@ -98,3 +105,12 @@ class Table(Protocol):
 def read(table: Table, context: Tokens, genome: Genome, position: jax.Array) -> Tokens:
     """The context of the next of a table's positions."""
     return append(context, table.words(genome, position))
+
+
+class Proposer(Protocol):
+    """What fills the gaps of genomes; a pytree."""
+
+    table: Table
+
+    def propose(self, key: Key, context: Tokens) -> jax.Array:
+        """A gene, ``int32``, behind ``int32[CONTEXT]``."""

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.prior.reading import Table, read
+from gpt_nas_jax.prior.reading import Proposer, Table, read
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 
@@ -42,14 +42,14 @@ def elimination_rate(
 
 
 def reconstruct(
-    prior: Prior, key: Key, genomes: Genome, rate: jax.Array
+    prior: Proposer, key: Key, genomes: Genome, rate: jax.Array
 ) -> tuple[Genome, jax.Array]:
     """Eliminates genes with probability ``rate`` and lets the prior fill the gaps.
 
     Walks every genome from the front, so that later proposals read earlier ones.
 
     Args:
-      prior: the trained models.
+      prior: the trained models, or their proposals worked out.
       key: one key for all genomes.
       genomes: ``int32[P, L]``, valid.
       rate: scalar in [0, 1].
@@ -62,7 +62,7 @@ def reconstruct(
 
 
 def _one(
-    prior: Prior, key: Key, genome: Genome, rate: jax.Array
+    prior: Proposer, key: Key, genome: Genome, rate: jax.Array
 ) -> tuple[Genome, jax.Array]:
     table = prior.table
     eliminate_key, propose_key = jax.random.split(key)
