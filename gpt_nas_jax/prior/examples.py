@@ -1,6 +1,7 @@
 """What the FCN learns from: layers and the genes they belong to."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -63,9 +64,7 @@ def of_genomes(genomes: Genome, table: Table) -> Examples:
 
     Where a gene has no layers of its own, that is the first of a later one.
     """
-    real, starts, words = jax.tree.map(
-        np.asarray, jax.jit(jax.vmap(_spelled, (0, None)))(genomes, table)
-    )
+    real, starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
     contexts, tokens = [], []
     for index in range(len(genomes)):
         lengths = words.lengths[index]
@@ -85,6 +84,8 @@ def of_genomes(genomes: Genome, table: Table) -> Examples:
     )
 
 
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, None))
 def _spelled(genome: Genome, table: Table) -> tuple[jax.Array, jax.Array, Rows]:
     """What of a genome's positions can be eliminated, what they start from and read."""
     positions = np.array(table.positions)

@@ -29,7 +29,6 @@ _FCN_RATE = 1e-3
 # what it sees stays human.
 _RANDOM = 2000
 _RANDOM_SHARE = 0.25
-_RANDOM_HELD = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,10 +242,11 @@ def _fcn_examples(
     space: Space, table: Table, corpora: Corpora, key: Key
 ) -> tuple[Examples, np.ndarray, Examples]:
     """What the FCN learns from, the weight of each example, and what is held out."""
-    drawn = examples.of_genomes(space.sample(key, _RANDOM), table)
+    sample = jax.jit(space.sample, static_argnums=1)
+    drawn = examples.of_genomes(sample(key, _RANDOM), table)
     if not isinstance(space, BlockSpace):
         # Human networks hold none of the operations of cells.
-        others = space.sample(jax.random.fold_in(key, 1), _RANDOM_HELD)
+        others = sample(jax.random.fold_in(key, 1), _RANDOM)
         return drawn, np.ones(len(drawn)), examples.of_genomes(others, table)
     human, held = (
         examples.of_networks(traces, corpora.vocabulary) for traces in corpora.traces

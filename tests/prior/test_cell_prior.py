@@ -9,31 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from prior_support import SPACES, sample, small_prior
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.data import nasbench201
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import cells, learn, nasbench201_cells, tables, vocabulary
+from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, NASBENCH201, CellBenchmark
 from gpt_nas_jax.prior.cells import Columns
-from gpt_nas_jax.prior.fcn import FCN
-from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.learn import PriorReport
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, read
+from gpt_nas_jax.prior.reading import read
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
 from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.types import Space
 
 POPULATION = 64
-WORDS = vocabulary.build([cells.words(), nasbench201_cells.words()])
-SPACES: dict[str, Space] = {
-    "nasbench101": NasBench101Space(),
-    "nasbench201": NasBench201Space(),
-}
 Case = tuple[Space, Prior, np.ndarray]
 
 program = jax.jit(reconstruct)
@@ -45,28 +37,12 @@ def apply(model: nn.Module, params: Any, *inputs: jax.Array) -> jax.Array:
     return model.apply({"params": params}, *inputs)
 
 
-@pytest.fixture(scope="module")
-def priors() -> dict[str, Prior]:
-    """Small priors that have learned nothing."""
-    result = {}
-    for name, space in SPACES.items():
-        table = tables.build(space, WORDS)
-        gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
-        fcn = FCN(WORDS.size, table.num_genes, hidden=16)
-        context = EMPTY_CONTEXT[None]
-        keys = jax.random.split(jax.random.key(0))
-        params = jax.jit(gpt.init)(keys[0], context)["params"]
-        fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
-        result[name] = Prior(gpt, fcn, params, fcn_params, table)
-    return result
-
-
 @pytest.fixture(params=SPACES)
-def case(request: pytest.FixtureRequest, priors: dict[str, Prior]) -> Case:
-    """A space, its prior and a population."""
+def case(request: pytest.FixtureRequest) -> Case:
+    """A space, a small prior and a population."""
     space = SPACES[request.param]
-    genomes = np.asarray(space.sample(jax.random.key(5), POPULATION))
-    return space, priors[request.param], genomes
+    genomes = np.asarray(sample(space, jax.random.key(5), POPULATION))
+    return space, small_prior(request.param), genomes
 
 
 def arrays(
@@ -98,9 +74,9 @@ def test_only_proposed_operations_change_and_all_stay_valid(case: Case, rate: fl
         np.testing.assert_array_equal(proposed, allowed)
 
 
-def test_searches_side_by_side_are_as_alone(priors: dict[str, Prior]):
-    prior = priors["nasbench201"]
-    genomes = np.asarray(SPACES["nasbench201"].sample(jax.random.key(5), POPULATION))
+def test_searches_side_by_side_are_as_alone():
+    prior = small_prior("nasbench201")
+    genomes = np.asarray(sample(SPACES["nasbench201"], jax.random.key(5), POPULATION))
     keys = jax.random.split(jax.random.key(3), 4)
     many = jax.jit(jax.vmap(reconstruct, (None, 0, None, None)))
     together, proposed = many(prior, keys, genomes, 0.5)
@@ -175,12 +151,13 @@ def test_nasbench201_and_people_teach_what_a_vertex_may_do(
     config: PriorConfig, traces: list[Trace]
 ):
     drawn = np.random.default_rng(0).integers(0, 5, (30, 6)).astype(np.uint8)
+    config = dataclasses.replace(config, finetune_epochs=0)
     prior, report = learned(config, "nasbench101", (drawn,), traces, NASBENCH201)
     assert report.pretrain.networks == 30
     assert report.finetune.networks == 3
     # The first layer of every operation is another one.
     assert report.fcn_accuracy > 0.95
-    genomes = np.tile(SPACES["nasbench101"].sample(jax.random.key(0), 1), (256, 1))
+    genomes = np.tile(sample(SPACES["nasbench101"], jax.random.key(0), 1), (256, 1))
     result = arrays(prior, 0, genomes, 1.0)[0]
     live = np.asarray(prior.table.eliminable(genomes[0]))
     assert set(result[:, live].ravel()) == {0, 1, 2}

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from prior_support import SPACES, sample
 
 from gpt_nas_jax.networks import nasbench101, nasbench201
 from gpt_nas_jax.networks.chain import Chain
@@ -15,10 +16,7 @@ from gpt_nas_jax.prior import cells, examples, nasbench201_cells, tables
 from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.reading import Table, read
 from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
 from gpt_nas_jax.spaces.nasbench101_cells import Cell, prune
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
-from gpt_nas_jax.types import Key
 
 WORDS_201 = Vocabulary(nasbench201_cells.words())
 WORDS_101 = Vocabulary(cells.words())
@@ -34,12 +32,12 @@ reads = jax.jit(read)
 
 @pytest.fixture(scope="module")
 def table_201() -> Table:
-    return tables.build(NasBench201Space(), WORDS_201)
+    return tables.build(SPACES["nasbench201"], WORDS_201)
 
 
 @pytest.fixture(scope="module")
 def table_101() -> Table:
-    return tables.build(NasBench101Space(), WORDS_101)
+    return tables.build(SPACES["nasbench101"], WORDS_101)
 
 
 def traced(network: Chain, words: Vocabulary, blocks: int | None = None) -> list[int]:
@@ -134,12 +132,8 @@ def test_only_operations_can_be_eliminated(table_101: Table, table_201: Table):
     assert np.asarray(table_201.eliminable(np.zeros(6, np.int32))).all()
 
 
-def genomes(space: NasBench101Space | NasBench201Space, key: Key) -> np.ndarray:
-    return np.array(space.sample(key, 30))
-
-
 def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
-    drawn = genomes(NasBench201Space(), jax.random.key(0))
+    drawn = np.array(sample(SPACES["nasbench201"], jax.random.key(0), 30))
     drawn[:3] = [0] * 6, [1] * 6, [3, 0, 0, 1, 0, 0]
     found = examples.of_genomes(drawn, table_201)
     assert found.labels.tolist() == drawn.ravel().tolist()
@@ -154,7 +148,7 @@ def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
 
 
 def test_examples_of_vertices_are_their_own_layers(table_101: Table):
-    drawn = genomes(NasBench101Space(), jax.random.key(0))
+    drawn = np.array(sample(SPACES["nasbench101"], jax.random.key(0), 30))
     found = examples.of_genomes(drawn, table_101)
     firsts = [WORDS_101.encode(ops[:1])[0] for ops in cells.parts().operations]
     assert found.tokens.tolist() == [firsts[label] for label in found.labels]

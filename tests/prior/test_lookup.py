@@ -6,41 +6,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from prior_support import SPACES, sample, small_prior
 
 from gpt_nas_jax.evolution.genetic import Genetic
 from gpt_nas_jax.evolution.gpt_nas import GptNas
-from gpt_nas_jax.prior import cells, lookup, nasbench201_cells, tables, vocabulary
-from gpt_nas_jax.prior.fcn import FCN
-from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.lookup import LookupPrior
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, read
+from gpt_nas_jax.prior.reading import read
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.types import Space
 
-WORDS = vocabulary.build([cells.words(), nasbench201_cells.words()])
-SPACES: dict[str, Space] = {
-    "nasbench101": NasBench101Space(),
-    "nasbench201": NasBench201Space(),
-}
 Case = tuple[Space, Prior, LookupPrior]
 
 
 @functools.cache
 def made(name: str) -> Case:
-    """A space, a small prior of sharp but meaningless opinions, and its proposals."""
-    space = SPACES[name]
-    table = tables.build(space, WORDS)
-    gpt = GPT(WORDS.size, width=4, num_layers=1, num_heads=1)
-    fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
-    context = EMPTY_CONTEXT[None]
-    keys = jax.random.split(jax.random.key(0))
-    params = jax.jit(gpt.init)(keys[0], context)["params"]
-    fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
-    fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
-    prior = Prior(gpt, fcn, params, fcn_params, table)
-    return space, prior, lookup.work_out(prior)
+    """A space, a small prior, and its proposals."""
+    prior = small_prior(name)
+    return SPACES[name], prior, lookup.work_out(prior)
 
 
 @pytest.fixture(params=SPACES)
@@ -65,7 +48,7 @@ def walked(prior: Prior, genomes: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def test_no_cell_has_a_context_that_was_not_worked_out(case: Case):
     space, prior, _ = case
-    contexts, can = walked(prior, space.sample(jax.random.key(0), 3000))
+    contexts, can = walked(prior, sample(space, jax.random.key(0), 3000))
     found = np.unique(np.asarray(contexts)[np.asarray(can)], axis=0)
     known = prior.table.contexts()
     assert len(np.unique(known, axis=0)) == len(known)
@@ -75,7 +58,7 @@ def test_no_cell_has_a_context_that_was_not_worked_out(case: Case):
 
 def test_proposals_are_as_likely_as_those_of_the_models(case: Case):
     space, prior, known = case
-    contexts, can = walked(prior, space.sample(jax.random.key(1), 8))
+    contexts, can = walked(prior, sample(space, jax.random.key(1), 8))
     places = np.argwhere(np.asarray(can))
     keys = jax.random.split(jax.random.key(2), 4000)
     counts = []
@@ -95,18 +78,19 @@ def drawn(prior: Prior | LookupPrior, keys: jax.Array, context: jax.Array) -> ja
     return jax.nn.one_hot(genes, prior.table.num_genes).mean(0)
 
 
-def test_a_search_may_use_either(case: Case):
-    space, prior, known = case
-    genomes = space.sample(jax.random.key(3), 32)
-    for one in (prior, known):
-        result, proposed = jax.jit(reconstruct)(one, jax.random.key(4), genomes, 1.0)
-        allowed = jax.vmap(one.table.eliminable)(genomes)
-        np.testing.assert_array_equal(proposed, allowed)
-        assert np.asarray(space.valid(result)).all()
+def test_gaps_are_filled_alike(case: Case):
+    space, _, known = case
+    genomes = sample(space, jax.random.key(3), 32)
+    result, proposed = jax.jit(reconstruct)(known, jax.random.key(4), genomes, 1.0)
+    allowed = jax.vmap(known.table.eliminable)(genomes)
+    np.testing.assert_array_equal(proposed, allowed)
+    assert np.asarray(space.valid(result)).all()
+
+
+def test_a_strategy_may_use_them():
+    space, _, known = made("nasbench201")
     strategy = GptNas(Genetic(space, 8, 0.9, 0.3), 0.4, 4, known)
     state = strategy.init(jax.random.key(5))
-    candidates = jax.jit(lambda s, k, t: s.ask(k, t))(
-        strategy, jax.random.key(6), state
-    )
+    candidates = jax.jit(GptNas.ask)(strategy, jax.random.key(6), state)
     assert np.asarray(space.valid(candidates.genomes)).all()
     assert 0 < np.asarray(candidates.proposed).sum() < candidates.proposed.size
