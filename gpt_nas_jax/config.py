@@ -108,15 +108,27 @@ class PriorConfig:
         "Where trained priors are kept and found again; default <workdir>/prior.",
         result=False,
     )
+    corpus: str = _setting(
+        "nasbench101",
+        "The benchmark whose cells the GPT learns first (paper: nasbench101); to "
+        "search one, learn from the other.",
+        choices=BENCHMARKS,
+    )
     nasbench101: str = _setting(
         "",
         "NAS-Bench-101 file (compact .npz or nasbench_only108.tfrecord); without "
         "it, all cells of at most 5 vertices.",
     )
+    nasbench201: str = _setting(
+        "",
+        "NAS-Bench-201 file (compact .npz): its cells of the highest validation "
+        "accuracy on CIFAR-10, as large a share as the paper keeps of NAS-Bench-101's; "
+        "without it, all cells.",
+    )
     min_accuracy: float = _setting(
         0.9,
-        "Least validation accuracy of a cell of the file (paper: 0.90; files with "
-        "test accuracy alone are cut 0.0058 lower).",
+        "Least validation accuracy of a cell of NAS-Bench-101's file (paper: 0.90; "
+        "files with test accuracy alone are cut 0.0058 lower).",
         low=0,
         high=1,
     )
@@ -297,6 +309,15 @@ def check(config: Config) -> None:
         "1": not 0 < config.data.valid_fraction < 1,
         "--prior_nasbench101 is read by --search_strategy=gpt_nas only": (
             search.strategy == "genetic" and config.prior.nasbench101
+        ),
+        "--prior_nasbench201 is read by --search_strategy=gpt_nas only": (
+            search.strategy == "genetic" and config.prior.nasbench201
+        ),
+        "--prior_nasbench101 is read by --prior_corpus=nasbench101 only": (
+            config.prior.corpus == "nasbench201" and config.prior.nasbench101
+        ),
+        "--prior_nasbench201 is read by --prior_corpus=nasbench201 only": (
+            config.prior.corpus == "nasbench101" and config.prior.nasbench201
         ),
         "--stage=pretrain needs --search_strategy=gpt_nas; genetic learns no prior": (
             config.stage == "pretrain" and search.strategy == "genetic"

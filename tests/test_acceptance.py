@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.data import nasbench101
+from gpt_nas_jax.networks.nasbench101 import IMAGE, network
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.nasbench101_cells import from_columns
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
@@ -49,6 +53,18 @@ def test_the_gpt_beats_the_ngram_model_on_the_real_benchmark(
     report = read(tmp_path / "prior.json")
     for phase in ("pretrain", "finetune"):
         assert report[phase]["gpt_perplexity"] < report[phase]["ngram_perplexity"]
+
+
+@pytest.mark.slow
+def test_1000_cells_have_the_published_numbers_of_parameters(shared_data: Path) -> None:
+    table = nasbench101.read(shared_data / "nasbench101.npz")
+    rows = jax.random.choice(jax.random.key(0), len(table), (1000,), replace=False)
+    graphs = table.n_vertices[rows], table.edge_bits[rows], table.ops[rows]
+    counts = [
+        trace(network(cell.edges, cell.ops), IMAGE).params
+        for cell in from_columns(*graphs)
+    ]
+    assert counts == table.params[rows].tolist()
 
 
 @pytest.mark.slow

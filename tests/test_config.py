@@ -24,6 +24,8 @@ def changed(**values: Any) -> Config:
         {"data_name": "cifar10", "data_dir": "tfds"},
         {"search_strategy": "genetic", "stage": "search"},
         {"search_strategy": "gpt_nas", "prior_nasbench101": "cells.npz"},
+        {"prior_corpus": "nasbench201", "prior_nasbench201": "cells.npz"},
+        {"prior_corpus": "nasbench201"},
         {"stage": "retrain", "retrain_genome": "1,2,3"},
         {"stage": "pretrain"},
         {"stage": "zoo"},
@@ -58,6 +60,22 @@ def test_settings_that_agree(values: dict[str, Any]):
         (
             {"search_strategy": "genetic", "prior_nasbench101": "cells.npz"},
             ["--prior_nasbench101", "--search_strategy=gpt_nas"],
+        ),
+        (
+            {
+                "search_strategy": "genetic",
+                "prior_corpus": "nasbench201",
+                "prior_nasbench201": "cells.npz",
+            },
+            ["--prior_nasbench201", "--search_strategy=gpt_nas"],
+        ),
+        (
+            {"prior_corpus": "nasbench201", "prior_nasbench101": "cells.npz"},
+            ["--prior_nasbench101", "--prior_corpus=nasbench101"],
+        ),
+        (
+            {"prior_nasbench201": "cells.npz"},
+            ["--prior_nasbench201", "--prior_corpus=nasbench201"],
         ),
         (
             {"search_strategy": "genetic", "stage": "pretrain"},

@@ -20,6 +20,10 @@ BAD = {
     "no directory": (["--data_name=cifar10"], "--data_dir"),
     "no data": (["--data_name=cifar10", "--data_dir=no/such"], "no/such"),
     "no prior file": (["--prior_nasbench101=no/such.npz"], "no/such.npz"),
+    "no other prior file": (
+        ["--prior_corpus=nasbench201", "--prior_nasbench201=no/such.npz"],
+        "no/such.npz",
+    ),
     "batch": (["--eval_batch=5000"], "--eval_batch"),
     "no search": (["--stage=retrain"], "--stage=search"),
     "genome": (["--stage=retrain", "--retrain_genome=1,x"], "--retrain_genome"),

@@ -4,17 +4,18 @@ import flax.struct
 import jax
 
 from gpt_nas_jax.evolution.genetic import Genetic, PopulationState
-from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
+from gpt_nas_jax.prior.reading import Proposer
+from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
 from gpt_nas_jax.types import Candidates, Key
 
 
 @flax.struct.dataclass
 class GptNas:
-    """`Genetic`, whose candidates lose blocks at random and get others (Eq. 3).
+    """`Genetic`, whose candidates lose genes at random and get others (Eq. 3).
 
     Attributes:
       genetic: the algorithm underneath.
-      elimination_rate: probability in generation 0 that a block is eliminated.
+      elimination_rate: probability in generation 0 that a gene is eliminated.
       generations: after which the probability is 0.
       prior: fills the gaps (Algorithm 1).
     """
@@ -22,7 +23,7 @@ class GptNas:
     genetic: Genetic
     elimination_rate: float
     generations: int
-    prior: Prior
+    prior: Proposer
 
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""

@@ -4,97 +4,97 @@ A cell's layers are the layers of its parts in a fixed order, so the parts are
 traced once and joined; cells that give the same layers are joined only once.
 """
 
-import collections
 import dataclasses
 from typing import TypeAlias
 
-import flax.linen as nn
 import numpy as np
 
 from gpt_nas_jax.data.nasbench101 import OPERATIONS
 from gpt_nas_jax.networks import nasbench101
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.networks.layers import Other, Size
-from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.corpus import Architectures
+from gpt_nas_jax.prior.skeleton import Skeleton, words_of
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 
-Columns: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Graphs as columns: number of vertices, edge bits, operations ``uint8[N, 5]``."""
+Columns: TypeAlias = tuple[np.ndarray, ...]
+"""Cells as columns: number of vertices, edge bits, operations ``uint8[N, 5]``."""
 
 _MAX_INNER = 5
 _SIZE: Size = (32, 32, 128)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Parts:
+class Parts:
     """Words of what the networks are made of."""
 
-    stem: tuple[str, ...]
+    skeleton: Skeleton
     operations: tuple[tuple[str, ...], ...]
     projection: tuple[str, ...]
-    downsample: tuple[str, ...]
-    head: tuple[str, ...]
     add: str = word(Other(0, _SIZE, _SIZE, "add", ()))
     concat: str = word(Other(0, _SIZE, _SIZE, "concat", ()))
 
+    def wiring(self, projected: bool, inputs: int) -> tuple[str, ...]:
+        """In front of an inner vertex fed by so many, the input among them or not."""
+        return self.projection * projected + (self.add,) * (inputs - 1)
 
-def _parts(keep_groups: bool = False) -> _Parts:
-    def words(module: nn.Module, size: Size) -> tuple[str, ...]:
-        return tuple(word(layer, keep_groups) for layer in layers_of(module, size))
+    def end(self, projected: bool, inner: int) -> tuple[str, ...]:
+        """Of the output, fed by so many inner vertices and by the input or not."""
+        joined = (self.concat,) * (inner > 1) + self.projection * projected
+        return joined + (self.add,) * (projected and inner > 0)
 
+
+def parts(keep_groups: bool = False) -> Parts:
+    """The words of the parts, traced; arguments as of `word`."""
     # A vertex behind the input carries its operation after one projection.
     cells = [
-        words(nasbench101.CellModule(((0, 1), (1, 2)), (operation,), 128), _SIZE)
+        nasbench101.CellModule(((0, 1), (1, 2)), (operation,), 128)
         for operation in range(len(OPERATIONS))
     ]
-    projection = words(nasbench101.CellModule(((0, 1),), (), 128), _SIZE)
-    return _Parts(
-        stem=words(nasbench101.unit(128, 3), nasbench101.IMAGE),
-        operations=tuple(cell[len(projection) :] for cell in cells),
+    edge = nasbench101.CellModule(((0, 1),), (), 128)
+    projection = words_of(edge, _SIZE, keep_groups)
+    return Parts(
+        Skeleton(
+            stem=words_of(nasbench101.unit(128, 3), nasbench101.IMAGE, keep_groups),
+            between=words_of(nasbench101.downsample(), _SIZE, keep_groups),
+            head=words_of(Head(10), (8, 8, 512), keep_groups),
+            cells=nasbench101.CELLS,
+            stacks=nasbench101.STACKS,
+        ),
+        operations=tuple(
+            words_of(cell, _SIZE, keep_groups)[len(projection) :] for cell in cells
+        ),
         projection=projection,
-        downsample=words(nasbench101.downsample(), _SIZE),
-        head=words(Head(10), (8, 8, 512)),
     )
 
 
 def words(keep_groups: bool = False) -> tuple[str, ...]:
     """All words that occur in the benchmark's networks; arguments as of `word`."""
-    parts = _parts(keep_groups)
-    operations = [w for operation in parts.operations for w in operation]
-    rest = (*parts.stem, *parts.projection, *parts.downsample, *parts.head)
-    return tuple(sorted({*operations, *rest, parts.add, parts.concat}))
+    known = parts(keep_groups)
+    around = known.skeleton
+    operations = [w for operation in known.operations for w in operation]
+    rest = (*around.stem, *known.projection, *around.between, *around.head)
+    return tuple(sorted({*operations, *rest, known.add, known.concat}))
 
 
 def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     """Token sequences of the networks of all cells, equal ones merged."""
     rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
-    parts = _parts()
+    known = parts()
     # Different recipes may spell the same words: a projection is a 1x1 convolution.
-    merged: collections.Counter[bytes] = collections.Counter()
-    for row, count in zip(rows, counts.tolist(), strict=True):
-        merged[vocabulary.encode(_cell_words(row, parts)).tobytes()] += count
-    stem, downsample, head = map(
-        vocabulary.encode, (parts.stem, parts.downsample, parts.head)
-    )
-    sequences = []
-    for tokens in merged:
-        stack = [np.frombuffer(tokens, np.int32)] * nasbench101.CELLS
-        between = [downsample, *stack] * (nasbench101.STACKS - 1)
-        sequences.append(np.concatenate([stem, *stack, *between, head]))
-    return Architectures(tuple(sequences), np.array([*merged.values()], np.float64))
+    spelled = (_cell_words(row, known) for row in rows)
+    pairs = zip(spelled, counts.tolist(), strict=True)
+    return known.skeleton.architectures(pairs, vocabulary)
 
 
-def _cell_words(recipe: np.ndarray, parts: _Parts) -> list[str]:
+def _cell_words(recipe: np.ndarray, parts: Parts) -> list[str]:
     """The words of one cell, spelled out of a row of `_recipes`."""
     result: list[str] = []
     for projected, inputs, operation in recipe[:-2].reshape(_MAX_INNER, 3).tolist():
         if operation >= 0:
-            result += [*parts.projection * projected, *[parts.add] * (inputs - 1)]
-            result += parts.operations[operation]
+            result += [*parts.wiring(projected, inputs), *parts.operations[operation]]
     inner, projected = recipe[-2:].tolist()
-    result += [*[parts.concat] * (inner > 1), *parts.projection * projected]
-    return result + [parts.add] * (projected and inner > 0)
+    return [*result, *parts.end(projected, inner)]
 
 
 def _recipes(cells: Columns) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""What the FCN learns from: layers that lie in blocks of Table II."""
+"""What the FCN learns from: layers and the genes they belong to."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -8,21 +9,20 @@ import numpy as np
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.table import EMPTY_CONTEXT, BlockTable
+from gpt_nas_jax.prior.reading import Rows, Table
 from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.types import PAD, Key
+from gpt_nas_jax.types import Genome
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """Layers with the block they lie in.
+    """Layers with the gene they belong to.
 
     Attributes:
       contexts: ``int32[N, CONTEXT]`` tokens of the layers before.
       tokens: ``int32[N]`` tokens of the layers.
-      labels: ``int32[N]`` indices into `BLOCK_NAMES`.
-      starts: ``bool[N]``, whether the layer is the first of its block, which is
+      labels: ``int32[N]`` genes; on chains, indices into `BLOCK_NAMES`.
+      starts: ``bool[N]``, whether the layer is the first of its gene, which is
         where the search asks.
     """
 
@@ -59,33 +59,38 @@ def of_networks(traces: list[Trace], vocabulary: Vocabulary) -> Examples:
     )
 
 
-def of_chains(key: Key, space: BlockSpace, table: BlockTable, count: int) -> Examples:
-    """The first layer of every block of ``count`` random chains of the space."""
-    genomes = space.sample(key, count)
+def of_genomes(genomes: Genome, table: Table) -> Examples:
+    """The first layer behind every gene of ``int32[N, L]`` that can be eliminated.
 
-    def walk(genome: jax.Array) -> tuple[jax.Array, jax.Array]:
-        depth = (genome != PAD).sum()
-
-        def step(
-            context: jax.Array, place: tuple[jax.Array, jax.Array]
-        ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-            position, gene = place
-            row = table.stage[depth, position], table.first[depth, position], gene
-            token = table.tokens[row][0]
-            return table.read(context, depth, position, gene), (context, token)
-
-        positions = np.arange(space.max_depth)
-        _, result = jax.lax.scan(step, EMPTY_CONTEXT, (positions, genome))
-        return result
-
-    contexts, tokens = jax.jit(jax.vmap(walk))(genomes)
-    real = np.asarray(genomes) != PAD
+    Where a gene has no layers of its own, that is the first of a later one.
+    """
+    real, starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
+    contexts, tokens = [], []
+    for index in range(len(genomes)):
+        lengths = words.lengths[index]
+        parts = [row[:n] for row, n in zip(words.tokens[index], lengths, strict=True)]
+        whole = np.concatenate(parts)
+        whole = np.concatenate([starts[index], whole, table.behind(whole)])
+        before = np.cumsum(lengths) - lengths
+        for place in before[real[index]]:
+            contexts.append(whole[place : place + CONTEXT])
+            tokens.append(whole[place + CONTEXT])
+    labels = np.asarray(genomes)[:, table.positions][real]
     return Examples(
-        np.asarray(contexts)[real],
-        np.asarray(tokens)[real],
-        np.asarray(genomes)[real],
-        np.ones(real.sum(), bool),
+        np.stack(contexts),
+        np.array(tokens, np.int32),
+        labels,
+        np.ones(len(labels), bool),
     )
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, None))
+def _spelled(genome: Genome, table: Table) -> tuple[jax.Array, jax.Array, Rows]:
+    """What of a genome's positions can be eliminated, what they start from and read."""
+    positions = np.array(table.positions)
+    words = jax.vmap(table.words, (None, 0))(genome, positions)
+    return table.eliminable(genome)[positions], table.start(genome), words
 
 
 def joined(parts: list[Examples]) -> Examples:

@@ -9,23 +9,26 @@ import numpy as np
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import cells as cell_layers
-from gpt_nas_jax.prior import corpus, examples, fit, ngram, table, vocabulary
+from gpt_nas_jax.prior import corpus, examples, fit, ngram, tables, vocabulary
+from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
+from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.corpus import Architectures, Windows
+from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Table
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.types import Key
+from gpt_nas_jax.types import Key, Space
 
 _FCN_BATCH = 128
 _FCN_RATE = 1e-3
-# Random chains teach the FCN contexts that only a search produces; most of what it
-# sees stays human.
-_CHAINS = 2000
-_CHAIN_SHARE = 0.25
+# Random genomes teach the FCN contexts that only a search produces; of chains, most of
+# what it sees stays human.
+_RANDOM = 2000
+_RANDOM_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +62,12 @@ class PriorReport:
       words_with_groups: how many there would be with numbers of groups kept as they
         are; the paper counts 168.
       corpus_hash: of the windows of both phases.
-      pretrain: on NAS-Bench-101.
+      pretrain: on the cells of a benchmark.
       finetune: on the human networks.
-      fcn_accuracy: share of right blocks on held-out human networks, where a block
-        begins.
-      fcn_layer_accuracy: the same at every layer.
+      fcn_accuracy: share of right genes where one begins: of the blocks of held-out
+        human networks; in a space of cells, of the operations of random ones. Those
+        without a layer cannot be told apart.
+      fcn_layer_accuracy: the same at every layer; of cells no other is asked.
     """
 
     vocabulary_size: int
@@ -82,7 +86,7 @@ class Corpora:
     Attributes:
       vocabulary: of all of them.
       words_with_groups: see `PriorReport`.
-      cells: NAS-Bench-101 networks.
+      cells: the benchmark's networks.
       human: networks of the zoo; those that read the same are one.
       traces: of the zoo's networks, as (seen, held out).
     """
@@ -95,21 +99,26 @@ class Corpora:
 
 
 def corpora(
-    cells: cell_layers.Columns, zoo_traces: list[Trace], key: Key, holdout: float
+    cells: Columns,
+    zoo_traces: list[Trace],
+    key: Key,
+    holdout: float,
+    benchmark: CellBenchmark = NASBENCH101,
 ) -> Corpora:
     """Tokenises both corpora and holds out whole architectures of each.
 
     Args:
-      cells: NAS-Bench-101 graphs.
+      cells: of the benchmark, as its columns.
       zoo_traces: the human networks.
       key: decides which are held out.
       holdout: share that is held out, in [0, 1].
+      benchmark: how the cells read.
 
     Raises:
       UsageError: a corpus has fewer than two distinct architectures.
     """
     networks = [[word(part.layer) for part in trace.layers] for trace in zoo_traces]
-    words = vocabulary.build([*networks, cell_layers.words()])
+    words = vocabulary.build([*networks, benchmark.words(False)])
     grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
     cell_key, human_key = jax.random.split(key)
     # Networks that differ in widths alone read the same; they stay together.
@@ -125,10 +134,8 @@ def corpora(
     seen, held = corpus.split(len(alike), human_key, holdout)
     return Corpora(
         vocabulary=words,
-        words_with_groups=len(grouped.union(cell_layers.words(keep_groups=True))),
-        cells=corpus.hold_out(
-            cell_layers.architectures(cells, words), cell_key, holdout
-        ),
+        words_with_groups=len(grouped.union(benchmark.words(True))),
+        cells=corpus.hold_out(benchmark.architectures(cells, words), cell_key, holdout),
         human=(human.take(seen), human.take(held)),
         traces=tuple(
             [zoo_traces[index] for group in part for index in alike[group]]
@@ -137,15 +144,17 @@ def corpora(
     )
 
 
-def models(config: PriorConfig, vocabulary_size: int) -> tuple[GPT, FCN]:
-    """The two networks of the prior."""
+def models(
+    config: PriorConfig, vocabulary_size: int, num_genes: int = len(BLOCK_NAMES)
+) -> tuple[GPT, FCN]:
+    """The two networks of the prior; the FCN tells so many genes apart."""
     gpt = GPT(vocabulary_size, config.width)
-    return gpt, FCN(vocabulary_size, len(BLOCK_NAMES))
+    return gpt, FCN(vocabulary_size, num_genes)
 
 
 def learn(
     config: PriorConfig,
-    space: BlockSpace,
+    space: Space,
     corpora: Corpora,
     key: Key,
     progress: Progress,
@@ -157,16 +166,16 @@ def learn(
 
     Args:
       config: sizes and lengths of the learning.
-      space: whose blocks the FCN proposes.
+      space: whose genes the FCN proposes.
       corpora: what to learn from.
       key: decides initial parameters and the order of samples.
       progress: called as steps are done.
     """
     size = corpora.vocabulary.size
-    gpt, fcn = models(config, size)
+    table = tables.build(space, corpora.vocabulary)
+    gpt, fcn = models(config, size, table.num_genes)
     init_key, pre_key, fine_key, fcn_key = jax.random.split(key, 4)
-    context = table.EMPTY_CONTEXT[None]
-    params = jax.jit(gpt.init)(init_key, context)["params"]
+    params = jax.jit(gpt.init)(init_key, EMPTY_CONTEXT[None])["params"]
     phases: list[Windows] = []
     qualities = []
     for (seen, held), epochs, phase_key in (
@@ -192,9 +201,8 @@ def learn(
                 ),
             )
         )
-    blocks = table.build(space, corpora.vocabulary)
     fcn_params, accuracy = _learn_fcn(
-        config, fcn, space, blocks, corpora, fcn_key, progress
+        config, fcn, space, table, corpora, fcn_key, progress
     )
     report = PriorReport(
         vocabulary_size=len(corpora.vocabulary.words),
@@ -205,7 +213,7 @@ def learn(
         fcn_accuracy=accuracy[0],
         fcn_layer_accuracy=accuracy[1],
     )
-    return Prior(gpt, fcn, params, fcn_params, blocks), report
+    return Prior(gpt, fcn, params, fcn_params, table), report
 
 
 def steps(config: PriorConfig, windows: int, epochs: int) -> int:
@@ -216,25 +224,35 @@ def steps(config: PriorConfig, windows: int, epochs: int) -> int:
 def _learn_fcn(
     config: PriorConfig,
     fcn: FCN,
-    space: BlockSpace,
-    blocks: table.BlockTable,
+    space: Space,
+    table: Table,
     corpora: Corpora,
     key: Key,
     progress: Progress,
 ) -> tuple[dict, tuple[float, float]]:
-    chain_key, init_key, fit_key = jax.random.split(key, 3)
+    random_key, init_key, fit_key = jax.random.split(key, 3)
+    known, weights, held = _fcn_examples(space, table, corpora, random_key)
+    params = jax.jit(fcn.init)(init_key, held.contexts[:1], held.tokens[:1])["params"]
+    schedule = Schedule(config.fcn_steps, _FCN_BATCH, _FCN_RATE)
+    params = fit.fit_fcn(fcn, params, known, weights, fit_key, schedule, progress)
+    return params, fit.accuracy(fcn, params, held)
+
+
+def _fcn_examples(
+    space: Space, table: Table, corpora: Corpora, key: Key
+) -> tuple[Examples, np.ndarray, Examples]:
+    """What the FCN learns from, the weight of each example, and what is held out."""
+    sample = jax.jit(space.sample, static_argnums=1)
+    drawn = examples.of_genomes(sample(key, _RANDOM), table)
+    if not isinstance(space, BlockSpace):
+        # Human networks hold none of the operations of cells.
+        others = sample(jax.random.fold_in(key, 1), _RANDOM)
+        return drawn, np.ones(len(drawn)), examples.of_genomes(others, table)
     human, held = (
         examples.of_networks(traces, corpora.vocabulary) for traces in corpora.traces
     )
-    chains = examples.of_chains(chain_key, space, blocks, _CHAINS)
-    weights = np.concatenate(
-        [
-            np.full(len(human), (1 - _CHAIN_SHARE) / len(human)),
-            np.full(len(chains), _CHAIN_SHARE / len(chains)),
-        ]
-    )
-    params = jax.jit(fcn.init)(init_key, held.contexts[:1], held.tokens[:1])["params"]
-    schedule = Schedule(config.fcn_steps, _FCN_BATCH, _FCN_RATE)
-    both = examples.joined([human, chains])
-    params = fit.fit_fcn(fcn, params, both, weights, fit_key, schedule, progress)
-    return params, fit.accuracy(fcn, params, held)
+    weights = [
+        np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),
+        np.full(len(drawn), _RANDOM_SHARE / len(drawn)),
+    ]
+    return examples.joined([human, drawn]), np.concatenate(weights), held

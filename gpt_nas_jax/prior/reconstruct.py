@@ -1,4 +1,4 @@
-"""Elimination (Eq. 3) and reconstruction (Algorithm 1) of block chains."""
+"""Elimination (Eq. 3) and reconstruction (Algorithm 1) of genomes."""
 
 import flax.struct
 import jax
@@ -6,13 +6,13 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.prior.table import EMPTY_CONTEXT, BlockTable
-from gpt_nas_jax.types import PAD, Genome, Key, Tokens
+from gpt_nas_jax.prior.reading import Proposer, Table, read
+from gpt_nas_jax.types import Genome, Key, Tokens
 
 
 @flax.struct.dataclass
 class Prior:
-    """The trained models and the table by which they read chains.
+    """The trained models and the table by which they read genomes.
 
     A pytree: modules are static, parameters and table are leaves.
     """
@@ -21,14 +21,14 @@ class Prior:
     fcn: FCN = flax.struct.field(pytree_node=False)
     gpt_params: dict
     fcn_params: dict
-    table: BlockTable
+    table: Table
 
     def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A block behind ``int32[CONTEXT]``: the layer sampled, the block the best."""
+        """A gene behind ``int32[CONTEXT]``, for a layer that the GPT samples."""
         logits = next_layer_logits(self.gpt, self.gpt_params, context[None])[0]
         layer = jax.random.categorical(key, logits)
-        blocks = self.fcn.apply({"params": self.fcn_params}, context, layer)
-        return jnp.argmax(blocks).astype(jnp.int32)
+        genes = self.fcn.apply({"params": self.fcn_params}, context, layer)
+        return self.table.choose(jax.random.fold_in(key, 1), genes)
 
 
 def elimination_rate(
@@ -42,41 +42,44 @@ def elimination_rate(
 
 
 def reconstruct(
-    prior: Prior, key: Key, genomes: Genome, rate: jax.Array
+    prior: Proposer, key: Key, genomes: Genome, rate: jax.Array
 ) -> tuple[Genome, jax.Array]:
-    """Eliminates blocks with probability ``rate`` and lets the prior fill the gaps.
+    """Eliminates genes with probability ``rate`` and lets the prior fill the gaps.
 
-    Walks every chain from the front, so that later proposals read earlier ones.
+    Walks every genome from the front, so that later proposals read earlier ones.
 
     Args:
-      prior: the trained models.
-      key: one key for all chains.
+      prior: the trained models, or their proposals worked out.
+      key: one key for all genomes.
       genomes: ``int32[P, L]``, valid.
       rate: scalar in [0, 1].
 
     Returns:
-      The new genomes ``int32[P, L]`` and which blocks were proposed, ``bool[P, L]``.
+      The new genomes ``int32[P, L]`` and which genes were proposed, ``bool[P, L]``.
     """
     keys = jax.random.split(key, len(genomes))
-    return jax.vmap(lambda k, g: _one_chain(prior, k, g, rate))(keys, genomes)
+    return jax.vmap(lambda k, g: _one(prior, k, g, rate))(keys, genomes)
 
 
-def _one_chain(
-    prior: Prior, key: Key, genome: Genome, rate: jax.Array
+def _one(
+    prior: Proposer, key: Key, genome: Genome, rate: jax.Array
 ) -> tuple[Genome, jax.Array]:
-    depth = (genome != PAD).sum()
+    table = prior.table
     eliminate_key, propose_key = jax.random.split(key)
     eliminated = jax.random.bernoulli(eliminate_key, rate, genome.shape)
-    eliminated = eliminated & (genome != PAD)
+    eliminated = eliminated & table.eliminable(genome)
 
-    def step(context: Tokens, place: tuple[jax.Array, ...]) -> tuple[Tokens, jax.Array]:
-        position, gene, gone, key = place
-        gene = jnp.where(gone, prior.propose(key, context), gene)
-        return prior.table.read(context, depth, position, gene), gene
+    def step(
+        state: tuple[Tokens, Genome], place: tuple[jax.Array, Key]
+    ) -> tuple[tuple[Tokens, Genome], None]:
+        (context, genome), (position, key) = state, place
+        proposal = prior.propose(key, context)
+        gene = jnp.where(eliminated[position], proposal, genome[position])
+        genome = genome.at[position].set(gene)
+        return (read(table, context, genome, position), genome), None
 
-    positions = jnp.arange(len(genome))
-    keys = jax.random.split(propose_key, len(genome))
-    _, genes = jax.lax.scan(
-        step, jnp.asarray(EMPTY_CONTEXT), (positions, genome, eliminated, keys)
-    )
-    return genes, eliminated
+    positions = jnp.array(table.positions)
+    keys = jax.random.split(propose_key, len(genome))[positions]
+    start = table.start(genome), genome
+    (_, genome), _ = jax.lax.scan(step, start, (positions, keys))
+    return genome, eliminated

@@ -7,15 +7,15 @@ import numpy as np
 
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import layers_of
-from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Rows, rows
+from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.types import Tokens
+from gpt_nas_jax.types import PAD, Genome, Key, Tokens
 
 
 @flax.struct.dataclass
 class BlockTable:
-    """Tokens of every block at every kind of place.
+    """A `Table` of block chains: tokens of every block at every kind of place.
 
     A place is a stage and whether the block is the first of it.
 
@@ -31,23 +31,43 @@ class BlockTable:
     stage: jax.Array
     first: jax.Array
 
-    def read(
-        self, context: Tokens, depth: jax.Array, position: jax.Array, gene: jax.Array
-    ) -> Tokens:
-        """The last `CONTEXT` tokens once a block follows; all arguments one chain's."""
-        place = self.stage[depth, position], self.first[depth, position], gene
-        joined = jnp.concatenate([context, self.tokens[place]])
-        return jax.lax.dynamic_slice(joined, (self.lengths[place],), (CONTEXT,))
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(range(self.stage.shape[1]))
 
+    @property
+    def num_genes(self) -> int:
+        """As many as there are blocks."""
+        return self.tokens.shape[2]
 
-EMPTY_CONTEXT = np.full(CONTEXT, START, np.int32)
-"""The context in front of the first block."""
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """Every block, ``bool[D]``."""
+        return genome != PAD
+
+    def start(self, genome: Genome) -> Tokens:
+        """Nothing stands in front of a chain."""
+        return jnp.asarray(EMPTY_CONTEXT)
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """The layers of a block."""
+        depth = (genome != PAD).sum()
+        place = self.stage[depth, position], self.first[depth, position]
+        return Rows(self.tokens, self.lengths).at(*place, genome[position])
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """Nothing: every block has layers."""
+        return sequence[:0]
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """The best block."""
+        return jnp.argmax(logits).astype(jnp.int32)
 
 
 def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
     """Traces every block of the space at every place."""
-    rows = {
-        (stage, first, gene): vocabulary.encode(
+    spelled = [
+        vocabulary.encode(
             word(layer)
             for layer in layers_of(
                 space.block(name, stage, bool(first)), space.in_size(stage, bool(first))
@@ -55,14 +75,8 @@ def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
         )
         for stage in range(space.num_stages)
         for first in (0, 1)
-        for gene, name in enumerate(BLOCK_NAMES)
-    }
-    shape = (space.num_stages, 2, len(BLOCK_NAMES))
-    longest = max(map(len, rows.values()))
-    tokens = np.full((*shape, longest), START, np.int32)
-    lengths = np.zeros(shape, np.int32)
-    for place, row in rows.items():
-        tokens[place][: len(row)] = row
-        lengths[place] = len(row)
-    stage, first = space.stages()
-    return BlockTable(*map(jnp.asarray, (tokens, lengths, stage, first)))
+        for name in BLOCK_NAMES
+    ]
+    blocks = rows(spelled, (space.num_stages, 2, len(BLOCK_NAMES)))
+    stage, first = map(jnp.asarray, space.stages())
+    return BlockTable(blocks.tokens, blocks.lengths, stage, first)

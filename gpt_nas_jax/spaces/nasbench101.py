@@ -82,7 +82,7 @@ class NasBench101Space:
         known = jnp.all((edges == 0) | (edges == 1), -1) & jnp.all(
             (operations >= 0) & (operations < len(OPERATIONS)), -1
         )
-        adjacency, kept = _pruned(genomes)
+        adjacency, kept = pruned(genomes)
         few = adjacency.sum((-2, -1)) <= MAX_EDGES
         return known & few & kept[..., 0] & kept[..., -1]
 
@@ -114,7 +114,7 @@ class NasBench101Space:
         Vertices take up their neighbours' values as in the benchmark's module hash,
         with an integer hash in place of MD5. No two of the 423,624 cells share one.
         """
-        adjacency, kept = _pruned(genomes)
+        adjacency, kept = pruned(genomes)
         edges = adjacency.astype(jnp.uint32)
         labels = _labels(genomes)
         incoming, outgoing = edges.sum(-2), edges.sum(-1)
@@ -137,7 +137,7 @@ class NasBench101Space:
 
         Channels are shared out as in `networks.nasbench101`, without rounding.
         """
-        adjacency, _ = _pruned(genomes)
+        adjacency, _ = pruned(genomes)
         to_output = adjacency[..., 1:_OUTPUT, _OUTPUT]
         share = 1 / jnp.maximum(to_output.sum(-1), 1)
         channels = {}
@@ -186,7 +186,7 @@ def from_columns(
     return genomes
 
 
-def _pruned(genomes: Genome) -> tuple[jax.Array, jax.Array]:
+def pruned(genomes: Genome) -> tuple[jax.Array, jax.Array]:
     """Edges ``bool[..., 7, 7]`` on paths from input to output, and the vertices."""
     shape = (*genomes.shape[:-1], MAX_VERTICES, MAX_VERTICES)
     edges = jnp.zeros(shape, bool)
@@ -219,7 +219,7 @@ def _mix(values: jax.Array) -> jax.Array:
 
 
 def _features(genome: Genome) -> jax.Array:
-    adjacency, kept = _pruned(genome)
+    adjacency, kept = pruned(genome)
     edges = adjacency.astype(jnp.float32)
     operations = jax.nn.one_hot(genome[_NUM_EDGES:], len(OPERATIONS))
     operations = operations * kept[1:_OUTPUT, None]

@@ -12,7 +12,8 @@ from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.prior import table, vocabulary
 from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.table import EMPTY_CONTEXT, BlockTable
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, read
+from gpt_nas_jax.prior.table import BlockTable
 from gpt_nas_jax.prior.vocabulary import UNKNOWN, Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
 
@@ -38,7 +39,7 @@ def tables(words: Vocabulary) -> dict[str, BlockTable]:
     return {name: table.build(space, words) for name, space in SPACES.items()}
 
 
-read = jax.jit(BlockTable.read)
+reads = jax.jit(read)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -60,7 +61,7 @@ def test_reading_the_table_is_tracing_the_candidate(
     before = context = EMPTY_CONTEXT
     blocks = spell(space, genome, words)
     for position, tokens in enumerate(blocks):
-        context = read(tables[name], context, len(blocks), position, genome[position])
+        context = reads(tables[name], context, genome, position)
         before = np.concatenate([before, tokens])
         np.testing.assert_array_equal(context, before[-CONTEXT:])
 

@@ -88,10 +88,9 @@ def test_chains_are_labelled_by_their_genes_and_read_as_traced(
     zoo_vocabulary: Vocabulary,
     spell: Callable[..., list[np.ndarray]],
 ):
-    key = jax.random.key(3)
     blocks = table.build(space, zoo_vocabulary)
-    drawn = examples.of_chains(key, space, blocks, 20)
-    genomes = np.asarray(space.sample(key, 20))
+    genomes = np.asarray(space.sample(jax.random.key(3), 20))
+    drawn = examples.of_genomes(genomes, blocks)
     np.testing.assert_array_equal(drawn.labels, genomes[genomes != PAD])
     assert drawn.starts.all()
     contexts, tokens = [], []

@@ -11,8 +11,8 @@ import pytest
 
 from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
-from gpt_nas_jax.prior.table import EMPTY_CONTEXT
 from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.types import PAD, Genome, Key

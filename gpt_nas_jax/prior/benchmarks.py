@@ -1,0 +1,35 @@
+"""The benchmarks whose networks a GPT can be pre-trained on."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from gpt_nas_jax.prior import cells, nasbench201_cells
+from gpt_nas_jax.prior.cells import Columns
+from gpt_nas_jax.prior.corpus import Architectures
+from gpt_nas_jax.prior.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class CellBenchmark:
+    """How the cells of a benchmark read as networks.
+
+    Attributes:
+      title: its name, for people.
+      words: all words of its networks; takes ``keep_groups`` of `vocabulary.word`.
+      architectures: token sequences of the networks of cells.
+    """
+
+    title: str
+    words: Callable[[bool], tuple[str, ...]]
+    architectures: Callable[[Columns, Vocabulary], Architectures]
+
+
+NASBENCH101 = CellBenchmark("NAS-Bench-101", cells.words, cells.architectures)
+NASBENCH201 = CellBenchmark(
+    "NAS-Bench-201", nasbench201_cells.words, nasbench201_cells.architectures
+)
+BENCHMARKS: Mapping[str, CellBenchmark] = {
+    "nasbench101": NASBENCH101,
+    "nasbench201": NASBENCH201,
+}
+"""By the values of ``--prior_corpus``."""

@@ -1,0 +1,40 @@
+"""Small priors for spaces of cells, for the tests that need no learning."""
+
+import functools
+
+import jax
+
+from gpt_nas_jax.prior import cells, nasbench201_cells, tables, vocabulary
+from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
+from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.types import Genome, Key, Space
+
+WORDS = vocabulary.build([cells.words(), nasbench201_cells.words()])
+SPACES: dict[str, Space] = {
+    "nasbench101": NasBench101Space(),
+    "nasbench201": NasBench201Space(),
+}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def sample(space: Space, key: Key, count: int) -> Genome:
+    """Random genomes."""
+    return space.sample(key, count)
+
+
+@functools.cache
+def small_prior(name: str) -> Prior:
+    """A prior of clear opinions that has learned nothing."""
+    table = tables.build(SPACES[name], WORDS)
+    gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
+    fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
+    context = EMPTY_CONTEXT[None]
+    keys = jax.random.split(jax.random.key(0))
+    params = jax.jit(gpt.init)(keys[0], context)["params"]
+    fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
+    fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
+    return Prior(gpt, fcn, params, fcn_params, table)

@@ -1,0 +1,96 @@
+"""Proposals worked out beforehand against the models that make them."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from prior_support import SPACES, sample, small_prior
+
+from gpt_nas_jax.evolution.genetic import Genetic
+from gpt_nas_jax.evolution.gpt_nas import GptNas
+from gpt_nas_jax.prior import lookup
+from gpt_nas_jax.prior.lookup import LookupPrior
+from gpt_nas_jax.prior.reading import read
+from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.types import Space
+
+Case = tuple[Space, Prior, LookupPrior]
+
+
+@functools.cache
+def made(name: str) -> Case:
+    """A space, a small prior, and its proposals."""
+    prior = small_prior(name)
+    return SPACES[name], prior, lookup.work_out(prior)
+
+
+@pytest.fixture(params=SPACES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return made(request.param)
+
+
+@jax.jit
+def walked(prior: Prior, genomes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Contexts in front of all genes that can be eliminated, and which these are."""
+    table = prior.table
+
+    def walk(genome: jax.Array) -> jax.Array:
+        contexts = [table.start(genome)]
+        for position in table.positions[:-1]:
+            contexts.append(read(table, contexts[-1], genome, position))
+        return jnp.stack(contexts)
+
+    can = jax.vmap(table.eliminable)(genomes)[:, np.array(table.positions)]
+    return jax.vmap(walk)(genomes), can
+
+
+def test_no_cell_has_a_context_that_was_not_worked_out(case: Case):
+    space, prior, _ = case
+    contexts, can = walked(prior, sample(space, jax.random.key(0), 3000))
+    found = np.unique(np.asarray(contexts)[np.asarray(can)], axis=0)
+    known = prior.table.contexts()
+    assert len(np.unique(known, axis=0)) == len(known)
+    both = np.unique(np.concatenate([known, found]), axis=0)
+    assert len(both) == len(known)
+
+
+def test_proposals_are_as_likely_as_those_of_the_models(case: Case):
+    space, prior, known = case
+    contexts, can = walked(prior, sample(space, jax.random.key(1), 8))
+    places = np.argwhere(np.asarray(can))
+    keys = jax.random.split(jax.random.key(2), 4000)
+    counts = []
+    for row, position in places[[0, 3, len(places) // 2, -1]]:
+        context = contexts[row, position]
+        shares = [drawn(one, keys, context) for one in (prior, known)]
+        np.testing.assert_allclose(*shares, atol=0.04)
+        counts.append(shares[0])
+    # Contexts tell.
+    assert np.ptp(counts, axis=0).max() > 0.08
+
+
+@jax.jit
+def drawn(prior: Prior | LookupPrior, keys: jax.Array, context: jax.Array) -> jax.Array:
+    """How often each gene is proposed."""
+    genes = jax.vmap(prior.propose, (0, None))(keys, context)
+    return jax.nn.one_hot(genes, prior.table.num_genes).mean(0)
+
+
+def test_gaps_are_filled_alike(case: Case):
+    space, _, known = case
+    genomes = sample(space, jax.random.key(3), 32)
+    result, proposed = jax.jit(reconstruct)(known, jax.random.key(4), genomes, 1.0)
+    allowed = jax.vmap(known.table.eliminable)(genomes)
+    np.testing.assert_array_equal(proposed, allowed)
+    assert np.asarray(space.valid(result)).all()
+
+
+def test_a_strategy_may_use_them():
+    space, _, known = made("nasbench201")
+    strategy = GptNas(Genetic(space, 8, 0.9, 0.3), 0.4, 4, known)
+    state = strategy.init(jax.random.key(5))
+    candidates = jax.jit(GptNas.ask)(strategy, jax.random.key(6), state)
+    assert np.asarray(space.valid(candidates.genomes)).all()
+    assert 0 < np.asarray(candidates.proposed).sum() < candidates.proposed.size

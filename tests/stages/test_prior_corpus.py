@@ -1,0 +1,48 @@
+"""Which cells a prior learns from, and that it is kept apart by them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from stages_support import Runs
+
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.data import nasbench201
+from gpt_nas_jax.main import main
+from gpt_nas_jax.stages import pretrain
+
+
+def test_without_a_file_all_cells_are_learned_from():
+    (ops,) = pretrain.read_cells(PriorConfig(corpus="nasbench201"))
+    assert ops.dtype == np.uint8
+    assert len(np.unique(ops, axis=0)) == len(ops) == 5**6
+    assert ops.max() == 4
+
+
+def test_of_a_file_the_best_on_cifar10_are_learned_from(shared_data: Path):
+    file = shared_data / "nasbench201.npz"
+    config = PriorConfig(corpus="nasbench201", nasbench201=str(file))
+    (ops,) = pretrain.read_cells(config)
+    with np.load(file) as archive:
+        accuracy = dict(
+            zip(map(bytes, archive["ops"]), archive["cifar10/val_acc_200"], strict=True)
+        )
+    kept = {bytes(row) for row in ops}
+    # The paper keeps 295,889 of 423,624 cells of NAS-Bench-101: 69.85 %.
+    assert len(kept) == len(ops) == 10_914
+    dropped = [value for cell, value in accuracy.items() if cell not in kept]
+    assert min(accuracy[cell] for cell in kept) >= max(dropped)
+    assert [*map(nasbench201.to_string, ops)].index(
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|"
+        "+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    )
+
+
+def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
+    flags = ("--stage=pretrain", "--prior_pretrain_epochs=0")
+    command = runs.command(tmp_path, *flags, "--prior_corpus=nasbench201")
+    assert main(command[2:]) == 0
+    report = json.loads((tmp_path / "prior.json").read_text())
+    assert report["pretrain"]["networks"] == 15_625
+    # Average pooling of 3x3 and of 2x2 are words of this corpus alone.
+    assert report["vocabulary_size"] == 27 + 2
