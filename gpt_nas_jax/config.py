@@ -5,8 +5,16 @@ from typing import Any
 
 from gpt_nas_jax.types import UsageError
 
-STAGES = ("all", "pretrain", "search", "retrain", "zoo", "import_benchmark")
-STRATEGIES = ("gpt_nas", "genetic")
+STAGES = ("all", "pretrain", "search", "retrain", "zoo", "import_benchmark", "tables")
+STRATEGIES = (
+    "random",
+    "regularised_evolution",
+    "local_search",
+    "genetic",
+    "gpt_nas",
+    "surrogate",
+    "gpt_nas_online",
+)
 BENCHMARKS = ("nasbench101", "nasbench201")
 DATA_NAMES = ("digits", "cifar10", "cifar100")
 SCHEDULES = ("constant", "cosine", "step")
@@ -156,8 +164,15 @@ class SearchConfig:
 
     strategy: str = _setting(
         "gpt_nas",
-        "gpt_nas, or genetic: the same without the GPT.",
+        "gpt_nas: the paper; genetic: the same without the GPT; gpt_nas_online: a GPT "
+        "that learns from the search, with a surrogate; the others are baselines.",
         choices=STRATEGIES,
+    )
+    batch: int = _setting(
+        5,
+        "Candidates that a strategy asks at a time; genetic and gpt_nas ask a whole "
+        "population (ours).",
+        low=1,
     )
     population: int = _setting(30, "Individuals (paper: 30).", low=2)
     generations: int = _setting(20, "Generations (paper: 20).", low=1)
@@ -172,6 +187,12 @@ class SearchConfig:
     )
     workers: int = _setting(
         1, "Candidates evaluated at a time on each device.", low=1, result=False
+    )
+    seeds: int = _setting(
+        100, "Whole searches of each strategy, --stage=tables (ours).", low=1
+    )
+    queries: int = _setting(
+        300, "Evaluations of each of them, a multiple of the population.", low=1
     )
 
 
@@ -248,6 +269,17 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TablesConfig:
+    """Many whole searches on a benchmark, and the tables of them."""
+
+    name: str = _setting("nasbench201", "The benchmark.", choices=BENCHMARKS)
+    source: str = _setting("", "Its compact .npz file.", result=False)
+    strategies: str = _setting(
+        ",".join(STRATEGIES), "Strategies to compare, with commas.", result=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ZooConfig:
     """The table of the 36 human networks."""
 
@@ -285,14 +317,29 @@ class Config:
     eval: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
     train: TrainConfig = TrainConfig()
+    tables: TablesConfig = TablesConfig()
     zoo: ZooConfig = ZooConfig()
     imports: ImportConfig = ImportConfig()
+
+    def evaluations(self) -> int:
+        """How many candidates a search evaluates."""
+        if self.stage == "tables":
+            return self.search.queries
+        return self.search.population * self.search.generations
+
+    def strategies(self) -> tuple[str, ...]:
+        """Those that the stage runs: one, or all that are compared."""
+        if self.stage == "tables":
+            return tuple(self.tables.strategies.split(","))
+        return (self.search.strategy,)
 
 
 def check(config: Config) -> None:
     """Raises UsageError where settings contradict each other."""
     space, search, imports = config.space, config.search, config.imports
-    importing = config.stage == "import_benchmark"
+    importing, tabular = config.stage == "import_benchmark", config.stage == "tables"
+    strategies = config.strategies()
+    evaluations, whole = config.evaluations(), {"genetic", "gpt_nas"}
     problems = {
         f"--space_min_depth={space.min_depth} is more than "
         f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
@@ -308,10 +355,10 @@ def check(config: Config) -> None:
         f"--data_valid_fraction={config.data.valid_fraction} must lie between 0 and "
         "1": not 0 < config.data.valid_fraction < 1,
         "--prior_nasbench101 is read by --search_strategy=gpt_nas only": (
-            search.strategy == "genetic" and config.prior.nasbench101
+            "gpt_nas" not in strategies and config.prior.nasbench101
         ),
         "--prior_nasbench201 is read by --search_strategy=gpt_nas only": (
-            search.strategy == "genetic" and config.prior.nasbench201
+            "gpt_nas" not in strategies and config.prior.nasbench201
         ),
         "--prior_nasbench101 is read by --prior_corpus=nasbench101 only": (
             config.prior.corpus == "nasbench201" and config.prior.nasbench101
@@ -319,8 +366,24 @@ def check(config: Config) -> None:
         "--prior_nasbench201 is read by --prior_corpus=nasbench201 only": (
             config.prior.corpus == "nasbench101" and config.prior.nasbench201
         ),
-        "--stage=pretrain needs --search_strategy=gpt_nas; genetic learns no prior": (
-            config.stage == "pretrain" and search.strategy == "genetic"
+        f"--stage=pretrain needs --search_strategy=gpt_nas; {search.strategy} learns "
+        "no prior": config.stage == "pretrain" and search.strategy != "gpt_nas",
+        f"--search_batch={search.batch} must divide the {evaluations} evaluations of a "
+        "search": (
+            (tabular or search.strategy not in whole) and evaluations % search.batch
+        ),
+        f"--search_queries={search.queries} must be a multiple of --search_population="
+        f"{search.population}": tabular and evaluations % search.population,
+        "--stage=tables needs --tables_source, the benchmark's compact .npz file": (
+            tabular and not config.tables.source
+        ),
+        f"--tables_strategies={config.tables.strategies}: give some of "
+        f"{', '.join(STRATEGIES)}": not set(strategies) <= set(STRATEGIES),
+        f"--prior_corpus={config.prior.corpus} holds what --tables_name searches; "
+        "learn from the other benchmark": (
+            tabular
+            and "gpt_nas" in strategies
+            and config.prior.corpus == config.tables.name
         ),
         "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
         "--stage=import_benchmark needs --imports_source, what was released, and "

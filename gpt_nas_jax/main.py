@@ -19,6 +19,7 @@ from gpt_nas_jax.stages import (
     report,
     retrain,
     search,
+    tables,
     zoo,
 )
 from gpt_nas_jax.types import UsageError
@@ -38,6 +39,9 @@ def run(config: Config) -> None:
     if config.stage == "import_benchmark":
         _require_writable("--imports_out", Path(config.imports.out).parent)
         import_benchmark.run(config.imports)
+        return
+    if config.stage == "tables":
+        _run_tables(config)
         return
     # All that can be wrong is found before the directory is claimed, and what is
     # quickly found first.
@@ -61,12 +65,23 @@ def run(config: Config) -> None:
         _stages(config, loaded, cells, genome)
 
 
+def _run_tables(config: Config) -> None:
+    path, result_flags = Path(config.workdir), flags.result_text(config)
+    workdir.check(path, result_flags)
+    benchmark = tables.load(config.tables)
+    cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
+    compilation.keep(config.train)
+    with workdir.opened(path, flags.to_text(config), result_flags):
+        prior = pretrain.run(config, benchmark.space, cells) if cells else None
+        tables.run(config, benchmark, prior)
+
+
 def _needs_search(config: Config) -> bool:
     return config.stage == "retrain" and not config.retrain.genome
 
 
 def _needs_prior(config: Config) -> bool:
-    return config.search.strategy == "gpt_nas" and config.stage != "retrain"
+    return "gpt_nas" in config.strategies() and config.stage != "retrain"
 
 
 def _stages(

@@ -44,7 +44,8 @@ class Candidates:
 
     Attributes:
       genomes: ``int32[P, L]``.
-      proposed: ``bool[P, L]``, the blocks that the GPT proposed.
+      proposed: ``bool[P, L]``, the genes that are proposed as new, which is what the
+        paper's acceleration trains.
     """
 
     genomes: Genome

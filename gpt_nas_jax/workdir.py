@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from gpt_nas_jax.types import UsageError
@@ -135,6 +137,13 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes a whole ``.npy`` file or leaves what was."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_bytes(path, buffer.getvalue())
+
+
 def write_json(path: Path, value: Any) -> None:
     """Writes a whole JSON file or leaves what was."""
     write_text(path, json.dumps(value, indent=2) + "\n")
@@ -166,6 +175,7 @@ def save_tree(path: Path, tree: Any) -> None:
 
     What stands at ``path`` goes before the new one takes its place.
     """
+    tree = jax.tree.map(_plain, tree)
     # Orbax writes to a temporary name and renames it when all is on disk.
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(path.absolute(), tree, force=True)
@@ -182,7 +192,24 @@ def load_tree(path: Path, like: Any) -> Any:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
     with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(path.absolute(), jax.tree.map(target, like))
+        plain = jax.eval_shape(lambda tree: jax.tree.map(_plain, tree), like)
+        loaded = checkpointer.restore(path.absolute(), jax.tree.map(target, plain))
+
+    def again(leaf: Any, array: jax.Array) -> jax.Array:
+        if not _is_key(leaf):
+            return array
+        return jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf))
+
+    return jax.tree.map(again, like, loaded)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(leaf: Any) -> Any:
+    """A typed key as the numbers that it consists of; anything else as it is."""
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
 def _steps(path: Path) -> list[int]:

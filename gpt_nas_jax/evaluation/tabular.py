@@ -112,3 +112,18 @@ def searches(
         return jax.lax.scan(step, strategy.init(init_key), keys)[1].ravel()
 
     return jax.vmap(search)(keys)
+
+
+def incumbents(rows: np.ndarray, fitness: np.ndarray) -> np.ndarray:
+    """The fittest row so far after each query of ``int32[S, Q]``; of equals the first.
+
+    Args:
+      rows: as `searches` returns them; -1 is fitter than nothing.
+      fitness: ``float64[N]``, in the order of the benchmark's file.
+    """
+    values = np.where(rows >= 0, fitness[rows], -np.inf)
+    before = np.maximum.accumulate(values, axis=1)[:, :-1]
+    first = np.ones((len(rows), 1), bool)
+    better = np.concatenate([first, values[:, 1:] > before], axis=1)
+    queries = np.where(better, np.arange(rows.shape[1]), 0)
+    return np.take_along_axis(rows, np.maximum.accumulate(queries, axis=1), axis=1)

@@ -9,7 +9,8 @@ from jax.scipy.stats import norm
 # Lengths in units of the root mean square distance of two evaluated networks.
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _NOISES = (1e-3, 1e-2, 1e-1)
-_RANK_SHIFT = 0.5
+_SHARE_OF_MEDIAN = 0.3
+_LEAST = 1e-6
 
 
 @flax.struct.dataclass
@@ -38,16 +39,23 @@ class Posterior:
         return mean, jnp.sqrt(jnp.maximum(1 - (half**2).sum(0), 1e-9))
 
 
-def normal_scores(values: jax.Array, known: jax.Array) -> jax.Array:
-    """Ranks of ``[Q]`` values as quantiles of the normal distribution.
+def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
+    """How good ``[Q]`` networks are, with mean 0 and standard deviation 1.
 
-    So the few very bad networks of a benchmark do not decide the scale, and failures
-    are worst. Equal values get equal scores; those not known get 0.
+    The logarithm of what a network lacks to the best one, so that the many bad ones
+    do not hide the differences among the good. Failures are as bad as the worst; what
+    is not known gets 0.
     """
-    lower = ((values[None] < values[:, None]) & known[None]).sum(-1)
-    equal = ((values[None] == values[:, None]) & known[None]).sum(-1)
-    quantiles = (lower + equal / 2) / jnp.maximum(known.sum(), 1)
-    return jnp.where(known, norm.ppf(jnp.clip(quantiles, 1e-3, 1 - 1e-3)), 0.0)
+    there = known & jnp.isfinite(fitness)
+    regret = jnp.where(there, fitness, -jnp.inf).max() - fitness
+    worst = jnp.where(there, regret, 0.0).max()
+    regret = jnp.where(there, regret, worst)
+    middle = jnp.nanmedian(jnp.where(known, regret, jnp.nan))
+    values = -jnp.log(regret + _SHARE_OF_MEDIAN * middle + _LEAST)
+    count = jnp.maximum(known.sum(), 1)
+    values = jnp.where(known, values - (values * known).sum() / count, 0.0)
+    spread = jnp.sqrt((values**2).sum() / count)
+    return jnp.where(known, values / jnp.maximum(spread, _LEAST), 0.0)
 
 
 def fit(features: jax.Array, targets: jax.Array, known: jax.Array) -> Posterior:

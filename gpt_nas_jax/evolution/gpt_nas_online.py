@@ -46,7 +46,7 @@ class GptNasOnline:
       queries: evaluations of a whole search.
       params: of the GPT in the beginning.
       pool: proposals to choose from.
-      elites: the best so far, half of the proposals are made from.
+      elites: as many of the best so far, from which half of the pool is made.
       elimination_rate: probability that a gene of an elite is written anew.
       steps: updates of the GPT after each batch.
     """
@@ -57,7 +57,7 @@ class GptNasOnline:
     params: Any
     pool: int = flax.struct.field(pytree_node=False, default=256)
     elites: int = flax.struct.field(pytree_node=False, default=8)
-    elimination_rate: float = 0.4
+    elimination_rate: float = 0.6
     steps: int = flax.struct.field(pytree_node=False, default=16)
 
     def init(self, key: Key) -> OnlineState:
@@ -94,13 +94,15 @@ class GptNasOnline:
         return OnlineState(history, params, optimizer, key)
 
     def _proposals(self, key: Key, state: OnlineState) -> Genome:
+        """Half written whole, half made from elites; all whole where there are none."""
         parent_key, keep_key, key = jax.random.split(key, 3)
         elites = surrogate.best(state.history, self.elites)
         parents = jax.random.randint(parent_key, (self.pool,), 0, self.elites)
         whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
-        kept = ~jax.random.bernoulli(
+        eliminated = jax.random.bernoulli(
             keep_key, self.elimination_rate, (self.pool, self.space.length)
         )
+        kept = ~eliminated & ~whole[:, None]
         return conditional.generate(
-            self.space, state.params, key, elites[parents], kept & ~whole[:, None]
+            self.space, state.params, key, elites[parents], kept
         )

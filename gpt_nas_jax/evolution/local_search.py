@@ -69,7 +69,7 @@ class LocalSearch:
         both = jnp.concatenate([neighbours, randoms])
         genomes = history.fresh(self.space, both, self.batch)
         genomes = jnp.where(state.restarts, randoms, genomes)
-        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
     def tell(
         self, state: LocalState, candidates: Candidates, fitness: jax.Array

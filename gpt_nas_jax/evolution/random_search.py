@@ -29,7 +29,7 @@ class RandomSearch:
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks that were not asked before."""
         genomes = random_fresh(self.space, key, state, self.batch)
-        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
     def tell(
         self, state: History, candidates: Candidates, fitness: jax.Array

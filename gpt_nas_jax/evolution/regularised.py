@@ -24,6 +24,8 @@ class RegularisedEvolution:
       queries: evaluations of a whole search.
       population: individuals, at first random.
       sample: individuals that a parent is the best of, drawn with replacement.
+      repeats: whether a child may be a network that was evaluated before, and is
+        evaluated again, as in the published algorithm.
     """
 
     space: Space = flax.struct.field(pytree_node=False)
@@ -31,6 +33,7 @@ class RegularisedEvolution:
     queries: int = flax.struct.field(pytree_node=False)
     population: int = flax.struct.field(pytree_node=False)
     sample: int = flax.struct.field(pytree_node=False)
+    repeats: bool = flax.struct.field(pytree_node=False)
 
     def init(self, key: Key) -> History:
         """Nothing was evaluated."""
@@ -39,12 +42,13 @@ class RegularisedEvolution:
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks until the population is full, then mutated parents."""
         random_key, child_key = jax.random.split(key)
-        keys = jax.random.split(child_key, self.batch + _SPARE)
+        keys = jax.random.split(child_key, self.batch + (0 if self.repeats else _SPARE))
         children = jax.vmap(self._child, (0, None))(keys, state)
-        children = state.fresh(self.space, children, self.batch)
+        if not self.repeats:
+            children = state.fresh(self.space, children, self.batch)
         first = random_fresh(self.space, random_key, state, self.batch)
         genomes = jnp.where(state.count < self.population, first, children)
-        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
     def tell(
         self, state: History, candidates: Candidates, fitness: jax.Array

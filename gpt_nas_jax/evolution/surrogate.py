@@ -17,8 +17,9 @@ _FRONT = 512
 class Surrogate:
     """Asks for the networks that a Gaussian process expects to gain most by.
 
-    The process sees ranks of fitness and `Space.features`; it chooses among random
-    networks and edits of the best ones, as BANANAS does (arXiv 1910.11858).
+    The process sees the log of what fitness lacks, and `Space.features`; it chooses
+    among random networks and edits of the best ones, as BANANAS does (arXiv
+    1910.11858).
 
     Attributes:
       space: where genomes come from.
@@ -53,7 +54,7 @@ class Surrogate:
         )
         genomes = promising(self.space, state, pool, self.batch)
         genomes = jnp.where(state.count < self.initial, first, genomes)
-        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
     def tell(
         self, state: History, candidates: Candidates, fitness: jax.Array
@@ -88,7 +89,7 @@ def edited(space: Space, key: Key, parents: Genome, count: int) -> Genome:
 
 def promising(space: Space, history: History, pool: Genome, count: int) -> Genome:
     """The new networks of a pool with the highest expected improvement."""
-    scores = gaussian_process.normal_scores(history.fitness, history.known)
+    scores = gaussian_process.scores(history.fitness, history.known)
     features = space.features(history.genomes)
     process = gaussian_process.fit(features, scores, history.known)
     mean, std = process(space.features(pool))

@@ -13,13 +13,11 @@ import numpy as np
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
-from gpt_nas_jax.evolution.genetic import Genetic
-from gpt_nas_jax.evolution.gpt_nas import GptNas
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
@@ -38,22 +36,30 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     path = Path(config.workdir)
     ledger = Ledger(path / workdir.LEDGER)
     search = _Search(config, problem, ledger)
-    chosen = strategy(config, problem.space, prior)
+    name = config.search.strategy
+    setup = Setup(
+        config.search,
+        problem.space,
+        config.evaluations(),
+        config.search.batch,
+        stage_key(config.seed, "online"),
+        prior,
+    )
+    chosen = setup.build(name)
     key = stage_key(config.seed, "search")
     init_key, generations_key = jax.random.split(key)
     state = chosen.init(init_key)
     first, state = workdir.load_latest(path / _STATE, state) or (0, state)
     done = ledger.read()
-    size, generations = config.search.population, config.search.generations
+    total, size = config.evaluations(), setup.asked(name)
     if len(done) < first * size:
         raise UsageError(
             f"{path / workdir.LEDGER} has {len(done)} lines, but {first * size} were "
             "told to the strategy; restore the file or choose another --workdir"
         )
-    total = size * generations
     with progress("search, candidates", total, done=len(done)) as advance:
         best = max((record["fitness"] or 0 for record in done), default=0)
-        for generation in range(first, generations):
+        for generation in range(first, total // size):
             generation_key = jax.random.fold_in(generations_key, generation)
             ask_key, train_key = jax.random.split(generation_key)
             candidates = _ask(chosen, ask_key, state)
@@ -79,7 +85,7 @@ def read(config: Config) -> list[dict[str, Any]]:
     """
     path = Path(config.workdir)
     records = Ledger(path / workdir.LEDGER).read()
-    expected = config.search.population * config.search.generations
+    expected = config.evaluations()
     if len(records) < expected:
         raise UsageError(
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
@@ -103,17 +109,6 @@ def best(records: list[dict[str, Any]]) -> dict[str, Any]:
     """The fittest evaluation; of equals the first."""
     scored = [record for record in records if record["fitness"] is not None]
     return max(scored, key=lambda record: record["fitness"])
-
-
-def strategy(config: Config, space: BlockSpace, prior: Prior | None) -> Strategy:
-    """The strategy that the config names, as a pytree."""
-    settings = config.search
-    genetic = Genetic(
-        space, settings.population, settings.crossover_rate, settings.mutation_rate
-    )
-    if prior is None:
-        return genetic
-    return GptNas(genetic, settings.elimination_rate, settings.generations, prior)
 
 
 # Strategies are pytrees: their arrays, a prior's too, are arguments of the programs.

@@ -1,0 +1,173 @@
+"""Many whole searches on a benchmark, and the tables and the figure of them."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, TablesConfig
+from gpt_nas_jax.data import nasbench101, nasbench201
+from gpt_nas_jax.evaluation import tabular
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.prior import lookup
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, from_columns
+from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.stages import curve_tables
+from gpt_nas_jax.stages.curves import COUNTS, Curves
+from gpt_nas_jax.stages.strategies import Setup
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.types import Space
+
+_AGAINST = ("local_search", "surrogate", "genetic")
+# Searches side by side: more fill the memory, fewer leave the processor idle.
+_CHUNK = 25
+# They ask one candidate at a time, as published.
+_SEQUENTIAL = ("random", "regularised_evolution", "local_search")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Benchmark:
+    """A table of networks.
+
+    Attributes:
+      title: for people.
+      space: of its networks.
+      genomes: ``int32[N, L]``.
+      datasets: name -> accuracies to select by and on the test images, in %,
+        ``float64[N]`` each.
+      selection: what incumbents are chosen by.
+      repeats: whether an evaluation of a network met before counts as one more.
+    """
+
+    title: str
+    space: Space
+    genomes: np.ndarray
+    datasets: dict[str, tuple[np.ndarray, np.ndarray]]
+    selection: str
+    repeats: bool
+
+
+def load(config: TablesConfig) -> Benchmark:
+    """Reads a benchmark's compact file.
+
+    Raises:
+      UsageError: it is missing, damaged or another's.
+    """
+    path = Path(config.source)
+    if config.name == "nasbench201":
+        cells = nasbench201.read(path)
+        columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
+        return Benchmark(
+            "NAS-Bench-201",
+            NasBench201Space(),
+            cells.ops.astype(np.int32),
+            {name: (valid, test) for name, valid, test in columns},
+            "validation accuracy",
+            repeats=True,
+        )
+    graphs = nasbench101.read(path)
+    genomes = from_columns(graphs.n_vertices, graphs.edge_bits, graphs.ops)
+    exact = graphs.accuracy_split == "validation"
+    return Benchmark(
+        "NAS-Bench-101",
+        NasBench101Space(genomes),
+        genomes.astype(np.int32),
+        {"cifar10": (100 * graphs.accuracy, 100 * graphs.test_accuracy)},
+        "validation accuracy" if exact else "mean test accuracy",
+        repeats=False,
+    )
+
+
+def run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
+    """Runs the searches that are missing and writes tables and figure.
+
+    Goes on where it was stopped. What lies in the workdir afterwards: ``rows/``, for
+    every search the rows of the benchmark in the order of their evaluation, and
+    ``tables/``.
+    """
+    path = Path(config.workdir)
+    worked_out = None if prior is None else lookup.work_out(prior)
+    curves = []
+    total = config.search.seeds * len(config.strategies()) * len(benchmark.datasets)
+    with progress(f"searches on {benchmark.title}", total) as advance:
+        for dataset, (fitness, test) in benchmark.datasets.items():
+            table = tabular.build(benchmark.space, benchmark.genomes, fitness)
+            searches = _Searches(config, benchmark, worked_out, dataset, table)
+            rows = {}
+            for name in config.strategies():
+                parts = []
+                for start in range(0, config.search.seeds, _CHUNK):
+                    parts.append(searches.rows(name, start))
+                    advance(len(parts[-1]), note=f"{dataset}, {name}")
+                rows[name] = np.concatenate(parts)
+            curves.append(_curves(dataset, rows, fitness, test, benchmark.selection))
+    written = curve_tables.write(
+        path / "tables",
+        f"{benchmark.title}, {config.search.seeds} searches of each strategy",
+        curves,
+        COUNTS,
+        _AGAINST,
+    )
+    print((path / "tables" / "table.md").read_text())
+    print("written:", ", ".join(str(file) for file in written))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Searches:
+    """Searches on one data set, kept on disk in chunks."""
+
+    config: Config
+    benchmark: Benchmark
+    prior: lookup.LookupPrior | None
+    dataset: str
+    table: tabular.Table
+
+    def rows(self, name: str, start: int) -> np.ndarray:
+        """Rows ``int32[S, Q]`` of one strategy's searches from seed ``start`` on."""
+        settings = self.config.search
+        stop = min(start + _CHUNK, settings.seeds)
+        folder = Path(self.config.workdir) / "rows" / self.dataset
+        file = folder / f"{name}-{start}-{stop}.npy"
+        if not file.exists():
+            workdir.write_array(file, self._search(name, np.arange(start, stop)))
+        return np.load(file)
+
+    def _search(self, name: str, seeds: np.ndarray) -> np.ndarray:
+        settings, space = self.config.search, self.benchmark.space
+        title = f"tables/{self.config.tables.name}/{self.dataset}/{name}"
+        gpt_key, key = jax.random.split(stage_key(self.config.seed, title))
+        setup = Setup(
+            settings,
+            space,
+            settings.queries,
+            1 if name in _SEQUENTIAL else settings.batch,
+            gpt_key,
+            self.prior,
+            self.benchmark.repeats,
+        )
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, seeds)
+        rounds = settings.queries // setup.asked(name)
+        rows = tabular.searches(setup.build(name), space, self.table, keys, rounds)
+        return np.asarray(rows)
+
+
+def _curves(
+    dataset: str,
+    rows: dict[str, np.ndarray],
+    fitness: np.ndarray,
+    test: np.ndarray,
+    selection: str,
+) -> Curves:
+    """What the searches came to; a network that the table lacks changes nothing."""
+    best = int(np.argmax(fitness))
+    accuracy, reached = {}, {}
+    for name, evaluated in rows.items():
+        incumbents = tabular.incumbents(evaluated, fitness)
+        accuracy[name] = np.where(incumbents >= 0, test[incumbents], 0.0)
+        hits = evaluated == best
+        reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
+    highest = float(test.max())
+    return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)

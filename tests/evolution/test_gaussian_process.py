@@ -1,0 +1,70 @@
+"""The surrogate's process against scikit-learn's."""
+
+import jax
+import numpy as np
+import scipy.stats
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
+
+from gpt_nas_jax.evolution import gaussian_process
+
+
+def data(count: int) -> tuple[np.ndarray, np.ndarray]:
+    features = np.asarray(jax.random.normal(jax.random.key(0), (count, 3)))
+    return features, np.sin(features.sum(1)).astype(np.float32)
+
+
+def test_mean_and_deviation_are_those_of_scikit_learn():
+    features, targets = data(40)
+    known = np.arange(40) < 25
+    process = jax.jit(gaussian_process.fit)(features, targets, known)
+    covariance = np.asarray(process.cholesky @ process.cholesky.T)
+    noise = float(np.diag(covariance)[0] - 1)
+    other = GaussianProcessRegressor(
+        RBF(float(process.length)), alpha=noise, optimizer=None
+    ).fit(features[known], targets[known])
+    mean, std = process(features[~known])
+    wanted_mean, wanted_std = other.predict(features[~known], return_std=True)
+    np.testing.assert_allclose(mean, wanted_mean, atol=1e-3)
+    np.testing.assert_allclose(std, wanted_std, atol=1e-3)
+
+
+def test_the_most_likely_of_its_settings_is_taken():
+    features, targets = data(30)
+    known = np.ones(30, bool)
+    process = gaussian_process.fit(features, targets, known)
+    squares = ((features[:, None] - features) ** 2).sum(-1)
+    scale = np.sqrt(squares.mean())
+
+    def evidence(length: float, noise: float) -> float:
+        covariance = np.exp(-squares / 2 / (length * scale) ** 2) + noise * np.eye(30)
+        return scipy.stats.multivariate_normal(np.zeros(30), covariance).logpdf(targets)
+
+    grid = [(le, n) for le in (0.5, 1.0, 2.0, 4.0) for n in (1e-3, 1e-2, 1e-1)]
+    length, _ = max(grid, key=lambda setting: evidence(*setting))
+    np.testing.assert_allclose(process.length, length * scale, rtol=1e-4)
+
+
+def test_expected_improvement_is_that_of_many_draws():
+    mean, std, best = np.array([0.0, 1.0, -1.0]), np.array([1.0, 0.5, 2.0]), 0.3
+    draws = np.random.default_rng(0).normal(mean, std, (400_000, 3))
+    wanted = np.maximum(draws - best, 0).mean(0)
+    gains = gaussian_process.expected_improvement(mean, std, best)
+    np.testing.assert_allclose(gains, wanted, rtol=0.01)
+
+
+def test_scores_keep_the_order_and_their_scale():
+    fitness = np.array([0.2, -np.inf, 0.9, 0.1, 0.91, 0.5, 0.0, 0.0], np.float32)
+    known = np.arange(8) < 6
+    scores = np.asarray(gaussian_process.scores(fitness, known))
+    assert (scores[6:] == 0).all()
+    assert np.argsort(scores[[0, 2, 3, 4, 5]]).tolist() == [2, 0, 4, 1, 3]
+    # A failure is as bad as the worst.
+    assert scores[1] == scores[3]
+    np.testing.assert_allclose(scores[:6].mean(), 0, atol=1e-5)
+    np.testing.assert_allclose(scores[:6].std(), 1, rtol=1e-4)
+
+
+def test_equal_fitness_has_equal_scores():
+    scores = gaussian_process.scores(np.full(4, 0.5, np.float32), np.ones(4, bool))
+    np.testing.assert_array_equal(scores, 0)

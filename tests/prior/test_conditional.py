@@ -1,0 +1,74 @@
+"""The GPT that is told how good a network is to be."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpt_nas_jax.prior import conditional
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.types import PAD
+
+SPACE = NasBench201Space()
+CHAINS = BlockSpace((8, 8, 1), 10, 4, 6, width=16, num_stages=2)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return conditional.pretrained(SPACE, jax.random.key(0))
+
+
+def generate(space, params, genomes, kept):
+    key = jax.random.key(1)
+    return np.asarray(conditional.generate(space, params, key, genomes, kept))
+
+
+def test_levels_are_shares_of_the_best():
+    values = jnp.arange(20.0)
+    known = jnp.arange(20) >= 10
+    levels = np.asarray(conditional.levels(values, known))[10:]
+    assert levels.tolist() == [3, 3, 3, 3, 2, 2, 2, 1, 1, 0]
+
+
+def test_before_a_search_the_best_level_is_the_largest(params):
+    genomes = jnp.zeros((500, 6), jnp.int32)
+    written = generate(SPACE, params, genomes, jnp.zeros((500, 6), bool))
+    everything = np.asarray(SPACE.size(SPACE.sample(jax.random.key(2), 5000)))
+    sizes = np.asarray(SPACE.size(written))
+    assert SPACE.valid(written).all()
+    # Nine of ten belong to the largest tenth, or nearly.
+    assert (sizes >= np.quantile(everything, 0.85)).mean() > 0.8
+
+
+def test_kept_genes_stay(params):
+    genomes = SPACE.sample(jax.random.key(3), 200)
+    kept = jax.random.bernoulli(jax.random.key(4), 0.5, genomes.shape)
+    written = generate(SPACE, params, genomes, kept)
+    np.testing.assert_array_equal(written[kept], np.asarray(genomes)[kept])
+    assert (written != genomes).any()
+
+
+def test_updates_teach_what_the_best_level_is(params):
+    # Everything ends with pooling where it is good, and with none where it is not.
+    genomes = SPACE.sample(jax.random.key(5), 200)
+    genomes = genomes.at[:100, 5].set(4).at[100:, 5].set(0)
+    level = jnp.where(jnp.arange(200) < 100, 0, 3)
+    tokens = conditional.encode(SPACE, genomes, level)
+    step = jax.jit(conditional.update, static_argnums=0)
+    optimizer = conditional.OPTIMIZER.init(params)
+    for _ in range(60):
+        params, optimizer = step(SPACE, params, optimizer, tokens)
+    nothing = jnp.zeros(genomes.shape, bool)
+    written = generate(SPACE, params, genomes, nothing)
+    assert (written[:, 5] == 4).mean() > 0.9
+
+
+def test_chains_end_once_and_are_deep_enough():
+    tokens = jnp.zeros((1, CHAINS.length), jnp.int32)
+    params = conditional.model(CHAINS).init(jax.random.key(0), tokens)["params"]
+    genomes = CHAINS.sample(jax.random.key(1), 300)
+    written = generate(CHAINS, params, genomes, jnp.zeros(genomes.shape, bool))
+    assert CHAINS.valid(written).all()
+    depths = (written != PAD).sum(-1)
+    assert set(depths.tolist()) == {4, 5, 6}

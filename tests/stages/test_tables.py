@@ -1,0 +1,97 @@
+"""Whole searches on a benchmark, from the command line to the table."""
+
+import csv
+import pathlib
+
+import numpy as np
+import pytest
+
+from gpt_nas_jax import main
+from gpt_nas_jax.stages import tables
+
+STRATEGIES = "random,local_search,genetic,surrogate"
+
+
+def arguments(data: pathlib.Path, path: pathlib.Path, *more: str) -> list[str]:
+    return [
+        "main",
+        "--stage=tables",
+        "--tables_name=nasbench201",
+        f"--tables_source={data / 'nasbench201.npz'}",
+        f"--workdir={path}",
+        f"--tables_strategies={STRATEGIES}",
+        "--search_seeds=4",
+        "--search_queries=30",
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(shared_data, tmp_path_factory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("tables")
+    assert main.main(arguments(shared_data, path)) == 0
+    return path
+
+
+def test_the_table_is_what_the_rows_say(finished: pathlib.Path, shared_data):
+    with (finished / "tables" / "table.csv").open() as file:
+        table = list(csv.DictReader(file))
+    archive = np.load(shared_data / "nasbench201.npz")
+    assert {row["strategy"] for row in table} == set(STRATEGIES.split(","))
+    for row in table:
+        folder = finished / "rows" / row["dataset"]
+        evaluated = np.load(folder / f"{row['strategy']}-0-4.npy")
+        valid = archive[f"{row['dataset']}/val_acc_200"]
+        test = archive[f"{row['dataset']}/test_acc_200"]
+        queried = evaluated[:, : int(row["queries"])]
+        best = [max(search, key=lambda index: valid[index]) for search in queried]
+        np.testing.assert_allclose(float(row["mean"]), test[best].mean())
+
+
+def test_a_run_goes_on_and_ends_with_the_same_table(
+    finished: pathlib.Path, shared_data, tmp_path: pathlib.Path, monkeypatch
+):
+    searches = tables.tabular.searches
+    left = iter(range(5))
+
+    def stops(*args):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return searches(*args)
+
+    monkeypatch.setattr(tables.tabular, "searches", stops)
+    assert main.main(arguments(shared_data, tmp_path)) == 130
+    kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "rows").rglob("*.npy")}
+    assert len(kept) == 5
+    assert not (tmp_path / "tables").exists()
+    monkeypatch.setattr(tables.tabular, "searches", searches)
+    assert main.main(arguments(shared_data, tmp_path)) == 0
+    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    for name in ("table.md", "paired.csv", "figure.svg"):
+        whole = (finished / "tables" / name).read_bytes()
+        assert (tmp_path / "tables" / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--tables_strategies=random,bogus"], "--tables_strategies"),
+        (["--tables_source="], "needs --tables_source"),
+        (["--tables_source=missing.npz"], "missing.npz"),
+        (["--search_queries=31"], "--search_queries=31"),
+        (["--search_batch=7"], "--search_batch=7"),
+        (
+            ["--tables_strategies=gpt_nas", "--prior_corpus=nasbench201"],
+            "--prior_corpus=nasbench201",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    flags: list[str], message: str, shared_data, tmp_path: pathlib.Path, capsys
+):
+    path = tmp_path / "run"
+    assert main.main([*arguments(shared_data, path), *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not path.exists()
