@@ -68,7 +68,10 @@ class GptNasOnline:
 
     def ask(self, key: Key, state: OnlineState) -> Candidates:
         """The most promising of what the GPT proposes; at first as it comes."""
-        pool = self._proposals(key, state)
+        random_key, key = jax.random.split(key)
+        # Should the space refuse what the GPT writes, a few it does not refuse.
+        spare = self.space.sample(random_key, self.batch)
+        pool = jnp.concatenate([self._proposals(key, state), spare])
         history = state.history
         first = history.fresh(self.space, pool, self.batch)
         chosen = surrogate.promising(self.space, history, pool, self.batch)
