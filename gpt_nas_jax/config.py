@@ -275,7 +275,7 @@ class TablesConfig:
     name: str = _setting("nasbench201", "The benchmark.", choices=BENCHMARKS)
     source: str = _setting("", "Its compact .npz file.", result=False)
     strategies: str = _setting(
-        ",".join(STRATEGIES), "Strategies to compare, with commas.", result=False
+        "", "Strategies to compare, with commas; without it all.", result=False
     )
 
 
@@ -330,7 +330,8 @@ class Config:
     def strategies(self) -> tuple[str, ...]:
         """Those that the stage runs: one, or all that are compared."""
         if self.stage == "tables":
-            return tuple(self.tables.strategies.split(","))
+            named = self.tables.strategies
+            return tuple(named.split(",")) if named else STRATEGIES
         return (self.search.strategy,)
 
 

@@ -152,7 +152,7 @@ def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
         ("--search_mutation_rate=1.1", "--search_mutation_rate=1.1"),
         ("--search_mutation_rate=nan", "--search_mutation_rate=nan"),
         ("--eval_warmup_epochs=inf", "--eval_warmup_epochs=inf"),
-        ("--search_strategy=random", "--search_strategy=random"),
+        ("--search_strategy=luck", "--search_strategy=luck"),
         ("--flagfile=missing.flags", "missing.flags"),
         ("--flagfile=.", "flagfile"),
         ("--flagfile", "--flagfile"),

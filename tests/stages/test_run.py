@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -137,6 +138,35 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     command = runs.command(tmp_path, "--stage=search")[2:]
     assert main(command) == 0
     assert ledger(tmp_path) == ledger(finished[0])
+
+
+@pytest.mark.parametrize("strategy", ["local_search", "gpt_nas_online"])
+def test_other_strategies_search_chains_and_go_on_where_they_stopped(
+    runs: Runs, tmp_path: Path, strategy: str
+) -> None:
+    flags = (
+        "--stage=search",
+        f"--search_strategy={strategy}",
+        "--search_batch=3",
+        "--search_population=3",
+        "--search_generations=4",
+    )
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert main(runs.command(whole, *flags)[2:]) == 0
+    records = ledger(whole)
+    assert len(records) == len({tuple(record["genome"]) for record in records}) == 12
+    # Once more reads the state that was saved last.
+    assert main(runs.command(whole, *flags)[2:]) == 0
+    assert ledger(whole) == records
+    shutil.copytree(whole, cut)
+    # As a crash in the third round would leave it.
+    lines = (whole / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    (cut / "ledger.jsonl").write_bytes(b"".join(lines[:7]))
+    rounds = sorted((cut / "search").iterdir())
+    assert [path.name for path in rounds] == ["4"]
+    shutil.rmtree(cut / "search")
+    assert main(runs.command(cut, *flags)[2:]) == 0
+    assert ledger(cut) == records
 
 
 def test_another_seed_tries_other_candidates(

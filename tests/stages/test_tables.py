@@ -78,7 +78,7 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
         (["--tables_strategies=random,bogus"], "--tables_strategies"),
         (["--tables_source="], "needs --tables_source"),
         (["--tables_source=missing.npz"], "missing.npz"),
-        (["--search_queries=31"], "--search_queries=31"),
+        (["--search_queries=35"], "--search_queries=35"),
         (["--search_batch=7"], "--search_batch=7"),
         (
             ["--tables_strategies=gpt_nas", "--prior_corpus=nasbench201"],
