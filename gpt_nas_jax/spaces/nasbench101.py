@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.data.nasbench101 import MAX_VERTICES, NO_OPERATION, OPERATIONS
+from gpt_nas_jax.networks import nasbench101
+from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces import cells
-from gpt_nas_jax.spaces.nasbench101_cells import MAX_EDGES
-from gpt_nas_jax.types import Genome, Key
+from gpt_nas_jax.spaces.nasbench101_cells import MAX_EDGES, Cell, prune
+from gpt_nas_jax.types import Genome, Key, UsageError
 
 _OUTPUT = MAX_VERTICES - 1
 _INNER = MAX_VERTICES - 2
@@ -55,6 +57,19 @@ class NasBench101Space:
     def num_neighbours(self) -> int:
         """An edge more or less, or another operation."""
         return _NUM_EDGES + _INNER * (len(OPERATIONS) - 1)
+
+    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+        """The benchmark's network of one valid genome.
+
+        Raises:
+          UsageError: input and output are not connected.
+        """
+        genes = [int(gene) for gene in np.asarray(genome)]
+        bits = sum(gene << index for index, gene in enumerate(genes[:_NUM_EDGES]))
+        cell = prune(Cell(bits, tuple(genes[_NUM_EDGES:])))
+        if cell is None:
+            raise UsageError("a cell whose output is not connected to its input")
+        return nasbench101.network(cell.edges, cell.ops, num_classes)
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 26]``: of those listed, or random graphs that are valid."""

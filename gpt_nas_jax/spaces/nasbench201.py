@@ -4,8 +4,11 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
+from gpt_nas_jax.networks import nasbench201
+from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.types import Genome, Key
 
@@ -41,6 +44,11 @@ class NasBench201Space:
     def num_neighbours(self) -> int:
         """How many genomes differ in one gene."""
         return len(EDGES) * (len(OPERATIONS) - 1)
+
+    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+        """The benchmark's network of one genome."""
+        operations = tuple(int(gene) for gene in np.asarray(genome))
+        return nasbench201.network(operations, num_classes)
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 6]`` genomes, uniform."""

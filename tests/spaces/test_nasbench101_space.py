@@ -8,7 +8,8 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.data import nasbench101
-from gpt_nas_jax.networks.nasbench101 import vertex_channels
+from gpt_nas_jax.networks.nasbench101 import IMAGE, vertex_channels
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, from_columns
 from gpt_nas_jax.spaces.nasbench101_cells import (
     Cell,
@@ -141,6 +142,14 @@ def test_every_cell_of_the_benchmark_has_an_identity_of_its_own(shared_data):
     genomes = from_columns(cells.n_vertices, cells.edge_bits, cells.ops)
     part = genomes[:: len(genomes) // 50_000].astype(np.int32)
     assert len(np.unique(identity(part), axis=0)) == len(part)
+
+
+def test_a_decoded_network_has_the_parameters_of_the_benchmark(shared_data):
+    cells = nasbench101.read(shared_data / "nasbench101.npz")
+    genomes = from_columns(cells.n_vertices, cells.edge_bits, cells.ops)
+    for row in (7, 200_000):
+        network = SPACE.decode(genomes[row])
+        assert trace(network, IMAGE).params == cells.params[row]
 
 
 def test_listed_cells_are_drawn_equally_often():

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
+from gpt_nas_jax.networks.nasbench201 import network
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 
 SPACE = NasBench201Space()
@@ -68,3 +69,7 @@ def test_children_take_the_front_of_one_and_the_back_of_the_other():
     fronts = (np.asarray(children) == 0).sum(-1)
     assert (np.diff(np.asarray(children), axis=-1) >= 0).all()
     assert set(fronts.tolist()) == set(range(7))
+
+
+def test_a_decoded_network_is_that_of_its_operations():
+    assert SPACE.decode(ALL[777], 120) == network(tuple(ALL[777].tolist()), 120)
