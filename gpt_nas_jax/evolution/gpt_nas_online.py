@@ -100,7 +100,7 @@ class GptNasOnline:
         """Half written whole, half made from elites; all whole where there are none."""
         parent_key, keep_key, key = jax.random.split(key, 3)
         elites = surrogate.best(state.history, self.elites)
-        parents = jax.random.randint(parent_key, (self.pool,), 0, self.elites)
+        parents = jax.random.randint(parent_key, (self.pool,), 0, len(elites))
         whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
         eliminated = jax.random.bernoulli(
             keep_key, self.elimination_rate, (self.pool, self.space.length)

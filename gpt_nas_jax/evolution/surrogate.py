@@ -64,7 +64,8 @@ class Surrogate:
 
 
 def best(history: History, count: int) -> Genome:
-    """The ``count`` fittest evaluations, ``int32[count, L]``."""
+    """The ``count`` fittest evaluations, or all there may be, ``int32[N, L]``."""
+    count = min(count, len(history.fitness))
     return history.genomes[jax.lax.top_k(history.fitness, count)[1]]
 
 
