@@ -7,7 +7,7 @@ import jax
 from gpt_nas_jax.types import Key
 
 # JAX lets a user change the default; a seed should not mean something else then.
-_GENERATOR = "threefry2x32"
+GENERATOR = "threefry2x32"
 
 
 def stage_key(seed: int, stage: str) -> Key:
@@ -17,5 +17,5 @@ def stage_key(seed: int, stage: str) -> Key:
     so that no result depends on order, number of workers or interruptions.
     """
     return jax.random.fold_in(
-        jax.random.key(seed, impl=_GENERATOR), zlib.crc32(stage.encode())
+        jax.random.key(seed, impl=GENERATOR), zlib.crc32(stage.encode())
     )

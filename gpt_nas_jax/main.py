@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from gpt_nas_jax import config as config_lib
-from gpt_nas_jax import flags, workdir
+from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.stages import (
@@ -31,7 +30,7 @@ def run(config: Config) -> None:
     Raises:
       UsageError: it cannot be done as told.
     """
-    config_lib.check(config)
+    checks.check(config)
     if config.stage == "zoo":
         _require_writable("--zoo_json", Path(config.zoo.json).parent)
         zoo.run(config.zoo.json)
@@ -68,6 +67,7 @@ def run(config: Config) -> None:
 def _run_tables(config: Config) -> None:
     path, result_flags = Path(config.workdir), flags.result_text(config)
     workdir.check(path, result_flags)
+    _require_writable("--prior_dir", pretrain.home(config))
     benchmark = tables.load(config.tables)
     cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
     compilation.keep(config.train)

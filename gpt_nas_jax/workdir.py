@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import UsageError
 
 FLAGS = "flags.txt"
@@ -198,7 +199,7 @@ def load_tree(path: Path, like: Any) -> Any:
     def again(leaf: Any, array: jax.Array) -> jax.Array:
         if not _is_key(leaf):
             return array
-        return jax.random.wrap_key_data(array, impl=jax.random.key_impl(leaf))
+        return jax.random.wrap_key_data(array, impl=GENERATOR)
 
     return jax.tree.map(again, like, loaded)
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config, check
+from gpt_nas_jax.checks import check
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.types import UsageError
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import gpt_nas_jax
-from gpt_nas_jax import config, flags
+from gpt_nas_jax import checks, config, flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGE = pathlib.Path(gpt_nas_jax.__file__).parent
@@ -20,7 +20,7 @@ SOURCES = [
     for path in sorted(PACKAGE.rglob("*.py"))
 ]
 LAUNCH = sorted(
-    path.relative_to(ROOT).as_posix() for path in ROOT.glob("launch/*.flags")
+    path.relative_to(ROOT).as_posix() for path in ROOT.glob("launch/**/*.flags")
 )
 MOST_LINES = 400
 
@@ -111,4 +111,4 @@ def test_every_flagfile_runs_by_the_command_in_its_head(
     assert f"--flagfile={path}" in arguments
     parsed = flags.parse([module, *arguments])
     assert isinstance(parsed, config.Config)
-    config.check(parsed)
+    checks.check(parsed)

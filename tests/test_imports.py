@@ -23,6 +23,7 @@ ROWS = (
     {"networks"},
     {"data"},
     {"workdir"},
+    {"checks"},
     {"config", "keys", "types", "__version__"},
 )
 DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax import workdir
+from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -189,6 +190,7 @@ class State:
 
     weights: dict[str, jax.Array]
     steps: tuple[np.ndarray, ...]
+    key: jax.Array
     name: str = flax.struct.field(pytree_node=False)
 
 
@@ -199,13 +201,15 @@ def state(value: float) -> State:
         "infinite": jnp.array([-jnp.inf, value]),
     }
     steps = np.array(7 * value, np.int32), np.array([True]), np.zeros((), np.float32)
-    return State(weights, steps, "chain")
+    return State(weights, steps, jax.random.key(int(value), impl=GENERATOR), "chain")
 
 
 def assert_same(found: Any, expected: Any) -> None:
     assert jax.tree.structure(found) == jax.tree.structure(expected)
     for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         assert one.dtype == other.dtype
+        if jax.dtypes.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, other = map(jax.random.key_data, (one, other))
         np.testing.assert_array_equal(one, other)
 
 

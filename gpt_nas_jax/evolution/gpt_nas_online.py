@@ -99,13 +99,8 @@ class GptNasOnline:
     def _proposals(self, key: Key, state: OnlineState) -> Genome:
         """Half written whole, half made from elites; all whole where there are none."""
         parent_key, keep_key, key = jax.random.split(key, 3)
-        elites = surrogate.best(state.history, self.elites)
-        parents = jax.random.randint(parent_key, (self.pool,), 0, len(elites))
+        elites = surrogate.parents(parent_key, state.history, self.elites, self.pool)
         whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
-        eliminated = jax.random.bernoulli(
-            keep_key, self.elimination_rate, (self.pool, self.space.length)
-        )
+        eliminated = jax.random.bernoulli(keep_key, self.elimination_rate, elites.shape)
         kept = ~eliminated & ~whole[:, None]
-        return conditional.generate(
-            self.space, state.params, key, elites[parents], kept
-        )
+        return conditional.generate(self.space, state.params, key, elites, kept)

@@ -49,13 +49,14 @@ class History:
     def fresh(self, space: Space, genomes: Genome, count: int) -> Genome:
         """The first ``count`` of ``int32[N, L]`` that are valid, new and distinct.
 
-        Where there are too few, the first of the others follow.
+        Where there are too few, the first of the other valid ones follow.
         """
         identity = space.identity(genomes)
         same = jnp.all(identity[:, None] == identity, -1)
         repeated = jnp.tril(same, -1).any(-1)
-        stale = self.match(identity).any(-1) | repeated | ~space.valid(genomes)
-        return genomes[jnp.argsort(stale, stable=True)[:count]]
+        stale = self.match(identity).any(-1) | repeated
+        rank = jnp.where(space.valid(genomes), stale.astype(jnp.int32), 2)
+        return genomes[jnp.argsort(rank, stable=True)[:count]]
 
 
 def empty(space: Space, capacity: int) -> History:

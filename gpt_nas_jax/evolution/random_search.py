@@ -38,9 +38,10 @@ class RandomSearch:
         return state.add(self.space, candidates.genomes, fitness)
 
 
-_SPARE = 8
+SPARE = 8
+"""More draws than are asked, should some be known."""
 
 
 def random_fresh(space: Space, key: Key, history: History, count: int) -> jax.Array:
     """``int32[count, L]`` random networks, as new as some spare draws can make them."""
-    return history.fresh(space, space.sample(key, count + _SPARE), count)
+    return history.fresh(space, space.sample(key, count + SPARE), count)

@@ -5,10 +5,8 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.evolution.history import History, empty
-from gpt_nas_jax.evolution.random_search import random_fresh
+from gpt_nas_jax.evolution.random_search import SPARE, random_fresh
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
-
-_SPARE = 8
 
 
 @flax.struct.dataclass
@@ -42,7 +40,7 @@ class RegularisedEvolution:
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks until the population is full, then mutated parents."""
         random_key, child_key = jax.random.split(key)
-        keys = jax.random.split(child_key, self.batch + (0 if self.repeats else _SPARE))
+        keys = jax.random.split(child_key, self.batch + (0 if self.repeats else SPARE))
         children = jax.vmap(self._child, (0, None))(keys, state)
         if not self.repeats:
             children = state.fresh(self.space, children, self.batch)

@@ -10,7 +10,6 @@ from gpt_nas_jax.evolution.random_search import random_fresh
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 _EDITS = 3
-_FRONT = 512
 
 
 @flax.struct.dataclass
@@ -43,13 +42,17 @@ class Surrogate:
 
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks first, then those of highest expected improvement."""
-        first_key, random_key, edit_key = jax.random.split(key, 3)
+        first_key, random_key, parent_key, edit_key = jax.random.split(key, 4)
         first = random_fresh(self.space, first_key, state, self.batch)
         half = self.pool // 2
         pool = jnp.concatenate(
             [
                 self.space.sample(random_key, half),
-                edited(self.space, edit_key, best(state, self.elites), half),
+                edited(
+                    self.space,
+                    edit_key,
+                    parents(parent_key, state, self.elites, half),
+                ),
             ]
         )
         genomes = promising(self.space, state, pool, self.batch)
@@ -63,21 +66,24 @@ class Surrogate:
         return state.add(self.space, candidates.genomes, fitness)
 
 
-def best(history: History, count: int) -> Genome:
-    """The ``count`` fittest evaluations, or all there may be, ``int32[N, L]``."""
-    count = min(count, len(history.fitness))
-    return history.genomes[jax.lax.top_k(history.fitness, count)[1]]
+def parents(key: Key, history: History, elites: int, count: int) -> Genome:
+    """``int32[count, L]``: drawn from the ``elites`` fittest, as far as there are any.
+
+    Before anything is evaluated they are no networks of the space.
+    """
+    best = jax.lax.top_k(history.fitness, min(elites, len(history.fitness)))[1]
+    drawn = jax.random.randint(key, (count,), 0, jnp.clip(history.count, 1, len(best)))
+    return history.genomes[best[drawn]]
 
 
-def edited(space: Space, key: Key, parents: Genome, count: int) -> Genome:
-    """``int32[count, L]``: random parents after one to three random edits.
+def edited(space: Space, key: Key, genomes: Genome) -> Genome:
+    """``int32[N, L]`` genomes after one to three random edits each.
 
     An edit that does not exist is none, which is cheaper than to look for another.
     """
 
-    def child(key: Key) -> Genome:
-        parent_key, edits_key, key = jax.random.split(key, 3)
-        genome = parents[jax.random.randint(parent_key, (), 0, len(parents))]
+    def child(key: Key, genome: Genome) -> Genome:
+        edits_key, key = jax.random.split(key)
         edits = jax.random.randint(edits_key, (), 1, _EDITS + 1)
         indices = jax.random.randint(key, (_EDITS,), 0, space.num_neighbours)
         for edit, index in enumerate(indices):
@@ -85,18 +91,32 @@ def edited(space: Space, key: Key, parents: Genome, count: int) -> Genome:
             genome = jnp.where(exists & (edit < edits), changed, genome)
         return genome
 
-    return jax.vmap(child)(jax.random.split(key, count))
+    return jax.vmap(child)(jax.random.split(key, len(genomes)), genomes)
 
 
 def promising(space: Space, history: History, pool: Genome, count: int) -> Genome:
-    """The new networks of a pool with the highest expected improvement."""
+    """The ``count`` new networks of a pool that together promise the most.
+
+    One after the other the network of highest expected improvement, each time as if
+    those before it had been evaluated and were as expected: they teach nothing new
+    about themselves and their like (arXiv 1206.6402 lowers the deviation so).
+    """
     scores = gaussian_process.scores(history.fitness, history.known)
     features = space.features(history.genomes)
     process = gaussian_process.fit(features, scores, history.known)
-    mean, std = process(space.features(pool))
     # The best score itself is luck in part; measured by it nothing seems to gain.
-    top = jnp.where(history.known, process(features)[0], -jnp.inf).max()
-    gains = gaussian_process.expected_improvement(mean, std, top)
-    # Of those before the first new ones each is in the history, or in the pool twice.
-    front = jax.lax.top_k(gains, min(len(pool), _FRONT))[1]
-    return history.fresh(space, pool[front], count)
+    top = jnp.where(history.known, process.at(features).mean, -jnp.inf).max()
+    identity = space.identity(pool)
+    stale = history.match(identity).any(-1)
+    invalid = ~space.valid(pool)
+    beliefs = process.at(space.features(pool))
+    chosen = []
+    for _ in range(count):
+        gains = gaussian_process.expected_improvement(beliefs.mean, beliefs.std, top)
+        # Known networks rather than none.
+        gains = jnp.where(stale, -1.0, gains)
+        index = jnp.argmax(jnp.where(invalid, -jnp.inf, gains))
+        chosen.append(pool[index])
+        stale |= jnp.all(identity == identity[index], -1)
+        beliefs = beliefs.given(index)
+    return jnp.stack(chosen)

@@ -22,17 +22,21 @@ _WIDTH, _LAYERS, _HEADS = 32, 2, 2
 _EXAMPLES, _PRETRAIN_STEPS, _PRETRAIN_BATCH = 4096, 500, 128
 
 
-def model(space: Space) -> GPT:
-    """A small GPT for the genomes of a space."""
+def model(space: Space, decode: bool = False) -> GPT:
+    """A small GPT for the genomes of a space; ``decode`` as of `GPT`."""
     size = space.num_genes + 1 + len(SHARES)
-    return GPT(size, _WIDTH, _LAYERS, _HEADS, space.length)
+    return GPT(size, _WIDTH, _LAYERS, _HEADS, space.length, decode)
 
 
 def levels(values: jax.Array, known: jax.Array) -> jax.Array:
-    """Level of each of ``[N]`` values among the known ones, ``int32[N]``."""
+    """Level of each of ``[N]`` values among the known ones, ``int32[N]``.
+
+    What failed, with ``-inf``, is of the last level whatever the others are.
+    """
     better = ((values[None] > values[:, None]) & known).sum(-1)
     share = better / jnp.maximum(known.sum(), 1)
-    return jnp.searchsorted(jnp.array(SHARES), share, side="right").astype(jnp.int32)
+    level = jnp.searchsorted(jnp.array(SHARES), share, side="right")
+    return jnp.where(jnp.isfinite(values), level, len(SHARES) - 1).astype(jnp.int32)
 
 
 def encode(space: Space, genomes: Genome, level: jax.Array) -> Tokens:
@@ -73,19 +77,26 @@ def generate(
     Returns:
       ``int32[N, L]``; a space may refuse some.
     """
-    choices = space.choices()
+    choices, writer = space.choices(), model(space, decode=True)
 
-    def step(position: jax.Array, tokens: Tokens) -> Tokens:
-        logits = model(space).apply({"params": params}, tokens[:, :-1])[:, position]
+    def step(position: jax.Array, carry: tuple[Tokens, Any]) -> tuple[Tokens, Any]:
+        tokens, cache = carry
+        logits, changed = writer.apply(
+            {"params": params, "cache": cache},
+            jax.lax.dynamic_slice_in_dim(tokens, position, 1, 1),
+            position,
+            mutable="cache",
+        )
         allowed = choices[position]
-        logits = logits[:, : len(allowed)]
-        step_key = jax.random.fold_in(key, position)
-        drawn = jax.random.categorical(step_key, jnp.where(allowed, logits, -jnp.inf))
+        logits = jnp.where(allowed, logits[:, 0, : len(allowed)], -jnp.inf)
+        drawn = jax.random.categorical(jax.random.fold_in(key, position), logits)
         here = jnp.where(kept[:, position], tokens[:, position + 1], drawn)
-        return tokens.at[:, position + 1].set(here)
+        return tokens.at[:, position + 1].set(here), changed["cache"]
 
     tokens = encode(space, genomes, jnp.int32(0))
-    tokens = jax.lax.fori_loop(0, space.length, step, tokens)
+    shapes = jax.eval_shape(writer.init, key, tokens[:, :-1])["cache"]
+    cache = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    tokens, _ = jax.lax.fori_loop(0, space.length, step, (tokens, cache))
     genes = tokens[:, 1:]
     ended = jnp.cumsum(genes == space.num_genes, -1) > 0
     return jnp.where(ended, PAD, genes)

@@ -21,6 +21,8 @@ class GPT(nn.Module):
       num_layers: Transformer blocks.
       num_heads: of attention, a divisor of the width.
       context: most tokens read.
+      decode: read one token a call and remember those before in the collection
+        ``cache``, which `init` makes for as many as it is given.
     """
 
     vocabulary_size: int
@@ -28,20 +30,31 @@ class GPT(nn.Module):
     num_layers: int = 4
     num_heads: int = 4
     context: int = CONTEXT
+    decode: bool = False
 
     @nn.compact
-    def __call__(self, tokens: Tokens) -> jax.Array:
-        """``int32[B, L <= context]`` to logits ``[B, L, vocabulary_size]``."""
+    def __call__(self, tokens: Tokens, position: jax.Array | int = 0) -> jax.Array:
+        """``int32[B, L <= context]`` to logits ``[B, L, vocabulary_size]``.
+
+        With ``decode``, ``position`` is how many tokens came before; without, the last
+        token stands at the last position.
+        """
         length = tokens.shape[-1]
         positions = self.param(
             "positions", nn.initializers.normal(0.02), (self.context, self.width)
         )
         x = nn.Embed(self.vocabulary_size, self.width)(tokens)
-        x = x + positions[-length:]
-        mask = nn.make_causal_mask(tokens)
+        if self.decode:
+            x = x + jax.lax.dynamic_slice_in_dim(positions, position, length)
+        else:
+            x = x + positions[-length:]
+        mask = None if self.decode else nn.make_causal_mask(tokens)
         for _ in range(self.num_layers):
             y = nn.LayerNorm()(x)
-            x = x + nn.MultiHeadDotProductAttention(self.num_heads)(y, mask=mask)
+            attention = nn.MultiHeadDotProductAttention(
+                self.num_heads, decode=self.decode
+            )
+            x = x + attention(y, mask=mask)
             y = nn.Dense(4 * self.width)(nn.LayerNorm()(x))
             x = x + nn.Dense(self.width)(nn.gelu(y))
         return nn.Dense(self.vocabulary_size)(nn.LayerNorm()(x))

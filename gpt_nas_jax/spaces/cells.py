@@ -1,25 +1,12 @@
 """What the spaces of cells share: variation of genomes and paths as features."""
 
-from typing import Protocol
-
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.types import Genome, Key
+from gpt_nas_jax.types import Genome, Key, Space
 
 
-class Neighbourly(Protocol):
-    """A space whose genomes have numbered neighbours."""
-
-    @property
-    def num_neighbours(self) -> int:
-        """How many there may be."""
-
-    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One of them, and whether it exists."""
-
-
-def random_neighbour(space: Neighbourly, key: Key, genome: Genome) -> Genome:
+def random_neighbour(space: Space, key: Key, genome: Genome) -> Genome:
     """One of a genome's neighbours, all equally likely."""
     indices = jnp.arange(space.num_neighbours)
     neighbours, exists = jax.vmap(space.neighbour, (None, 0))(genome, indices)

@@ -33,7 +33,7 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
     """The part ``search`` of ``result.json``; seconds are those of the evaluations."""
     return {
         "strategy": config.search.strategy,
-        "generations": config.search.generations,
+        "generations": 1 + records[-1]["generation"],
         "evaluations": len(records),
         "failed": sum(record["fitness"] is None for record in records),
         "seconds": round(sum(record["seconds"] for record in records), 1),

@@ -30,8 +30,8 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     """Searches until all generations are in the ledger; goes on where one stopped.
 
     Raises:
-      UsageError: the ledger is damaged or of another program, or no candidate of
-        the first generation could be evaluated.
+      UsageError: the ledger is damaged or of another program, or none of as many
+        candidates as make a population could be evaluated.
     """
     path = Path(config.workdir)
     ledger = Ledger(path / workdir.LEDGER)
@@ -42,6 +42,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         problem.space,
         config.evaluations(),
         config.search.batch,
+        config.search.population,
         stage_key(config.seed, "online"),
         prior,
     )
@@ -71,8 +72,8 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
                 best = max(best, fitness[-1])
                 if len(fitness) > len(known):
                     advance(note=f"generation {generation}, best {best:.4f}")
-            if generation == 0 and not np.isfinite(fitness).any():
-                _refuse_failures(ledger.read())
+            if (generation + 1) * size >= min(total, config.search.population):
+                _require_success(ledger.read())
             state = _tell(chosen, state, candidates, np.array(fitness, np.float32))
             workdir.save_step(path / _STATE, generation + 1, state)
 
@@ -91,12 +92,13 @@ def read(config: Config) -> list[dict[str, Any]]:
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
             "--stage=search first, or name a network with --retrain_genome"
         )
-    if all(record["fitness"] is None for record in records):
-        _refuse_failures(records)
+    _require_success(records)
     return records
 
 
-def _refuse_failures(records: list[dict[str, Any]]) -> None:
+def _require_success(records: list[dict[str, Any]]) -> None:
+    if any(record["fitness"] is not None for record in records):
+        return
     reasons = Counter(record["reason"] for record in records)
     reason, count = reasons.most_common(1)[0]
     raise UsageError(

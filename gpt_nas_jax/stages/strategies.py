@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.config import WHOLE, SearchConfig
 from gpt_nas_jax.evolution.genetic import Genetic
 from gpt_nas_jax.evolution.gpt_nas import GptNas
 from gpt_nas_jax.evolution.gpt_nas_online import GptNasOnline
@@ -17,8 +17,9 @@ from gpt_nas_jax.prior.lookup import LookupPrior
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.types import Key, Space, Strategy
 
-# Of regularised evolution, as usual on NAS-Bench-201.
-_AGEING, _SAMPLE = 50, 10
+# Regularised evolution's parents are the best of so large a share of the population,
+# as usual on NAS-Bench-201.
+_SAMPLE_SHARE = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Setup:
       space: where they search.
       queries: evaluations of a whole search.
       batch: candidates that those ask at a time which need not ask one.
+      ageing: the population of regularised evolution.
       key: decides what a GPT knows before the search.
       prior: the paper's, for ``gpt_nas``.
       repeats: whether regularised evolution may evaluate a network again.
@@ -39,6 +41,7 @@ class Setup:
     space: Space
     queries: int
     batch: int
+    ageing: int
     key: Key
     prior: Prior | LookupPrior | None
     repeats: bool = False
@@ -65,7 +68,10 @@ class Setup:
         kinds: Mapping[str, Callable[[], Strategy]] = {
             "random": lambda: self._batched(RandomSearch),
             "regularised_evolution": lambda: self._batched(
-                RegularisedEvolution, _AGEING, _SAMPLE, self.repeats
+                RegularisedEvolution,
+                self.ageing,
+                -(-self.ageing // _SAMPLE_SHARE),
+                self.repeats,
             ),
             "local_search": lambda: self._batched(LocalSearch),
             "genetic": self._genetic,
@@ -79,5 +85,4 @@ class Setup:
 
     def asked(self, name: str) -> int:
         """Candidates that a strategy asks at a time."""
-        whole = name in ("genetic", "gpt_nas")
-        return self.config.population if whole else self.batch
+        return self.config.population if name in WHOLE else self.batch

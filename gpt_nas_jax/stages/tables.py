@@ -1,6 +1,8 @@
 """Many whole searches on a benchmark, and the tables and the figure of them."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -19,12 +21,13 @@ from gpt_nas_jax.stages import curve_tables
 from gpt_nas_jax.stages.curves import COUNTS, Curves
 from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
-from gpt_nas_jax.types import Space
+from gpt_nas_jax.types import Key, Space, Strategy
 
 _AGAINST = ("local_search", "surrogate", "genetic")
 # Searches side by side: more fill the memory, fewer leave the processor idle.
 _CHUNK = 25
-# They ask one candidate at a time, as published.
+# As usual on NAS-Bench-201: a population of 50, and one candidate at a time.
+_AGEING = 50
 _SEQUENTIAL = ("random", "regularised_evolution", "local_search")
 
 
@@ -95,12 +98,12 @@ def run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
     with progress(f"searches on {benchmark.title}", total) as advance:
         for dataset, (fitness, test) in benchmark.datasets.items():
             table = tabular.build(benchmark.space, benchmark.genomes, fitness)
-            searches = _Searches(config, benchmark, worked_out, dataset, table)
             rows = {}
             for name in config.strategies():
+                searches = _searches(config, benchmark, worked_out, dataset, name)
                 parts = []
                 for start in range(0, config.search.seeds, _CHUNK):
-                    parts.append(searches.rows(name, start))
+                    parts.append(searches.rows(table, start))
                     advance(len(parts[-1]), note=f"{dataset}, {name}")
                 rows[name] = np.concatenate(parts)
             curves.append(_curves(dataset, rows, fitness, test, benchmark.selection))
@@ -117,41 +120,60 @@ def run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Searches:
-    """Searches on one data set, kept on disk in chunks."""
+    """Searches of one strategy on one data set, kept on disk in chunks."""
 
-    config: Config
-    benchmark: Benchmark
-    prior: lookup.LookupPrior | None
-    dataset: str
-    table: tabular.Table
+    folder: Path
+    name: str
+    space: Space
+    build: Callable[[], Strategy]
+    rounds: int
+    seeds: int
+    key: Key
 
-    def rows(self, name: str, start: int) -> np.ndarray:
-        """Rows ``int32[S, Q]`` of one strategy's searches from seed ``start`` on."""
-        settings = self.config.search
-        stop = min(start + _CHUNK, settings.seeds)
-        folder = Path(self.config.workdir) / "rows" / self.dataset
-        file = folder / f"{name}-{start}-{stop}.npy"
+    def rows(self, table: tabular.Table, start: int) -> np.ndarray:
+        """Rows ``int32[S, Q]`` of the searches from seed ``start`` on."""
+        stop = min(start + _CHUNK, self.seeds)
+        file = self.folder / f"{self.name}-{start}-{stop}.npy"
         if not file.exists():
-            workdir.write_array(file, self._search(name, np.arange(start, stop)))
+            seeds = np.arange(start, stop)
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, seeds)
+            strategy = self.build()
+            rows = tabular.searches(strategy, self.space, table, keys, self.rounds)
+            workdir.write_array(file, np.asarray(rows))
         return np.load(file)
 
-    def _search(self, name: str, seeds: np.ndarray) -> np.ndarray:
-        settings, space = self.config.search, self.benchmark.space
-        title = f"tables/{self.config.tables.name}/{self.dataset}/{name}"
-        gpt_key, key = jax.random.split(stage_key(self.config.seed, title))
-        setup = Setup(
-            settings,
-            space,
-            settings.queries,
-            1 if name in _SEQUENTIAL else settings.batch,
-            gpt_key,
-            self.prior,
-            self.benchmark.repeats,
-        )
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, seeds)
-        rounds = settings.queries // setup.asked(name)
-        rows = tabular.searches(setup.build(name), space, self.table, keys, rounds)
-        return np.asarray(rows)
+
+def _searches(
+    config: Config,
+    benchmark: Benchmark,
+    prior: lookup.LookupPrior | None,
+    dataset: str,
+    name: str,
+) -> _Searches:
+    settings, space = config.search, benchmark.space
+    # One seed means one key, whatever the strategy.
+    gpt_key, key = jax.random.split(
+        stage_key(config.seed, f"tables/{config.tables.name}/{dataset}")
+    )
+    setup = Setup(
+        settings,
+        space,
+        settings.queries,
+        1 if name in _SEQUENTIAL else settings.batch,
+        _AGEING,
+        gpt_key,
+        prior,
+        benchmark.repeats,
+    )
+    return _Searches(
+        Path(config.workdir) / "rows" / dataset,
+        name,
+        space,
+        functools.cache(lambda: setup.build(name)),
+        settings.queries // setup.asked(name),
+        settings.seeds,
+        key,
+    )
 
 
 def _curves(

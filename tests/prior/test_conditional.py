@@ -49,6 +49,20 @@ def test_kept_genes_stay(params):
     assert (written != genomes).any()
 
 
+def test_what_is_written_is_as_likely_as_the_model_says(params):
+    # One gene is missing: what stands before it is read from the cache.
+    count, place = 4000, 4
+    genome = jnp.array([3, 1, 0, 2, 4, 3])
+    genomes = jnp.tile(genome, (count, 1))
+    kept = jnp.arange(6) != place
+    written = generate(SPACE, params, genomes, jnp.tile(kept, (count, 1)))
+    tokens = conditional.encode(SPACE, genomes[:1], jnp.int32(0))
+    logits = conditional.model(SPACE).apply({"params": params}, tokens[:, :-1])
+    wanted = jax.nn.softmax(logits[0, place, : SPACE.num_genes])
+    shares = np.bincount(written[:, place], minlength=5) / count
+    np.testing.assert_allclose(shares, wanted, atol=0.03)
+
+
 def test_updates_teach_what_the_best_level_is(params):
     # Everything ends with pooling where it is good, and with none where it is not.
     genomes = SPACE.sample(jax.random.key(5), 200)

@@ -1,0 +1,89 @@
+"""Settings that contradict each other."""
+
+from gpt_nas_jax.config import STRATEGIES, WHOLE, Config
+from gpt_nas_jax.types import UsageError
+
+
+def check(config: Config) -> None:
+    """Raises UsageError where settings contradict each other."""
+    space, search, imports = config.space, config.search, config.imports
+    importing, tabular = config.stage == "import_benchmark", config.stage == "tables"
+    strategies = config.strategies()
+    evaluations = config.evaluations()
+    searching = config.stage in ("all", "search", "tables")
+    problems = {
+        f"--space_min_depth={space.min_depth} is more than "
+        f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
+        f"--space_min_depth={space.min_depth} leaves a stage empty; it must be at "
+        f"least --space_num_stages={space.num_stages}": (
+            space.min_depth < space.num_stages
+        ),
+        f"--space_width={space.width} must be a multiple of 16": space.width % 16,
+        f"--prior_width={config.prior.width} must be a multiple of the GPT's 4 "
+        "heads": config.prior.width % 4,
+        f"--data_name={config.data.name} needs --data_dir, the directory of prepared "
+        "TFDS data sets": config.data.name != "digits" and not config.data.dir,
+        f"--data_valid_fraction={config.data.valid_fraction} must lie between 0 and "
+        "1": not 0 < config.data.valid_fraction < 1,
+        "--prior_nasbench101 is read by gpt_nas only: --search_strategy=gpt_nas, or "
+        "among --tables_strategies": (
+            "gpt_nas" not in strategies and config.prior.nasbench101
+        ),
+        "--prior_nasbench201 is read by gpt_nas only: --search_strategy=gpt_nas, or "
+        "among --tables_strategies": (
+            "gpt_nas" not in strategies and config.prior.nasbench201
+        ),
+        "--prior_nasbench101 is read by --prior_corpus=nasbench101 only": (
+            config.prior.corpus == "nasbench201" and config.prior.nasbench101
+        ),
+        "--prior_nasbench201 is read by --prior_corpus=nasbench201 only": (
+            config.prior.corpus == "nasbench101" and config.prior.nasbench201
+        ),
+        f"--stage=pretrain needs --search_strategy=gpt_nas; {search.strategy} learns "
+        "no prior": config.stage == "pretrain" and search.strategy != "gpt_nas",
+        f"--search_batch={search.batch} must divide the {evaluations} evaluations of a "
+        "search": set(strategies) - WHOLE and searching and evaluations % search.batch,
+        f"--search_queries={search.queries} must be a multiple of --search_population="
+        f"{search.population}": (
+            tabular and set(strategies) & WHOLE and evaluations % search.population
+        ),
+        "--stage=tables needs --tables_source, the benchmark's compact .npz file": (
+            tabular and not config.tables.source
+        ),
+        f"--tables_strategies={config.tables.strategies}: give some of "
+        f"{', '.join(STRATEGIES)}, each once": (
+            not set(strategies) <= set(STRATEGIES)
+            or len(set(strategies)) < len(strategies)
+        ),
+        f"--prior_corpus={config.prior.corpus} holds what --tables_name searches; "
+        "learn from the other benchmark": (
+            tabular
+            and "gpt_nas" in strategies
+            and config.prior.corpus == config.tables.name
+        ),
+        "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
+        "--stage=import_benchmark needs --imports_source, what was released, and "
+        "--imports_out, the file to write": (
+            importing and not (imports.source and imports.out)
+        ),
+        "--imports_source and --imports_out need --stage=import_benchmark": (
+            not importing and (imports.source or imports.out)
+        ),
+        f"--imports_out={imports.out} must end with .npz": (
+            importing and not imports.out.endswith(".npz")
+        ),
+        **{
+            f"--{name}_warmup_epochs={recipe.warmup_epochs} is more than "
+            f"--{name}_epochs={recipe.epochs}": recipe.warmup_epochs > recipe.epochs
+            for name, recipe in (
+                ("eval", config.eval.recipe),
+                ("retrain", config.retrain.recipe),
+            )
+        },
+        "--retrain_genome needs --stage=retrain": (
+            config.retrain.genome and config.stage != "retrain"
+        ),
+    }
+    for problem, holds in problems.items():
+        if holds:
+            raise UsageError(problem)
