@@ -47,6 +47,9 @@ def check(config: Config) -> None:
         f"{search.population}": (
             tabular and set(strategies) & WHOLE and evaluations % search.population
         ),
+        "--tables_source and --tables_strategies need --stage=tables": (
+            not tabular and (config.tables.source or config.tables.strategies)
+        ),
         "--stage=tables needs --tables_source, the benchmark's compact .npz file": (
             tabular and not config.tables.source
         ),

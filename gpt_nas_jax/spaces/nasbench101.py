@@ -184,7 +184,7 @@ class NasBench101Space:
         return features.reshape(*genomes.shape[:-1], -1)
 
 
-def from_columns(
+def genomes_of(
     n_vertices: np.ndarray, edge_bits: np.ndarray, ops: np.ndarray
 ) -> np.ndarray:
     """Genomes ``int8[N, 26]`` of columns as `data.nasbench101.Cells` holds them.

@@ -15,7 +15,7 @@ from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, from_columns
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.stages import curve_tables
 from gpt_nas_jax.stages.curves import COUNTS, Curves
@@ -72,7 +72,7 @@ def load(config: TablesConfig) -> Benchmark:
             repeats=True,
         )
     graphs = nasbench101.read(path)
-    genomes = from_columns(graphs.n_vertices, graphs.edge_bits, graphs.ops)
+    genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
     exact = graphs.accuracy_split == "validation"
     return Benchmark(
         "NAS-Bench-101",

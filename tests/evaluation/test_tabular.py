@@ -12,7 +12,7 @@ from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.evolution.local_search import LocalSearch
 from gpt_nas_jax.evolution.random_search import RandomSearch
 from gpt_nas_jax.evolution.regularised import RegularisedEvolution
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, from_columns
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 
@@ -62,7 +62,7 @@ def test_incumbents_are_the_fittest_so_far():
 
 def test_look_up_finds_every_network_and_nothing_else():
     cells = enumerate_cells(4)
-    genomes = from_columns(*to_columns(cells)).astype(np.int32)
+    genomes = genomes_of(*to_columns(cells)).astype(np.int32)
     space = NasBench101Space()
     table = tabular.build(space, genomes[1:], np.arange(len(cells) - 1))
     position = np.asarray(jax.jit(table.look_up)(space.identity(genomes)))

@@ -1,6 +1,7 @@
 """The block space: genomes, their repair, and the networks they stand for."""
 
 import functools
+import itertools
 
 import hypothesis
 import jax
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES, stage_starts
+from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.types import PAD, UsageError
@@ -166,3 +168,24 @@ def test_places_are_those_of_every_chain() -> None:
     # A hundred chains hold almost every place.
     assert found <= set(places)
     assert len(found) > 0.9 * len(places)
+
+
+def test_size_is_the_parameters_of_the_blocks() -> None:
+    genomes = np.asarray(SPACE.sample(jax.random.key(3), 4))
+    for genome, size in zip(genomes, SPACE.size(genomes), strict=True):
+        chain = SPACE.decode(genome)
+        body = trace(Chain(chain.blocks[:-1]), SPACE.image)
+        assert size == body.params
+
+
+def test_features_count_blocks_and_pairs() -> None:
+    genomes = np.asarray(SPACE.sample(jax.random.key(4), 20))
+    for genome, features in zip(genomes, SPACE.features(genomes), strict=True):
+        genes = [gene for gene in genome if gene != PAD]
+        count = SPACE.num_genes
+        blocks = np.bincount(genes, minlength=count)
+        pairs = np.zeros((count, count))
+        for pair in itertools.pairwise(genes):
+            pairs[pair] += 1
+        expected = [*blocks, *pairs.ravel(), len(genes)]
+        np.testing.assert_array_equal(features, expected)

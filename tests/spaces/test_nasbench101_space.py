@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gpt_nas_jax.data import nasbench101
 from gpt_nas_jax.networks.nasbench101 import IMAGE, vertex_channels
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, from_columns
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench101_cells import (
     Cell,
     enumerate_cells,
@@ -58,7 +58,7 @@ def test_samples_are_valid_and_all_over_the_place(sampled: np.ndarray):
 
 def test_identity_is_equal_just_where_the_module_hash_is():
     cells = enumerate_cells(5)
-    genomes = from_columns(*to_columns(cells)).astype(np.int32)
+    genomes = genomes_of(*to_columns(cells)).astype(np.int32)
     assert len(np.unique(identity(genomes), axis=0)) == len(cells) == 2532
     assert [module_hash(cell_of(genome)) for genome in genomes] == [
         module_hash(cell) for cell in cells
@@ -139,21 +139,21 @@ def test_features_count_paths(sampled: np.ndarray):
 
 def test_every_cell_of_the_benchmark_has_an_identity_of_its_own(shared_data):
     cells = nasbench101.read(shared_data / "nasbench101.npz")
-    genomes = from_columns(cells.n_vertices, cells.edge_bits, cells.ops)
+    genomes = genomes_of(cells.n_vertices, cells.edge_bits, cells.ops)
     part = genomes[:: len(genomes) // 50_000].astype(np.int32)
     assert len(np.unique(identity(part), axis=0)) == len(part)
 
 
 def test_a_decoded_network_has_the_parameters_of_the_benchmark(shared_data):
     cells = nasbench101.read(shared_data / "nasbench101.npz")
-    genomes = from_columns(cells.n_vertices, cells.edge_bits, cells.ops)
+    genomes = genomes_of(cells.n_vertices, cells.edge_bits, cells.ops)
     for row in (7, 200_000):
         network = SPACE.decode(genomes[row])
         assert trace(network, IMAGE).params == cells.params[row]
 
 
 def test_listed_cells_are_drawn_equally_often():
-    listed = from_columns(*to_columns(enumerate_cells(3)))
+    listed = genomes_of(*to_columns(enumerate_cells(3)))
     space = NasBench101Space(listed)
     drawn = np.asarray(space.sample(jax.random.key(0), 4000))
     rows, counts = np.unique(drawn, axis=0, return_counts=True)
