@@ -21,7 +21,6 @@ class Posterior:
       features: ``float32[Q, F]``.
       known: ``bool[Q]``.
       length: scale of the kernel.
-      noise: variance of an evaluation.
       cholesky: ``float32[Q, Q]``, lower factor of the covariance with noise.
       weights: ``float32[Q]``, the covariance's inverse times the targets.
     """
@@ -29,58 +28,19 @@ class Posterior:
     features: jax.Array
     known: jax.Array
     length: jax.Array
-    noise: jax.Array
     cholesky: jax.Array
     weights: jax.Array
 
-    def at(self, features: jax.Array) -> "Beliefs":
-        """What is believed of networks with ``float32[N, F]`` features."""
-        cross = _kernel(features, self.features, self.length) * self.known
+    def __call__(self, features: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean and standard deviation at ``[N, F]``, ``[N]`` each."""
+        cross = self.correlation(features, self.features) * self.known
         half = solve_triangular(self.cholesky, cross.T, lower=True)
-        return Beliefs(
-            features,
-            self.length,
-            self.noise,
-            cross @ self.weights,
-            jnp.maximum(1 - (half**2).sum(0), _LEAST),
-            half,
-        )
+        variance = jnp.maximum(1 - (half**2).sum(0), _LEAST)
+        return cross @ self.weights, jnp.sqrt(variance)
 
-
-@flax.struct.dataclass
-class Beliefs:
-    """Means and covariances of N networks.
-
-    Attributes:
-      features: ``float32[N, F]``.
-      length: scale of the kernel.
-      noise: variance of an evaluation.
-      mean: ``float32[N]``.
-      variance: ``float32[N]``.
-      half: ``float32[K, N]``; what is known takes its square from the kernel.
-    """
-
-    features: jax.Array
-    length: jax.Array
-    noise: jax.Array
-    mean: jax.Array
-    variance: jax.Array
-    half: jax.Array
-
-    @property
-    def std(self) -> jax.Array:
-        """Standard deviation, ``float32[N]``."""
-        return jnp.sqrt(self.variance)
-
-    def given(self, index: jax.Array) -> "Beliefs":
-        """What will be believed once one network was as good as its mean."""
-        prior = _kernel(self.features, self.features[index][None], self.length)[:, 0]
-        covariance = prior - self.half.T @ self.half[:, index]
-        row = covariance / jnp.sqrt(self.variance[index] + self.noise)
-        return self.replace(
-            variance=jnp.maximum(self.variance - row**2, _LEAST),
-            half=jnp.concatenate([self.half, row[None]]),
-        )
+    def correlation(self, first: jax.Array, second: jax.Array) -> jax.Array:
+        """``[N, M]``: how alike networks are before any is known."""
+        return _kernel(first, second, self.length)
 
 
 def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
@@ -124,7 +84,7 @@ def fit(features: jax.Array, targets: jax.Array, known: jax.Array) -> Posterior:
         half = solve_triangular(cholesky, targets * known, lower=True)
         weights = solve_triangular(cholesky.T, half, lower=False)
         evidence = -0.5 * (half**2).sum() - jnp.log(jnp.diag(cholesky)).sum()
-        return evidence, Posterior(features, known, length, noise, cholesky, weights)
+        return evidence, Posterior(features, known, length, cholesky, weights)
 
     evidence, processes = jax.vmap(candidate)(lengths.ravel(), noises.ravel())
     best = jnp.argmax(jnp.where(jnp.isfinite(evidence), evidence, -jnp.inf))
