@@ -87,13 +87,16 @@ class NasBench201Space:
         return 9.0 * (genomes == _CONV3).sum(-1) + (genomes == _CONV1).sum(-1)
 
     def features(self, genomes: Genome) -> jax.Array:
-        """Operations and input-to-output paths of ``int32[..., 6]``, ``[..., 70]``.
+        """Operations, paths and size of ``int32[..., 6]``, ``[..., 71]``.
 
-        An operation is 1 at its edge. A path is read as its layers, one that crosses
-        a `none` not at all; each kind weighs the root of how many there are.
+        An operation is 1 at its edge. A path from input to output is read as its
+        layers, one that crosses a `none` not at all; each kind weighs twice the root of
+        how many there are. Last, twice the logarithm of 1 more than `size`.
         """
         flat = genomes.reshape(-1, self.length)
-        return jax.vmap(_features)(flat).reshape(*genomes.shape[:-1], -1)
+        size = 2 * jnp.log(self.size(flat) + 1)[:, None]
+        features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
+        return features.reshape(*genomes.shape[:-1], -1)
 
 
 def _features(genome: Genome) -> jax.Array:
@@ -113,4 +116,6 @@ def _features(genome: Genome) -> jax.Array:
                     ]
                 )
         paths[node] = [sum(parts) for parts in zip(*reached, strict=True)]
-    return jnp.concatenate([operations.ravel(), *map(jnp.sqrt, paths[_NODES - 1])])
+    return jnp.concatenate(
+        [operations.ravel(), *(2 * jnp.sqrt(kind) for kind in paths[_NODES - 1])]
+    )

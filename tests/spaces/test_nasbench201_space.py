@@ -37,7 +37,7 @@ def test_neighbours_are_all_genomes_with_one_other_operation(genome: list[int]):
 
 
 @hypothesis.given(genome=GENOMES)
-def test_features_are_operations_and_paths(genome: list[int]):
+def test_features_are_operations_paths_and_size(genome: list[int]):
     values = np.asarray(features(jnp.array(genome)))
     np.testing.assert_array_equal(values[:30], np.eye(5)[genome].ravel())
     layers = ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -49,7 +49,8 @@ def test_features_are_operations_and_paths(genome: list[int]):
         if "none" not in names:
             path = tuple(layers.index(n) for n in names if n != "skip_connect")
             expected[path] = expected.get(path, 0) + 1
-    counts = values[30:] ** 2
+    counts = (values[30:70] / 2) ** 2
+    np.testing.assert_allclose(values[70], 2 * np.log1p(SPACE.size(jnp.array(genome))))
     for path, count in expected.items():
         start = (3 ** len(path) - 1) // 2
         place = sum(layer * 3**k for k, layer in enumerate(reversed(path)))
