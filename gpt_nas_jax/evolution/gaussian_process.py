@@ -40,7 +40,7 @@ class Posterior:
 
     def correlation(self, first: jax.Array, second: jax.Array) -> jax.Array:
         """``[N, M]``: how alike networks are before any is known."""
-        return _kernel(first, second, self.length)
+        return _kernel(_squares(first, second), self.length)
 
 
 def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
@@ -77,7 +77,7 @@ def fit(features: jax.Array, targets: jax.Array, known: jax.Array) -> Posterior:
 
     def candidate(length: jax.Array, noise: jax.Array) -> tuple[jax.Array, Posterior]:
         length = length * jnp.maximum(scale, 1e-6)
-        covariance = jnp.exp(-squares / (2 * length**2)) * both
+        covariance = _kernel(squares, length) * both
         diagonal = jnp.where(known, 1 + noise, 1.0)
         covariance = covariance - jnp.diag(jnp.diag(covariance)) + jnp.diag(diagonal)
         cholesky = jnp.linalg.cholesky(covariance)
@@ -97,8 +97,8 @@ def expected_improvement(mean: jax.Array, std: jax.Array, best: jax.Array) -> ja
     return std * (gain * norm.cdf(gain) + norm.pdf(gain))
 
 
-def _kernel(first: jax.Array, second: jax.Array, length: jax.Array) -> jax.Array:
-    return jnp.exp(-_squares(first, second) / (2 * length**2))
+def _kernel(squares: jax.Array, length: jax.Array) -> jax.Array:
+    return jnp.exp(-squares / (2 * length**2))
 
 
 def _squares(first: jax.Array, second: jax.Array) -> jax.Array:

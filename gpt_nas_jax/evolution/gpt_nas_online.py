@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.evolution import surrogate
+from gpt_nas_jax.evolution.batched import Batched
 from gpt_nas_jax.evolution.history import History, empty
 from gpt_nas_jax.prior import conditional
-from gpt_nas_jax.types import Candidates, Genome, Key, Space
+from gpt_nas_jax.types import Candidates, Genome, Key
 
 _BATCH = 32
 
@@ -32,7 +33,7 @@ class OnlineState:
 
 
 @flax.struct.dataclass
-class GptNasOnline:
+class GptNasOnline(Batched):
     """A GPT, told to write networks of the best level, proposes; a surrogate picks.
 
     After every batch the GPT learns from the whole history, each network behind the
@@ -41,9 +42,6 @@ class GptNasOnline:
     comes from `conditional.pretrained`, for which large is good.
 
     Attributes:
-      space: where genomes come from.
-      batch: candidates asked at a time.
-      queries: evaluations of a whole search.
       params: of the GPT in the beginning.
       pool: proposals to choose from.
       elites: as many of the best so far, from which half of the pool is made.
@@ -51,9 +49,6 @@ class GptNasOnline:
       steps: updates of the GPT after each batch.
     """
 
-    space: Space = flax.struct.field(pytree_node=False)
-    batch: int = flax.struct.field(pytree_node=False)
-    queries: int = flax.struct.field(pytree_node=False)
     params: Any
     pool: int = flax.struct.field(pytree_node=False, default=256)
     elites: int = flax.struct.field(pytree_node=False, default=8)

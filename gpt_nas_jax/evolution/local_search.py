@@ -4,9 +4,11 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from gpt_nas_jax.evolution.batched import Batched
 from gpt_nas_jax.evolution.history import History, empty
 from gpt_nas_jax.evolution.random_search import random_fresh
-from gpt_nas_jax.types import Candidates, Genome, Key, Space
+from gpt_nas_jax.spaces.neighbours import neighbours as neighbours_of
+from gpt_nas_jax.types import Candidates, Genome, Key
 
 
 @flax.struct.dataclass
@@ -31,21 +33,12 @@ class LocalState:
 
 
 @flax.struct.dataclass
-class LocalSearch:
+class LocalSearch(Batched):
     """Moves to the first better neighbour; without one, begins at a random network.
 
     Neighbours are tried in random order. One that was evaluated before is not asked
     again, but moved to where it is better.
-
-    Attributes:
-      space: where genomes come from.
-      batch: candidates asked at a time.
-      queries: evaluations of a whole search.
     """
-
-    space: Space = flax.struct.field(pytree_node=False)
-    batch: int = flax.struct.field(pytree_node=False)
-    queries: int = flax.struct.field(pytree_node=False)
 
     def init(self, key: Key) -> LocalState:
         """Nothing was evaluated; the first candidates are random."""
@@ -62,7 +55,7 @@ class LocalSearch:
         """The next new neighbours, random networks where there are too few."""
         history = state.history
         randoms = random_fresh(self.space, key, history, self.batch)
-        neighbours, exists = self._neighbours(state.genome)
+        neighbours, exists = neighbours_of(self.space, state.genome)
         # What stands for an edit that is none was evaluated, so it is not asked.
         neighbours = jnp.where(exists[:, None], neighbours, state.genome)
         neighbours = neighbours[jnp.argsort(state.order)]
@@ -87,7 +80,7 @@ class LocalSearch:
             carry: tuple[LocalState, jax.Array],
         ) -> tuple[LocalState, jax.Array]:
             state, _ = carry
-            neighbours, exists = self._neighbours(state.genome)
+            neighbours, exists = neighbours_of(self.space, state.genome)
             match = history.match(self.space.identity(neighbours))
             known = jnp.where(match, history.fitness, -jnp.inf).max(-1)
             new = exists & ~match.any(-1)
@@ -100,10 +93,6 @@ class LocalSearch:
         return jax.lax.while_loop(
             lambda carry: carry[1], step, (state, jnp.bool_(True))
         )[0]
-
-    def _neighbours(self, genome: Genome) -> tuple[Genome, jax.Array]:
-        indices = jnp.arange(self.space.num_neighbours)
-        return jax.vmap(self.space.neighbour, (None, 0))(genome, indices)
 
     def _move(
         self, state: LocalState, moves: jax.Array, genome: Genome, fitness: jax.Array

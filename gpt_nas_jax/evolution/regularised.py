@@ -4,38 +4,29 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.evolution.history import History, empty
+from gpt_nas_jax.evolution.batched import Remembering
+from gpt_nas_jax.evolution.history import History
 from gpt_nas_jax.evolution.random_search import SPARE, random_fresh
-from gpt_nas_jax.types import Candidates, Genome, Key, Space
+from gpt_nas_jax.types import Candidates, Genome, Key
 
 
 @flax.struct.dataclass
-class RegularisedEvolution:
+class RegularisedEvolution(Remembering):
     """The best of a random sample of the youngest has the next child.
 
     The population is the last ``population`` evaluations, so the oldest dies whatever
-    its fitness.
+    its fitness. Parents of one batch are of one population.
 
     Attributes:
-      space: where genomes come from.
-      batch: candidates asked at a time; their parents are of one population.
-      queries: evaluations of a whole search.
       population: individuals, at first random.
       sample: individuals that a parent is the best of, drawn with replacement.
       repeats: whether a child may be a network that was evaluated before, and is
         evaluated again, as in the published algorithm.
     """
 
-    space: Space = flax.struct.field(pytree_node=False)
-    batch: int = flax.struct.field(pytree_node=False)
-    queries: int = flax.struct.field(pytree_node=False)
     population: int = flax.struct.field(pytree_node=False)
     sample: int = flax.struct.field(pytree_node=False)
     repeats: bool = flax.struct.field(pytree_node=False)
-
-    def init(self, key: Key) -> History:
-        """Nothing was evaluated."""
-        return empty(self.space, self.queries)
 
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks until the population is full, then mutated parents."""
@@ -47,12 +38,6 @@ class RegularisedEvolution:
         first = random_fresh(self.space, random_key, state, self.batch)
         genomes = jnp.where(state.count < self.population, first, children)
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
-
-    def tell(
-        self, state: History, candidates: Candidates, fitness: jax.Array
-    ) -> History:
-        """The candidates are the youngest now."""
-        return state.add(self.space, candidates.genomes, fitness)
 
     def _child(self, key: Key, state: History) -> Genome:
         sample_key, mutate_key = jax.random.split(key)

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.evolution import gaussian_process
-from gpt_nas_jax.evolution.history import History, empty
+from gpt_nas_jax.evolution.batched import Remembering
+from gpt_nas_jax.evolution.history import History
 from gpt_nas_jax.evolution.random_search import random_fresh
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
@@ -14,7 +15,7 @@ _LEAST = 1e-4
 
 
 @flax.struct.dataclass
-class Surrogate:
+class Surrogate(Remembering):
     """Asks for the networks that a Gaussian process expects to gain most by.
 
     The process sees the log of what fitness lacks, and `Space.features`; it chooses
@@ -22,24 +23,14 @@ class Surrogate:
     1910.11858).
 
     Attributes:
-      space: where genomes come from.
-      batch: candidates asked at a time.
-      queries: evaluations of a whole search.
       initial: random networks in the beginning.
       pool: networks to choose from, half of them random.
       elites: the best so far, whose edits are the other half.
     """
 
-    space: Space = flax.struct.field(pytree_node=False)
-    batch: int = flax.struct.field(pytree_node=False)
-    queries: int = flax.struct.field(pytree_node=False)
     initial: int = flax.struct.field(pytree_node=False, default=10)
     pool: int = flax.struct.field(pytree_node=False, default=1024)
     elites: int = flax.struct.field(pytree_node=False, default=8)
-
-    def init(self, key: Key) -> History:
-        """Nothing was evaluated."""
-        return empty(self.space, self.queries)
 
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks first, then those of highest expected improvement."""
@@ -59,12 +50,6 @@ class Surrogate:
         genomes = promising(self.space, state, pool, self.batch)
         genomes = jnp.where(state.count < self.initial, first, genomes)
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
-
-    def tell(
-        self, state: History, candidates: Candidates, fitness: jax.Array
-    ) -> History:
-        """Notes what was evaluated."""
-        return state.add(self.space, candidates.genomes, fitness)
 
 
 def parents(key: Key, history: History, elites: int, count: int) -> Genome:

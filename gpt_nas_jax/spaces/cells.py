@@ -3,15 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.types import Genome, Key, Space
-
-
-def random_neighbour(space: Space, key: Key, genome: Genome) -> Genome:
-    """One of a genome's neighbours, all equally likely."""
-    indices = jnp.arange(space.num_neighbours)
-    neighbours, exists = jax.vmap(space.neighbour, (None, 0))(genome, indices)
-    chosen = jax.random.categorical(key, jnp.where(exists, 0.0, -jnp.inf))
-    return neighbours[chosen]
+from gpt_nas_jax.types import Genome, Key
 
 
 def crossover(key: Key, first: Genome, second: Genome) -> Genome:

@@ -11,6 +11,7 @@ from gpt_nas_jax.networks import nasbench101
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.nasbench101_cells import MAX_EDGES, Cell, prune
+from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.types import Genome, Key, UsageError
 
 _OUTPUT = MAX_VERTICES - 1
@@ -108,7 +109,7 @@ class NasBench101Space:
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
         """One edge more or less, or one operation replaced."""
-        return cells.random_neighbour(self, key, genome)
+        return random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
         """One edge flipped or one operation replaced, and whether it stays valid.

@@ -10,6 +10,7 @@ from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks import nasbench201
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces import cells
+from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.types import Genome, Key
 
 _NONE, _SKIP, _CONV1, _CONV3, _POOL = map(
@@ -65,7 +66,7 @@ class NasBench201Space:
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
         """One operation replaced by another."""
-        return cells.random_neighbour(self, key, genome)
+        return random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
         """One edge with another operation; there always is one."""

@@ -60,6 +60,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         )
     with progress("search, candidates", total, done=len(done)) as advance:
         best = max((record["fitness"] or 0 for record in done), default=0)
+        failed = all(record["fitness"] is None for record in done)
         for generation in range(first, total // size):
             generation_key = jax.random.fold_in(generations_key, generation)
             ask_key, train_key = jax.random.split(generation_key)
@@ -70,10 +71,12 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
                 value = record["fitness"]
                 fitness.append(-math.inf if value is None else value)
                 best = max(best, fitness[-1])
+                failed = failed and value is None
                 if len(fitness) > len(known):
                     advance(note=f"generation {generation}, best {best:.4f}")
-            if (generation + 1) * size >= min(total, config.search.population):
-                _require_success(ledger.read())
+            enough = min(total, config.search.population)
+            if failed and (generation + 1) * size >= enough:
+                _refuse_failures(ledger.read())
             state = _tell(chosen, state, candidates, np.array(fitness, np.float32))
             workdir.save_step(path / _STATE, generation + 1, state)
 
@@ -92,13 +95,12 @@ def read(config: Config) -> list[dict[str, Any]]:
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
             "--stage=search first, or name a network with --retrain_genome"
         )
-    _require_success(records)
+    if all(record["fitness"] is None for record in records):
+        _refuse_failures(records)
     return records
 
 
-def _require_success(records: list[dict[str, Any]]) -> None:
-    if any(record["fitness"] is not None for record in records):
-        return
+def _refuse_failures(records: list[dict[str, Any]]) -> None:
     reasons = Counter(record["reason"] for record in records)
     reason, count = reasons.most_common(1)[0]
     raise UsageError(
