@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.types import Key, Space, Strategy
 
 
@@ -79,7 +80,7 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> Table:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("space", "rounds"))
+@functools.partial(jit_by_class, static_argnums=(1, 4))
 def searches(
     strategy: Strategy, space: Space, table: Table, keys: Key, rounds: int
 ) -> jax.Array:

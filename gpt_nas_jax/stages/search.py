@@ -13,6 +13,7 @@ import numpy as np
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
+from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
@@ -116,12 +117,12 @@ def best(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 # Strategies are pytrees: their arrays, a prior's too, are arguments of the programs.
-@jax.jit
+@jit_by_class
 def _ask(strategy: Strategy, key: Key, state: Any) -> Candidates:
     return strategy.ask(key, state)
 
 
-@jax.jit
+@jit_by_class
 def _tell(
     strategy: Strategy, state: Any, candidates: Candidates, fitness: jax.Array
 ) -> Any:

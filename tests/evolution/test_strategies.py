@@ -10,6 +10,7 @@ import pytest
 from gpt_nas_jax.evolution.genetic import Genetic
 from gpt_nas_jax.evolution.gpt_nas_online import GptNasOnline
 from gpt_nas_jax.evolution.local_search import LocalSearch
+from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.evolution.random_search import RandomSearch
 from gpt_nas_jax.evolution.regularised import RegularisedEvolution
 from gpt_nas_jax.evolution.surrogate import Surrogate
@@ -54,7 +55,7 @@ def fitness_of(space: Space, genomes: jax.Array) -> jax.Array:
     return jnp.where(values < -0.9, -jnp.inf, values)
 
 
-@functools.partial(jax.jit, static_argnums=1)
+@functools.partial(jit_by_class, static_argnums=(1,))
 def search(strategy: Strategy, space: Space, keys: Key) -> jax.Array:
     """All genomes asked in searches side by side, ``[S, rounds, batch, L]``."""
 
