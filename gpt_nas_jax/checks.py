@@ -1,6 +1,6 @@
 """Settings that contradict each other."""
 
-from gpt_nas_jax.config import STRATEGIES, WHOLE, Config
+from gpt_nas_jax.config import PROXIES, STRATEGIES, WHOLE, Config, ProxiesConfig
 from gpt_nas_jax.types import UsageError
 
 
@@ -8,9 +8,11 @@ def check(config: Config) -> None:
     """Raises UsageError where settings contradict each other."""
     space, search, imports = config.space, config.search, config.imports
     importing, tabular = config.stage == "import_benchmark", config.stage == "tables"
+    scoring, proxies = config.stage == "proxies", config.proxies.chosen()
     strategies = config.strategies()
     evaluations = config.evaluations()
     searching = config.stage in ("all", "search", "tables")
+    scored, asked = config.eval.method == "zero_cost", config.eval.proxies.split(",")
     problems = {
         f"--space_min_depth={space.min_depth} is more than "
         f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
@@ -63,6 +65,36 @@ def check(config: Config) -> None:
             tabular
             and "gpt_nas" in strategies
             and config.prior.corpus == config.tables.name
+        ),
+        "--proxies_source and the other --proxies_* need --stage=proxies": not scoring
+        and config.proxies != ProxiesConfig(),
+        "--stage=proxies needs --proxies_source, the compact .npz file of "
+        "NAS-Bench-201": scoring and not config.proxies.source,
+        f"--proxies_names={config.proxies.names}: give some of {', '.join(PROXIES)}, "
+        "each once": (
+            not set(proxies) <= set(PROXIES) or len(set(proxies)) < len(proxies)
+        ),
+        f"--data_name={config.data.name} has no images of 32x32x3, which --stage="
+        "proxies needs: give cifar10 or cifar100": (
+            scoring and config.data.name == "digits"
+        ),
+        f"--eval_proxies={config.eval.proxies}: give some of {', '.join(PROXIES)}, "
+        "each once": (not set(asked) <= set(PROXIES) or len(set(asked)) < len(asked)),
+        "--eval_method=zero_cost and --search_filter score networks; --stage=tables "
+        "looks them up": tabular and config.search_proxies(),
+        f"--search_filter={search.filter} has nothing to choose from: local_search "
+        "asks the neighbours of one network in an order of its own; choose another "
+        "--search_strategy": (
+            search.filter > 1 and searching and "local_search" in strategies
+        ),
+        "--eval_max_seconds stops a training; --eval_method=zero_cost trains nothing": (
+            scored and config.eval.max_seconds
+        ),
+        "--train_warmup=all compiles programs of training; --eval_method=zero_cost "
+        "trains no candidate": scored and config.train.warmup == "all",
+        "--tables_scores needs --stage=tables and --tables_name=nasbench201": (
+            config.tables.scores
+            and not (tabular and config.tables.name == "nasbench201")
         ),
         "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
         "--stage=import_benchmark needs --imports_source, what was released, and "

@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Any
 
-STAGES = ("all", "pretrain", "search", "retrain", "zoo", "import_benchmark", "tables")
+STAGES = (
+    *("all", "pretrain", "search", "retrain"),
+    *("zoo", "import_benchmark", "tables", "proxies"),
+)
 STRATEGIES = (
     "random",
     "regularised_evolution",
@@ -14,6 +17,11 @@ STRATEGIES = (
     "gpt_nas_online",
 )
 BENCHMARKS = ("nasbench101", "nasbench201")
+PROXIES = (
+    *("params", "flops", "grad_norm", "snip", "grasp", "fisher"),
+    *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),
+    *("expressivity", "progressivity", "trainability"),
+)
 DATA_NAMES = ("digits", "cifar10", "cifar100")
 WHOLE = {"genetic", "gpt_nas"}
 """The strategies that ask a whole population at a time."""
@@ -186,6 +194,12 @@ class SearchConfig:
     elimination_rate: float = _setting(
         0.4, "rate_0 of Eq. 3: of a block in generation 0 (paper: 0.4).", low=0, high=1
     )
+    filter: int = _setting(
+        1,
+        "A strategy is asked for so many times the candidates; the best by "
+        "--eval_proxies are evaluated; 1 for no choice (ours).",
+        low=1,
+    )
     workers: int = _setting(
         1, "Candidates evaluated at a time on each device.", low=1, result=False
     )
@@ -205,6 +219,21 @@ class EvalConfig:
     """How a candidate gets its fitness."""
 
     recipe: Recipe = Recipe()
+    method: str = _setting(
+        "trained",
+        "trained: accuracy after a short training; zero_cost: --eval_proxies of the "
+        "network before any training.",
+        choices=("trained", "zero_cost"),
+    )
+    proxies: str = _setting(
+        "synflow,naswot",
+        "Zero-cost proxies with commas, for --eval_method=zero_cost and "
+        f"--search_filter: {', '.join(PROXIES)}. Several count by their ranks "
+        "(arXiv 2403.19232).",
+    )
+    proxy_batch: int = _setting(
+        32, "Images in each of two batches (arXiv 2101.08134: 64 in one).", low=2
+    )
     trained_blocks: str = _setting(
         "proposed",
         "proposed: the paper's acceleration; all: train everything.",
@@ -278,9 +307,33 @@ class TablesConfig:
 
     name: str = _setting("nasbench201", "The benchmark.", choices=BENCHMARKS)
     source: str = _setting("", "Its compact .npz file.")
+    scores: str = _setting(
+        "",
+        "Zero-cost scores of all its cells, the scores.npz of --stage=proxies, as "
+        "trends of surrogate and gpt_nas_online (nasbench201).",
+    )
     strategies: str = _setting(
         "", "Strategies to compare, with commas; without it all.", result=False
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ProxiesConfig:
+    """Scores of NAS-Bench-201's networks before any training, and tables of them."""
+
+    source: str = _setting("", "NAS-Bench-201's compact .npz file.")
+    names: str = _setting("", "Proxies to score by, with commas; without it all.")
+    networks: int = _setting(
+        1000, "Cells to score, drawn by the seed; 0 for all 15,625.", low=0, high=15_625
+    )
+    batch: int = _setting(
+        32, "Images in each of two batches (arXiv 2101.08134: 64 in one).", low=2
+    )
+    seeds: int = _setting(1, "Initialisations that scores are means over.", low=1)
+
+    def chosen(self) -> tuple[str, ...]:
+        """The proxies by name."""
+        return tuple(self.names.split(",")) if self.names else PROXIES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -322,6 +375,7 @@ class Config:
     retrain: RetrainConfig = RetrainConfig()
     train: TrainConfig = TrainConfig()
     tables: TablesConfig = TablesConfig()
+    proxies: ProxiesConfig = ProxiesConfig()
     zoo: ZooConfig = ZooConfig()
     imports: ImportConfig = ImportConfig()
 
@@ -330,6 +384,11 @@ class Config:
         if self.stage == "tables":
             return self.search.queries
         return self.search.population * self.search.generations
+
+    def search_proxies(self) -> tuple[str, ...]:
+        """The zero-cost proxies that a search asks; none where it asks none."""
+        used = self.eval.method == "zero_cost" or self.search.filter > 1
+        return tuple(self.eval.proxies.split(",")) if used else ()
 
     def strategies(self) -> tuple[str, ...]:
         """Those that the stage runs: one, or all that are compared."""

@@ -15,6 +15,7 @@ from gpt_nas_jax.stages import (
     import_benchmark,
     pretrain,
     problem,
+    proxies,
     report,
     retrain,
     search,
@@ -41,6 +42,9 @@ def run(config: Config) -> None:
         return
     if config.stage == "tables":
         _run_tables(config)
+        return
+    if config.stage == "proxies":
+        _run_proxies(config)
         return
     # All that can be wrong is found before the directory is claimed, and what is
     # quickly found first.
@@ -72,8 +76,17 @@ def _run_tables(config: Config) -> None:
     cells = pretrain.read_cells(config.prior) if _needs_prior(config) else None
     compilation.keep(config.train)
     with workdir.opened(path, flags.to_text(config), result_flags):
-        prior = pretrain.run(config, benchmark.space, cells) if cells else None
+        prior = pretrain.run(config, benchmark.plain, cells) if cells else None
         tables.run(config, benchmark, prior)
+
+
+def _run_proxies(config: Config) -> None:
+    path, result_flags = Path(config.workdir), flags.result_text(config)
+    workdir.check(path, result_flags)
+    inputs = proxies.load(config)
+    compilation.keep(config.train)
+    with workdir.opened(path, flags.to_text(config), result_flags):
+        proxies.run(config, inputs)
 
 
 def _needs_search(config: Config) -> bool:

@@ -1,6 +1,7 @@
 """The words the whole package shares."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import flax.struct
@@ -28,14 +29,17 @@ class Evaluation:
     """What became of one candidate.
 
     Attributes:
-      fitness: validation accuracy in [0, 1]; ``-inf`` where the candidate failed.
+      fitness: validation accuracy in [0, 1], or, where there are ``scores``, what
+        they make together; ``-inf`` where the candidate failed.
       reason: why it failed, or None.
       seconds: wall-clock time of the evaluation.
+      scores: of zero-cost proxies, by their names; None after a training.
     """
 
     fitness: float
     reason: str | None
     seconds: float
+    scores: Mapping[str, float] | None = None
 
 
 @flax.struct.dataclass
@@ -96,6 +100,9 @@ class Space(Protocol):
 
     def features(self, genomes: Genome) -> jax.Array:
         """``float32[..., F]``: what a surrogate compares networks by."""
+
+    def trends(self, genomes: Genome) -> jax.Array:
+        """``float32[..., T]``: what fitness is expected to grow with."""
 
 
 class Strategy(Protocol):

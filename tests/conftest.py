@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+from collections.abc import Iterator
 
 import hypothesis
+import jax
 import pytest
 
 from gpt_nas_jax.networks.trace import Trace, trace
@@ -31,6 +33,29 @@ def shared_data() -> pathlib.Path:
     if not path.is_dir():
         pytest.skip(f"needs the data folder {path.name} beside the checkout")
     return path
+
+
+@pytest.fixture
+def compiled() -> Iterator[list[str]]:
+    """Grows by an entry whenever XLA compiles a program."""
+    events: list[str] = []
+
+    def listen(event: str, seconds: float, **details: object) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            events.append(event)
+
+    jax.clear_caches()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.fixture(scope="module")
+def compiles_quickly() -> Iterator[None]:
+    """For programs that take milliseconds to run and, optimised, seconds to compile."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

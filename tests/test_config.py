@@ -28,12 +28,27 @@ def changed(**values: Any) -> Config:
         {"prior_corpus": "nasbench201", "prior_nasbench201": "cells.npz"},
         {"prior_corpus": "nasbench201"},
         {"stage": "retrain", "retrain_genome": "1,2,3"},
+        {"eval_method": "zero_cost", "eval_proxies": "naswot"},
+        {"search_filter": 4, "train_warmup": "all", "eval_max_seconds": 9.0},
+        {
+            "stage": "tables",
+            "tables_source": "cells.npz",
+            "tables_scores": "scores.npz",
+            "prior_corpus": "nasbench101",
+        },
         {"stage": "pretrain"},
         {"stage": "zoo"},
         {
             "stage": "import_benchmark",
             "imports_source": "cells.csv",
             "imports_out": "cells.npz",
+        },
+        {
+            "stage": "proxies",
+            "proxies_source": "cells.npz",
+            "proxies_names": "zico,params",
+            "data_name": "cifar10",
+            "data_dir": "tfds",
         },
     ],
 )
@@ -95,7 +110,56 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--imports_out=cells", ".npz"],
         ),
         ({"imports_out": "cells.npz"}, ["--imports_out", "--stage=import_benchmark"]),
+        ({"eval_proxies": "naswot,luck"}, ["--eval_proxies=naswot,luck", "zico"]),
+        ({"eval_proxies": "zico,zico"}, ["--eval_proxies=zico,zico", "once"]),
+        ({"eval_proxies": ""}, ["--eval_proxies="]),
+        (
+            {
+                "stage": "tables",
+                "tables_source": "cells.npz",
+                "tables_strategies": "random",
+                "search_filter": 2,
+            },
+            ["--search_filter", "--stage=tables"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_source": "cells.npz",
+                "tables_strategies": "random",
+                "eval_method": "zero_cost",
+            },
+            ["--eval_method=zero_cost", "--stage=tables"],
+        ),
+        (
+            {"search_strategy": "local_search", "search_filter": 2},
+            ["--search_filter=2", "local_search", "--search_strategy"],
+        ),
+        (
+            {"eval_method": "zero_cost", "eval_max_seconds": 5.0},
+            ["--eval_max_seconds", "--eval_method=zero_cost"],
+        ),
+        (
+            {"eval_method": "zero_cost", "train_warmup": "all"},
+            ["--train_warmup=all", "--eval_method=zero_cost"],
+        ),
+        (
+            {"tables_scores": "scores.npz"},
+            ["--tables_scores", "--stage=tables", "--tables_name=nasbench201"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_name": "nasbench101",
+                "tables_source": "cells.npz",
+                "tables_scores": "scores.npz",
+                "prior_corpus": "nasbench201",
+            },
+            ["--tables_scores", "--tables_name=nasbench201"],
+        ),
         ({"retrain_genome": "1,2,3"}, ["--retrain_genome", "--stage=retrain"]),
+        ({"proxies_batch": 16}, ["--proxies_*", "--stage=proxies"]),
+        ({"proxies_networks": 0}, ["--proxies_*", "--stage=proxies"]),
     ],
 )
 def test_a_contradiction_is_one_line_with_its_flags(

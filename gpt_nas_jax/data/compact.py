@@ -16,6 +16,9 @@ from gpt_nas_jax.types import UsageError
 N = None
 """In the shape of a column: as many as there are cells."""
 
+ANY = -1
+"""In the shape of a column: however many there are."""
+
 Column = tuple[npt.DTypeLike, tuple[int | None, ...]]
 """The type and shape that a column must have."""
 
@@ -54,7 +57,7 @@ def read(
     for name, column in columns.items():
         dtype, shape = declared[name]
         expected = (*n, *shape[1:]) if shape[:1] == (N,) else shape
-        if column.dtype != dtype or column.shape != expected:
+        if column.dtype != dtype or not _fits(column.shape, expected):
             raise UsageError(
                 f"{path}: no {benchmark} file: {name} is {column.dtype}"
                 f"{column.shape}, not {np.dtype(dtype)}{expected}"
@@ -81,6 +84,12 @@ def digest(columns: Mapping[str, np.ndarray]) -> bytes:
         sha.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
         sha.update(column.tobytes())
     return sha.digest()
+
+
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(expected) and all(
+        wanted in (size, ANY) for size, wanted in zip(shape, expected, strict=True)
+    )
 
 
 def _load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from jax.scipy.stats import norm
 # Lengths in units of the root mean square distance of two evaluated networks.
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _NOISES = (1e-3, 1e-2, 1e-1)
+_SLOPES = (0.0, 1.0)
 _SHARE_OF_MEDIAN = 0.3
 _LEAST = 1e-6
 
@@ -19,23 +20,31 @@ class Posterior:
 
     Attributes:
       features: ``float32[Q, F]``.
+      trends: ``float32[Q, T]``.
       known: ``bool[Q]``.
       length: scale of the kernel.
+      slope: variance of how steeply the mean follows each trend.
       cholesky: ``float32[Q, Q]``, lower factor of the covariance with noise.
       weights: ``float32[Q]``, the covariance's inverse times the targets.
     """
 
     features: jax.Array
+    trends: jax.Array
     known: jax.Array
     length: jax.Array
+    slope: jax.Array
     cholesky: jax.Array
     weights: jax.Array
 
-    def __call__(self, features: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Mean and standard deviation at ``[N, F]``, ``[N]`` each."""
-        cross = self.correlation(features, self.features) * self.known
+    def __call__(
+        self, features: jax.Array, trends: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Mean and standard deviation at ``[N, F]`` and ``[N, T]``, ``[N]`` each."""
+        cross = self.correlation(features, self.features)
+        cross = (cross + self.slope * trends @ self.trends.T) * self.known
         half = solve_triangular(self.cholesky, cross.T, lower=True)
-        variance = jnp.maximum(1 - (half**2).sum(0), _LEAST)
+        before = 1 + self.slope * (trends**2).sum(-1)
+        variance = jnp.maximum(before - (half**2).sum(0), _LEAST)
         return cross @ self.weights, jnp.sqrt(variance)
 
     def correlation(self, first: jax.Array, second: jax.Array) -> jax.Array:
@@ -62,31 +71,39 @@ def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
     return jnp.where(known, values / jnp.maximum(spread, _LEAST), 0.0)
 
 
-def fit(features: jax.Array, targets: jax.Array, known: jax.Array) -> Posterior:
-    """The process whose length and noise make the known targets most likely.
+def fit(
+    features: jax.Array, trends: jax.Array, targets: jax.Array, known: jax.Array
+) -> Posterior:
+    """The process whose length, noise and slope make the known targets most likely.
+
+    Its mean is a sum of straight lines over the trends, of slopes that are unknown, and
+    of a smooth function of the features.
 
     Args:
       features: ``float32[Q, F]``.
+      trends: ``float32[Q, T]``, each of mean 0 and standard deviation 1 or so.
       targets: ``float32[Q]``, of mean 0 and standard deviation 1.
       known: ``bool[Q]``.
     """
     both = known[:, None] & known
-    squares = _squares(features, features)
+    squares, products = _squares(features, features), trends @ trends.T
     scale = jnp.sqrt((squares * both).sum() / jnp.maximum(both.sum(), 1))
-    lengths, noises = jnp.meshgrid(jnp.array(_LENGTHS), jnp.array(_NOISES))
 
-    def candidate(length: jax.Array, noise: jax.Array) -> tuple[jax.Array, Posterior]:
+    def candidate(
+        length: jax.Array, noise: jax.Array, slope: jax.Array
+    ) -> tuple[jax.Array, Posterior]:
         length = length * jnp.maximum(scale, 1e-6)
-        covariance = _kernel(squares, length) * both
-        diagonal = jnp.where(known, 1 + noise, 1.0)
-        covariance = covariance - jnp.diag(jnp.diag(covariance)) + jnp.diag(diagonal)
+        covariance = (_kernel(squares, length) + slope * products) * both
+        covariance += jnp.diag(jnp.where(known, noise, 1.0))
         cholesky = jnp.linalg.cholesky(covariance)
         half = solve_triangular(cholesky, targets * known, lower=True)
         weights = solve_triangular(cholesky.T, half, lower=False)
         evidence = -0.5 * (half**2).sum() - jnp.log(jnp.diag(cholesky)).sum()
-        return evidence, Posterior(features, known, length, cholesky, weights)
+        process = Posterior(features, trends, known, length, slope, cholesky, weights)
+        return evidence, process
 
-    evidence, processes = jax.vmap(candidate)(lengths.ravel(), noises.ravel())
+    settings = jnp.meshgrid(*map(jnp.array, (_LENGTHS, _NOISES, _SLOPES)))
+    evidence, processes = jax.vmap(candidate)(*(values.ravel() for values in settings))
     best = jnp.argmax(jnp.where(jnp.isfinite(evidence), evidence, -jnp.inf))
     return jax.tree.map(lambda leaf: leaf[best], processes)
 

@@ -18,7 +18,8 @@ _LEAST = 1e-4
 class Surrogate(Remembering):
     """Asks for the networks that a Gaussian process expects to gain most by.
 
-    The process sees the log of what fitness lacks, and `Space.features`; it chooses
+    The process sees the log of what fitness lacks, `Space.features` and `Space.trends`;
+    it chooses
     among random networks and edits of the best ones, as BANANAS does (arXiv
     1910.11858).
 
@@ -87,13 +88,17 @@ def promising(space: Space, history: History, pool: Genome, count: int) -> Genom
     chosen before is taken for known in part, so that a batch does not try one thing.
     """
     scores = gaussian_process.scores(history.fitness, history.known)
-    features = space.features(history.genomes)
-    process = gaussian_process.fit(features, scores, history.known)
+    features, pool_features = space.features(history.genomes), space.features(pool)
+    trends, pool_trends = space.trends(history.genomes), space.trends(pool)
+    # The pool tells what is usual; the first few evaluations do not.
+    middle, spread = pool_trends.mean(0), pool_trends.std(0) + _LEAST
+    trends, pool_trends = (trends - middle) / spread, (pool_trends - middle) / spread
+    process = gaussian_process.fit(features, trends, scores, history.known)
     # The best score itself is luck in part; measured by it nothing seems to gain.
-    top = jnp.where(history.known, process(features)[0], -jnp.inf).max()
-    identity, pool_features = space.identity(pool), space.features(pool)
+    top = jnp.where(history.known, process(features, trends)[0], -jnp.inf).max()
+    identity = space.identity(pool)
     stale, invalid = history.match(identity).any(-1), ~space.valid(pool)
-    mean, std = process(pool_features)
+    mean, std = process(pool_features, pool_trends)
     chosen = []
     for _ in range(count):
         gains = gaussian_process.expected_improvement(mean, std, top)

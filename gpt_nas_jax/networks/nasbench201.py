@@ -20,16 +20,17 @@ _OUTPUT = EDGES[-1][1]
 
 
 class ReluConvNorm(nn.Module):
-    """ReLU, convolution and BatchNorm, in this order."""
+    """ReLU, convolution and BatchNorm, in this order; ``features=None`` keeps them."""
 
-    features: int
     kernel: int
+    features: int | None = None
     stride: int = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         x = Activation("relu")(x)
-        x = conv(self.features, self.kernel, self.stride)(x)
+        features = self.features or x.shape[-1]
+        x = conv(features, self.kernel, self.stride)(x)
         return nn.BatchNorm(not train, momentum=0.9)(x)
 
 
@@ -53,7 +54,9 @@ class CellModule(nn.Module):
         for (source, target), operation in zip(EDGES, self.operations, strict=True):
             if operation == NONE:
                 continue
-            value = _operate(operation, nodes.get(source, nothing), train)
+            value = nodes.get(source, nothing)
+            if operation != SKIP:
+                value = edge(operation)(value, train)
             if target in nodes:
                 value = Add()(nodes[target], value)
             nodes[target] = value
@@ -67,8 +70,8 @@ class Reduction(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        y = ReluConvNorm(self.features, 3, stride=2)(x, train)
-        y = ReluConvNorm(self.features, 3)(y, train)
+        y = ReluConvNorm(3, self.features, stride=2)(x, train)
+        y = ReluConvNorm(3, self.features)(y, train)
         shortcut = conv(self.features, 1)(Pool("avg", 2, 2)(x))
         return Add()(shortcut, y)
 
@@ -88,10 +91,7 @@ def network(operations: tuple[int, ...], num_classes: int = 10) -> Chain:
     return Chain((*blocks, BatchNorm(), ReLU(), Head(num_classes)))
 
 
-def _operate(operation: int, x: jax.Array, train: bool) -> jax.Array:
+def edge(operation: int) -> nn.Module:
+    """The block that stands for an operation other than `NONE` and `SKIP`."""
     name = OPERATIONS[operation]
-    if operation == SKIP:
-        return x
-    if name == "avg_pool_3x3":
-        return AvgPool()(x, train)
-    return ReluConvNorm(x.shape[-1], _KERNELS[name])(x, train)
+    return AvgPool() if name == "avg_pool_3x3" else ReluConvNorm(_KERNELS[name])

@@ -1,10 +1,27 @@
 """One operation in two forms: one for the CPU, one for every other platform."""
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 from jax import lax
+
+_NATIVE = contextvars.ContextVar("native", default=False)
+
+
+@contextlib.contextmanager
+def native_forms() -> Iterator[None]:
+    """Traced in here, `by_platform` takes the native form on every platform.
+
+    Only that can be differentiated forwards: the other has a gradient of its own.
+    """
+    token = _NATIVE.set(True)
+    try:
+        yield
+    finally:
+        _NATIVE.reset(token)
 
 
 def by_platform(
@@ -16,6 +33,8 @@ def by_platform(
     carry the platform as a number from the forward to the backward pass, which then,
     where it is a program of its own, could not be compiled for one form alone.
     """
+    if _NATIVE.get():
+        return native
 
     @jax.custom_vjp
     def function(*args: jax.Array) -> jax.Array:

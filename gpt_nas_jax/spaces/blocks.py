@@ -134,6 +134,10 @@ class BlockSpace:
         each = jnp.asarray(params)[stages, firsts, jnp.maximum(genomes, 0)]
         return jnp.where(genomes != PAD, each, 0).sum(-1)
 
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log1p(self.size(genomes))[..., None]
+
     def features(self, genomes: Genome) -> jax.Array:
         """Blocks, pairs of neighbouring blocks and the depth, ``[..., G + G * G + 1]``.
 

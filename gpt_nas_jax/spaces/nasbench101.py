@@ -171,6 +171,10 @@ class NasBench101Space:
             total += jnp.where(adjacency[..., 0, vertex], width, 0)
         return total
 
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log(self.size(genomes) + _LEAST_SIZE)[..., None]
+
     def features(self, genomes: Genome) -> jax.Array:
         """Paths, operations and shape of ``int32[..., 26]``, ``[..., 373]``.
 
@@ -180,7 +184,7 @@ class NasBench101Space:
         path in vertices and in 3x3 convolutions, and twice the logarithm of `size`.
         """
         flat = genomes.reshape(-1, self.length)
-        size = 2 * jnp.log(self.size(flat) + _LEAST_SIZE)[:, None]
+        size = 2 * self.trends(flat)
         features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
         return features.reshape(*genomes.shape[:-1], -1)
 

@@ -87,6 +87,10 @@ class NasBench201Space:
         """Weights of the cell's convolutions, in squares of its width, ``[...]``."""
         return 9.0 * (genomes == _CONV3).sum(-1) + (genomes == _CONV1).sum(-1)
 
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log1p(self.size(genomes))[..., None]
+
     def features(self, genomes: Genome) -> jax.Array:
         """Operations, paths and size of ``int32[..., 6]``, ``[..., 71]``.
 
@@ -95,7 +99,7 @@ class NasBench201Space:
         how many there are. Last, twice the logarithm of 1 more than `size`.
         """
         flat = genomes.reshape(-1, self.length)
-        size = 2 * jnp.log(self.size(flat) + 1)[:, None]
+        size = 2 * self.trends(flat)
         features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
         return features.reshape(*genomes.shape[:-1], -1)
 

@@ -40,6 +40,12 @@ def load(config: Config) -> Problem:
                 f"--data_valid_limit={data.valid_limit} leaves a class without an "
                 "image to measure fitness on; raise it"
             )
+    needed = 2 * config.eval.proxy_batch if config.search_proxies() else 0
+    if needed > len(splits.train):
+        raise UsageError(
+            f"--eval_proxy_batch={config.eval.proxy_batch}: two batches are more than "
+            f"the {len(splits.train)} images there"
+        )
     for flag, batch, count in (
         ("--eval_batch", config.eval.recipe.batch, len(splits.train)),
         ("--retrain_batch", config.retrain.recipe.batch, len(dataset.train)),

@@ -5,8 +5,8 @@ from typing import Any
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.stages import search
-from gpt_nas_jax.stages.terminal import show_table
+from gpt_nas_jax.stages import scoring, search
+from gpt_nas_jax.stages.terminal import short, show_table
 
 
 def prior_part(path: Path) -> dict[str, Any] | None:
@@ -37,6 +37,7 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
         "evaluations": len(records),
         "failed": sum(record["fitness"] is None for record in records),
         "seconds": round(sum(record["seconds"] for record in records), 1),
+        "fitness": scoring.measure(config),
         "best_fitness": search.best(records)["fitness"],
     }
 
@@ -63,7 +64,7 @@ def show(title: str, result: dict[str, Any]) -> None:
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return short(value)
     if isinstance(value, list):
         return " ".join(map(str, value))
     return str(value)

@@ -1,6 +1,7 @@
 """The search: strategy and evaluator in turns, every evaluation in the ledger."""
 
 import dataclasses
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -12,15 +13,16 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
+from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
+from gpt_nas_jax.evaluation.scored import Scorer
 from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.strategies import Setup
-from gpt_nas_jax.stages.terminal import progress
-from gpt_nas_jax.training.placement import Placement, compute_type
+from gpt_nas_jax.stages.terminal import progress, short
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -36,7 +38,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     """
     path = Path(config.workdir)
     ledger = Ledger(path / workdir.LEDGER)
-    search = _Search(config, problem, ledger)
+    search = _Search(config, problem, ledger, scoring.evaluator(config, problem))
     name = config.search.strategy
     setup = Setup(
         config.search,
@@ -60,23 +62,20 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
             "told to the strategy; restore the file or choose another --workdir"
         )
     with progress("search, candidates", total, done=len(done)) as advance:
-        best = max((record["fitness"] or 0 for record in done), default=0)
-        failed = all(record["fitness"] is None for record in done)
+        best = max(map(_fitness, done), default=-math.inf)
         for generation in range(first, total // size):
             generation_key = jax.random.fold_in(generations_key, generation)
             ask_key, train_key = jax.random.split(generation_key)
-            candidates = _ask(chosen, ask_key, state)
+            candidates = search.ask(chosen, ask_key, state)
             known = done[generation * size : (generation + 1) * size]
             fitness = []
             for record in search.records(generation, candidates, train_key, known):
-                value = record["fitness"]
-                fitness.append(-math.inf if value is None else value)
+                fitness.append(_fitness(record))
                 best = max(best, fitness[-1])
-                failed = failed and value is None
                 if len(fitness) > len(known):
-                    advance(note=f"generation {generation}, best {best:.4f}")
+                    advance(note=f"generation {generation}, best {short(best)}")
             enough = min(total, config.search.population)
-            if failed and (generation + 1) * size >= enough:
+            if best == -math.inf and (generation + 1) * size >= enough:
                 _refuse_failures(ledger.read())
             state = _tell(chosen, state, candidates, np.array(fitness, np.float32))
             workdir.save_step(path / _STATE, generation + 1, state)
@@ -116,12 +115,12 @@ def best(records: list[dict[str, Any]]) -> dict[str, Any]:
     return max(scored, key=lambda record: record["fitness"])
 
 
-# Strategies are pytrees: their arrays, a prior's too, are arguments of the programs.
-@jit_by_class
-def _ask(strategy: Strategy, key: Key, state: Any) -> Candidates:
-    return strategy.ask(key, state)
+def _fitness(record: dict[str, Any]) -> float:
+    """What the strategy is told of a line of the ledger."""
+    return -math.inf if record["fitness"] is None else record["fitness"]
 
 
+# As of `asking.ask`, a strategy's arrays are arguments of the program.
 @jit_by_class
 def _tell(
     strategy: Strategy, state: Any, candidates: Candidates, fitness: jax.Array
@@ -136,6 +135,21 @@ class _Search:
     config: Config
     problem: Problem
     ledger: Ledger
+    evaluator: Evaluator
+
+    @functools.cached_property
+    def scorer(self) -> Scorer:
+        """What `ask` chooses by."""
+        return scoring.scorer(self.config, self.problem)
+
+    def ask(self, strategy: Strategy, key: Key, state: Any) -> Candidates:
+        """What to evaluate next, chosen by proxies where the config says so."""
+        settings = self.config.search
+        if settings.filter == 1:
+            return asking.ask(strategy, key, state)
+        return asking.ask_filtered(
+            strategy, key, state, settings.filter, self.scorer, settings.workers
+        )
 
     def records(
         self,
@@ -160,28 +174,21 @@ class _Search:
             Candidate(genomes[index], proposed[index], jax.random.fold_in(key, index))
             for index in rest
         ]
-        evaluator = TrainedEvaluator(
-            self.problem.space,
-            self.problem.splits,
-            self.config.eval,
-            Placement(compute_type(self.config.train.precision)),
-        )
-        results = local.run(evaluator, items, self.config.search.workers)
+        results = local.run(self.evaluator, items, self.config.search.workers)
         for index, item, result in zip(rest, items, results, strict=True):
-            record = self._record(evaluator, generation, index, item, result)
+            record = self._record(generation, index, item, result)
             self.ledger.append(record)
             yield record
 
     def _record(
         self,
-        evaluator: TrainedEvaluator,
         generation: int,
         index: int,
         item: Candidate,
         result: Evaluation,
     ) -> dict[str, Any]:
         names = self.problem.space.names(item.genome)
-        cost = evaluator.cost(item.genome)
+        cost = self.evaluator.cost(item.genome)
         return {
             "generation": generation,
             "index": index,
@@ -190,7 +197,20 @@ class _Search:
             "proposed": item.proposed[: len(names)].astype(int).tolist(),
             "params": cost.params,
             "flops": cost.flops,
-            "fitness": result.fitness if math.isfinite(result.fitness) else None,
+            "fitness": _finite(result.fitness),
+            **_scores(result),
             "reason": result.reason,
             "seconds": round(result.seconds, 3),
         }
+
+
+def _scores(result: Evaluation) -> dict[str, dict[str, float | None]]:
+    """Where fitness is no accuracy, the scores that it is made from."""
+    if result.scores is None:
+        return {}
+    return {"scores": {name: _finite(s) for name, s in result.scores.items()}}
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return value if math.isfinite(value) else None

@@ -10,18 +10,19 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, TablesConfig
-from gpt_nas_jax.data import nasbench101, nasbench201
+from gpt_nas_jax.data import nasbench101, nasbench201, scores
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.scored import ScoredSpace, scored
 from gpt_nas_jax.stages import curve_tables
 from gpt_nas_jax.stages.curves import COUNTS, Curves
 from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
-from gpt_nas_jax.types import Key, Space, Strategy
+from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 _AGAINST = ("local_search", "surrogate", "genetic")
 # Searches side by side: more fill the memory, fewer leave the processor idle.
@@ -37,7 +38,8 @@ class Benchmark:
 
     Attributes:
       title: for people.
-      space: of its networks.
+      space: of its networks, with their zero-cost scores where there are any.
+      plain: the same without scores, whose genomes a prior reads.
       genomes: ``int32[N, L]``.
       datasets: name -> accuracies to select by and on the test images, in %,
         ``float64[N]`` each.
@@ -47,6 +49,7 @@ class Benchmark:
 
     title: str
     space: Space
+    plain: Space
     genomes: np.ndarray
     datasets: dict[str, tuple[np.ndarray, np.ndarray]]
     selection: str
@@ -54,18 +57,20 @@ class Benchmark:
 
 
 def load(config: TablesConfig) -> Benchmark:
-    """Reads a benchmark's compact file.
+    """Reads a benchmark's compact file, and scores of its networks where told.
 
     Raises:
-      UsageError: it is missing, damaged or another's.
+      UsageError: one is missing, damaged or another's, or scores are missing.
     """
     path = Path(config.source)
     if config.name == "nasbench201":
         cells = nasbench201.read(path)
         columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
+        plain = NasBench201Space()
         return Benchmark(
             "NAS-Bench-201",
-            NasBench201Space(),
+            _scored(plain, Path(config.scores)) if config.scores else plain,
+            plain,
             cells.ops.astype(np.int32),
             {name: (valid, test) for name, valid, test in columns},
             "validation accuracy",
@@ -74,14 +79,28 @@ def load(config: TablesConfig) -> Benchmark:
     graphs = nasbench101.read(path)
     genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
     exact = graphs.accuracy_split == "validation"
+    space = NasBench101Space(genomes)
     return Benchmark(
         "NAS-Bench-101",
-        NasBench101Space(genomes),
+        space,
+        space,
         genomes.astype(np.int32),
         {"cifar10": (100 * graphs.accuracy, 100 * graphs.test_accuracy)},
         "validation accuracy" if exact else "mean test accuracy",
         repeats=False,
     )
+
+
+def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
+    """The space with the scores of a file, each at the number of its genome."""
+    found = scores.read(path)
+    numbers = np.asarray(space.identity(found.ops.astype(np.int32)))[:, 0]
+    if len(np.unique(numbers)) < nasbench201.CELLS:
+        raise UsageError(
+            f"{path}: scores of {len(found)} cells; --tables_scores needs all "
+            f"{nasbench201.CELLS}: --stage=proxies with --proxies_networks=0"
+        )
+    return scored(space, found.scores[np.argsort(numbers)])
 
 
 def run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:

@@ -75,3 +75,9 @@ def show_table(
     # Inside the table it would be broken at the table's width.
     console.print(Text(title, "table.title"))
     console.print(table)
+
+
+def short(value: float) -> str:
+    """A number with four decimals, or four digits where it is very large or small."""
+    plain = value == 0 or 1e-3 <= abs(value) < 1e6
+    return f"{value:.4f}" if plain else f"{value:.4g}"

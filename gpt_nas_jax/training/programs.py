@@ -121,7 +121,7 @@ def forward(
     def run(trained: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         return _apply(state, trained, x)
 
-    run = jax.checkpoint(run, policy=_is_saved, prevent_cse=False)
+    run = jax.checkpoint(run, policy=is_saved, prevent_cse=False)
     if is_first:
         y, pullback, stats = jax.vjp(
             lambda trained: run(trained, x), state.trained, has_aux=True
@@ -186,7 +186,7 @@ def _variables(
     return state.collections(trained.astype(dtype), kept, state.stats)
 
 
-def _is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
+def is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
     """Whether the backward pass is handed a value; else it computes it again."""
     # Sums over a batch are the small statistics of a BatchNorm.
     return primitive.name == "reduce_sum" or params.get("name") == CONVOLVED

@@ -1,7 +1,6 @@
 """Prepared directories: a small one written here, and the real CIFAR-10."""
 
 import ast
-import io
 import json
 import pathlib
 import re
@@ -10,84 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from prepared_support import SHARD, VERSION, info, prepare, random_images
 
 from gpt_nas_jax.data import images
 from gpt_nas_jax.types import UsageError
-
-VERSION = "3.0.2"
-SHARD = "cifar100-{}.array_record-00000-of-00001"
-
-
-def tfds_class(module: str, name: str) -> dict[str, str]:
-    return {"pythonClassName": f"tensorflow_datasets.core.features.{module}.{name}"}
-
-
-def label_feature(classes: int) -> dict[str, object]:
-    feature = tfds_class("class_label_feature", "ClassLabel")
-    return {**feature, "classLabel": {"numClasses": str(classes)}}
-
-
-FEATURES = {
-    **tfds_class("features_dict", "FeaturesDict"),
-    "featuresDict": {
-        "features": {
-            "coarse_label": label_feature(20),
-            "image": {
-                **tfds_class("image_feature", "Image"),
-                "image": {
-                    "dtype": "uint8",
-                    "shape": {"dimensions": ["32", "32", "3"]},
-                },
-            },
-            "label": label_feature(100),
-        }
-    },
-}
-
-
-def info(name: str, train: int, test: int) -> dict[str, object]:
-    """What TFDS keeps in ``dataset_info.json``."""
-    template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
-    return {
-        "name": name,
-        "version": VERSION,
-        "fileFormat": "array_record",
-        "splits": [
-            {"name": part, "filepathTemplate": template, "shardLengths": [str(size)]}
-            for part, size in (("train", train), ("test", test))
-        ],
-    }
-
-
-def encode(image: np.ndarray, label: int) -> bytes:
-    """One example as TFDS serialises it: the image as PNG."""
-    from PIL import Image
-    from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
-
-    png = io.BytesIO()
-    Image.fromarray(image).save(png, "PNG")
-    feature = {
-        "image": {"bytes_list": {"value": [png.getvalue()]}},
-        "label": {"int64_list": {"value": [label]}},
-        "coarse_label": {"int64_list": {"value": [label // 5]}},
-    }
-    features = tf_feature_pb2.Features(feature=feature)
-    return tf_example_pb2.Example(features=features).SerializeToString()
-
-
-def write(folder: pathlib.Path, part: str, parts: images.Images) -> None:
-    module = pytest.importorskip("array_record.python.array_record_module")
-    writer = module.ArrayRecordWriter(str(folder / SHARD.format(part)), "group_size:1")
-    for image, label in zip(parts.images, parts.labels.tolist(), strict=True):
-        writer.write(encode(image, label))
-    writer.close()
-
-
-def random_images(seed: int, size: int) -> images.Images:
-    random = np.random.default_rng(seed)
-    pixels = random.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
-    return images.Images(pixels, random.integers(0, 100, size).astype(np.int32))
-
 
 TRAIN, TEST = random_images(0, 12), random_images(1, 5)
 
@@ -95,14 +20,7 @@ TRAIN, TEST = random_images(0, 12), random_images(1, 5)
 @pytest.fixture
 def version_dir(tmp_path) -> pathlib.Path:
     """A prepared CIFAR-100 with 12 training and 5 test images of noise."""
-    pytest.importorskip("tensorflow_datasets")
-    folder = tmp_path / "cifar100" / VERSION
-    folder.mkdir(parents=True)
-    (folder / "features.json").write_text(json.dumps(FEATURES))
-    (folder / "dataset_info.json").write_text(json.dumps(info("cifar100", 12, 5)))
-    write(folder, "train", TRAIN)
-    write(folder, "test", TEST)
-    return folder
+    return prepare(tmp_path, TRAIN, TEST)
 
 
 def test_what_was_prepared_is_read_back(version_dir, tmp_path):

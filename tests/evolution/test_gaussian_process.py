@@ -1,5 +1,7 @@
 """The surrogate's process against scikit-learn's."""
 
+import itertools
+
 import jax
 import numpy as np
 import scipy.stats
@@ -16,33 +18,51 @@ def data(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_mean_and_deviation_are_those_of_scikit_learn():
     features, targets = data(40)
+    trends = np.zeros((40, 1), np.float32)
     known = np.arange(40) < 25
-    process = jax.jit(gaussian_process.fit)(features, targets, known)
+    process = jax.jit(gaussian_process.fit)(features, trends, targets, known)
     covariance = np.asarray(process.cholesky @ process.cholesky.T)
     noise = float(np.diag(covariance)[0] - 1)
     other = GaussianProcessRegressor(
         RBF(float(process.length)), alpha=noise, optimizer=None
     ).fit(features[known], targets[known])
-    mean, std = process(features[~known])
+    mean, std = process(features[~known], trends[~known])
     wanted_mean, wanted_std = other.predict(features[~known], return_std=True)
     np.testing.assert_allclose(mean, wanted_mean, atol=1e-3)
     np.testing.assert_allclose(std, wanted_std, atol=1e-3)
 
 
+def test_the_mean_follows_a_trend_beyond_what_is_known():
+    features, _ = data(40)
+    trends = np.linspace(-2, 2, 40, dtype=np.float32)[:, None]
+    targets, known = trends[:, 0], np.arange(40) < 30
+    process = gaussian_process.fit(features, trends, targets, known)
+    assert float(process.slope) == 1
+    mean, std = process(features, trends)
+    assert (np.abs(mean - targets) < 4 * std + 0.1)[30:].all()
+    # Without the trend it falls back to what is usual.
+    flat = gaussian_process.fit(features, 0 * trends, targets, known)
+    assert mean[39] > flat(features, 0 * trends)[0][39] + 1
+
+
 def test_the_most_likely_of_its_settings_is_taken():
     features, targets = data(30)
-    known = np.ones(30, bool)
-    process = gaussian_process.fit(features, targets, known)
+    trends, known = features[:, :1] / 2, np.ones(30, bool)
+    process = gaussian_process.fit(features, trends, targets, known)
     squares = ((features[:, None] - features) ** 2).sum(-1)
     scale = np.sqrt(squares.mean())
 
-    def evidence(length: float, noise: float) -> float:
+    def evidence(length: float, noise: float, slope: float) -> float:
         covariance = np.exp(-squares / 2 / (length * scale) ** 2) + noise * np.eye(30)
+        covariance += slope * trends @ trends.T
         return scipy.stats.multivariate_normal(np.zeros(30), covariance).logpdf(targets)
 
-    grid = [(le, n) for le in (0.5, 1.0, 2.0, 4.0) for n in (1e-3, 1e-2, 1e-1)]
-    length, _ = max(grid, key=lambda setting: evidence(*setting))
+    settings = ((0.5, 1.0, 2.0, 4.0), (1e-3, 1e-2, 1e-1), (0.0, 1.0))
+    length, _, slope = max(
+        itertools.product(*settings), key=lambda setting: evidence(*setting)
+    )
     np.testing.assert_allclose(process.length, length * scale, rtol=1e-4)
+    assert float(process.slope) == slope
 
 
 def test_expected_improvement_is_that_of_many_draws():

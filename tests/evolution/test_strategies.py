@@ -1,6 +1,7 @@
 """What holds for every strategy on every space."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -73,8 +74,22 @@ def search(strategy: Strategy, space: Space, keys: Key) -> jax.Array:
     return jax.vmap(one)(keys)
 
 
-@pytest.mark.parametrize("space_name", SPACES)
-@pytest.mark.parametrize("name", STRATEGIES)
+# They take 10 to 20 s each to compile.
+_SLOW = {
+    ("gpt_nas_online", "blocks"),
+    ("gpt_nas_online", "nasbench101"),
+    ("local_search", "nasbench101"),
+    ("surrogate", "nasbench101"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "space_name"),
+    [
+        pytest.param(*pair, marks=[pytest.mark.slow] if pair in _SLOW else [])
+        for pair in itertools.product(STRATEGIES, SPACES)
+    ],
+)
 def test_every_strategy_works_on_every_space(name: str, space_name: str):
     space = SPACES[space_name]
     keys = jax.random.split(jax.random.key(0), SEEDS)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from stages_support import Runs
 
 from gpt_nas_jax.config import PriorConfig
@@ -38,6 +39,7 @@ def test_of_a_file_the_best_on_cifar10_are_learned_from(shared_data: Path):
     )
 
 
+@pytest.mark.slow
 def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
     flags = ("--stage=pretrain", "--prior_pretrain_epochs=0")
     command = runs.command(tmp_path, *flags, "--prior_corpus=nasbench201")

@@ -125,7 +125,7 @@ def test_only_its_user_may_write_to_what_was_made(
     assert (runs.cache / "gpt_nas_jax").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("lines", [0, 1, 6, 11])
+@pytest.mark.parametrize("lines", [1, 6])
 def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path, lines: int
 ) -> None:
@@ -140,7 +140,10 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     assert ledger(tmp_path) == ledger(finished[0])
 
 
-@pytest.mark.parametrize("strategy", ["local_search", "gpt_nas_online"])
+@pytest.mark.parametrize(
+    "strategy",
+    [pytest.param("local_search", marks=pytest.mark.slow), "gpt_nas_online"],
+)
 def test_other_strategies_search_chains_and_go_on_where_they_stopped(
     runs: Runs, tmp_path: Path, strategy: str
 ) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax import main
+from gpt_nas_jax.data import nasbench201, scores
 from gpt_nas_jax.stages import tables
 
 STRATEGIES = "random,local_search,genetic,surrogate"
@@ -72,9 +73,53 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
         assert (tmp_path / "tables" / name).read_bytes() == whole
 
 
+def write_scores(data: pathlib.Path, path: pathlib.Path, count: int) -> None:
+    """Scores that know an accuracy, of so many cells in another order."""
+    archive = np.load(data / "nasbench201.npz")
+    rows = np.random.default_rng(0).permutation(len(archive["ops"]))[:count]
+    accuracy = archive["cifar10/val_acc_200"][rows]
+    columns = np.stack([np.where(accuracy > 20, accuracy, -np.inf), -accuracy], -1)
+    kept = scores.Scores(archive["ops"][rows], ("naswot", "zico"), columns)
+    path.write_bytes(scores.to_bytes(kept))
+
+
+def test_scores_are_seen_by_those_that_read_features_and_by_no_others(
+    finished: pathlib.Path, shared_data, tmp_path: pathlib.Path
+):
+    file, path = tmp_path / "scores.npz", tmp_path / "run"
+    write_scores(shared_data, file, nasbench201.CELLS)
+    flags = ["--tables_strategies=genetic,surrogate", f"--tables_scores={file}"]
+    assert main.main(arguments(shared_data, path, *flags)) == 0
+    for dataset in nasbench201.DATASETS:
+        rows = {
+            name: [
+                np.load(root / "rows" / dataset / f"{name}-0-4.npy")
+                for root in (path, finished)
+            ]
+            for name in ("genetic", "surrogate")
+        }
+        np.testing.assert_array_equal(*rows["genetic"])
+        # Its first ten are random.
+        told, before = rows["surrogate"]
+        np.testing.assert_array_equal(told[:, :10], before[:, :10])
+        assert (told[:, 10:] != before[:, 10:]).any()
+
+
+def test_scores_of_some_cells_are_refused(shared_data, tmp_path, capsys):
+    file, path = tmp_path / "scores.npz", tmp_path / "run"
+    write_scores(shared_data, file, 1000)
+    assert main.main(arguments(shared_data, path, f"--tables_scores={file}")) == 2
+    error = capsys.readouterr().err
+    assert "1000 cells" in error
+    assert "--proxies_networks=0" in error
+    assert len(error.splitlines()) == 1
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (["--tables_scores=missing.npz"], "missing.npz"),
         (["--tables_strategies=random,bogus"], "--tables_strategies"),
         (["--tables_source="], "needs --tables_source"),
         (["--tables_source=missing.npz"], "missing.npz"),

@@ -1,7 +1,5 @@
 """A small data set, recipe and network that all training tests share."""
 
-from collections.abc import Iterator
-
 import jax
 import pytest
 
@@ -17,21 +15,6 @@ def digits() -> DeviceImages:
     dataset = images.load("digits", "")
     splits = images.split(dataset, jax.random.key(0), 0.15, 200)
     return to_device(splits.train, splits.mean, splits.std, splits.flip)
-
-
-@pytest.fixture
-def compiled() -> Iterator[list[str]]:
-    """Grows by an entry whenever XLA compiles a program."""
-    events: list[str] = []
-
-    def listen(event: str, seconds: float, **details: object) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            events.append(event)
-
-    jax.clear_caches()
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield events
-    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,65 @@
+"""What evaluators share: what they are given, and failures that end no search."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import flax.struct
+import numpy as np
+
+from gpt_nas_jax.networks.cost import Cost
+from gpt_nas_jax.types import Evaluation, Key
+
+Value = TypeVar("Value")
+
+_GIB = 2**30
+
+
+@flax.struct.dataclass
+class Candidate:
+    """One network to evaluate.
+
+    Attributes:
+      genome: ``int32[L]``.
+      proposed: ``bool[L]``, the blocks that the GPT proposed.
+      key: decides everything random in its training.
+    """
+
+    genome: np.ndarray
+    proposed: np.ndarray
+    key: Key
+
+
+class Evaluator(Protocol):
+    """A candidate in, a fitness out."""
+
+    def __call__(self, candidate: Candidate) -> Evaluation:
+        """Never raises for what a candidate is or does."""
+
+    def cost(self, genome: np.ndarray) -> Cost:
+        """What a genome's network takes, without running it."""
+
+
+class Failure(Exception):
+    """Why a candidate has no fitness."""
+
+
+def attempt(function: Callable[[], Value]) -> tuple[Value | None, str | None]:
+    """What a function returns and None, or None and why it raised, in one line."""
+    try:
+        return function(), None
+    except Failure as failure:
+        return None, str(failure)
+    except Exception as error:
+        # One network in a thousand may break a compiler; a search of days must
+        # survive it. The ledger shows what happened.
+        text = str(error).partition("\n")[0]
+        return None, f"{type(error).__name__}: {text}"
+
+
+def check_memory(cost: Cost, batch: int, limit: float) -> None:
+    """Raises Failure where a training step needs more than ``limit`` GiB."""
+    needed = cost.training_bytes(batch) / _GIB
+    if needed > limit:
+        raise Failure(
+            f"needs about {needed:.2f} GiB of memory, --eval_max_memory={limit}"
+        )

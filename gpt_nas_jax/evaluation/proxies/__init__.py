@@ -1,0 +1,1 @@
+"""Zero-cost proxies: what a network at initialisation tells of its accuracy."""

@@ -1,0 +1,76 @@
+"""Synaptic flow: what weights pass on, without any data.
+
+Every weight is taken for its magnitude, one image of ones runs through the network, and
+R is the sum of its logits; BatchNorm does nothing.
+
+- synflow: the sum of weight times its gradient of R over all kernels (arXiv
+  2006.05467). It does not depend on data, and hardly on the draw of the weights. What
+  is returned is its logarithm, since deep networks have hundreds of digits.
+- logsynflow: the sum of weight times the logarithm of 1 more than its gradient (arXiv
+  2207.05135), in which no layer outweighs the others by its depth.
+
+Both grow with depth and width, and neither sees that depth may hurt. Between segments
+numbers are rescaled so that none overflows, which changes nothing where a network
+doubles its output with its input; biases and squeeze-and-excitation do not.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.evaluation.proxies import programs
+from gpt_nas_jax.evaluation.proxies.segments import Segment
+from gpt_nas_jax.evaluation.proxies.walk import Walk
+from gpt_nas_jax.evaluation.proxies.weights import Weights, magnitudes
+
+NAMES = ("synflow", "logsynflow")
+
+
+def read(
+    parts: tuple[Segment, ...], weights: Weights, image: jax.Array
+) -> dict[str, jax.Array]:
+    """What the proxies are made of.
+
+    Args:
+      parts: of a network whose output depends on its input.
+      weights: of it.
+      image: ``[1, H, W, C]``, of ones.
+
+    Returns:
+      ``flow``, ``log_scale``, the logarithm of what it was divided by, and
+      ``logsynflow``.
+    """
+    walk = Walk(parts, magnitudes(weights), train=False)
+    head, scales, x, log_scale = len(parts) - 1, [], image, np.float32(0)
+    for number in range(head):
+        y = walk.forward(number, x)
+        x, scale, log_scale = programs.rescaled(y, log_scale)
+        scales.append(scale)
+    dy = walk.backward(head, jnp.ones_like(walk.forward(head, x)))
+    for number in reversed(range(head)):
+        dy = walk.backward(number, programs.divided(dy, scales[number]))
+    flows = []
+    for place, gradients in walk.gradients.items():
+        node, params = walk.node(place), walk.weights[place[0]][place[1]]
+        flows.append(
+            programs.log_flow(
+                node.block, node.in_size, params, gradients.params, log_scale
+            )
+        )
+    return {
+        "flow": programs.total([g.saliency for g in walk.gradients.values()]),
+        "log_scale": log_scale,
+        "logsynflow": programs.total(flows),
+    }
+
+
+def scores(found: dict[str, np.ndarray]) -> dict[str, float]:
+    """The proxies of what `read` found."""
+    flow = float(found["flow"])
+    log_flow = math.log(flow) if flow > 0 else -math.inf
+    return {
+        "synflow": log_flow + float(found["log_scale"]),
+        "logsynflow": float(found["logsynflow"]),
+    }

@@ -1,0 +1,148 @@
+"""Proxies of the loss and its gradient on real batches.
+
+All share one forward and one backward pass a batch: the two of ZiCo are the halves of
+the batch, BatchNorm normalises each by itself, and what needs one gradient takes the
+mean of both. Weights are PyTorch's default.
+
+Their gradients are those of the first step, so none of them knows how training goes on.
+On NAS-Bench-201 all but NASWOT and jacob_cov mostly tell large networks from small
+ones, and those of magnitudes hardly beat the count of parameters.
+
+- grad_norm: the norm of a layer's gradient, summed over layers (arXiv 2101.08134).
+- snip: the magnitude of weight times gradient, summed (arXiv 1810.02340). Where
+  BatchNorm follows it does not depend on the scale of a layer's weights.
+- fisher: of every channel the mean over images of half the square of output times
+  gradient, summed (arXiv 1906.04113). The widest layers decide it: on NAS-Bench-201 it
+  says least of these. Published values of its rank correlation there lie apart, 0.36 by
+  arXiv 2101.08134 and 0.55 elsewhere.
+- grasp: minus weight times (Hessian times gradient), summed, on the first batch
+  (arXiv 2002.07376, in the sign of 2101.08134). H g is not made: the sum is a mixed
+  derivative of the loss, along the weights and along their gradient, and one more
+  pass forwards. Where BatchNorm follows a kernel it is about the gradient's square.
+- zico: of every layer the log of the sum of mean magnitude over deviation of its
+  weights' gradients in two batches, summed (arXiv 2301.11300).
+- naswot: log determinant of at how many ReLUs two images agree (arXiv 2006.04647). It
+  grows with the number of ReLUs; a SiLU counts as one.
+- jacob_cov: how far the gradients of different images are from correlated, by the
+  eigenvalues of their correlations (arXiv 2006.04647, first version). The score of
+  one that separates images badly falls steeply.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.evaluation.proxies import programs
+from gpt_nas_jax.evaluation.proxies.programs import Mixed
+from gpt_nas_jax.evaluation.proxies.segments import Node, Segment
+from gpt_nas_jax.evaluation.proxies.walk import Walk, through
+from gpt_nas_jax.evaluation.proxies.weights import Weights
+from gpt_nas_jax.training.loss import loss_and_gradient
+
+_OF_GRADIENTS = {"grad_norm": "norm", "snip": "saliency", "fisher": "fisher"}
+_LEAST = 1e-5
+
+NAMES = (*_OF_GRADIENTS, "grasp", "zico", "naswot", "jacob_cov")
+
+
+def read(
+    parts: tuple[Segment, ...],
+    weights: Weights,
+    images: jax.Array,
+    labels: jax.Array,
+    with_grasp: bool,
+) -> dict[str, jax.Array]:
+    """What the proxies are made of.
+
+    Args:
+      parts: of a network whose output depends on its input.
+      weights: of it.
+      images: ``float32[K, B, H, W, C]``.
+      labels: ``int32[K, B]``.
+      with_grasp: whether to take the pass that only grasp needs.
+
+    Returns:
+      ``grad_norm``, ``snip`` and ``fisher``, ``[K]``; ``zico`` and ``grasp``, ``[]``;
+      ``agreements``, ``[K, B, B]``, for NASWOT; ``jacobians``, ``[K, B, H, W, C]``.
+    """
+    walks, jacobians = [], []
+    for x, of_batch in zip(images, labels, strict=True):
+        walk = Walk(parts, weights, train=True)
+        walks.append(walk)
+        for number in range(len(parts)):
+            x = walk.forward(number, x)
+        _, dy = loss_and_gradient(x, of_batch)
+        for number in reversed(range(len(parts))):
+            dy = walk.backward(number, dy)
+        dy = jnp.ones_like(x)
+        for number in reversed(range(len(parts))):
+            dy = walk.to_input(number, dy)
+        jacobians.append(dy)
+    sums = [_sums(walk) for walk in walks]
+    found = {name: jnp.stack([of_batch[name] for of_batch in sums]) for name in sums[0]}
+    if with_grasp:
+        found["grasp"] = _grasp(walks[0], images[0], labels[0])
+    return found | {"zico": _zico(walks), "jacobians": jnp.stack(jacobians)}
+
+
+def scores(found: dict[str, np.ndarray]) -> dict[str, float]:
+    """The proxies of what `read` found; where each batch has one, their mean."""
+    agreements = map(_log_determinant, found["agreements"])
+    jacobians = map(_independence, found["jacobians"])
+    values = {name: found[name].mean() for name in _OF_GRADIENTS}
+    values["zico"] = found["zico"]
+    if "grasp" in found:
+        values["grasp"] = found["grasp"]
+    values |= {"naswot": np.mean([*agreements]), "jacob_cov": np.mean([*jacobians])}
+    return {name: float(value) for name, value in values.items()}
+
+
+def _sums(walk: Walk) -> dict[str, jax.Array]:
+    """What is summed over the nodes of a network."""
+    of_nodes = [
+        {name: getattr(gradients, field) for name, field in _OF_GRADIENTS.items()}
+        for gradients in walk.gradients.values()
+    ]
+    agreements = programs.total([run.agreements for run in walk.passes.values()])
+    return programs.total(of_nodes) | {"agreements": agreements}
+
+
+def _zico(walks: list[Walk]) -> jax.Array:
+    ratios = []
+    for place in walks[0].gradients:
+        node = walks[0].node(place)
+        gradients = tuple(walk.gradients[place].params for walk in walks)
+        ratios.append(programs.signal_to_noise(node.block, node.in_size, gradients))
+    return programs.total(ratios)
+
+
+def _grasp(walk: Walk, images: jax.Array, labels: jax.Array) -> jax.Array:
+    nothing = jnp.zeros_like(images)
+    x: Mixed = (images, nothing, nothing, nothing)
+
+    def step(number: int, index: int, node: Node, x: Mixed) -> Mixed:
+        params = walk.weights[number][index]
+        gradients = walk.gradients.get((number, index))
+        gradient = np.zeros_like(params) if gradients is None else gradients.params
+        return programs.mixed_derivative(node.block, node.in_size, params, gradient, x)
+
+    for number, part in enumerate(walk.parts):
+        x = through(part, x, functools.partial(step, number))
+    return -programs.mixed_loss(x, labels)
+
+
+def _log_determinant(agreements: np.ndarray) -> float:
+    return float(np.linalg.slogdet(agreements.astype(np.float64))[1])
+
+
+def _independence(jacobians: np.ndarray) -> float:
+    rows = jacobians.reshape(len(jacobians), -1).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        correlations = np.corrcoef(rows)
+    if not np.isfinite(correlations).all():
+        return -np.inf
+    # Rounding may leave the least of them below zero.
+    values = np.maximum(np.linalg.eigvalsh(correlations), 0) + _LEAST
+    return float(-(np.log(values) + 1 / values).sum())

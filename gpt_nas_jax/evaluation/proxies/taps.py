@@ -1,0 +1,51 @@
+"""What a block computes on its way, read while it runs."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.networks.operations import Activation
+
+_RECTIFIERS = {"relu", "silu"}
+
+
+class Taps:
+    """An interceptor of Linen calls that reads layers with weights and activations.
+
+    Attributes:
+      gates: what multiplies the outputs of convolutions and fully connected layers,
+        ``[B, ..., C]`` each, in the order they run. A gate of ones has as its gradient
+        output times gradient, summed over pixels.
+      signs: of the inputs of every rectifier (ReLU and SiLU), 1 where they are
+        positive and -1 where not, ``[B, n]``.
+    """
+
+    def __init__(self, gates: list[jax.Array] | None = None) -> None:
+        """Without gates ones are made, as many as the block has layers."""
+        self._given = None if gates is None else iter(gates)
+        self.gates: list[jax.Array] = []
+        self.signs: list[jax.Array] = []
+
+    def __call__(
+        self,
+        call: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: nn.module.InterceptorContext,
+    ) -> Any:
+        if context.method_name != "__call__":
+            return call(*args, **kwargs)
+        module = context.module
+        if isinstance(module, Activation) and module.function in _RECTIFIERS:
+            signs = jnp.where(args[0] > 0, 1.0, -1.0)
+            self.signs.append(signs.reshape(len(signs), -1))
+        out = call(*args, **kwargs)
+        if isinstance(module, nn.Conv | nn.Dense):
+            pixels = (1,) * (out.ndim - 2)
+            shape = (out.shape[0], *pixels, out.shape[-1])
+            gate = jnp.ones(shape) if self._given is None else next(self._given)
+            self.gates.append(gate)
+            out = out * gate
+        return out

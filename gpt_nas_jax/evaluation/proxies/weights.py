@@ -1,0 +1,82 @@
+"""Initial weights as the proxies' papers draw them."""
+
+import functools
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import numpy as np
+from flax import traverse_util
+
+from gpt_nas_jax.evaluation.proxies.segments import Segment
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.types import Key
+
+Weights = tuple[tuple[np.ndarray, ...], ...]
+"""Of every node of every segment ``float32[n]``, as `training.vectors` flattens."""
+
+# Programs that draw have one length, since every length would be compiled for.
+_CHUNK = 1 << 16
+
+
+def uniform(parts: tuple[Segment, ...], key: Key) -> Weights:
+    """Kernels uniform between -b and b, b = 1 / sqrt(fan-in), as PyTorch's are."""
+    return _weights(parts, key, _uniform)
+
+
+def normal(parts: tuple[Segment, ...], key: Key) -> Weights:
+    """Kernels normal of variance 2 / fan-in (arXiv 1502.01852)."""
+    return _weights(parts, key, _normal)
+
+
+def magnitudes(weights: Weights) -> Weights:
+    """The absolute value of every weight."""
+    return tuple(tuple(map(abs, vectors)) for vectors in weights)
+
+
+@jax.jit
+def _uniform(key: Key, number: int) -> jax.Array:
+    key = jax.random.fold_in(key, number)
+    return 2 * jax.random.uniform(key, (_CHUNK,)) - 1
+
+
+@jax.jit
+def _normal(key: Key, number: int) -> jax.Array:
+    key = jax.random.fold_in(key, number)
+    return math.sqrt(2) * jax.random.normal(key, (_CHUNK,))
+
+
+def _weights(
+    parts: tuple[Segment, ...], key: Key, draw: Callable[[Key, int], jax.Array]
+) -> Weights:
+    rules = [[_rule(node.block, node.in_size) for node in p.nodes] for p in parts]
+    total = sum(len(constant) for row in rules for constant, _ in row)
+    chunks = range(-(-total // _CHUNK))
+    drawn = np.concatenate([np.asarray(draw(key, chunk)) for chunk in chunks])
+    result, end = [], 0
+    for row in rules:
+        vectors = []
+        for constant, spread in row:
+            begin, end = end, end + len(constant)
+            vectors.append(constant + spread * drawn[begin:end])
+        result.append(tuple(vectors))
+    return tuple(result)
+
+
+@functools.cache
+def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
+    """What a block's weights are without chance, and 1 / sqrt(fan-in) where it is.
+
+    Kernels are chance, a BatchNorm's scales 1, the rest 0; ``float32[n]`` each.
+    """
+    constants, spreads = [], []
+    shapes = trace(block, in_size).variables.get("params", {})
+    for path, leaf in sorted(traverse_util.flatten_dict(shapes).items()):
+        fan_in = math.prod(leaf.shape[:-1])
+        spread = 1 / math.sqrt(fan_in) if path[-1] == "kernel" else 0.0
+        constants.append(np.full(leaf.size, path[-1] == "scale", np.float32))
+        spreads.append(np.full(leaf.size, spread, np.float32))
+    nothing = np.zeros(0, np.float32)
+    return np.concatenate([nothing, *constants]), np.concatenate([nothing, *spreads])

@@ -1,0 +1,110 @@
+"""Fitness by zero-cost proxies: scores of a network that was not trained."""
+
+import dataclasses
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.data.augment import normalise
+from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.evaluation import ranks, zero_cost
+from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
+from gpt_nas_jax.evaluation.zero_cost import Batches
+from gpt_nas_jax.networks.cost import Cost, cost
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.types import Evaluation, Key
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores networks of a space.
+
+    All see the same images and draw their weights by the same key, so that a genome
+    gets the same scores whenever it is met. They compute in float32.
+
+    Attributes:
+      space: decodes genomes.
+      names: of the proxies.
+      batches: what the networks see.
+      max_memory: most estimated memory of a training step on one batch, GiB.
+      key: decides the weights of every network.
+    """
+
+    space: BlockSpace
+    names: tuple[str, ...]
+    batches: Batches
+    max_memory: float
+    key: Key
+
+    def __call__(self, genome: np.ndarray) -> tuple[np.ndarray, str | None]:
+        """``float64[K]`` scores, and why one of them is ``-inf`` or None.
+
+        Never raises for what a network is or does.
+        """
+        scores, reason = attempt(lambda: self._scores(genome))
+        if scores is None:
+            return np.full(len(self.names), -np.inf), reason
+        without = [self.names[place] for place in np.flatnonzero(np.isneginf(scores))]
+        if without:
+            reason = f"degenerate: no score by {', '.join(without)}"
+        return scores, reason
+
+    def cost(self, genome: np.ndarray) -> Cost:
+        """What a genome's network takes, without running it."""
+        return cost(self.space.decode(genome), self.space.image)
+
+    def _scores(self, genome: np.ndarray) -> np.ndarray:
+        check_memory(self.cost(genome), self.batches.labels.shape[1], self.max_memory)
+        chain = self.space.decode(genome)
+        scores = zero_cost.score(chain, self.names, self.batches, self.key[None])
+        return np.array([scores[name] for name in self.names], np.float64)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ScoredEvaluator:
+    """Scores a candidate and compares it with networks that never change.
+
+    A candidate that needs too much memory, or that a proxy has no score for, gets
+    fitness ``-inf`` and a reason.
+
+    Attributes:
+      scorer: of the networks.
+      reference: ``float64[M, K]``, scores of random networks of the space, that ranks
+        are measured by; see `ranks.fitness`.
+    """
+
+    scorer: Scorer
+    reference: np.ndarray
+
+    def __call__(self, candidate: Candidate) -> Evaluation:
+        """Never raises for what a candidate is or does."""
+        begin = time.monotonic()
+        scores, reason = self.scorer(candidate.genome)
+        (fitness,) = ranks.fitness(scores[None], self.reference).tolist()
+        named = dict(zip(self.scorer.names, scores.tolist(), strict=True))
+        return Evaluation(fitness, reason, time.monotonic() - begin, named)
+
+    def cost(self, genome: np.ndarray) -> Cost:
+        """What a genome's network takes, without running it."""
+        return self.scorer.cost(genome)
+
+
+def draw(
+    images: Images, mean: np.ndarray, std: np.ndarray, size: int, key: Key
+) -> Batches:
+    """Two batches of ``size`` different images, normalised and not augmented.
+
+    Args:
+      images: at least twice as many.
+      mean: ``float32[C]`` of pixels in [0, 1].
+      std: ``float32[C]``, likewise.
+      size: of one batch.
+      key: decides which.
+    """
+    rows = np.asarray(jax.random.permutation(key, len(images))[: 2 * size])
+    chosen = images.take(rows)
+    x = normalise(*map(jnp.asarray, (chosen.images, mean, std)))
+    labels = jnp.asarray(chosen.labels, jnp.int32)
+    return Batches(x.reshape(2, size, *x.shape[1:]), labels.reshape(2, size))

@@ -1,0 +1,173 @@
+"""Zero-cost proxies on NAS-Bench-201: every network's scores, and tables of them."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.data import images, nasbench201, scores
+from gpt_nas_jax.data.images import Dataset
+from gpt_nas_jax.data.nasbench201 import Benchmark
+from gpt_nas_jax.data.scores import Scores
+from gpt_nas_jax.evaluation import zero_cost
+from gpt_nas_jax.evaluation.proxies import az_nas
+from gpt_nas_jax.evaluation.scored import draw
+from gpt_nas_jax.evaluation.zero_cost import Batches
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.networks.nasbench201 import network
+from gpt_nas_jax.stages import proxy_tables
+from gpt_nas_jax.stages.proxy_tables import Scored
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.types import Key, UsageError
+from gpt_nas_jax.workdir import Ledger
+
+LEDGER = "scores.jsonl"
+SCORES = "scores.npz"
+
+_BATCHES = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inputs:
+    """The networks with their accuracies, and the images that they see."""
+
+    benchmark: Benchmark
+    dataset: Dataset
+
+
+def load(config: Config) -> Inputs:
+    """Reads the benchmark and the images.
+
+    Raises:
+      UsageError: one of them is missing or damaged, or there are too few images.
+    """
+    benchmark = nasbench201.read(Path(config.proxies.source))
+    dataset = images.load(config.data.name, config.data.dir)
+    batch, there = config.proxies.batch, len(dataset.train)
+    if _BATCHES * batch > there:
+        raise UsageError(
+            f"--proxies_batch={batch}: {_BATCHES} batches take more than the {there} "
+            "training images"
+        )
+    return Inputs(benchmark, dataset)
+
+
+def run(config: Config, inputs: Inputs) -> None:
+    """Scores the networks that are missing and writes the tables.
+
+    Goes on where it was stopped. What lies in the workdir afterwards: `LEDGER`, one
+    line a network; `SCORES` (see `data.scores`) and ``tables/``. The same cell scores
+    the same however many are scored, as its key derives from its row.
+
+    Raises:
+      UsageError: the ledger is damaged or of another program.
+    """
+    path = Path(config.workdir)
+    cells_key, images_key, init_key, draws_key = jax.random.split(
+        stage_key(config.seed, "proxies"), 4
+    )
+    rows = _cells(cells_key, config.proxies.networks)
+    names = config.proxies.chosen()
+    scoring = _Scoring(
+        inputs,
+        names,
+        draw(
+            inputs.dataset.train,
+            *images.moments(inputs.dataset.train.images),
+            config.proxies.batch,
+            images_key,
+        ),
+        config.proxies.seeds,
+        init_key,
+        Ledger(path / LEDGER),
+    )
+    records = list(scoring.records(rows))
+    values = np.array(
+        [[_value(record["scores"][name]) for name in names] for record in records]
+    )
+    found = Scores(inputs.benchmark.ops[rows], names, values)
+    workdir.write_bytes(path / SCORES, scores.to_bytes(found))
+    columns = dict(zip(names, values.T, strict=True))
+    if columns.keys() >= {*az_nas.RANKED}:
+        columns["az_nas"] = az_nas.ranked(columns)
+    scored = Scored(
+        columns,
+        dict(zip(nasbench201.DATASETS, inputs.benchmark.test[:, rows], strict=True)),
+        float(np.median([record["seconds"] for record in records])),
+        f"{_BATCHES} x {config.proxies.batch} training images of {config.data.name}, "
+        f"seed {config.seed}",
+    )
+    written = proxy_tables.write(path / "tables", scored, draws_key)
+    print((path / "tables" / "proxies.md").read_text())
+    print("written:", ", ".join(map(str, [path / SCORES, *written])))
+
+
+def _cells(key: Key, count: int) -> np.ndarray:
+    """Distinct rows of the benchmark in random order; more begin with the same ones."""
+    return np.asarray(jax.random.permutation(key, nasbench201.CELLS))[: count or None]
+
+
+def _value(kept: float | None) -> float:
+    return -math.inf if kept is None else kept
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Scoring:
+    """The parts of a running measurement."""
+
+    inputs: Inputs
+    names: tuple[str, ...]
+    batches: Batches
+    seeds: int
+    key: Key
+    ledger: Ledger
+
+    def records(self, rows: np.ndarray) -> Iterator[dict[str, Any]]:
+        """The ledger's lines in order: those there, then new ones."""
+        done = self.ledger.read()[: len(rows)]
+        with progress("scoring, networks", len(rows), done=len(done)) as advance:
+            for index, row in enumerate(rows.tolist()):
+                if index < len(done):
+                    self._check(index, done[index], row)
+                    yield done[index]
+                else:
+                    record = self._record(row)
+                    self.ledger.append(record)
+                    yield record
+                    advance()
+
+    def _check(self, index: int, record: dict[str, Any], row: int) -> None:
+        kept = record.get("row"), tuple(record.get("scores", ()))
+        if kept != (row, self.names):
+            raise UsageError(
+                f"line {index + 1} of {LEDGER} is not what this program would score; "
+                "go on with the version that began, or choose another --workdir"
+            )
+
+    def _record(self, row: int) -> dict[str, Any]:
+        operations = tuple(self.inputs.benchmark.ops[row].tolist())
+        begin = time.monotonic()
+        found = zero_cost.score(
+            network(operations, self.inputs.dataset.num_classes),
+            self.names,
+            self.batches,
+            jax.random.split(jax.random.fold_in(self.key, row), self.seeds),
+        )
+        seconds = time.monotonic() - begin
+        return {
+            "row": row,
+            "ops": list(operations),
+            # JSON has no infinity: a degenerate network's score is null.
+            "scores": {
+                name: found[name] if math.isfinite(found[name]) else None
+                for name in self.names
+            },
+            "seconds": round(seconds, 3),
+        }

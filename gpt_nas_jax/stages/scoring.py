@@ -1,0 +1,105 @@
+"""How a search comes to fitness: by training, or by zero-cost proxies."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.evaluation.evaluator import Evaluator
+from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
+from gpt_nas_jax.evaluation.trained import TrainedEvaluator
+from gpt_nas_jax.executors import local
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.training.placement import Placement, compute_type
+from gpt_nas_jax.types import Key, UsageError
+
+REFERENCE = "reference.json"
+_REFERENCES = 64
+
+
+def evaluator(config: Config, problem: Problem) -> Evaluator:
+    """What gives candidates their fitness.
+
+    Raises:
+      UsageError: the kept scores of the reference networks are damaged.
+    """
+    if config.eval.method == "zero_cost":
+        scores = scorer(config, problem)
+        return ScoredEvaluator(scores, _reference(config, scores))
+    return TrainedEvaluator(
+        problem.space,
+        problem.splits,
+        config.eval,
+        Placement(compute_type(config.train.precision)),
+    )
+
+
+def scorer(config: Config, problem: Problem) -> Scorer:
+    """What asks the proxies of a run."""
+    batch_key, init_key, _ = _keys(config)
+    splits, size = problem.splits, config.eval.proxy_batch
+    return Scorer(
+        problem.space,
+        config.search_proxies(),
+        draw(splits.train, splits.mean, splits.std, size, batch_key),
+        config.eval.max_memory,
+        init_key,
+    )
+
+
+def measure(config: Config) -> str:
+    """What the number is that a search calls fitness, for people."""
+    if config.eval.method == "trained":
+        return "validation accuracy"
+    if len(config.search_proxies()) == 1:
+        return f"score by {config.eval.proxies}, no accuracy"
+    return f"mean log rank by {config.eval.proxies}, no accuracy"
+
+
+def _keys(config: Config) -> tuple[Key, Key, Key]:
+    """Of the images, of all networks' weights and of the reference networks."""
+    batch_key, init_key, reference_key = jax.random.split(
+        stage_key(config.seed, "proxies"), 3
+    )
+    return batch_key, init_key, reference_key
+
+
+def _reference(config: Config, scores: Scorer) -> np.ndarray:
+    """Scores ``float64[M, K]`` of random networks, kept in the workdir.
+
+    Ranks need them, so there are none for a single proxy.
+    """
+    names = list(scores.names)
+    if len(names) == 1:
+        return np.zeros((0, 1))
+    path = Path(config.workdir) / REFERENCE
+    if path.exists():
+        return _read(path, names)
+    genomes = np.asarray(scores.space.sample(_keys(config)[-1], _REFERENCES))
+    rows = []
+    with progress("scoring, reference networks", len(genomes)) as advance:
+        for row, _ in local.run(scores, genomes, config.search.workers):
+            rows.append([None if math.isinf(score) else score for score in row])
+            advance()
+    workdir.write_json(
+        path, {"proxies": names, "genomes": genomes.tolist(), "scores": rows}
+    )
+    return _read(path, names)
+
+
+def _read(path: Path, names: list[str]) -> np.ndarray:
+    try:
+        kept: dict[str, Any] = workdir.read_json(path)
+        rows = [[-math.inf if s is None else s for s in row] for row in kept["scores"]]
+        scores = np.array(rows, np.float64)
+        if kept["proxies"] == names and scores.shape == (_REFERENCES, len(names)):
+            return scores
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UsageError(f"{path} is damaged; remove it, it is made again as it was")

@@ -1,0 +1,111 @@
+"""How the weights of proxies are drawn."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+import pytest
+from proxies_support import CONV1, CONV3, POOL, SKIP, of_cells
+
+from gpt_nas_jax.evaluation.proxies import weights
+from gpt_nas_jax.evaluation.proxies.segments import Segment, segments
+from gpt_nas_jax.evaluation.proxies.weights import Weights
+from gpt_nas_jax.networks.blocks import InvertedResidual
+from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.units import SqueezeExcitation, conv_norm
+from gpt_nas_jax.training.vectors import unflatten
+
+Draw = Callable[[tuple[Segment, ...], jax.Array], Weights]
+
+SIZE = (8, 8, 3)
+CHAIN = Chain(
+    (
+        conv_norm(64, 3),
+        InvertedResidual(128, stride=2),
+        SqueezeExcitation(32),
+        Head(100),
+    )
+)
+PARTS = segments(CHAIN, SIZE)
+
+
+def leaves(drawn: Weights) -> Iterator[tuple[str, np.ndarray]]:
+    """Every parameter's kind and values."""
+    for part, vectors in zip(PARTS, drawn, strict=True):
+        for node, vector in zip(part.nodes, vectors, strict=True):
+            shapes = trace(node.block, node.in_size).variables["params"]
+            tree = unflatten(shapes, vector)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+                yield path[-1].key, leaf
+
+
+@pytest.mark.parametrize("draw", [weights.uniform, weights.normal])
+def test_only_kernels_are_drawn(draw: Draw):
+    kinds = set()
+    for kind, leaf in leaves(draw(PARTS, jax.random.key(0))):
+        kinds.add(kind)
+        if kind == "kernel":
+            assert len(np.unique(leaf)) > 0.9 * leaf.size
+        else:
+            np.testing.assert_array_equal(leaf, float(kind == "scale"))
+    assert kinds == {"kernel", "scale", "bias"}
+
+
+def test_uniform_kernels_lie_within_one_over_the_root_of_their_fan_in():
+    for kind, leaf in leaves(weights.uniform(PARTS, jax.random.key(0))):
+        if kind == "kernel":
+            # In groups, too, all axes but the last are what one output sees.
+            bound = 1 / math.sqrt(math.prod(leaf.shape[:-1]))
+            assert abs(leaf).max() <= bound
+            assert abs(leaf).max() == pytest.approx(bound, rel=0.02)
+            error = 4 * bound / math.sqrt(3 * leaf.size)
+            assert leaf.mean() == pytest.approx(0, abs=error)
+            assert leaf.std() == pytest.approx(bound / math.sqrt(3), rel=0.1)
+
+
+def test_normal_kernels_have_variance_2_over_their_fan_in():
+    for kind, leaf in leaves(weights.normal(PARTS, jax.random.key(0))):
+        if kind == "kernel":
+            variance = 2 / math.prod(leaf.shape[:-1])
+            # Five deviations of what is found in so many numbers.
+            error = 5 * math.sqrt(2 / leaf.size)
+            assert (leaf**2).mean() == pytest.approx(variance, rel=error)
+
+
+@pytest.mark.parametrize("draw", [weights.uniform, weights.normal])
+def test_the_key_decides(draw: Draw):
+    first, again, other = (draw(PARTS, jax.random.key(seed)) for seed in (0, 0, 1))
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    kernels = zip(leaves(first), leaves(other), strict=True)
+    assert not any(
+        np.array_equal(a, b) for (kind, a), (_, b) in kernels if kind == "kernel"
+    )
+
+
+def test_no_two_layers_share_their_numbers():
+    drawn = leaves(weights.uniform(PARTS, jax.random.key(0)))
+    kernels = [leaf.ravel() for kind, leaf in drawn if kind == "kernel"]
+    signs = {tuple(np.sign(kernel)[:64]) for kernel in kernels}
+    assert len(signs) == len(kernels)
+
+
+def test_networks_of_any_size_share_the_programs_that_draw(compiled: list[str]):
+    key = jax.random.key(0)
+    small = segments(of_cells((CONV1, CONV3, POOL, SKIP, SKIP, POOL)), SIZE)
+    weights.uniform(small, key)
+    weights.normal(small, key)
+    assert compiled
+    compiled.clear()
+    large = segments(Chain((*CHAIN.blocks[:-1], conv_norm(512, 3), Head(10))), SIZE)
+    vectors = [v for part in weights.normal(large, key) for v in part]
+    # Nor do the numbers of a large one repeat.
+    largest = max(vectors, key=len)
+    assert len(largest) > 500_000
+    assert len(np.unique(largest)) > 0.9 * len(largest)
+    weights.uniform(large, key)
+    assert not compiled
+    magnitudes = jax.tree.leaves(weights.magnitudes((tuple(vectors),)))
+    for found, given in zip(magnitudes, vectors, strict=True):
+        np.testing.assert_array_equal(found, abs(given))

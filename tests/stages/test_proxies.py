@@ -1,0 +1,218 @@
+"""Networks scored without training, from the command line to the tables."""
+
+import csv
+import itertools
+import json
+import math
+import pathlib
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from prepared_support import prepare, random_images
+from scipy import stats
+
+from gpt_nas_jax import main
+from gpt_nas_jax.data import compact, nasbench201, scores
+from gpt_nas_jax.networks.cost import cost
+from gpt_nas_jax.networks.nasbench201 import IMAGE, network
+from gpt_nas_jax.stages.proxy_tables import choices
+
+NAMES = ("flops", "params")
+NETWORKS = 9
+AZ_NAS = ("expressivity", "progressivity", "trainability", "flops")
+
+
+def benchmark() -> nasbench201.Benchmark:
+    """All cells, with accuracies that follow from the operations."""
+    ops = np.array([*itertools.product(range(5), repeat=6)], np.uint8)
+    accuracy = ops @ np.array([1, 2, 3, 1.5, 2.5, 0.25])
+    test = np.stack([accuracy, accuracy / 2, 90 - accuracy])
+    return nasbench201.Benchmark(ops, test / 2, test)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> pathlib.Path:
+    """A folder with a benchmark and images."""
+    path = tmp_path_factory.mktemp("home")
+    columns = nasbench201.to_columns(benchmark())
+    (path / "cells.npz").write_bytes(compact.to_bytes(columns))
+    prepare(path, random_images(0, 12), random_images(1, 5))
+    return path
+
+
+def arguments(home: pathlib.Path, path: pathlib.Path, *more: str) -> list[str]:
+    return [
+        "main",
+        "--stage=proxies",
+        f"--proxies_source={home / 'cells.npz'}",
+        f"--proxies_names={','.join(NAMES)}",
+        f"--proxies_networks={NETWORKS}",
+        "--proxies_batch=3",
+        "--data_name=cifar100",
+        f"--data_dir={home}",
+        f"--workdir={path}",
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(home, tmp_path_factory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("proxies")
+    assert main.main(arguments(home, path)) == 0
+    return path
+
+
+def lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The ledger without what depends on the clock."""
+    text = (path / "scores.jsonl").read_text()
+    return [{**json.loads(line), "seconds": None} for line in text.splitlines()]
+
+
+def table(path: pathlib.Path) -> list[dict[str, str]]:
+    with (path / "tables" / "proxies.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_ledger_holds_distinct_cells_and_what_they_cost(finished: pathlib.Path):
+    records = lines(finished)
+    cells = benchmark()
+    assert len({record["row"] for record in records}) == NETWORKS
+    for record in records:
+        assert record["ops"] == cells.ops[record["row"]].tolist()
+        total = cost(network(tuple(record["ops"]), 100), IMAGE)
+        assert record["scores"] == {"flops": total.flops, "params": total.params}
+
+
+def test_the_table_is_what_the_ledger_says(finished: pathlib.Path):
+    records, rows = lines(finished), table(finished)
+    test = benchmark().test[:, [record["row"] for record in records]]
+    expected = [(name, dataset) for name in NAMES for dataset in nasbench201.DATASETS]
+    assert [(row["proxy"], row["dataset"]) for row in rows] == expected
+    for row in rows:
+        found = [record["scores"][row["proxy"]] for record in records]
+        accuracy = test[nasbench201.DATASETS.index(row["dataset"])]
+        rho = stats.spearmanr(found, accuracy).statistic
+        tau = stats.kendalltau(found, accuracy).statistic
+        assert float(row["spearman"]) == pytest.approx(rho)
+        assert float(row["kendall"]) == pytest.approx(tau)
+        assert float(row["spearman_low"]) <= rho <= float(row["spearman_high"])
+        shared = sum(found.count(score) > 1 for score in found)
+        assert (int(row["degenerate"]), int(row["ties"])) == (0, shared)
+        assert accuracy.min() <= float(row["search_mean"]) <= accuracy.max()
+    published = {row["proxy"]: float(row["spearman_published"]) for row in rows[::3]}
+    assert published == {"flops": 0.73, "params": 0.75}
+    assert (
+        "| naswot, published | 92.96 | 69.98 | 44.44 |"
+        in (finished / "tables" / "proxies.md").read_text()
+    )
+
+
+def test_the_scores_are_kept_for_the_search(finished: pathlib.Path):
+    kept, records = scores.read(finished / "scores.npz"), lines(finished)
+    assert kept.names == NAMES
+    assert kept.ops.tolist() == [record["ops"] for record in records]
+    assert kept.scores.tolist() == [[*record["scores"].values()] for record in records]
+
+
+@pytest.mark.parametrize("whole", [0, 4])
+def test_a_run_goes_on_where_it_was_killed(
+    whole: int, finished: pathlib.Path, home, tmp_path: pathlib.Path
+):
+    assert main.main(arguments(home, tmp_path)) == 0
+    ledger = tmp_path / "scores.jsonl"
+    content = ledger.read_bytes().splitlines(keepends=True)
+    kept = b"".join(content[:whole])
+    ledger.write_bytes(kept + content[whole][:20])
+    (tmp_path / "scores.npz").unlink()
+    assert main.main(arguments(home, tmp_path)) == 0
+    assert ledger.read_bytes().startswith(kept)
+    assert lines(tmp_path) == lines(finished)
+    for name in ("scores.npz", "tables/proxies.csv"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_more_networks_begin_with_the_same_ones(
+    finished: pathlib.Path, home, tmp_path: pathlib.Path
+):
+    assert main.main(arguments(home, tmp_path, "--proxies_networks=4")) == 0
+    assert lines(tmp_path) == lines(finished)[:4]
+
+
+def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
+    finished: pathlib.Path, home, tmp_path: pathlib.Path
+):
+    # A ledger that is complete: nothing is left to score.
+    records = lines(finished)
+    for place, record in enumerate(records):
+        value = None if place < 3 else float(place)
+        record |= {"scores": dict.fromkeys(AZ_NAS, value), "seconds": 2.0}
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "scores.jsonl").write_text(text)
+    names = f"--proxies_names={','.join(AZ_NAS)}"
+    assert main.main(arguments(home, tmp_path, names)) == 0
+    rows = table(tmp_path)
+    assert {row["proxy"] for row in rows} == {*AZ_NAS, "az_nas"}
+    ranks = [0, 0, 0, *range(3, NETWORKS)]
+    test = benchmark().test[:, [record["row"] for record in records]]
+    for row in rows:
+        accuracy = test[nasbench201.DATASETS.index(row["dataset"])]
+        rho = stats.spearmanr(ranks, accuracy).statistic
+        assert float(row["spearman"]) == pytest.approx(rho)
+    assert {row["degenerate"] for row in rows if row["proxy"] != "az_nas"} == {"3"}
+    kept = scores.read(tmp_path / "scores.npz").scores
+    assert np.isneginf(kept[:3]).all()
+    assert "2.00 s each" in (tmp_path / "tables" / "proxies.md").read_text()
+
+
+def test_a_ledger_of_other_networks_is_refused(
+    finished: pathlib.Path, home, tmp_path: pathlib.Path, capsys
+):
+    records = lines(finished)[::-1]
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (tmp_path / "scores.jsonl").write_text(text)
+    assert main.main(arguments(home, tmp_path)) == 2
+    error = capsys.readouterr().err
+    assert "line 1 of scores.jsonl" in error
+    assert len(error.splitlines()) == 1
+
+
+@hypothesis.given(
+    st.lists(st.sampled_from([-math.inf, 0.0, 1.0, 2.0]), min_size=3, max_size=6).map(
+        np.array
+    ),
+    st.integers(0, 99),
+)
+def test_a_search_takes_the_highest_score_of_each_draw(found: np.ndarray, seed: int):
+    random = np.random.default_rng(seed)
+    draws = np.stack([random.permutation(len(found))[:3] for _ in range(4)])
+    for draw, chosen in zip(draws, choices(found, draws), strict=True):
+        assert chosen == max(draw, key=lambda network: found[network])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--proxies_names=params,bogus"], "--proxies_names=params,bogus"),
+        (["--proxies_names=params,params"], "each once"),
+        (["--proxies_source="], "needs --proxies_source"),
+        (["--proxies_source=missing.npz"], "missing.npz"),
+        (["--proxies_networks=15626"], "proxies_networks"),
+        (["--proxies_batch=7"], "--proxies_batch=7"),
+        (["--data_name=digits"], "32x32x3"),
+        (["--data_dir=missing"], "missing"),
+        (["--stage=tables", "--tables_source=x.npz"], "--stage=proxies"),
+        (["--tables_source=x.npz"], "--stage=tables"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    flags: list[str], message: str, home, tmp_path: pathlib.Path, capsys
+):
+    path = tmp_path / "run"
+    assert main.main([*arguments(home, path), *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not path.exists()
