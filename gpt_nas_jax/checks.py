@@ -1,5 +1,7 @@
 """Settings that contradict each other."""
 
+from collections.abc import Sequence
+
 from gpt_nas_jax.config import PROXIES, STRATEGIES, WHOLE, Config, ProxiesConfig
 from gpt_nas_jax.types import UsageError
 
@@ -56,10 +58,7 @@ def check(config: Config) -> None:
             tabular and not config.tables.source
         ),
         f"--tables_strategies={config.tables.strategies}: give some of "
-        f"{', '.join(STRATEGIES)}, each once": (
-            not set(strategies) <= set(STRATEGIES)
-            or len(set(strategies)) < len(strategies)
-        ),
+        f"{', '.join(STRATEGIES)}, each once": (not _each_once(strategies, STRATEGIES)),
         f"--prior_corpus={config.prior.corpus} holds what --tables_name searches; "
         "learn from the other benchmark": (
             tabular
@@ -71,15 +70,13 @@ def check(config: Config) -> None:
         "--stage=proxies needs --proxies_source, the compact .npz file of "
         "NAS-Bench-201": scoring and not config.proxies.source,
         f"--proxies_names={config.proxies.names}: give some of {', '.join(PROXIES)}, "
-        "each once": (
-            not set(proxies) <= set(PROXIES) or len(set(proxies)) < len(proxies)
-        ),
+        "each once": (not _each_once(proxies, PROXIES)),
         f"--data_name={config.data.name} has no images of 32x32x3, which --stage="
         "proxies needs: give cifar10 or cifar100": (
             scoring and config.data.name == "digits"
         ),
         f"--eval_proxies={config.eval.proxies}: give some of {', '.join(PROXIES)}, "
-        "each once": (not set(asked) <= set(PROXIES) or len(set(asked)) < len(asked)),
+        "each once": not _each_once(asked, PROXIES),
         "--eval_method=zero_cost and --search_filter score networks; --stage=tables "
         "looks them up": tabular and config.search_proxies(),
         f"--search_filter={search.filter} has nothing to choose from: local_search "
@@ -122,3 +119,7 @@ def check(config: Config) -> None:
     for problem, holds in problems.items():
         if holds:
             raise UsageError(problem)
+
+
+def _each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:
+    return set(given) <= set(allowed) and len(set(given)) == len(given)

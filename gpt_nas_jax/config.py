@@ -54,6 +54,11 @@ def _setting(default: Any, help: str, **options: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def _proxy_batch() -> Any:
+    text = "Images in each of two batches (arXiv 2101.08134: 64 in one)."
+    return _setting(32, text, low=2)
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How one network is trained; SGD with Nesterov momentum."""
@@ -231,9 +236,7 @@ class EvalConfig:
         f"--search_filter: {', '.join(PROXIES)}. Several count by their ranks "
         "(arXiv 2403.19232).",
     )
-    proxy_batch: int = _setting(
-        32, "Images in each of two batches (arXiv 2101.08134: 64 in one).", low=2
-    )
+    proxy_batch: int = _proxy_batch()
     trained_blocks: str = _setting(
         "proposed",
         "proposed: the paper's acceleration; all: train everything.",
@@ -326,9 +329,7 @@ class ProxiesConfig:
     networks: int = _setting(
         1000, "Cells to score, drawn by the seed; 0 for all 15,625.", low=0, high=15_625
     )
-    batch: int = _setting(
-        32, "Images in each of two batches (arXiv 2101.08134: 64 in one).", low=2
-    )
+    batch: int = _proxy_batch()
     seeds: int = _setting(1, "Initialisations that scores are means over.", low=1)
 
     def chosen(self) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class _Draw:
 
     uniform: Weights | None
     normal: Weights | None
-    noise: jax.Array
+    noise: jax.Array | None
     signs_key: jax.Array
 
 
@@ -100,10 +100,11 @@ def _draw(
 ) -> _Draw:
     weights_key, normal_key, noise_key, signs_key = jax.random.split(key, 4)
     trains = names & {*loss.NAMES, *flow.NAMES}
+    az, shape = names & {*az_nas.NAMES}, batches.images.shape[1:]
     return _Draw(
         weights.uniform(parts, weights_key) if trains else None,
-        weights.normal(parts, normal_key) if names & {*az_nas.NAMES} else None,
-        np.asarray(jax.random.normal(noise_key, batches.images.shape[1:])),
+        weights.normal(parts, normal_key) if az else None,
+        jax.random.normal(noise_key, shape) if az else None,
         jax.random.key_data(signs_key),
     )
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +13,7 @@ from jax import lax
 from gpt_nas_jax.networks import layers
 from gpt_nas_jax.networks.blocks import Block
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.operations import Activation, Operation, Pool
 from gpt_nas_jax.types import UsageError
 
@@ -136,7 +137,7 @@ def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
 _traced_once = functools.cache(_traced)
 
 
-class _Recorder:
+class _Recorder(Interceptor):
     """An interceptor of Linen calls that keeps the layers it sees."""
 
     def __init__(self) -> None:
@@ -144,20 +145,13 @@ class _Recorder:
         self._block: str | None = None
         self._instances = 0
 
-    def __call__(
-        self,
-        call: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: nn.module.InterceptorContext,
+    def called(
+        self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
     ) -> Any:
-        if context.method_name != "__call__":
-            return call(*args, **kwargs)
-        module = context.module
         outermost = isinstance(module, Block) and self._block is None
         if outermost:
             self._block = module.block_name
-        out = call(*args, **kwargs)
+        out = call()
         layer = _layer(module, len(self.layers), args, out)
         if layer is not None:
             instance = self._instances if self._block else -1

@@ -4,7 +4,7 @@ The chain is called once with values that record instead of computing in JAX; wh
 recorded is then a list of PyTorch modules and the values that each of them reads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.operations import (
     Activation,
@@ -88,28 +89,21 @@ class _Value:
         return self.recorder.record(torch.nn.Flatten(), self)
 
 
-class _Recorder:
+class _Recorder(Interceptor):
     """An interceptor of Linen calls that builds a twin from the leaves it sees."""
 
     def __init__(self, twin: TorchTwin, variables: Mapping[str, Any]) -> None:
         self.twin, self.variables = twin, variables
 
-    def __call__(
-        self,
-        call: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: nn.module.InterceptorContext,
+    def called(
+        self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
     ) -> Any:
-        module = context.module
-        if context.method_name != "__call__":
-            return call(*args, **kwargs)
         layer = _layer(module, args[0])
         if layer is None:
             # Flax's own modules compute; those of this project are made of others.
             if type(module).__module__.startswith("flax."):
                 raise NotImplementedError(f"no twin of {type(module).__name__}")
-            return call(*args, **kwargs)
+            return call()
         _copy(layer, self._own("params", module), self._own("batch_stats", module))
         return self.record(layer, *args)
 

@@ -1,17 +1,19 @@
 """What a block computes on its way, read while it runs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.operations import Activation
 
 _RECTIFIERS = {"relu", "silu"}
 
 
-class Taps:
+class Taps(Interceptor):
     """An interceptor of Linen calls that reads layers with weights and activations.
 
     Attributes:
@@ -28,20 +30,13 @@ class Taps:
         self.gates: list[jax.Array] = []
         self.signs: list[jax.Array] = []
 
-    def __call__(
-        self,
-        call: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: nn.module.InterceptorContext,
+    def called(
+        self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
     ) -> Any:
-        if context.method_name != "__call__":
-            return call(*args, **kwargs)
-        module = context.module
         if isinstance(module, Activation) and module.function in _RECTIFIERS:
             signs = jnp.where(args[0] > 0, 1.0, -1.0)
             self.signs.append(signs.reshape(len(signs), -1))
-        out = call(*args, **kwargs)
+        out = call()
         if isinstance(module, nn.Conv | nn.Dense):
             pixels = (1,) * (out.ndim - 2)
             shape = (out.shape[0], *pixels, out.shape[-1])
