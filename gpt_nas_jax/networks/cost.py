@@ -59,13 +59,17 @@ def cost(module: nn.Module, in_size: layers.Size) -> Cost:
 
 def layer_macs(layer: layers.Layer) -> int:
     """Multiply-accumulates of one layer on one image; 0 for the cheap kinds."""
+    return fan_in(layer) * _volume(layer.out_size)
+
+
+def fan_in(layer: layers.Layer) -> int:
+    """How many weights make one channel of a layer's output; 0 for the cheap kinds."""
     match layer:
         case layers.Conv():
             height, width = layer.kernel
-            fan_in = height * width * layer.in_size[2] // layer.groups
-            return fan_in * _volume(layer.out_size)
+            return height * width * layer.in_size[2] // layer.groups
         case layers.FullyConnected():
-            return layer.in_size[2] * _volume(layer.out_size)
+            return layer.in_size[2]
         case _:
             return 0
 

@@ -107,7 +107,7 @@ def test_gradients_of_a_network_with_relus(relu: dict[str, float]):
 
 def test_fisher_of_a_linear_network(linear: dict[str, float]):
     expected = [
-        ((x @ ONLY * d_logits(x @ ONLY, labels)) ** 2).mean(0).sum() / 2
+        len(ONLY) * ((x @ ONLY * d_logits(x @ ONLY, labels)) ** 2).mean(0).sum() / 2
         for x, labels in zip(MEANS, LABELS, strict=True)
     ]
     assert linear["fisher"] == pytest.approx(np.mean(expected), rel=1e-5)
@@ -120,7 +120,13 @@ def test_fisher_of_a_network_with_relus(relu: dict[str, float]):
         logits = np.maximum(inner, 0) @ LAST
         dy = d_logits(logits, labels)
         of_layers = logits * dy, inner * (inner > 0) * (dy @ LAST.T)
-        expected.append(sum((of**2).mean(0).sum() / 2 for of in of_layers))
+        counts = len(LAST), len(FIRST)
+        expected.append(
+            sum(
+                count * (of**2).mean(0).sum() / 2
+                for count, of in zip(counts, of_layers, strict=True)
+            )
+        )
     assert relu["fisher"] == pytest.approx(np.mean(expected), rel=1e-5)
 
 

@@ -16,9 +16,10 @@ import numpy as np
 from flax import traverse_util
 
 from gpt_nas_jax.evaluation.proxies.taps import Taps
+from gpt_nas_jax.networks.cost import fan_in
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.platform import native_forms
-from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.trace import layers_of, trace
 from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.loss import cross_entropy
 from gpt_nas_jax.training.programs import is_saved
@@ -50,8 +51,8 @@ class Gradients:
       params: ``float32[n]``.
       norm: sum over layers of the norm of the kernel's gradient.
       saliency: sum over kernels of the magnitude of weight times gradient.
-      fisher: sum over the outputs' channels of the mean over images of half the
-        square of output times gradient, summed over pixels.
+      fisher: sum over weights, each with what its output's channel has: the mean
+        over images of half the square of output times gradient, summed over pixels.
     """
 
     params: jax.Array
@@ -108,8 +109,11 @@ def backward(
     for kernel, gradient in zip(*pairs, strict=True):
         norm += jnp.sqrt((gradient**2).sum())
         saliency += jnp.abs(kernel * gradient).sum()
-    for gate in d_gates:
-        fisher += (gate**2).mean(0).sum() / 2
+    weighted = [
+        count for layer in layers_of(block, in_size) if (count := fan_in(layer))
+    ]
+    for gate, count in zip(d_gates, weighted, strict=True):
+        fisher += count * (gate**2).mean(0).sum() / 2
     return Gradients(d_params, norm, saliency, fisher), dx
 
 
