@@ -1,46 +1,11 @@
 """Command-line flags made from the fields of the config."""
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from absl import flags
 
-from gpt_nas_jax.config import Config, Setting
+from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.types import UsageError
-
-
-@dataclasses.dataclass(frozen=True)
-class Field:
-    """One flag: ``<section>_<field>`` and the path to its value in the config."""
-
-    name: str
-    path: tuple[str, ...]
-    default: Any
-    setting: Setting
-
-
-def fields(config: Config) -> Iterator[Field]:
-    """All fields of a config with their values as defaults.
-
-    A recipe's fields bear the name of the section it lies in.
-    """
-    yield from _fields(config, (), ())
-
-
-def _fields(
-    section: Any, path: tuple[str, ...], prefix: tuple[str, ...]
-) -> Iterator[Field]:
-    for field in dataclasses.fields(section):
-        value = getattr(section, field.name)
-        inner = (*path, field.name)
-        if dataclasses.is_dataclass(value):
-            nested = prefix if field.name == "recipe" else (*prefix, field.name)
-            yield from _fields(value, inner, nested)
-        else:
-            name = "_".join((*prefix, field.name))
-            yield Field(name, inner, value, field.metadata["setting"])
 
 
 def parse(argv: list[str]) -> Config | str:
@@ -57,7 +22,7 @@ def parse(argv: list[str]) -> Config | str:
         flag, a flagfile that is missing or no text.
     """
     values = flags.FlagValues()
-    known = list(fields(Config()))
+    known = list(fields.of(Config()))
     for field in known:
         _define(field, values)
     flags.DEFINE_bool("help", False, "Show this help.", flag_values=values)
@@ -72,41 +37,12 @@ def parse(argv: list[str]) -> Config | str:
         return "Flags of gpt_nas_jax.main:\n" + values.get_help()
     if rest:
         raise UsageError(f"unexpected argument {rest[0]!r}; settings are --flag=value")
-    return replace(Config(), {field.path: values[field.name].value for field in known})
+    return fields.replace(
+        Config(), {field.path: values[field.name].value for field in known}
+    )
 
 
-def replace(config: Any, changes: Mapping[tuple[str, ...], Any]) -> Any:
-    """A config with the values at these paths changed."""
-    here: dict[str, Any] = {}
-    for (name, *rest), value in changes.items():
-        if rest:
-            here.setdefault(name, {})[tuple(rest)] = value
-        else:
-            here[name] = value
-    parts = {
-        name: replace(getattr(config, name), value)
-        if dataclasses.is_dataclass(getattr(config, name))
-        else value
-        for name, value in here.items()
-    }
-    return dataclasses.replace(config, **parts)
-
-
-def to_text(config: Config) -> str:
-    """The config as a flagfile with every flag."""
-    return "".join(f"--{f.name}={_text(f.default)}\n" for f in fields(config))
-
-
-def result_text(config: Config) -> dict[str, str]:
-    """The flags that decide a run's result, name to value."""
-    return {f.name: _text(f.default) for f in fields(config) if f.setting.result}
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _define(field: Field, values: flags.FlagValues) -> None:
+def _define(field: fields.Field, values: flags.FlagValues) -> None:
     setting, default = field.setting, field.default
     args = field.name, default
     if setting.choices:

@@ -80,6 +80,14 @@ def check(path: Path, result_flags: Mapping[str, str]) -> None:
         )
 
 
+def require_writable(flag: str, path: Path) -> None:
+    """Raises UsageError where no file can be made in a folder, or the folder itself."""
+    while not path.exists():
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK):
+        raise UsageError(f"{flag}: {path} is no folder that can be written to")
+
+
 class Ledger:
     """``ledger.jsonl``: one line an evaluation, appended and synced to disk."""
 

@@ -4,16 +4,15 @@ from typing import Any
 
 import pytest
 
-from gpt_nas_jax import flags
 from gpt_nas_jax.checks import check
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.types import UsageError
 
 
 def changed(**values: Any) -> Config:
     """The default config with flags set, by their names."""
-    paths = {field.name: field.path for field in flags.fields(Config())}
-    return flags.replace(Config(), {paths[n]: value for n, value in values.items()})
+    paths = {field.name: field.path for field in fields.of(Config())}
+    return fields.replace(Config(), {paths[n]: value for n, value in values.items()})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config, Recipe, Setting
+from gpt_nas_jax.config import Config, Recipe, Setting, fields
 from gpt_nas_jax.types import UsageError
 
 
@@ -78,7 +78,7 @@ def another(default: Any, setting: Setting) -> Any:
 
 
 def test_every_field_is_one_flag():
-    assert [field.name for field in flags.fields(Config())] == [*LEAVES]
+    assert [field.name for field in fields.of(Config())] == [*LEAVES]
     assert {"seed", "eval_epochs", "retrain_epochs", "eval_max_memory"} <= {*LEAVES}
 
 
@@ -89,7 +89,7 @@ def test_a_flag_sets_its_field_and_no_other(name: str):
     config = parse(f"--{name}={value}")
     assert value_at(config, path) == value
     assert type(value_at(config, path)) is type(default)
-    assert flags.replace(config, {path: default}) == Config()
+    assert fields.replace(config, {path: default}) == Config()
 
 
 def test_help_tells_of_every_flag():
@@ -116,8 +116,8 @@ def test_a_config_is_what_its_flagfile_says(
     changes = {
         LEAVES[name][0]: data.draw(values_of(*LEAVES[name][1:])) for name in names
     }
-    config = flags.replace(Config(), changes)
-    flagfile.write_text(flags.to_text(config))
+    config = fields.replace(Config(), changes)
+    flagfile.write_text(fields.to_text(config))
     assert parse(f"--flagfile={flagfile}") == config
 
 
@@ -192,10 +192,10 @@ def test_result_flags_are_those_that_decide_the_result():
         "--data_dir=tfds",
         "--prior_dir=priors",
     )
-    assert flags.result_text(here) == flags.result_text(there)
+    assert fields.result_text(here) == fields.result_text(there)
     for argument in ("--seed=4", "--eval_learning_rate=0.01", "--eval_max_seconds=5"):
         other = parse("--seed=3", "--eval_learning_rate=0.001", argument)
-        assert flags.result_text(here) != flags.result_text(other)
+        assert fields.result_text(here) != fields.result_text(other)
 
 
 def test_replace_changes_nested_fields_together():
@@ -205,6 +205,6 @@ def test_replace_changes_nested_fields_together():
         ("eval", "recipe", "batch"): 8,
         ("eval", "max_memory"): 1.0,
     }
-    config = flags.replace(Config(), changes)
+    config = fields.replace(Config(), changes)
     assert {path: value_at(config, path) for path in changes} == changes
     assert config.retrain == Config().retrain

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import ImportConfig
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.data import compact, nasbench101, nasbench201, nats_bench
 from gpt_nas_jax.data.nasbench201_text import read_csv, read_json
 from gpt_nas_jax.stages.terminal import progress, show_table
@@ -16,19 +16,21 @@ Columns = dict[str, np.ndarray]
 Summary = list[tuple[str, str]]
 
 
-def run(config: ImportConfig) -> None:
+def run(config: Config) -> None:
     """Reads the release, writes the compact file and prints what is in it.
 
     Raises:
       UsageError: the release cannot be read or is incomplete, or the file cannot be
         written; what stood in its place is left.
     """
-    out = Path(config.out)
+    settings = config.imports
+    out = Path(settings.out)
+    workdir.require_writable("--imports_out", out.parent)
     if out.is_dir():
         raise UsageError(f"--imports_out={out} is a folder; name a file")
-    print(f"reading {config.source}")
-    convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[config.name]
-    columns, optimum = convert(Path(config.source))
+    print(f"reading {settings.source}")
+    convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[settings.name]
+    columns, optimum = convert(Path(settings.source))
     content = compact.to_bytes(columns)
     try:
         workdir.write_bytes(out, content)
@@ -43,7 +45,7 @@ def run(config: ImportConfig) -> None:
         ("SHA-256 of the file", hashlib.sha256(content).hexdigest()),
         ("SHA-256 of the columns", compact.digest(columns).hex()),
     ]
-    show_table(f"{config.name}: {out}", ("what", "value"), rows)
+    show_table(f"{settings.name}: {out}", ("what", "value"), rows)
 
 
 def _nasbench101(source: Path) -> tuple[Columns, Summary]:

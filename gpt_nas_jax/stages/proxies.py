@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.data import images, nasbench201, scores
 from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.data.nasbench201 import Benchmark
@@ -22,7 +22,7 @@ from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.nasbench201 import network
-from gpt_nas_jax.stages import proxy_tables
+from gpt_nas_jax.stages import compilation, proxy_tables
 from gpt_nas_jax.stages.proxy_tables import Scored
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Key, UsageError
@@ -42,7 +42,7 @@ class Inputs:
     dataset: Dataset
 
 
-def load(config: Config) -> Inputs:
+def _load(config: Config) -> Inputs:
     """Reads the benchmark and the images.
 
     Raises:
@@ -59,7 +59,7 @@ def load(config: Config) -> Inputs:
     return Inputs(benchmark, dataset)
 
 
-def run(config: Config, inputs: Inputs) -> None:
+def run(config: Config) -> None:
     """Scores the networks that are missing and writes the tables.
 
     Goes on where it was stopped. What lies in the workdir afterwards: `LEDGER`, one
@@ -67,8 +67,18 @@ def run(config: Config, inputs: Inputs) -> None:
     the same however many are scored, as its key derives from its row.
 
     Raises:
-      UsageError: the ledger is damaged or of another program.
+      UsageError: an input cannot be used, or the ledger is damaged or of another
+        program.
     """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    inputs = _load(config)
+    compilation.keep(config.train)
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        _run(config, inputs)
+
+
+def _run(config: Config, inputs: Inputs) -> None:
     path = Path(config.workdir)
     cells_key, images_key, init_key, draws_key = jax.random.split(
         stage_key(config.seed, "proxies"), 4

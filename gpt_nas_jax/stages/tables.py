@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, TablesConfig
+from gpt_nas_jax.config import Config, TablesConfig, fields
 from gpt_nas_jax.data import nasbench101, nasbench201, scores
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
@@ -18,7 +18,7 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
-from gpt_nas_jax.stages import curve_tables
+from gpt_nas_jax.stages import compilation, curve_tables, pretrain
 from gpt_nas_jax.stages.curves import COUNTS, Curves
 from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
@@ -103,13 +103,28 @@ def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
     return scored(space, found.scores[np.argsort(numbers)])
 
 
-def run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
+def run(config: Config) -> None:
     """Runs the searches that are missing and writes tables and figure.
 
     Goes on where it was stopped. What lies in the workdir afterwards: ``rows/``, for
     every search the rows of the benchmark in the order of their evaluation, and
     ``tables/``.
+
+    Raises:
+      UsageError: an input cannot be used.
     """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    workdir.require_writable("--prior_dir", pretrain.home(config))
+    benchmark = load(config.tables)
+    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    compilation.keep(config.train)
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        prior = pretrain.run(config, benchmark.plain, cells) if cells else None
+        _run(config, benchmark, prior)
+
+
+def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
     path = Path(config.workdir)
     worked_out = None if prior is None else lookup.work_out(prior)
     curves = []

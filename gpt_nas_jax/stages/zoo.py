@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.cost import cost, depth
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.stages.terminal import progress, show_table
@@ -32,8 +33,14 @@ class Row:
     depth: int
 
 
-def run(json_path: str) -> None:
-    """Prints the table and, where a path is given, writes it as JSON."""
+def run(config: Config) -> None:
+    """Prints the table and, where a path is given, writes it as JSON.
+
+    Raises:
+      UsageError: nothing can be written there.
+    """
+    json_path = config.zoo.json
+    workdir.require_writable("--zoo_json", Path(json_path).parent)
     rows = []
     with progress("reading the 36 networks", len(ZOO)) as advance:
         for name, entry in ZOO.items():

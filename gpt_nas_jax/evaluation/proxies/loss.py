@@ -12,9 +12,9 @@ ones, and those of magnitudes hardly beat the count of parameters.
 - snip: the magnitude of weight times gradient, summed (arXiv 1810.02340). Where
   BatchNorm follows it does not depend on the scale of a layer's weights.
 - fisher: of every channel the mean over images of half the square of output times
-  gradient (arXiv 1906.04113). It ranked channels to prune; as a score of networks every
-  weight counts with its channel's, as in the code of arXiv 2101.08134. The widest layers
-  decide it, so on NAS-Bench-201 it says little. Published values of its rank
+  gradient (arXiv 1906.04113). That ranks channels to prune; as a score of networks
+  every weight counts with its channel's, as in the code of arXiv 2101.08134. The widest
+  layers decide it, so on NAS-Bench-201 it says little. Published values of its rank
   correlation there lie apart, 0.36 by arXiv 2101.08134 and 0.55 elsewhere.
 - grasp: minus weight times (Hessian times gradient), summed, on the first batch
   (arXiv 2002.07376, in the sign of 2101.08134). H g is not made: the sum is a mixed

@@ -1,0 +1,93 @@
+"""Everything a run can be told, with its default, unit and source."""
+
+import dataclasses
+
+from gpt_nas_jax.config.names import (
+    BENCHMARKS,
+    PROXIES,
+    STAGES,
+    STRATEGIES,
+    WHOLE,
+)
+from gpt_nas_jax.config.run import (
+    DataConfig,
+    EvalConfig,
+    PriorConfig,
+    Recipe,
+    RetrainConfig,
+    SearchConfig,
+    SpaceConfig,
+    TrainConfig,
+)
+from gpt_nas_jax.config.setting import Setting, setting
+from gpt_nas_jax.config.stages import (
+    ImportConfig,
+    ProxiesConfig,
+    TablesConfig,
+    ZooConfig,
+)
+
+__all__ = [
+    "BENCHMARKS",
+    "PROXIES",
+    "STAGES",
+    "STRATEGIES",
+    "WHOLE",
+    "Config",
+    "DataConfig",
+    "EvalConfig",
+    "ImportConfig",
+    "PriorConfig",
+    "ProxiesConfig",
+    "Recipe",
+    "RetrainConfig",
+    "SearchConfig",
+    "Setting",
+    "SpaceConfig",
+    "TablesConfig",
+    "TrainConfig",
+    "ZooConfig",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One run."""
+
+    stage: str = setting("all", "What to do.", choices=STAGES, result=False)
+    workdir: str = setting("runs/default", "Where the run lives.", result=False)
+    # JAX drops the higher bits of a larger seed.
+    seed: int = setting(0, "Decides everything random.", low=0, high=2**32 - 1)
+    data: DataConfig = DataConfig()
+    space: SpaceConfig = SpaceConfig()
+    prior: PriorConfig = PriorConfig()
+    search: SearchConfig = SearchConfig()
+    eval: EvalConfig = EvalConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    train: TrainConfig = TrainConfig()
+    tables: TablesConfig = TablesConfig()
+    proxies: ProxiesConfig = ProxiesConfig()
+    zoo: ZooConfig = ZooConfig()
+    imports: ImportConfig = ImportConfig()
+
+    def evaluations(self) -> int:
+        """How many candidates a search evaluates."""
+        if self.stage == "tables":
+            return self.search.queries
+        return self.search.population * self.search.generations
+
+    def search_proxies(self) -> tuple[str, ...]:
+        """The zero-cost proxies that a search asks; none where it asks none."""
+        used = self.eval.method == "zero_cost" or self.search.filter > 1
+        return tuple(self.eval.proxies.split(",")) if used else ()
+
+    def strategies(self) -> tuple[str, ...]:
+        """Those that the stage runs: one, or all that are compared."""
+        if self.stage == "tables":
+            named = self.tables.strategies
+            return tuple(named.split(",")) if named else STRATEGIES
+        return (self.search.strategy,)
+
+    def needs_prior(self) -> bool:
+        """Whether the stage asks the prior that it learns from cells."""
+        return "gpt_nas" in self.strategies() and self.stage != "retrain"

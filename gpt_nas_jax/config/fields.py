@@ -1,0 +1,71 @@
+"""The settings of a config, one by one: as names, as text, changed."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.config.setting import Setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One flag: ``<section>_<field>`` and the path to its value in the config."""
+
+    name: str
+    path: tuple[str, ...]
+    default: Any
+    setting: Setting
+
+
+def of(config: Config) -> Iterator[Field]:
+    """All fields of a config with their values as defaults.
+
+    A recipe's fields bear the name of the section it lies in.
+    """
+    yield from _fields(config, (), ())
+
+
+def _fields(
+    section: Any, path: tuple[str, ...], prefix: tuple[str, ...]
+) -> Iterator[Field]:
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        inner = (*path, field.name)
+        if dataclasses.is_dataclass(value):
+            nested = prefix if field.name == "recipe" else (*prefix, field.name)
+            yield from _fields(value, inner, nested)
+        else:
+            name = "_".join((*prefix, field.name))
+            yield Field(name, inner, value, field.metadata["setting"])
+
+
+def replace(config: Any, changes: Mapping[tuple[str, ...], Any]) -> Any:
+    """A config with the values at these paths changed."""
+    here: dict[str, Any] = {}
+    for (name, *rest), value in changes.items():
+        if rest:
+            here.setdefault(name, {})[tuple(rest)] = value
+        else:
+            here[name] = value
+    parts = {
+        name: replace(getattr(config, name), value)
+        if dataclasses.is_dataclass(getattr(config, name))
+        else value
+        for name, value in here.items()
+    }
+    return dataclasses.replace(config, **parts)
+
+
+def to_text(config: Config) -> str:
+    """The config as a flagfile with every flag."""
+    return "".join(f"--{f.name}={_text(f.default)}\n" for f in of(config))
+
+
+def result_text(config: Config) -> dict[str, str]:
+    """The flags that decide a run's result, name to value."""
+    return {f.name: _text(f.default) for f in of(config) if f.setting.result}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,264 @@
+"""Settings of a run: images, space, prior, search, evaluation, training."""
+
+import dataclasses
+from typing import Any
+
+from gpt_nas_jax.config.names import (
+    BENCHMARKS,
+    DATA_NAMES,
+    PROXIES,
+    SCHEDULES,
+    STRATEGIES,
+)
+from gpt_nas_jax.config.setting import setting
+
+
+def proxy_batch() -> Any:
+    """The setting of how many images zero-cost proxies see."""
+    text = "Images in each of two batches (arXiv 2101.08134: 64 in one)."
+    return setting(32, text, low=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one network is trained; SGD with Nesterov momentum."""
+
+    epochs: int = setting(6, "Passes over the training images.", low=1)
+    batch: int = setting(512, "Images a step (paper: 512, ImageNet 128).", low=1)
+    learning_rate: float = setting(0.01, "Highest rate (paper: 0.01).", low=0)
+    warmup_epochs: float = setting(
+        1.0, "Epochs in which the rate rises linearly from 0 (ours).", low=0
+    )
+    schedule: str = setting(
+        "constant",
+        "What follows the warm-up: constant, cosine to 0, or step, which divides by "
+        "10 every step_epochs.",
+        choices=SCHEDULES,
+    )
+    step_epochs: int = setting(
+        100, "Epochs between the drops of schedule step (paper: 100).", low=1
+    )
+    momentum: float = setting(0.9, "Of SGD (ours).", low=0, high=1)
+    weight_decay: float = setting(
+        5e-4, "Added to the gradient, times the weight (ours).", low=0
+    )
+    pad: int = setting(4, "Pixels by which images shift at random (ours).", low=0)
+    cutout: int = setting(
+        0, "Side of the square hidden at random, pixels (arXiv 1708.04552).", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """The images."""
+
+    name: str = setting("digits", "The data set.", choices=DATA_NAMES)
+    dir: str = setting(
+        "", "Directory of prepared TFDS data sets (cifar10, cifar100).", result=False
+    )
+    valid_fraction: float = setting(
+        0.15, "Share of the training images that fitness is measured on (ours)."
+    )
+    train_limit: int = setting(
+        0, "Most images a candidate is trained on; 0 for all (ours).", low=0
+    )
+    valid_limit: int = setting(
+        0, "Most images fitness is measured on; 0 for all (ours).", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class SpaceConfig:
+    """The search space of block chains."""
+
+    min_depth: int = setting(10, "Fewest blocks (paper: 10).", low=1)
+    max_depth: int = setting(20, "Most blocks (paper: 20).", low=1)
+    width: int = setting(
+        16, "Channels of the first stage, a multiple of 16 (ours).", low=16
+    )
+    num_stages: int = setting(
+        3, "Stages; each doubles the width and halves the resolution (ours).", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorConfig:
+    """The GPT and the FCN, and what they learn from."""
+
+    dir: str = setting(
+        "",
+        "Where trained priors are kept and found again; default <workdir>/prior.",
+        result=False,
+    )
+    corpus: str = setting(
+        "nasbench101",
+        "The benchmark whose cells the GPT learns first (paper: nasbench101); to "
+        "search one, learn from the other.",
+        choices=BENCHMARKS,
+    )
+    nasbench101: str = setting(
+        "",
+        "NAS-Bench-101 file (compact .npz or nasbench_only108.tfrecord); without "
+        "it, all cells of at most 5 vertices.",
+    )
+    nasbench201: str = setting(
+        "",
+        "NAS-Bench-201 file (compact .npz): its cells of the highest validation "
+        "accuracy on CIFAR-10, as large a share as the paper keeps of NAS-Bench-101's; "
+        "without it, all cells.",
+    )
+    min_accuracy: float = setting(
+        0.9,
+        "Least validation accuracy of a cell of NAS-Bench-101's file (paper: 0.90; "
+        "files with test accuracy alone are cut 0.0058 lower).",
+        low=0,
+        high=1,
+    )
+    holdout: float = setting(
+        0.15, "Share of the architectures kept for measuring (ours).", low=0, high=0.9
+    )
+    width: int = setting(128, "Width of the GPT, a multiple of 4 (ours).", low=4)
+    batch: int = setting(128, "Windows a step (paper: 128).", low=1)
+    learning_rate: float = setting(1e-4, "Of Adam (paper: 1e-4).", low=0)
+    pretrain_epochs: int = setting(
+        300,
+        "As many steps as this many passes over the distinct NAS-Bench-101 windows "
+        "take; windows are drawn as often as they occur (paper: 300).",
+        low=0,
+    )
+    finetune_epochs: int = setting(
+        300, "The same for the 36 human networks (paper: 300).", low=0
+    )
+    fcn_steps: int = setting(1000, "Steps of the FCN, at rate 1e-3 (ours).", low=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """The evolutionary search."""
+
+    strategy: str = setting(
+        "gpt_nas",
+        "gpt_nas: the paper; genetic: the same without the GPT; gpt_nas_online: a GPT "
+        "that learns from the search, with a surrogate; the others are baselines.",
+        choices=STRATEGIES,
+    )
+    batch: int = setting(
+        5,
+        "Candidates that a strategy asks at a time; genetic and gpt_nas ask a whole "
+        "population (ours).",
+        low=1,
+    )
+    population: int = setting(30, "Individuals (paper: 30).", low=2)
+    generations: int = setting(20, "Generations (paper: 20).", low=1)
+    crossover_rate: float = setting(
+        0.9, "Probability that parents are crossed (paper: 0.9).", low=0, high=1
+    )
+    mutation_rate: float = setting(
+        0.3, "Probability that a child mutates (paper: 0.3).", low=0, high=1
+    )
+    elimination_rate: float = setting(
+        0.4, "rate_0 of Eq. 3: of a block in generation 0 (paper: 0.4).", low=0, high=1
+    )
+    filter: int = setting(
+        1,
+        "A strategy is asked for so many times the candidates; the best by "
+        "--eval_proxies are evaluated; 1 for no choice (ours).",
+        low=1,
+    )
+    workers: int = setting(
+        1, "Candidates evaluated at a time on each device.", low=1, result=False
+    )
+    seeds: int = setting(
+        100,
+        "Whole searches of each strategy, --stage=tables (ours).",
+        low=1,
+        result=False,
+    )
+    queries: int = setting(
+        300, "Evaluations of each of them, a multiple of the population.", low=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """How a candidate gets its fitness."""
+
+    recipe: Recipe = Recipe()
+    method: str = setting(
+        "trained",
+        "trained: accuracy after a short training; zero_cost: --eval_proxies of the "
+        "network before any training.",
+        choices=("trained", "zero_cost"),
+    )
+    proxies: str = setting(
+        "synflow,naswot",
+        "Zero-cost proxies with commas, for --eval_method=zero_cost and "
+        f"--search_filter: {', '.join(PROXIES)}. Several count by their ranks "
+        "(arXiv 2403.19232).",
+    )
+    proxy_batch: int = proxy_batch()
+    trained_blocks: str = setting(
+        "proposed",
+        "proposed: the paper's acceleration; all: train everything.",
+        choices=("proposed", "all"),
+    )
+    max_memory: float = setting(
+        4.0, "Most estimated memory of a training step, GiB (ours).", low=0
+    )
+    max_seconds: float = setting(
+        0.0,
+        "Most seconds for one candidate; 0 for no limit. A limit makes results "
+        "depend on the machine's speed.",
+        low=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainConfig:
+    """How the best network is trained."""
+
+    recipe: Recipe = Recipe(epochs=350, schedule="step")
+    genome: str = setting(
+        "", "Train this network instead of the search's best: genes with commas."
+    )
+    checkpoint_epochs: int = setting(
+        10, "Epochs between checkpoints.", low=1, result=False
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How programs of training are made and run, candidates' and the best's."""
+
+    precision: str = setting(
+        "auto",
+        "What networks compute in; parameters are float32. auto: float32 on the CPU, "
+        "bfloat16 on GPU and TPU.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    parallel: str = setting(
+        "mesh",
+        "How the retraining shares a batch among all devices: one jitted program over "
+        "a mesh, or pmap.",
+        choices=("mesh", "pmap"),
+    )
+    warmup: str = setting(
+        "none",
+        "all: before the search, compile the programs of every block of the space; "
+        "none: when a candidate first needs them.",
+        choices=("none", "all"),
+        result=False,
+    )
+    cache_dir: str = setting(
+        "",
+        "Where compiled programs are kept for the next run; default "
+        "$XDG_CACHE_HOME/gpt_nas_jax or ~/.cache/gpt_nas_jax. Nobody else may write "
+        "there: what lies in it is executed.",
+        result=False,
+    )
+    cache_size: float = setting(
+        2.0,
+        "Most GiB of compiled programs kept; the longest unused go first; 0 for none.",
+        low=0,
+        result=False,
+    )

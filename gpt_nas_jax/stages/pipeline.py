@@ -1,0 +1,80 @@
+"""The whole method: prior, search, retraining, as many of them as the stage says."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.prior.cells import Columns
+from gpt_nas_jax.stages import (
+    compilation,
+    long_training,
+    pretrain,
+    problem,
+    report,
+    retrain,
+    search,
+)
+from gpt_nas_jax.types import UsageError
+
+
+def run(config: Config) -> None:
+    """Runs the stages ``pretrain``, ``search`` and ``retrain``, or one of them.
+
+    Raises:
+      UsageError: it cannot be done as told.
+    """
+    # All that can be wrong is found before the directory is claimed, and what is
+    # quickly found first.
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    workdir.require_writable("--prior_dir", pretrain.home(config))
+    if _needs_search(config) and not (path / workdir.LEDGER).exists():
+        raise UsageError(
+            f"--workdir={path} holds no search; run --stage=search first, or name a "
+            "network with --retrain_genome"
+        )
+    compilation.keep(config.train)
+    loaded = problem.load(config)
+    if config.stage in ("all", "retrain"):
+        long_training.check_devices(config)
+    genome = None
+    if config.retrain.genome:
+        genome = retrain.genome_of(config.retrain.genome, loaded.space)
+    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        _stages(config, loaded, cells, genome)
+
+
+def _needs_search(config: Config) -> bool:
+    return config.stage == "retrain" and not config.retrain.genome
+
+
+def _stages(
+    config: Config,
+    loaded: problem.Problem,
+    cells: Columns | None,
+    genome: np.ndarray | None,
+) -> None:
+    path = Path(config.workdir)
+    prior = None
+    if cells is not None:
+        prior = pretrain.run(config, loaded.space, cells)
+    if config.stage in ("all", "search"):
+        if config.train.warmup == "all":
+            compilation.warm_up(config, loaded)
+        search.run(config, loaded, prior)
+    parts = {}
+    if genome is None and config.stage != "pretrain":
+        records = search.read(config)
+        parts = {
+            "prior": report.prior_part(path / pretrain.REPORT),
+            "search": report.search_part(config, records),
+        }
+        genome = np.array(search.best(records)["genome"], np.int32)
+    if config.stage == "search":
+        report.show(f"{config.data.name}, seed {config.seed}", parts)
+    if config.stage in ("all", "retrain"):
+        again = fields.to_text(retrain.config_again(config, genome))
+        report.write(config, parts | retrain.run(config, loaded, genome, again))
