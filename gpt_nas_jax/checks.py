@@ -25,8 +25,12 @@ def check(config: Config) -> None:
         f"--space_width={space.width} must be a multiple of 16": space.width % 16,
         f"--prior_width={config.prior.width} must be a multiple of the GPT's 4 "
         "heads": config.prior.width % 4,
-        f"--data_name={config.data.name} needs --data_dir, the directory of prepared "
-        "TFDS data sets": config.data.name != "digits" and not config.data.dir,
+        f"--data_name={config.data.name} needs --data_dir, where the data set "
+        "lies": config.data.name != "digits" and not config.data.dir,
+        "--data_side needs --data_name=folder or imagenet2012": (
+            config.data.side and config.data.name not in ("folder", "imagenet2012")
+        ),
+        "--data_fraction=0 leaves the search no image": not config.data.fraction,
         f"--data_valid_fraction={config.data.valid_fraction} must lie between 0 and "
         "1": not 0 < config.data.valid_fraction < 1,
         "--prior_nasbench101 is read by gpt_nas only: --search_strategy=gpt_nas, or "
@@ -73,7 +77,7 @@ def check(config: Config) -> None:
         "each once": (not _each_once(proxies, PROXIES)),
         f"--data_name={config.data.name} has no images of 32x32x3, which --stage="
         "proxies needs: give cifar10 or cifar100": (
-            scoring and config.data.name == "digits"
+            scoring and config.data.name not in ("cifar10", "cifar100")
         ),
         f"--eval_proxies={config.eval.proxies}: give some of {', '.join(PROXIES)}, "
         "each once": not _each_once(asked, PROXIES),

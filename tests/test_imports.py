@@ -37,7 +37,8 @@ STRANGERS = {
 }
 # Libraries, and the only modules that import them.
 ALONE = {
-    "absl.flags": {"main.py", "flags.py"},
+    "absl.flags": {"main.py", "flags.py", "data/streams.py"},
+    "grain": {"data/streams.py"},
     "matplotlib": {"stages/figure.py"},
     "orbax": {"workdir.py"},
     "tensorflow_datasets": {"data/prepared.py"},

@@ -19,7 +19,7 @@ PROXIES = (
     *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),
     *("expressivity", "progressivity", "trainability"),
 )
-DATA_NAMES = ("digits", "cifar10", "cifar100")
+DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", "folder", "npz")
 WHOLE = {"genetic", "gpt_nas"}
 """The strategies that ask a whole population at a time."""
 

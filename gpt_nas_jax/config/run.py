@@ -54,7 +54,35 @@ class DataConfig:
 
     name: str = setting("digits", "The data set.", choices=DATA_NAMES)
     dir: str = setting(
-        "", "Directory of prepared TFDS data sets (cifar10, cifar100).", result=False
+        "",
+        "Where it lies. cifar and imagenet: directory of prepared TFDS data sets; "
+        "folder: holds train/<class>/ and test/<class>/; npz: the file.",
+        result=False,
+    )
+    side: int = setting(
+        0,
+        "Pixels that pictures of folder are resized to, short side, and their centre "
+        "cut out; 0 where all are of one size. imagenet2012: of each image, 0 for 224.",
+        low=0,
+    )
+    flip: str = setting(
+        "auto",
+        "Whether images are mirrored at random in training; auto: yes, digits no "
+        "(ours).",
+        choices=("auto", "yes", "no"),
+    )
+    workers: int = setting(
+        4,
+        "Processes that decode imagenet2012 for each training; 0: the program's own.",
+        low=0,
+        result=False,
+    )
+    fraction: float = setting(
+        1.0,
+        "Share of the training images that the search sees, for training and fitness; "
+        "the best is retrained on all (paper: 0.1 of ImageNet).",
+        low=0,
+        high=1,
     )
     valid_fraction: float = setting(
         0.15, "Share of the training images that fitness is measured on (ours)."
@@ -223,6 +251,12 @@ class RetrainConfig:
     )
     checkpoint_epochs: int = setting(
         10, "Epochs between checkpoints.", low=1, result=False
+    )
+    checkpoint_steps: int = setting(
+        0,
+        "Steps between checkpoints within and across epochs, beside those; 0 for none.",
+        low=0,
+        result=False,
     )
 
 

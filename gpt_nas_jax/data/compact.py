@@ -49,7 +49,7 @@ def read(
       UsageError: the file cannot be read, is damaged, lacks a column, holds one of
         another type or shape, or its checksum, where it has one, differs.
     """
-    columns = _load(path, declared)
+    columns = load(path, declared)
     if absent := declared.keys() - columns.keys() - {*optional}:
         missing = ", ".join(sorted(absent))
         raise UsageError(f"{path}: no {benchmark} file: it lacks {missing}")
@@ -92,8 +92,12 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     )
 
 
-def _load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The wanted columns that there are; all are read where there is a checksum."""
+def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """The wanted columns that there are; all are read where there is a checksum.
+
+    Raises:
+      UsageError: the file cannot be read or is damaged, or its checksum differs.
+    """
     try:
         content = io.BytesIO(path.read_bytes())
     except OSError as error:

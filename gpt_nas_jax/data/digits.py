@@ -1,11 +1,8 @@
 """Handwritten digits that come with scikit-learn: the data set that needs no file."""
 
-import jax
 import numpy as np
 
-from gpt_nas_jax.data.images import Dataset, Images, stratified
-
-TEST_FRACTION = 0.2
+from gpt_nas_jax.data.images import Dataset, Images, with_test
 
 
 def load() -> Dataset:
@@ -22,14 +19,4 @@ def load() -> Dataset:
     # Pixels count the ink in a 4x4 cell, 0 to 16.
     pixels = np.rint(source.images[..., None] * (255 / 16)).astype(np.uint8)
     digits = Images(pixels, source.target.astype(np.int32))
-    # The generator is named because a user can change JAX's default one.
-    key = jax.random.key(0, impl="threefry2x32")
-    test = stratified(digits.labels, round(TEST_FRACTION * len(digits)), key)
-    train = np.delete(np.arange(len(digits)), test)
-    return Dataset(
-        name="digits",
-        num_classes=10,
-        train=digits.take(train),
-        test=digits.take(test),
-        flip=False,
-    )
+    return with_test("digits", 10, digits, flip=False)

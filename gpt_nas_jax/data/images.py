@@ -3,18 +3,47 @@
 import dataclasses
 import functools
 import os
+import pathlib
 from collections.abc import Callable
+from typing import Protocol, Self
 
 import jax
 import numpy as np
 
+from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import Key, UsageError
+
+_TEST_FRACTION = 0.2
+
+
+class ImageSet(Protocol):
+    """Labelled images wherever they lie."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """``int32[N]``, 0 to ``num_classes - 1``."""
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def take(self, indices: np.ndarray) -> Self:
+        """The images at ``indices`` (``int[M]``), in that order."""
+
+    def pixels(self) -> np.ndarray:
+        """All of them, not augmented, ``uint8[N, H, W, C]``."""
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """What normalises them: mean and deviation by channel, ``float32[C]`` each."""
 
 
 # Arrays have no single truth value, so these classes compare by identity.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Images:
-    """Images with their classes.
+    """Images in memory with their classes.
 
     Attributes:
       images: ``uint8[N, H, W, C]``, 0 (black) to 255.
@@ -31,6 +60,19 @@ class Images:
         """Return the images at ``indices`` (``int[M]``), in that order."""
         return Images(self.images[indices], self.labels[indices])
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """See `ImageSet`."""
+        return self.images.shape[1:]
+
+    def pixels(self) -> np.ndarray:
+        """See `ImageSet`."""
+        return self.images
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """See `moments`."""
+        return moments(self.images)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -46,8 +88,8 @@ class Dataset:
 
     name: str
     num_classes: int
-    train: Images
-    test: Images
+    train: ImageSet
+    test: ImageSet
     flip: bool
 
 
@@ -65,35 +107,79 @@ class Splits:
       std: ``float32[C]``, likewise; the population's standard deviation.
     """
 
-    train: Images
-    valid: Images
-    test: Images
+    train: ImageSet
+    valid: ImageSet
+    test: ImageSet
     num_classes: int
     flip: bool
     mean: np.ndarray
     std: np.ndarray
 
 
-def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
+def load(
+    name: str,
+    data_dir: str | os.PathLike[str],
+    *,
+    side: int = 0,
+    flip: str = "auto",
+    workers: int = 0,
+) -> Dataset:
     """Load the data set ``name``; those not built in are read from ``data_dir``.
+
+    Args:
+      name: of the data set.
+      data_dir: where it lies.
+      side: of the images in pixels where they are resized; 0 for the default.
+      flip: ``yes`` or ``no``: whether a mirrored image keeps its label; ``auto``: as
+        the data set says.
+      workers: processes that decode a data set which is streamed; 0 for none.
 
     Raises:
       UsageError: the name is unknown, or ``data_dir`` does not hold the data set.
     """
     # The loaders build on the classes above, and need packages that are slow to
     # import, so none is imported before it is asked for.
-    from gpt_nas_jax.data import digits, prepared
+    from gpt_nas_jax.data import arrays, digits, folder, prepared
+
+    path = pathlib.Path(data_dir).expanduser()
+
+    def imagenet2012() -> Dataset:
+        from gpt_nas_jax.data import imagenet
+
+        return imagenet.load(path, side, workers)
 
     loaders: dict[str, Callable[[], Dataset]] = {
         "digits": digits.load,
-        "cifar10": functools.partial(prepared.load, "cifar10", data_dir),
-        "cifar100": functools.partial(prepared.load, "cifar100", data_dir),
+        "cifar10": functools.partial(prepared.load, "cifar10", path),
+        "cifar100": functools.partial(prepared.load, "cifar100", path),
+        "imagenet2012": imagenet2012,
+        "folder": functools.partial(folder.load, path, side),
+        "npz": functools.partial(arrays.load, path),
     }
     if name not in loaders:
         raise UsageError(
             f"unknown data set {name!r}; choose one of {', '.join(loaders)}"
         )
-    return loaders[name]()
+    dataset = loaders[name]()
+    if flip == "auto":
+        return dataset
+    return dataclasses.replace(dataset, flip=flip == "yes")
+
+
+def with_test(name: str, num_classes: int, images: Images, flip: bool) -> Dataset:
+    """A data set whose source has no test images.
+
+    A fifth of each class is set aside, the same in every run whatever its seed.
+
+    Raises:
+      UsageError: a class has too few images.
+    """
+    # The generator is named because a user can change JAX's default one.
+    key = jax.random.key(0, impl=GENERATOR)
+    test = stratified(images.labels, round(_TEST_FRACTION * len(images)), key)
+    train = images.take(np.delete(np.arange(len(images)), test))
+    _require_classes(train, images.labels, "setting a fifth aside for testing")
+    return Dataset(name, num_classes, train, images.take(test), flip)
 
 
 def split(
@@ -126,7 +212,7 @@ def split(
         kept = stratified(train.labels, max(train_limit, 0), limit_key)
         train = train.take(kept)
         _require_classes(train, labels, f"train_limit {train_limit}")
-    mean, std = moments(train.images)
+    mean, std = train.moments()
     return Splits(
         train=train,
         valid=valid,
@@ -158,12 +244,12 @@ def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
-def _require_classes(part: Images, labels: np.ndarray, setting: str) -> None:
+def _require_classes(part: ImageSet, labels: np.ndarray, setting: str) -> None:
     missing = len(np.setdiff1d(labels, part.labels))
     if missing:
         raise UsageError(
             f"{setting} leaves {missing} classes without an image in a part of "
-            f"{len(part)}; choose a value that gives each part every class"
+            f"{len(part)}; each part needs every class"
         )
 
 

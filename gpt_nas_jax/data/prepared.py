@@ -4,7 +4,6 @@ Reading them needs no TensorFlow; preparing them does.
 """
 
 import io
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from gpt_nas_jax.data.images import Dataset, Images
 from gpt_nas_jax.types import UsageError
 
 
-def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
+def load(name: str, data_dir: pathlib.Path) -> Dataset:
     """Read the data set ``name`` from ``<data_dir>/<name>/<version>``.
 
     The newest version is taken. Nothing is downloaded. All images must be of one
@@ -25,7 +24,7 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
       UsageError: the directory is missing, incomplete, corrupt or in another format,
         or a package is missing.
     """
-    directory = _find(name, pathlib.Path(data_dir).expanduser())
+    directory = find(name, data_dir)
     try:
         return _read(name, directory)
     except ImportError as error:
@@ -38,11 +37,16 @@ def load(name: str, data_dir: str | os.PathLike[str]) -> Dataset:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"cannot read {directory}: {reason}; delete it and prepare {name} again "
-            f"with: {_command(name, directory.parent.parent)}"
+            f"with: {command(name, directory.parent.parent)}"
         ) from error
 
 
-def _find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+    """The newest version of a data set in ArrayRecord.
+
+    Raises:
+      UsageError: there is none.
+    """
     # Asked for data that it does not find, TFDS tries to download them for minutes.
     files = data_dir.glob(f"{name}/*/{name}-train.array_record*")
     versions = sorted({file.parent for file in files}, key=_version)
@@ -54,7 +58,7 @@ def _find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     raise UsageError(
         f"{data_dir / name} holds no data set prepared as ArrayRecord; pass the right "
         "folder as --data_dir or, with tensorflow installed and a network, run: "
-        f"{_command(name, target)} and pass --data_dir={target}"
+        f"{command(name, target)} and pass --data_dir={target}"
     )
 
 
@@ -62,7 +66,8 @@ def _version(directory: pathlib.Path) -> list[int]:
     return [int(part) for part in directory.name.split(".") if part.isdigit()]
 
 
-def _command(name: str, data_dir: pathlib.Path) -> str:
+def command(name: str, data_dir: pathlib.Path) -> str:
+    """The command that prepares a data set."""
     return (
         f'python -c "import tensorflow_datasets as tfds; tfds.builder({name!r}, '
         f"data_dir={str(data_dir)!r}).download_and_prepare(file_format='array_record')\""

@@ -19,14 +19,14 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     """
     position = 0
     while position < len(message):
-        tag, position = _read_varint(message, position)
+        tag, position = read_varint(message, position)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == 0:
-            value, position = _read_varint(message, position)
+            value, position = read_varint(message, position)
             yield number, value
             continue
         if wire_type == 2:
-            size, position = _read_varint(message, position)
+            size, position = read_varint(message, position)
         elif wire_type in (1, 5):
             size = 8 if wire_type == 1 else 4
         else:
@@ -43,7 +43,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             yield number, decoded
 
 
-def _read_varint(message: bytes, position: int) -> tuple[int, int]:
+def read_varint(message: bytes, position: int) -> tuple[int, int]:
     """Returns the integer at a position, seven bits a byte, and the position behind."""
     value = 0
     for i, byte in enumerate(message[position : position + 10]):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.data.augment import normalise
-from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.data.images import ImageSet
 from gpt_nas_jax.evaluation import ranks, zero_cost
 from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
 from gpt_nas_jax.evaluation.zero_cost import Batches
@@ -92,7 +92,7 @@ class ScoredEvaluator:
 
 
 def draw(
-    images: Images, mean: np.ndarray, std: np.ndarray, size: int, key: Key
+    images: ImageSet, mean: np.ndarray, std: np.ndarray, size: int, key: Key
 ) -> Batches:
     """Two batches of ``size`` different images, normalised and not augmented.
 
@@ -105,6 +105,6 @@ def draw(
     """
     rows = np.asarray(jax.random.permutation(key, len(images))[: 2 * size])
     chosen = images.take(rows)
-    x = normalise(*map(jnp.asarray, (chosen.images, mean, std)))
+    x = normalise(*map(jnp.asarray, (chosen.pixels(), mean, std)))
     labels = jnp.asarray(chosen.labels, jnp.int32)
     return Batches(x.reshape(2, size, *x.shape[1:]), labels.reshape(2, size))

@@ -19,9 +19,9 @@ from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import chain as chain_training
-from gpt_nas_jax.training.batches import to_device
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.rules import Rule, accelerated
+from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import PAD, Evaluation
 
 
@@ -66,13 +66,13 @@ class TrainedEvaluator:
             chain,
             self._rules(chain, candidate),
             recipe,
-            to_device(splits.train, *moments),
+            placed(splits.train, *moments),
             candidate.key,
             lambda: self._check_time(begin),
         )
         if not math.isfinite(loss):
             raise Failure("loss is not a number")
-        valid = to_device(splits.valid, *moments)
+        valid = placed(splits.valid, *moments)
         accuracy = chain_training.accuracy(states, valid, recipe.batch)
         # The last step may have broken what its loss did not show yet.
         if not math.isfinite(accuracy):

@@ -8,14 +8,15 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
-from gpt_nas_jax.data.images import Dataset, moments
+from gpt_nas_jax.config import Config, RetrainConfig
+from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training import pmapped, whole
-from gpt_nas_jax.training.batches import DeviceImages, to_device
+from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
+from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import UsageError
 
 
@@ -36,11 +37,11 @@ def run(
       Linen's collections, and epochs, test accuracy and seconds for ``result.json``.
     """
     recipe, train = config.retrain.recipe, dataset.train
-    normalisation = (*moments(train.images), dataset.flip, _placement(config))
+    normalisation = (*train.moments(), dataset.flip, _placement(config))
     begin = time.monotonic()
-    data = to_device(train, *normalisation)
+    data = placed(train, *normalisation)
     state, before = _train(config, path, chain, data)
-    test = to_device(dataset.test, *normalisation)
+    test = placed(dataset.test, *normalisation)
     return state.variables(), {
         "epochs": recipe.epochs,
         "test_accuracy": whole.accuracy(chain, state, test, recipe.batch),
@@ -59,31 +60,40 @@ def check_devices(config: Config) -> None:
 
 
 def _train(
-    config: Config, path: Path, chain: Chain, data: DeviceImages
+    config: Config, path: Path, chain: Chain, data: TrainingData
 ) -> tuple[whole.NetworkState, float]:
     """The trained network and the seconds that earlier, interrupted runs took."""
     recipe = config.retrain.recipe
     steps = len(data) // recipe.batch
     key = stage_key(config.seed, "retrain")
-    size = data.images.shape[1:]
-    start = whole.start(chain, recipe, steps, size, key)
+    total = recipe.epochs * steps
+    start = whole.start(chain, recipe, steps, data.in_size, key)
     resumed = workdir.load_latest(path, {"state": start, "seconds": np.zeros(())})
-    first, before = 0, 0.0
+    begun, before = 0, 0.0
     if resumed is not None:
-        first, saved = resumed
-        resumed, before = (first, saved["state"]), float(saved["seconds"])
+        begun, saved = resumed
+        resumed, before = (begun, saved["state"]), float(saved["seconds"])
     begin = time.monotonic()
-    with progress("training, epochs", recipe.epochs, done=first) as advance:
+    with progress("training, epochs", recipe.epochs, done=begun // steps) as advance:
 
-        def after_epoch(epoch: int, state: whole.NetworkState, loss: jax.Array) -> None:
-            advance(note=f"loss {float(loss):.4f}")
-            if epoch % config.retrain.checkpoint_epochs == 0 or epoch == recipe.epochs:
+        def after_step(done: int, state: whole.NetworkState, loss: jax.Array) -> None:
+            if done % steps == 0:
+                advance(note=f"loss {float(loss):.4f}")
+            if done == total or _is_due(config.retrain, done, steps):
                 seconds = np.array(before + time.monotonic() - begin)
-                workdir.save_step(path, epoch, {"state": state, "seconds": seconds})
+                workdir.save_step(path, done, {"state": state, "seconds": seconds})
 
         update = pmapped.step if config.train.parallel == "pmap" else whole.step
-        state = whole.fit(chain, recipe, data, key, resumed, after_epoch, update)
+        state = whole.fit(chain, recipe, data, key, resumed, after_step, update)
         return state, before
+
+
+def _is_due(settings: RetrainConfig, done: int, steps: int) -> bool:
+    """Whether a checkpoint is due after so many steps, ``steps`` of them an epoch."""
+    epochs, within = divmod(done, steps)
+    at_epoch = not within and epochs % settings.checkpoint_epochs == 0
+    every = settings.checkpoint_steps
+    return at_epoch or bool(every and done % every == 0)
 
 
 def _placement(config: Config) -> Placement:

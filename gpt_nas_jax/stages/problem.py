@@ -28,9 +28,16 @@ def load(config: Config) -> Problem:
       UsageError: the data set is missing, or too small for the settings.
     """
     data = config.data
-    dataset = images.load(data.name, data.dir)
+    dataset = images.load(
+        data.name, data.dir, side=data.side, flip=data.flip, workers=data.workers
+    )
     key = stage_key(config.seed, "data")
-    splits = images.split(dataset, key, data.valid_fraction, data.train_limit or None)
+    splits = images.split(
+        _searched(dataset, config),
+        key,
+        data.valid_fraction,
+        data.train_limit or None,
+    )
     if 0 < data.valid_limit < len(splits.valid):
         limit_key = stage_key(config.seed, "valid_limit")
         kept = images.stratified(splits.valid.labels, data.valid_limit, limit_key)
@@ -57,7 +64,7 @@ def load(config: Config) -> Problem:
         dataset,
         splits,
         BlockSpace(
-            image=dataset.train.images.shape[1:],
+            image=dataset.train.size,
             num_classes=dataset.num_classes,
             min_depth=space.min_depth,
             max_depth=space.max_depth,
@@ -65,3 +72,17 @@ def load(config: Config) -> Problem:
             num_stages=space.num_stages,
         ),
     )
+
+
+def _searched(dataset: Dataset, config: Config) -> Dataset:
+    """The data set with as many training images as the search sees."""
+    fraction, labels = config.data.fraction, dataset.train.labels
+    if fraction == 1:
+        return dataset
+    key = stage_key(config.seed, "fraction")
+    kept = images.stratified(labels, round(fraction * len(labels)), key)
+    if len(np.unique(labels[kept])) < len(np.unique(labels)):
+        raise UsageError(
+            f"--data_fraction={fraction} leaves a class without an image; raise it"
+        )
+    return dataclasses.replace(dataset, train=dataset.train.take(kept))

@@ -90,7 +90,7 @@ def _run(config: Config, inputs: Inputs) -> None:
         names,
         draw(
             inputs.dataset.train,
-            *images.moments(inputs.dataset.train.images),
+            *inputs.dataset.train.moments(),
             config.proxies.batch,
             images_key,
         ),

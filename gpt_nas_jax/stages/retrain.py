@@ -9,7 +9,6 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.data.images import moments
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.layers import to_text
@@ -41,7 +40,7 @@ def run(
     best = Path(config.workdir) / "best"
     chain = problem.space.decode(genome)
     dataset = problem.dataset
-    mean, std = moments(dataset.train.images)
+    mean, std = dataset.train.moments()
     architecture = describe(problem.space, genome, chain)
     architecture |= {"mean": mean.tolist(), "std": std.tolist()}
     workdir.write_json(best / "architecture.json", architecture)

@@ -1,7 +1,8 @@
-"""Images on the device and the jitted program that makes a batch of them."""
+"""What networks are trained and measured on: batches of images, wherever they lie."""
 
 import functools
 from collections.abc import Iterator
+from typing import Protocol
 
 import flax.struct
 import jax
@@ -11,8 +12,44 @@ import numpy as np
 from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
 from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
+
+Batch = tuple[jax.Array, jax.Array]
+"""Normalised images ``[B, H, W, C]`` and labels ``int32[B]``."""
+
+
+class TrainingData(Protocol):
+    """Images that networks are trained or measured on."""
+
+    @property
+    def in_size(self) -> Size:
+        """Height, width and channels."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where batches lie, and their type."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def epoch(
+        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
+    ) -> Iterator[Batch]:
+        """The batches of one epoch of a training, shuffled and augmented.
+
+        They depend on the arguments alone; what is less than a batch is left out.
+
+        Args:
+          recipe: says how images are augmented.
+          key: of the training.
+          number: of the epoch.
+          first_step: batches before it are left out, the others are the same.
+        """
+
+    def plain(self, size: int) -> Iterator[Batch]:
+        """All images in their order, ``size`` at a time; behind the last, labels -1."""
 
 
 @flax.struct.dataclass
@@ -38,6 +75,31 @@ class DeviceImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def in_size(self) -> Size:
+        """See `TrainingData`."""
+        return self.images.shape[1:]
+
+    def epoch(
+        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
+    ) -> Iterator[Batch]:
+        """See `TrainingData`."""
+        order_key, batch_key = epoch_keys(key, number)
+        order = epoch_batches(order_key, len(self), recipe.batch)
+        for step in range(first_step, len(order)):
+            yield training_batch(recipe, self, batch_key, order, step)
+
+    def plain(self, size: int) -> Iterator[Batch]:
+        """See `TrainingData`."""
+        for begin in range(0, len(self), size):
+            yield plain_batch(size, self, begin)
+
+
+def epoch_keys(key: Key, number: int) -> tuple[Key, Key]:
+    """The keys of an epoch's order and of what happens to its images."""
+    order_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
+    return order_key, batch_key
+
 
 def to_device(
     images: Images,
@@ -54,7 +116,7 @@ def to_device(
 @functools.partial(jax.jit, static_argnums=0)
 def training_batch(
     recipe: Recipe, data: DeviceImages, key: Key, order: jax.Array, step: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+) -> Batch:
     """Batch ``step`` of an epoch, augmented.
 
     Args:
@@ -75,20 +137,8 @@ def training_batch(
     return data.placement.shared_out((x, data.labels[chosen]))
 
 
-def epoch(
-    recipe: Recipe, data: DeviceImages, key: Key, number: int
-) -> Iterator[tuple[jax.Array, jax.Array]]:
-    """The batches of one epoch of a training with this key, shuffled and augmented."""
-    order_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
-    order = epoch_batches(order_key, len(data), recipe.batch)
-    for step in range(len(order)):
-        yield training_batch(recipe, data, batch_key, order, step)
-
-
 @functools.partial(jax.jit, static_argnums=0)
-def plain_batch(
-    size: int, data: DeviceImages, start: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def plain_batch(size: int, data: DeviceImages, start: jax.Array) -> Batch:
     """``size`` images from ``start``; behind the last one labels are -1."""
     rows = start + jnp.arange(size)
     chosen = jnp.minimum(rows, len(data) - 1)

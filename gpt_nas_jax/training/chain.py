@@ -13,7 +13,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.batches import DeviceImages, epoch, plain_batch
+from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.loss import count_right, loss_and_gradient
 from gpt_nas_jax.training.programs import BlockState
 from gpt_nas_jax.training.recipe import optimizer
@@ -94,7 +94,7 @@ def fit(
     chain: Chain,
     rules: tuple[Rule, ...],
     recipe: Recipe,
-    data: DeviceImages,
+    data: TrainingData,
     key: Key,
     after_step: Callable[[], None],
 ) -> tuple[States, jax.Array]:
@@ -110,11 +110,11 @@ def fit(
     """
     init_key, epochs_key = jax.random.split(key)
     update = optimizer(recipe, len(data) // recipe.batch)
-    states = start(chain, rules, update, data.images.shape[1:], init_key)
+    states = start(chain, rules, update, data.in_size, init_key)
     states = data.placement.everywhere(states)
     for number in range(recipe.epochs):
         losses = []
-        for batch in epoch(recipe, data, epochs_key, number):
+        for batch in data.epoch(recipe, epochs_key, number):
             states, loss = step(update, states, *batch)
             losses.append(loss)
             after_step()
@@ -123,21 +123,20 @@ def fit(
     return states, sum(losses) / len(losses)
 
 
-def accuracy(states: States, data: DeviceImages, batch: int) -> float:
+def accuracy(states: States, data: TrainingData, batch: int) -> float:
     """Share of right answers, by running statistics."""
     return measure(functools.partial(_infer, states), data, batch)
 
 
 def measure(
-    infer: Callable[[jax.Array], jax.Array], data: DeviceImages, batch: int
+    infer: Callable[[jax.Array], jax.Array], data: TrainingData, batch: int
 ) -> float:
     """Share of right answers of ``infer``, from images to logits.
 
     NaN where any logit is not a finite number.
     """
     right = []
-    for begin in range(0, len(data), batch):
-        x, labels = plain_batch(batch, data, begin)
+    for x, labels in data.plain(batch):
         right.append(count_right(infer(x), labels))
     return sum(map(float, right)) / len(data)
 

@@ -13,7 +13,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.batches import DeviceImages, epoch
+from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import measure
 from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.loss import cross_entropy
@@ -92,10 +92,10 @@ step: Step = jit(static_argnums=(0, 1), donate_argnums=2)(updated)
 def fit(
     chain: Chain,
     recipe: Recipe,
-    data: DeviceImages,
+    data: TrainingData,
     key: Key,
     resumed: tuple[int, NetworkState] | None,
-    after_epoch: Callable[[int, NetworkState, jax.Array], None],
+    after_step: Callable[[int, NetworkState, jax.Array], None],
     step: Step = step,
 ) -> NetworkState:
     """Trains everything in a network.
@@ -105,29 +105,30 @@ def fit(
       recipe: how.
       data: training images.
       key: decides initial weights, order and augmentation.
-      resumed: epochs done and the state then, or None to start from scratch; the
+      resumed: steps done and the state then, or None to start from scratch; the
         result is the same.
-      after_epoch: called with epochs done, the state and the last loss. The state
-        is consumed by the next step.
+      after_step: called with steps done, the state and the loss. The state is
+        consumed by the next step.
       step: the program of one update.
     """
     init_key, epochs_key = jax.random.split(key)
     steps = len(data) // recipe.batch
     if resumed is None:
-        in_size = data.images.shape[1:]
-        resumed = 0, start(chain, recipe, steps, in_size, init_key)
-    first, state = resumed
+        resumed = 0, start(chain, recipe, steps, data.in_size, init_key)
+    done, state = resumed
     state = data.placement.everywhere(state)
     update = optimizer(recipe, steps)
-    for number in range(first, recipe.epochs):
-        for batch in epoch(recipe, data, epochs_key, number):
+    for number in range(done // steps, recipe.epochs):
+        first = done - number * steps
+        for batch in data.epoch(recipe, epochs_key, number, first):
             state, loss = step(chain, update, state, *batch)
-        after_epoch(number + 1, state, loss)
+            done += 1
+            after_step(done, state, loss)
     return state
 
 
 def accuracy(
-    chain: Chain, state: NetworkState, data: DeviceImages, batch: int
+    chain: Chain, state: NetworkState, data: TrainingData, batch: int
 ) -> float:
     """Share of right answers, by running statistics."""
     return measure(lambda x: _infer(chain, state.params, state.stats, x), data, batch)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from stages_support import Runs, ledger, result
 
 from gpt_nas_jax import workdir
@@ -93,7 +94,7 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
         return len(path.read_bytes().splitlines()) if path.exists() else 0
 
     reached = [lambda n=n: length() >= n for n in lengths]
-    reached.append(lambda: any((tmp_path / "retrain").glob("*/1")))
+    reached.append(lambda: any((tmp_path / "retrain").glob("*/22")))
     for moment in reached:
         process = runs.start(tmp_path, "--search_workers=2")
         while not moment():
@@ -181,6 +182,37 @@ def test_another_seed_tries_other_candidates(
     assert other != [line["genome"] for line in ledger(finished[0])]
     # Without the GPT nothing is proposed.
     assert not any(any(line["proposed"]) for line in ledger(tmp_path))
+
+
+def own_digits(home: Path, kind: str) -> Path:
+    """The built-in digits as a user's own files, in the same order."""
+    dataset = images.load("digits", "")
+    if kind == "npz":
+        parts = (("train", dataset.train), ("test", dataset.test))
+        x = {f"x_{name}": part.images[..., 0] for name, part in parts}
+        y = {f"y_{name}": part.labels for name, part in parts}
+        np.savez(home / "digits.npz", **x, **y)
+        return home / "digits.npz"
+    for name, part in (("train", dataset.train), ("test", dataset.test)):
+        for number, (pixels, label) in enumerate(
+            zip(part.images, part.labels, strict=True)
+        ):
+            path = home / name / str(label) / f"{number:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[..., 0]).save(path)
+    return home
+
+
+@pytest.mark.parametrize("kind", ["folder", "npz"])
+def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path, kind: str
+) -> None:
+    """Folders are read in the order of file names, whatever the class."""
+    source = own_digits(tmp_path, kind)
+    flags = (f"--data_name={kind}", f"--data_dir={source}", "--data_flip=no")
+    assert main(runs.command(tmp_path / "run", *flags)[2:]) == 0
+    assert ledger(tmp_path / "run") == ledger(finished[0])
+    assert result(tmp_path / "run") == {**result(finished[0]), "dataset": kind}
 
 
 def test_retrain_flags_train_the_same_network_again(

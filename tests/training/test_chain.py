@@ -53,7 +53,7 @@ def test_an_epoch_equals_the_whole_network_program(
         assert distance <= 1e-5 * np.linalg.norm(other) + 1e-7
     by_blocks = by_block.accuracy(states, digits, recipe.batch)
     assert by_blocks == whole.accuracy(chain, state, digits, recipe.batch)
-    assert [epoch for epoch, *_ in losses] == [1]
+    assert [done for done, *_ in losses] == list(range(1, 7))
 
 
 def test_training_goes_on_from_a_state_as_if_never_stopped(
@@ -62,14 +62,16 @@ def test_training_goes_on_from_a_state_as_if_never_stopped(
     recipe = Recipe(epochs=2, batch=32, learning_rate=0.05, warmup_epochs=0, pad=1)
     kept: dict[int, Any] = {}
 
-    def keep(epoch: int, state: whole.NetworkState, loss: jax.Array) -> None:
+    def keep(done: int, state: whole.NetworkState, loss: jax.Array) -> None:
         # The next step consumes the state.
-        kept[epoch] = jax.tree.map(np.array, state)
+        kept[done] = jax.tree.map(np.array, state)
 
     whole.fit(chain, recipe, digits, KEY, None, keep)
-    resumed = jax.tree.map(jax.numpy.asarray, kept[1])
-    state = whole.fit(chain, recipe, digits, KEY, (1, resumed), keep)
-    jax.tree.map(np.testing.assert_array_equal, state, kept[2])
+    # 200 images make six batches: at the end of an epoch, and within one.
+    for done in (6, 9, 12):
+        resumed = jax.tree.map(jax.numpy.asarray, kept[done])
+        state = whole.fit(chain, recipe, digits, KEY, (done, resumed), keep)
+        jax.tree.map(np.testing.assert_array_equal, state, kept[12])
 
 
 @pytest.mark.parametrize("rule", [Rule.NOTHING, Rule.BATCH_NORM])

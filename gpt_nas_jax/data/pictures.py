@@ -1,0 +1,130 @@
+"""Pictures in files, decoded with Pillow and cut to a size."""
+
+import io
+import math
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from gpt_nas_jax.types import UsageError
+
+_GREY = {"1", "L", "LA", "La"}
+_COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+_SCALES = (0.08, 1.0)
+_RATIOS = (3 / 4, 4 / 3)
+_ATTEMPTS = 10
+
+
+def read(path: pathlib.Path, side: int) -> np.ndarray:
+    """Reads one picture the way it is meant to be held; transparency is dropped.
+
+    Args:
+      path: of any format that Pillow knows, 8 bits a channel.
+      side: resize the short side to it and cut out the centre; 0 for the whole.
+
+    Returns:
+      ``uint8[H, W, C]``, of one channel where the file is greyscale, else of three.
+
+    Raises:
+      UsageError: the file cannot be read as a picture.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in _GREY | _COLOUR:
+                raise ValueError(f"pixels of type {image.mode}, not 8 bits a channel")
+            mode = "L" if image.mode in _GREY else "RGB"
+            upright = ImageOps.exif_transpose(image).convert(mode)
+            cut = centre(upright, side, side) if side else upright
+            pixels = np.asarray(cut)
+    # Pillow has no error class of its own for damaged files.
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"{path} cannot be read as a picture: {reason}") from error
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one size as ``uint8[N, H, W, C]``; colours make all coloured."""
+    channels = max(picture.shape[-1] for picture in pictures)
+    first = pictures[0].shape[:2]
+    stacked = np.empty((len(pictures), *first, channels), np.uint8)
+    for row, picture in enumerate(pictures):
+        stacked[row] = picture
+    return stacked
+
+
+def centre(image: Image.Image, short: int, side: int) -> Image.Image:
+    """Resizes the short side to ``short`` and cuts out the central ``side`` pixels."""
+    width, height = image.size
+    shortest = min(width, height)
+    # The part of the original that remains, as resizing and cutting at once.
+    kept = shortest * side / short
+    left, top = (width - kept) / 2, (height - kept) / 2
+    box = (left, top, left + kept, top + kept)
+    return image.resize((side, side), Image.Resampling.BILINEAR, box)
+
+
+def decode_centre(encoded: bytes, side: int) -> np.ndarray:
+    """An encoded picture for measuring, ``uint8[side, side, 3]``.
+
+    The central 224 of 256 pixels of the short side, as usual for ImageNet, scaled.
+    """
+    short = round(side * 256 / 224)
+    with _opened(encoded) as image:
+        # JPEG is decoded at an eighth, a quarter or half its size where that is enough.
+        image.draft("RGB", (short, short))
+        return np.asarray(centre(image.convert("RGB"), short, side))
+
+
+def decode_random(
+    encoded: bytes, side: int, flip: bool, random: np.random.Generator
+) -> np.ndarray:
+    """An encoded picture for training, ``uint8[side, side, 3]``.
+
+    A random part of 0.08 to 1 of the area and a ratio of 3/4 to 4/3 is resized, and
+    mirrored every other time (Szegedy et al., arXiv 1409.4842).
+
+    Args:
+      encoded: JPEG or PNG.
+      side: of the result, pixels.
+      flip: whether a mirrored image keeps its label.
+      random: decides part and mirroring.
+    """
+    with _opened(encoded) as image:
+        box = _random_box(image.size, random)
+        scale = max(side / (box[2] - box[0]), side / (box[3] - box[1]))
+        full = image.size
+        image.draft("RGB", tuple(math.ceil(length * scale) for length in full))
+        shrunk = [now / before for now, before in zip(image.size, full, strict=True)]
+        within = tuple(edge * shrunk[axis % 2] for axis, edge in enumerate(box))
+        part = image.convert("RGB").resize(
+            (side, side), Image.Resampling.BILINEAR, within
+        )
+        pixels = np.asarray(part)
+    mirrored = random.random() < 0.5
+    return np.ascontiguousarray(pixels[:, ::-1]) if flip and mirrored else pixels
+
+
+def _opened(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG"))
+
+
+def _random_box(
+    size: tuple[int, int], random: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """Left, upper, right and lower edge; the centre where no drawn part fits."""
+    width, height = size
+    for _ in range(_ATTEMPTS):
+        area = width * height * random.uniform(*_SCALES)
+        ratio = math.exp(random.uniform(*map(math.log, _RATIOS)))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            left = int(random.integers(width - w + 1))
+            top = int(random.integers(height - h + 1))
+            return left, top, left + w, top + h
+    w = min(width, round(height * _RATIOS[1]))
+    h = min(height, round(width / _RATIOS[0]))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h

@@ -1,0 +1,187 @@
+"""Images that stay on disk and are decoded, batch by batch, by Grain."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import grain
+import numpy as np
+from absl import flags
+
+from gpt_nas_jax.data import example, pictures
+from gpt_nas_jax.types import UsageError
+
+# Batches that a process decodes ahead.
+_AHEAD = 2
+_FEW = 64
+
+Decode = Callable[[bytes, int], np.ndarray]
+"""An encoded image and its row to ``uint8[side, side, 3]``."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredImages:
+    """Images in ArrayRecord files as TFDS writes them, with their classes.
+
+    Attributes:
+      records: the files as one sequence, each record an example.
+      rows: ``int64[N]`` which of the records.
+      labels: ``int32[N]``.
+      side: of decoded images, pixels.
+      workers: processes that decode; 0 for a thread of this one.
+      mean: by channel, of pixels in [0, 1].
+      std: likewise.
+    """
+
+    records: Sequence[bytes]
+    rows: np.ndarray
+    labels: np.ndarray
+    side: int
+    workers: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: np.ndarray) -> "StoredImages":
+        """The images at ``indices`` (``int[M]``), in that order."""
+        return dataclasses.replace(
+            self, rows=self.rows[indices], labels=self.labels[indices]
+        )
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image."""
+        return self.side, self.side, 3
+
+    def pixels(self) -> np.ndarray:
+        """All of them, not augmented, ``uint8[N, H, W, C]``; for a few."""
+        alone = dataclasses.replace(self, workers=0)
+        return np.concatenate(list(alone.plain(_FEW)))
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation by channel, ``float32[C]`` each."""
+        return np.array(self.mean, np.float32), np.array(self.std, np.float32)
+
+    def plain(self, batch: int) -> Iterator[np.ndarray]:
+        """The central part of every image, ``uint8[batch, H, W, C]`` at a time."""
+        return self._decoded(batch, _Centre(self.side))
+
+    def augmented(self, batch: int, seed: int, flip: bool) -> Iterator[np.ndarray]:
+        """A random part of every image, ``uint8[batch, H, W, C]`` at a time.
+
+        What becomes of an image depends on ``seed``, 64 bits, and the image alone.
+        """
+        return self._decoded(batch, _Random(self.side, flip, seed))
+
+    def _decoded(self, batch: int, decode: Decode) -> Iterator[np.ndarray]:
+        source = _Decoded(self.records, self.rows, decode)
+        ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        stream = grain.MapDataset.source(source).batch(batch).to_iter_dataset(ahead)
+        workers = min(self.workers, -(-len(self) // batch))
+        if workers:
+            _let_grain_read_flags()
+            options = grain.MultiprocessingOptions(workers, _AHEAD)
+            stream = stream.mp_prefetch(options, _begin_worker)
+        batches = iter(stream)
+        try:
+            yield from batches
+        finally:
+            batches.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Centre:
+    side: int
+
+    def __call__(self, encoded: bytes, row: int) -> np.ndarray:
+        return pictures.decode_centre(encoded, self.side)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Random:
+    side: int
+    flip: bool
+    seed: int
+
+    def __call__(self, encoded: bytes, row: int) -> np.ndarray:
+        random = np.random.Generator(np.random.Philox(key=[self.seed, row]))
+        return pictures.decode_random(encoded, self.side, self.flip, random)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Decoded:
+    """Random access to decoded images, in a process of its own or not."""
+
+    records: Sequence[bytes]
+    rows: np.ndarray
+    decode: Decode
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        row = int(self.rows[index])
+        try:
+            encoded, _ = example.read(self.records[row])
+            return self.decode(encoded, row)
+        # Neither ArrayRecord nor Pillow has an error class of its own.
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UsageError(
+                f"{self.records}: record {row} cannot be decoded: {reason}; fetch or "
+                "prepare the data set again"
+            ) from error
+
+
+class Records(grain.sources.ArrayRecordDataSource):
+    """ArrayRecord files as one sequence; may be sent to other processes."""
+
+    def __init__(self, files: Sequence[os.PathLike[str]]) -> None:
+        _raise_open_files()
+        super().__init__([os.fspath(file) for file in files])
+
+    def __repr__(self) -> str:
+        return os.path.dirname(self.paths[0])
+
+    def labels(self) -> np.ndarray:
+        """``int32[N]``, by one pass over the files."""
+        found = np.empty(len(self), np.int32)
+        for begin in range(0, len(self), 256):
+            rows = range(begin, min(begin + 256, len(self)))
+            for row, record in zip(rows, self.__getitems__(rows), strict=True):
+                _, found[row] = example.read(record)
+        return found
+
+
+def _begin_worker(index: int, count: int) -> None:
+    """What a decoding process does first."""
+    # The process that it works for ends it: by itself, or by being killed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    _raise_open_files()
+
+
+def _let_grain_read_flags() -> None:
+    # Its own settings are flags of absl's global registry, which nothing parses here.
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+
+
+def _raise_open_files() -> None:
+    # Every shard stays open, and ImageNet has 1,024 of them.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

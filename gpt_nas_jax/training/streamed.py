@@ -1,0 +1,124 @@
+"""Batches of images that are decoded on the host while the device trains."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
+from gpt_nas_jax.data.images import Images, ImageSet
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.training.batches import Batch, TrainingData, epoch_keys, to_device
+from gpt_nas_jax.training.placement import SINGLE, Placement
+from gpt_nas_jax.types import Key
+
+
+def placed(
+    images: ImageSet,
+    mean: np.ndarray,
+    std: np.ndarray,
+    flip: bool,
+    placement: Placement = SINGLE,
+) -> TrainingData:
+    """Images in memory on the devices, others as a stream.
+
+    Args:
+      images: what to train or to measure on.
+      mean: ``float32[C]`` of pixels in [0, 1].
+      std: ``float32[C]``, likewise.
+      flip: whether a mirrored image keeps its label.
+      placement: where batches lie, and their type.
+    """
+    if isinstance(images, Images):
+        return to_device(images, mean, std, flip, placement)
+    return StreamedImages(images, mean, std, flip, placement)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StreamedImages:
+    """Images that come from disk batch by batch, and what normalises them.
+
+    Order and augmentation derive from the same keys as those of images in memory, so
+    they depend neither on how many processes decode nor on where a training began.
+    A random part of each image, resized, takes the place of the recipe's shift.
+
+    Attributes:
+      images: what there is.
+      mean: ``float32[C]`` of pixels in [0, 1].
+      std: ``float32[C]``, likewise.
+      flip: whether a mirrored image keeps its label.
+      placement: where its batches lie, and their type.
+    """
+
+    images: ImageSet
+    mean: np.ndarray
+    std: np.ndarray
+    flip: bool
+    placement: Placement
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def in_size(self) -> Size:
+        """See `TrainingData`."""
+        return self.images.size
+
+    def epoch(
+        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
+    ) -> Iterator[Batch]:
+        """See `TrainingData`."""
+        order_key, batch_key = epoch_keys(key, number)
+        order = np.asarray(epoch_batches(order_key, len(self), recipe.batch))
+        order = order[first_step:]
+        if not len(order):
+            return
+        high, low = map(int, jax.random.key_data(batch_key))
+        chosen = self.images.take(order.reshape(-1))
+        stream = chosen.augmented(recipe.batch, high << 32 | low, self.flip)
+        labels = chosen.labels.reshape(order.shape)
+        for step, (pixels, right) in enumerate(
+            zip(stream, labels, strict=True), first_step
+        ):
+            yield _batch(
+                recipe.cutout,
+                self.placement,
+                pixels,
+                right,
+                *self._moments(),
+                batch_key,
+                step,
+            )
+
+    def plain(self, size: int) -> Iterator[Batch]:
+        """See `TrainingData`."""
+        rows = np.arange(-(-len(self) // size) * size)
+        chosen = self.images.take(np.minimum(rows, len(self) - 1))
+        labels = np.where(rows < len(self), chosen.labels, -1).reshape(-1, size)
+        for pixels, right in zip(chosen.plain(size), labels, strict=True):
+            yield _batch(0, self.placement, pixels, right, *self._moments())
+
+    def _moments(self) -> tuple[jax.Array, jax.Array]:
+        return jnp.asarray(self.mean), jnp.asarray(self.std)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _batch(
+    cutout: int,
+    placement: Placement,
+    pixels: jax.Array,
+    labels: jax.Array,
+    mean: jax.Array,
+    std: jax.Array,
+    key: Key | None = None,
+    step: jax.Array | int = 0,
+) -> Batch:
+    x = normalise(pixels, mean, std)
+    if cutout:
+        key = jax.random.fold_in(key, step)
+        x = augment(key, x, pad=0, flip=False, cutout_size=cutout)
+    return placement.shared_out((x.astype(placement.dtype), labels))

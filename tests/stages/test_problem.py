@@ -1,0 +1,47 @@
+"""What the search sees of a data set."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gpt_nas_jax.config import Config, DataConfig
+from gpt_nas_jax.stages import problem
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.types import UsageError
+
+SMALL = Config(
+    eval=dataclasses.replace(
+        Config().eval, recipe=dataclasses.replace(Config().eval.recipe, batch=32)
+    )
+)
+
+
+def load(seed: int = 0, **data: float) -> Problem:
+    config = dataclasses.replace(SMALL, seed=seed, data=DataConfig(**data))
+    return problem.load(config)
+
+
+def seen(loaded: Problem) -> set[bytes]:
+    """The images of the search."""
+    both = loaded.splits.train.images, loaded.splits.valid.images
+    return {image.tobytes() for image in np.concatenate(both)}
+
+
+def test_the_search_sees_a_share_of_each_class_and_the_retraining_all():
+    whole, part = load(), load(fraction=0.2)
+    total = len(whole.dataset.train)
+    labels = np.concatenate([part.splits.train.labels, part.splits.valid.labels])
+    assert len(labels) == round(0.2 * total)
+    size = np.bincount(whole.dataset.train.labels)
+    assert np.all(np.abs(np.bincount(labels) - 0.2 * size) < 1)
+    assert len(part.dataset.train) == total
+    assert len(part.splits.test) == len(whole.splits.test)
+    assert seen(part) < seen(whole)
+    assert seen(load(fraction=0.2)) == seen(part)
+    assert seen(load(seed=1, fraction=0.2)) != seen(part)
+
+
+def test_a_share_that_leaves_a_class_without_an_image_is_refused():
+    with pytest.raises(UsageError, match=r"--data_fraction=0.005 leaves a class"):
+        load(fraction=0.005)
