@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from gpt_nas_jax.config import PROXIES, STRATEGIES, WHOLE, Config, ProxiesConfig
+from gpt_nas_jax.config import (
+    PROXIES,
+    STRATEGIES,
+    WHOLE,
+    BaselineConfig,
+    Config,
+    ProxiesConfig,
+)
 from gpt_nas_jax.types import UsageError
 
 
@@ -96,6 +103,9 @@ def check(config: Config) -> None:
         "--tables_scores needs --stage=tables and --tables_name=nasbench201": (
             config.tables.scores
             and not (tabular and config.tables.name == "nasbench201")
+        ),
+        f"--baseline_name={config.baseline.name} needs --stage=baseline": (
+            config.baseline != BaselineConfig() and config.stage != "baseline"
         ),
         "--zoo_json needs --stage=zoo": config.zoo.json and config.stage != "zoo",
         "--stage=import_benchmark needs --imports_source, what was released, and "

@@ -7,7 +7,14 @@ from absl import logging
 
 from gpt_nas_jax import checks, flags
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.stages import import_benchmark, pipeline, proxies, tables, zoo
+from gpt_nas_jax.stages import (
+    baseline,
+    import_benchmark,
+    pipeline,
+    proxies,
+    tables,
+    zoo,
+)
 from gpt_nas_jax.types import UsageError
 
 _STAGES: dict[str, Callable[[Config], None]] = {
@@ -15,6 +22,7 @@ _STAGES: dict[str, Callable[[Config], None]] = {
     "import_benchmark": import_benchmark.run,
     "tables": tables.run,
     "proxies": proxies.run,
+    "baseline": baseline.run,
 }
 
 

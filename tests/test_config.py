@@ -41,6 +41,11 @@ def changed(**values: Any) -> Config:
         {"stage": "pretrain"},
         {"stage": "zoo"},
         {
+            "stage": "baseline",
+            "baseline_name": "GoogLeNet",
+            "search_strategy": "random",
+        },
+        {
             "stage": "import_benchmark",
             "imports_source": "cells.csv",
             "imports_out": "cells.npz",
@@ -163,6 +168,10 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--tables_scores", "--tables_name=nasbench201"],
         ),
         ({"retrain_genome": "1,2,3"}, ["--retrain_genome", "--stage=retrain"]),
+        (
+            {"baseline_name": "GoogLeNet"},
+            ["--baseline_name=GoogLeNet", "--stage=baseline"],
+        ),
         ({"proxies_batch": 16}, ["--proxies_*", "--stage=proxies"]),
         ({"proxies_networks": 0}, ["--proxies_*", "--stage=proxies"]),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config, Recipe, Setting, fields
+from gpt_nas_jax.config import Config, Setting, fields
 from gpt_nas_jax.types import UsageError
 
 
@@ -37,7 +37,7 @@ def leaves() -> dict[str, tuple[tuple[str, ...], Any, Setting]]:
             continue
         for field in dataclasses.fields(section):
             if field.name == "recipe":
-                for inner in dataclasses.fields(Recipe):
+                for inner in dataclasses.fields(section.recipe):
                     path = (top.name, "recipe", inner.name)
                     add(f"{top.name}_{inner.name}", section.recipe, path)
             else:

@@ -41,6 +41,8 @@ BAD = {
     "import nowhere": ([*IMPORT, f"--imports_out={__file__}/x.npz"], "--imports_out"),
     "import of no file": ([*IMPORT, "--imports_out=x.npz"], "no/such.csv"),
     "source without import": (["--imports_source=x.csv"], "--stage=import_benchmark"),
+    "no network": (["--stage=baseline", "--baseline_name=VGG"], "baseline_name"),
+    "network without its stage": (["--baseline_name=GoogLeNet"], "--stage=baseline"),
     "argument": (["digits"], "digits"),
 }
 SMALL = ("--eval_batch=32", "--retrain_batch=32")

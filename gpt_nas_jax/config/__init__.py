@@ -4,6 +4,7 @@ import dataclasses
 
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
+    NETWORKS,
     PROXIES,
     STAGES,
     STRATEGIES,
@@ -15,12 +16,14 @@ from gpt_nas_jax.config.run import (
     PriorConfig,
     Recipe,
     RetrainConfig,
+    RetrainRecipe,
     SearchConfig,
     SpaceConfig,
     TrainConfig,
 )
 from gpt_nas_jax.config.setting import Setting, setting
 from gpt_nas_jax.config.stages import (
+    BaselineConfig,
     ImportConfig,
     ProxiesConfig,
     TablesConfig,
@@ -29,10 +32,12 @@ from gpt_nas_jax.config.stages import (
 
 __all__ = [
     "BENCHMARKS",
+    "NETWORKS",
     "PROXIES",
     "STAGES",
     "STRATEGIES",
     "WHOLE",
+    "BaselineConfig",
     "Config",
     "DataConfig",
     "EvalConfig",
@@ -41,6 +46,7 @@ __all__ = [
     "ProxiesConfig",
     "Recipe",
     "RetrainConfig",
+    "RetrainRecipe",
     "SearchConfig",
     "Setting",
     "SpaceConfig",
@@ -68,6 +74,7 @@ class Config:
     tables: TablesConfig = TablesConfig()
     proxies: ProxiesConfig = ProxiesConfig()
     zoo: ZooConfig = ZooConfig()
+    baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
 
     def evaluations(self) -> int:

@@ -2,7 +2,7 @@
 
 STAGES = (
     *("all", "pretrain", "search", "retrain"),
-    *("zoo", "import_benchmark", "tables", "proxies"),
+    *("zoo", "import_benchmark", "tables", "proxies", "baseline"),
 )
 STRATEGIES = (
     "random",
@@ -20,7 +20,20 @@ PROXIES = (
     *("expressivity", "progressivity", "trainability"),
 )
 DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", "folder", "npz")
+NETWORKS = (
+    *(f"EfficientNet-B{scale}" for scale in range(8)),
+    "GoogLeNet",
+    *(
+        f"RegNet{kind}-{flops}"
+        for kind in "XY"
+        for flops in ("400MF", "800MF", "1.6GF", "3.2GF", "8GF", "16GF", "32GF")
+    ),
+    *("ResNet-18", "ResNet-34", "ResNet-50", "ResNet-101", "ResNet-152"),
+    *("ResNeXt-50-32x4d", "ResNeXt-101-32x8d"),
+    *("Wide-ResNet-50-2", "Wide-ResNet-101-2"),
+    *(f"ShuffleNetV2-x{width}" for width in ("0.5", "1.0", "1.5", "2.0")),
+)
 WHOLE = {"genetic", "gpt_nas"}
 """The strategies that ask a whole population at a time."""
 
-SCHEDULES = ("constant", "cosine", "step")
+SCHEDULES = ("constant", "cosine", "linear", "step")

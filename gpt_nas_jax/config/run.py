@@ -31,8 +31,8 @@ class Recipe:
     )
     schedule: str = setting(
         "constant",
-        "What follows the warm-up: constant, cosine to 0, or step, which divides by "
-        "10 every step_epochs.",
+        "What follows the warm-up: constant, cosine or linear to 0, or step, which "
+        "divides by 10 every step_epochs.",
         choices=SCHEDULES,
     )
     step_epochs: int = setting(
@@ -45,6 +45,25 @@ class Recipe:
     pad: int = setting(4, "Pixels by which images shift at random (ours).", low=0)
     cutout: int = setting(
         0, "Side of the square hidden at random, pixels (arXiv 1708.04552).", low=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainRecipe(Recipe):
+    """What is worth its time in a long training only."""
+
+    label_smoothing: float = setting(
+        0.0,
+        "Share of the label that all classes get equally (arXiv 1512.00567).",
+        low=0,
+        high=1,
+    )
+    ema: float = setting(
+        0.0,
+        "Decay a step of the running average of weights and BatchNorm statistics, "
+        "which is what is tested and kept; 0 for none (arXiv 1905.11946: 0.9999).",
+        low=0,
+        high=1,
     )
 
 
@@ -245,7 +264,7 @@ class EvalConfig:
 class RetrainConfig:
     """How the best network is trained."""
 
-    recipe: Recipe = Recipe(epochs=350, schedule="step")
+    recipe: RetrainRecipe = RetrainRecipe(epochs=350, schedule="step")
     genome: str = setting(
         "", "Train this network instead of the search's best: genes with commas."
     )

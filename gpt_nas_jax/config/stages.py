@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from gpt_nas_jax.config.names import BENCHMARKS, PROXIES
+from gpt_nas_jax.config.names import BENCHMARKS, NETWORKS, PROXIES
 from gpt_nas_jax.config.run import proxy_batch
 from gpt_nas_jax.config.setting import setting
 
@@ -45,6 +45,18 @@ class ZooConfig:
     """The table of the 36 human networks."""
 
     json: str = setting("", "Write the table to this file, too.", result=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineConfig:
+    """A human network, trained as a retraining trains."""
+
+    name: str = setting(
+        "ResNet-18",
+        "The network, --stage=baseline; on images of at most 64 pixels the first two "
+        "halvings of the resolution are taken out.",
+        choices=NETWORKS,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

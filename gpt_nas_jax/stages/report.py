@@ -48,7 +48,7 @@ def write(config: Config, parts: dict[str, Any]) -> None:
     result = {"dataset": config.data.name, "seed": config.seed, **parts}
     workdir.write_json(path / "result.json", result)
     show(f"{config.data.name}, seed {config.seed}", result)
-    print(f"network, weights and retrain.flags: {path / 'best'}")
+    print(f"network, weights and the flags to train it again: {path / 'best'}")
 
 
 def show(title: str, result: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.networks.layers import to_text
+from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.stages import long_training
@@ -37,24 +38,45 @@ def run(
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
-    best = Path(config.workdir) / "best"
+    home = Path(config.workdir)
     chain = problem.space.decode(genome)
-    dataset = problem.dataset
-    mean, std = dataset.train.moments()
     architecture = describe(problem.space, genome, chain)
-    architecture |= {"mean": mean.tolist(), "std": std.tolist()}
-    workdir.write_json(best / "architecture.json", architecture)
-    workdir.write_text(best / "retrain.flags", again)
+    workdir.write_text(home / "best" / "retrain.flags", again)
     # Another network's checkpoints may have the same shapes.
     name = hashlib.sha256(repr(architecture["genome"]).encode()).hexdigest()[:16]
-    path = Path(config.workdir) / _STATE / name
-    variables, result = long_training.run(config, path, chain, dataset)
-    workdir.save_tree(best / "weights", variables)
+    path = home / _STATE / name
+    result = train_and_keep(config, path, chain, problem.dataset, architecture)
     names = ("genome", "blocks", "depth", "params", "flops")
     return {
         "best": {name: architecture[name] for name in names},
         "retrain": result,
     }
+
+
+def train_and_keep(
+    config: Config,
+    path: Path,
+    chain: Chain,
+    dataset: Dataset,
+    architecture: dict[str, Any],
+) -> dict[str, Any]:
+    """Trains a network, leaves it in ``best/``; returns how it went.
+
+    Args:
+      config: the run.
+      path: where checkpoints of this very network lie.
+      chain: the network.
+      dataset: the images.
+      architecture: what ``architecture.json`` says of it, beside what normalises
+        its images.
+    """
+    best = Path(config.workdir) / "best"
+    mean, std = dataset.train.moments()
+    normalisation = {"mean": mean.tolist(), "std": std.tolist()}
+    workdir.write_json(best / "architecture.json", architecture | normalisation)
+    variables, result = long_training.run(config, path, chain, dataset)
+    workdir.save_tree(best / "weights", variables)
+    return result
 
 
 def genome_of(text: str, space: BlockSpace) -> np.ndarray:
@@ -79,8 +101,6 @@ def genome_of(text: str, space: BlockSpace) -> np.ndarray:
 def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
     """The network for people and programs: blocks, layers, sizes, cost."""
     names = space.names(genome)
-    traced = trace(chain, space.image)
-    total = cost(chain, space.image)
     return {
         "genome": [int(gene) for gene in genome if gene != PAD],
         "blocks": list(names),
@@ -89,10 +109,18 @@ def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, A
         "num_classes": space.num_classes,
         "width": space.width,
         "num_stages": space.num_stages,
+        **figures(chain, space.image),
+    }
+
+
+def figures(chain: Chain, image: Size) -> dict[str, Any]:
+    """Cost and layers of any network on images of this size."""
+    total = cost(chain, image)
+    return {
         "params": total.params,
         "flops": total.flops,
         "activations": total.activations,
-        "layers": [to_text(part.layer) for part in traced.layers],
+        "layers": [to_text(part.layer) for part in trace(chain, image).layers],
     }
 
 

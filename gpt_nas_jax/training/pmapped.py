@@ -9,9 +9,9 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import optax
 
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.training.recipe import Update
 from gpt_nas_jax.training.whole import NetworkState, updated
 
 _AXIS = "devices"
@@ -19,7 +19,7 @@ _AXIS = "devices"
 
 def step(
     chain: Chain,
-    optimizer: optax.GradientTransformation,
+    update: Update,
     state: NetworkState,
     x: jax.Array,
     labels: jax.Array,
@@ -27,7 +27,7 @@ def step(
     """`whole.step` over all local devices; the batch must be a multiple of them."""
     devices = jax.local_device_count()
     shares = (a.reshape(devices, -1, *a.shape[1:]) for a in (x, labels))
-    return _step(chain, optimizer, state, *shares)
+    return _step(chain, update, state, *shares)
 
 
 @functools.partial(
@@ -39,14 +39,17 @@ def step(
 )
 def _step(
     chain: Chain,
-    optimizer: optax.GradientTransformation,
+    update: Update,
     state: NetworkState,
     x: jax.Array,
     labels: jax.Array,
 ) -> tuple[NetworkState, jax.Array]:
     mean = functools.partial(jax.lax.pmean, axis_name=_AXIS)
     with nn.intercept_methods(_synchronised):
-        return updated(chain, optimizer, state, x, labels, mean)
+        # Other images on each device, so another dropout.
+        own = jax.random.fold_in(state.key, jax.lax.axis_index(_AXIS))
+        new, loss = updated(chain, update, state.replace(key=own), x, labels, mean)
+        return new.replace(key=state.key), loss
 
 
 def _synchronised(

@@ -1,10 +1,11 @@
-"""The learning-rate schedule and the optimiser of a recipe."""
+"""The learning-rate schedule, the optimiser and the update of a recipe."""
 
+import dataclasses
 import functools
 
 import optax
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import Recipe, RetrainRecipe
 
 
 # One optimiser for equal settings: jit compares its functions by identity.
@@ -17,6 +18,27 @@ def optimizer(recipe: Recipe, steps_per_epoch: int) -> optax.GradientTransformat
             learning_rate(recipe, steps_per_epoch), recipe.momentum, nesterov=True
         ),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """How a step changes a whole network.
+
+    Attributes:
+      optimizer: moves the parameters.
+      label_smoothing: share of the label that all classes get equally.
+      ema: decay of the running average; 0 where none is kept.
+    """
+
+    optimizer: optax.GradientTransformation
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+
+
+def update_of(recipe: RetrainRecipe, steps_per_epoch: int) -> Update:
+    """The update of a long training."""
+    moved = optimizer(recipe, steps_per_epoch)
+    return Update(moved, recipe.label_smoothing, recipe.ema)
 
 
 def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
@@ -32,6 +54,8 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
             then = optax.constant_schedule(recipe.learning_rate)
         case "cosine":
             then = optax.cosine_decay_schedule(recipe.learning_rate, rest)
+        case "linear":
+            then = optax.linear_schedule(recipe.learning_rate, 0.0, rest)
         case "step":
             every = recipe.step_epochs * steps_per_epoch
             boundaries = range(every, warmup + rest, every)

@@ -5,10 +5,11 @@ from typing import Any
 
 import flax.struct
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
@@ -17,26 +18,38 @@ from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import measure
 from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.loss import cross_entropy
-from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.recipe import Update, update_of
 from gpt_nas_jax.training.vectors import unflatten
 from gpt_nas_jax.types import Key
 
 
 @flax.struct.dataclass
 class NetworkState:
-    """A network in training: Linen's collections and the optimiser's state."""
+    """A network in training.
+
+    Attributes:
+      params: Linen's collection.
+      stats: likewise.
+      optimizer: its state.
+      average: running averages of both collections; empty where none are kept.
+      steps: updates so far, ``int32``.
+      key: decides dropout; every step folds its number in.
+    """
 
     params: Any
     stats: Any
     optimizer: optax.OptState
+    average: dict[str, Any]
+    steps: jax.Array
+    key: Key
 
     def variables(self) -> dict[str, Any]:
-        """Linen's collections, for ``chain.apply``."""
-        return {"params": self.params, "batch_stats": self.stats}
+        """Linen's collections, for ``chain.apply``: the averages where there are."""
+        return self.average or {"params": self.params, "batch_stats": self.stats}
 
 
 def start(
-    chain: Chain, recipe: Recipe, steps_per_epoch: int, in_size: Size, key: Key
+    chain: Chain, recipe: RetrainRecipe, steps_per_epoch: int, in_size: Size, key: Key
 ) -> NetworkState:
     """A network before its first step, block by block as block programs start it."""
     variables, size = {"params": {}, "batch_stats": {}}, in_size
@@ -49,12 +62,20 @@ def start(
                 blocks[f"blocks_{index}"] = jax.device_put(tree)
         size = traced.out_size
     params, stats = variables.values()
-    return NetworkState(params, stats, optimizer(recipe, steps_per_epoch).init(params))
+    return NetworkState(
+        params,
+        stats,
+        update_of(recipe, steps_per_epoch).optimizer.init(params),
+        # A step consumes its state, in which nothing may stand twice.
+        average=jax.tree.map(jnp.copy, variables) if recipe.ema else {},
+        steps=jnp.zeros((), jnp.int32),
+        key=jax.random.fold_in(key, len(chain.blocks)),
+    )
 
 
 def updated(
     chain: Chain,
-    optimizer: optax.GradientTransformation,
+    update: Update,
     state: NetworkState,
     x: jax.Array,
     labels: jax.Array,
@@ -64,7 +85,7 @@ def updated(
 
     Args:
       chain: the network; computes in the type of ``x``.
-      optimizer: moves its float32 parameters.
+      update: moves its float32 parameters.
       state: before.
       x: ``[B, H, W, C]``.
       labels: ``int32[B]``.
@@ -73,14 +94,35 @@ def updated(
 
     def loss(params: Any) -> tuple[jax.Array, Any]:
         variables = {"params": _cast(params, x), "batch_stats": state.stats}
-        logits, updates = chain.apply(variables, x, True, mutable=["batch_stats"])
-        return cross_entropy(logits, labels), updates.get("batch_stats", {})
+        keys = {"dropout": jax.random.fold_in(state.key, state.steps)}
+        logits, updates = chain.apply(
+            variables, x, True, mutable=["batch_stats"], rngs=keys
+        )
+        value = cross_entropy(logits, labels, update.label_smoothing)
+        return value, updates.get("batch_stats", {})
 
     (value, stats), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
     value, gradient = mean((value, gradient))
-    updates, inner = optimizer.update(gradient, state.optimizer, state.params)
-    params = optax.apply_updates(state.params, updates)
-    return NetworkState(params, stats, inner), value
+    moves, inner = update.optimizer.update(gradient, state.optimizer, state.params)
+    params = optax.apply_updates(state.params, moves)
+    average = {}
+    if update.ema:
+        new = {"params": params, "batch_stats": stats}
+        average = _averaged(update.ema, state.steps, state.average, new)
+    steps = state.steps + 1
+    return NetworkState(params, stats, inner, average, steps, state.key), value
+
+
+def _averaged(decay: float, steps: jax.Array, average: Any, new: Any) -> Any:
+    """The running average one step later.
+
+    As TensorFlow's `ExponentialMovingAverage`, the decay rises with the steps, so that
+    initial weights are forgotten soon. BatchNorm's statistics are averaged by the
+    same rule, as EfficientNet's, torchvision's and timm's trainers do: those of the
+    last steps belong to other weights.
+    """
+    decay = jnp.minimum(decay, (1 + steps) / (10 + steps))
+    return jax.tree.map(lambda a, b: a + (1 - decay) * (b - a), average, new)
 
 
 Step = Callable[..., tuple[NetworkState, jax.Array]]
@@ -91,7 +133,7 @@ step: Step = jit(static_argnums=(0, 1), donate_argnums=2)(updated)
 
 def fit(
     chain: Chain,
-    recipe: Recipe,
+    recipe: RetrainRecipe,
     data: TrainingData,
     key: Key,
     resumed: tuple[int, NetworkState] | None,
@@ -117,7 +159,7 @@ def fit(
         resumed = 0, start(chain, recipe, steps, data.in_size, init_key)
     done, state = resumed
     state = data.placement.everywhere(state)
-    update = optimizer(recipe, steps)
+    update = update_of(recipe, steps)
     for number in range(done // steps, recipe.epochs):
         first = done - number * steps
         for batch in data.epoch(recipe, epochs_key, number, first):
@@ -131,13 +173,13 @@ def accuracy(
     chain: Chain, state: NetworkState, data: TrainingData, batch: int
 ) -> float:
     """Share of right answers, by running statistics."""
-    return measure(lambda x: _infer(chain, state.params, state.stats, x), data, batch)
+    return measure(lambda x: _infer(chain, state.variables(), x), data, batch)
 
 
 @jit(static_argnums=0)
-def _infer(chain: Chain, params: Any, stats: Any, x: jax.Array) -> jax.Array:
-    variables = {"params": _cast(params, x), "batch_stats": stats}
-    return chain.apply(variables, x, False)
+def _infer(chain: Chain, variables: dict[str, Any], x: jax.Array) -> jax.Array:
+    cast = {**variables, "params": _cast(variables["params"], x)}
+    return chain.apply(cast, x, False)
 
 
 def _cast(params: Any, x: jax.Array) -> Any:

@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.config import Recipe, SpaceConfig
+from gpt_nas_jax.config import RetrainRecipe, SpaceConfig
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.spaces.blocks import BlockSpace
@@ -38,7 +38,7 @@ from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.placement import compute_type
-from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.recipe import optimizer, update_of
 from gpt_nas_jax.training.rules import Rule
 
 try:
@@ -68,7 +68,7 @@ class Setting:
     """One size of images and what is trained on them."""
 
     space: BlockSpace
-    recipe: Recipe
+    recipe: RetrainRecipe
     repeats: int
     x: jax.Array
     labels: jax.Array
@@ -102,7 +102,7 @@ class Setting:
     def whole(self, chain: Chain) -> Timing:
         """As one jitted program."""
         begin = time.perf_counter()
-        update = optimizer(self.recipe, 1)
+        update = update_of(self.recipe, 1)
         state = whole.start(chain, self.recipe, 1, self.space.image, _KEY)
 
         def step() -> Any:
@@ -260,7 +260,7 @@ def main() -> None:
         labels = random.integers(0, _CLASSES, args.batch)
         setting = Setting(
             space,
-            Recipe(epochs=1, batch=args.batch),
+            RetrainRecipe(epochs=1, batch=args.batch),
             args.repeats,
             jnp.asarray(x, dtype),
             jnp.asarray(labels, jnp.int32),

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, RetrainRecipe
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.stages import problem
@@ -50,7 +50,8 @@ def as_one_program(
     config: Config, loaded: problem.Problem
 ) -> Callable[[Candidate], float]:
     """The evaluation of a candidate whose network is compiled as a whole."""
-    splits, recipe = loaded.splits, config.eval.recipe
+    splits = loaded.splits
+    recipe = RetrainRecipe(**dataclasses.asdict(config.eval.recipe))
     moments = splits.mean, splits.std, splits.flip
 
     def evaluate(candidate: Candidate) -> float:

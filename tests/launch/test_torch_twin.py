@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.training import whole
 
@@ -15,7 +15,7 @@ twins = pytest.importorskip("torch_twin")
 
 def test_every_block_puts_out_what_its_twin_does() -> None:
     chain = candidate(BLOCK_NAMES, width=16, num_stages=2, num_classes=10)
-    recipe, key = Recipe(epochs=1, batch=4), jax.random.key(0)
+    recipe, key = RetrainRecipe(epochs=1, batch=4), jax.random.key(0)
     state = whole.start(chain, recipe, 1, (8, 8, 3), key)
     twin = twins.TorchTwin(chain, (8, 8, 3), state.variables())
     counts = (sum(leaf.size for leaf in jax.tree.leaves(state.params)),)

@@ -4,6 +4,7 @@ import collections
 
 import pytest
 
+from gpt_nas_jax.config import NETWORKS
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.cost import cost, depth
 from gpt_nas_jax.networks.trace import Trace, trace
@@ -112,6 +113,7 @@ def test_parameters_are_the_published_ones(name: str, zoo_traces: dict[str, Trac
 
 def test_the_zoo_is_the_corpus_of_the_article():
     assert set(ZOO) == set(PARAMETERS)
+    assert tuple(ZOO) == NETWORKS
     assert collections.Counter(entry.family for entry in ZOO.values()) == {
         "EfficientNet": 8,
         "GoogLeNet": 1,

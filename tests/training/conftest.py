@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.data import images
 from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain
@@ -18,8 +18,8 @@ def digits() -> DeviceImages:
 
 
 @pytest.fixture(scope="session")
-def recipe() -> Recipe:
-    return Recipe(epochs=1, batch=32, learning_rate=0.05, warmup_epochs=0, pad=1)
+def recipe() -> RetrainRecipe:
+    return RetrainRecipe(epochs=1, batch=32, learning_rate=0.05, warmup_epochs=0, pad=1)
 
 
 @pytest.fixture(scope="session")

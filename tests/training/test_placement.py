@@ -15,10 +15,10 @@ from gpt_nas_jax.training.placement import compute_type
 DEVICES = 4
 # Trains the same network for two epochs in every way; prints its parameters and loss.
 PROGRAM = """
-import json, sys
+import dataclasses, json, sys
 import jax
 import numpy as np
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.data import images
 from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.training import chain as by_block, pmapped, whole
@@ -29,14 +29,15 @@ from gpt_nas_jax.training.rules import Rule
 chain = candidate(("Stem", "InvertedResidual", "MaxPool"), 16, 2, 10)
 dataset = images.load("digits", "")
 splits = images.split(dataset, jax.random.key(0), 0.15, 200)
-recipe = Recipe(epochs=2, batch=64, learning_rate=0.05, warmup_epochs=0, pad=1)
+plain = RetrainRecipe(epochs=2, batch=64, learning_rate=0.05, warmup_epochs=0, pad=1)
+full = dataclasses.replace(plain, label_smoothing=0.1, ema=0.9)
 mesh = Placement("float32", mesh_of(jax.local_devices()))
 key = jax.random.key(3)
 
 def numbers(tree):
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)]).tolist()
 
-def by_whole(placement, step):
+def by_whole(placement, step, recipe=full):
     data = to_device(splits.train, splits.mean, splits.std, False, placement)
     losses = []
     state = whole.fit(
@@ -49,7 +50,7 @@ def by_whole(placement, step):
 def by_blocks(placement):
     data = to_device(splits.train, splits.mean, splits.std, False, placement)
     rules = (Rule.ALL,) * len(chain.blocks)
-    states, _ = by_block.fit(chain, rules, recipe, data, key, lambda: None)
+    states, _ = by_block.fit(chain, rules, plain, data, key, lambda: None)
     params = [state.variables() for state in states]
     merged = {
         name: {f"blocks_{i}": p[name] for i, p in enumerate(params) if p[name]}
@@ -63,6 +64,7 @@ print(json.dumps({
     "one": by_whole(SINGLE, whole.step),
     "mesh": by_whole(mesh, whole.step),
     "pmap": by_whole(SINGLE, pmapped.step),
+    "plain": by_whole(SINGLE, whole.step, plain),
     "blocks on a mesh": by_blocks(mesh),
 }))
 """
@@ -84,11 +86,14 @@ def results() -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("way", ["mesh", "pmap", "blocks on a mesh"])
+@pytest.mark.parametrize(
+    ("way", "same"),
+    [("mesh", "one"), ("pmap", "one"), ("blocks on a mesh", "plain")],
+)
 def test_devices_that_share_a_batch_train_as_one(
-    results: dict[str, Any], way: str
+    results: dict[str, Any], way: str, same: str
 ) -> None:
-    one, other = results["one"], results[way]
+    one, other = results[same], results[way]
     assert (one["devices"], other["devices"]) == (1, DEVICES)
     np.testing.assert_allclose(other["numbers"], one["numbers"], rtol=1e-3, atol=2e-5)
     assert other["right"] == one["right"]

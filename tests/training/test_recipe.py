@@ -17,7 +17,7 @@ def rates(**settings: object) -> np.ndarray:
     return np.array([schedule(step) for step in range(recipe.epochs * STEPS)])
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "step"])
 def test_the_rate_rises_linearly_to_its_highest(schedule: str) -> None:
     warm = rates(warmup_epochs=2, schedule=schedule)[: 2 * STEPS]
     np.testing.assert_allclose(warm, 0.1 * np.arange(1, 21) / 20, rtol=1e-5)
@@ -32,6 +32,11 @@ def test_cosine_ends_near_zero_and_is_half_in_the_middle() -> None:
     np.testing.assert_allclose(after[25], 0.05, rtol=1e-5)
     assert after[-1] < 0.001
     assert np.all(np.diff(after) <= 0)
+
+
+def test_linear_falls_evenly_to_zero() -> None:
+    after = rates(warmup_epochs=1, schedule="linear")[10:]
+    np.testing.assert_allclose(after, 0.1 * (1 - np.arange(50) / 50), atol=1e-8)
 
 
 def test_step_divides_by_ten_at_the_epochs_asked_for() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.zoo import small
 from gpt_nas_jax.networks.zoo.efficientnet import IMAGE_SIZES, efficientnet
 from gpt_nas_jax.networks.zoo.googlenet import googlenet
 from gpt_nas_jax.networks.zoo.regnet import REGNETS, regnet
@@ -22,12 +23,17 @@ class ZooEntry:
     Attributes:
       family: the paper's name for its kind.
       image: the image size it was designed for.
-      build: from a number of classes to the network.
+      design: from a number of classes to the network.
     """
 
     family: str
     image: Size
-    build: Callable[[int], Chain]
+    design: Callable[[int], Chain]
+
+    def build(self, num_classes: int, image: Size | None = None) -> Chain:
+        """The network, changed where images of this size are small (`small`)."""
+        chain = self.design(num_classes)
+        return small.adapted(chain) if image and small.is_small(image) else chain
 
 
 def _entries() -> dict[str, ZooEntry]:

@@ -1,0 +1,52 @@
+"""A human network in place of the search's best: trained, tested and kept alike."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.stages import compilation, long_training, problem, report, retrain
+from gpt_nas_jax.stages.problem import Problem
+
+_STATE = "baseline"
+
+
+def run(config: Config) -> None:
+    """Trains ``--baseline_name`` as a retraining trains, goes on where it stopped.
+
+    Writes ``best/``, with ``baseline.flags`` in place of ``retrain.flags``, and
+    ``result.json``, prints the summary.
+
+    Raises:
+      UsageError: it cannot be done as told.
+    """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    compilation.keep(config.train)
+    loaded = problem.load(config)
+    long_training.check_devices(config)
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        report.write(config, _trained(config, loaded))
+
+
+def _trained(config: Config, loaded: Problem) -> dict[str, Any]:
+    """The parts ``best`` and ``retrain`` of ``result.json``."""
+    path, name, image = Path(config.workdir), config.baseline.name, loaded.space.image
+    entry, classes = ZOO[name], loaded.dataset.num_classes
+    chain = entry.build(classes, image)
+    architecture = {
+        "name": name,
+        "family": entry.family,
+        "image": list(image),
+        "num_classes": classes,
+        **retrain.figures(chain, image),
+    }
+    again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
+    workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
+    result = retrain.train_and_keep(
+        config, path / _STATE, chain, loaded.dataset, architecture
+    )
+    names = ("name", "params", "flops")
+    return {"best": {n: architecture[n] for n in names}, "retrain": result}

@@ -1,0 +1,90 @@
+"""A human network trained from the command line, killed on the way."""
+
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from stages_support import Runs, result
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.data import images
+from gpt_nas_jax.main import main
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
+
+NAME = "ShuffleNetV2-x0.5"
+FLAGS = (
+    "--stage=baseline",
+    f"--baseline_name={NAME}",
+    "--retrain_batch=128",
+    "--retrain_epochs=2",
+    "--retrain_label_smoothing=0.1",
+    "--retrain_ema=0.9",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quickly(compiles_quickly: None) -> None:
+    """Compiling takes most of the time."""
+
+
+@pytest.fixture(scope="module")
+def trained(runs: Runs) -> Path:
+    path = runs.home / "baseline"
+    assert main(runs.command(path, *FLAGS)[2:]) == 0
+    return path
+
+
+def test_it_leaves_what_a_retraining_leaves(trained: Path) -> None:
+    value = result(trained)
+    assert (value["dataset"], value["seed"]) == ("digits", 0)
+    chain = ZOO[NAME].build(10, (8, 8, 1))
+    traced = trace(chain, (8, 8, 1))
+    assert value["best"]["name"] == NAME
+    assert value["best"]["params"] == traced.params
+    assert value["best"]["flops"] > 0
+    assert value["retrain"]["epochs"] == 2
+    best = json.loads((trained / "best" / "architecture.json").read_text())
+    assert len(best["layers"]) == len(traced.layers)
+    weights = workdir.load_tree(trained / "best" / "weights", traced.variables)
+    test = images.load("digits", "").test
+    x = (test.images / 255 - np.array(best["mean"])) / np.array(best["std"])
+    logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
+    accuracy = float(np.mean(np.argmax(logits, -1) == test.labels))
+    assert accuracy == pytest.approx(value["retrain"]["test_accuracy"])
+
+
+def test_it_goes_on_from_its_checkpoint_to_the_same_weights(
+    runs: Runs, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut"
+    saved = workdir.save_step
+
+    def killed_behind_the_first(path: Path, step: int, tree: object) -> None:
+        saved(path, step, tree)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workdir, "save_step", killed_behind_the_first)
+        assert main(runs.command(cut, *FLAGS)[2:]) == 130
+    assert not (cut / "result.json").exists()
+    assert main(runs.command(cut, *FLAGS)[2:]) == 0
+    assert result(cut) == result(trained)
+    shapes = trace(ZOO[NAME].build(10, (8, 8, 1)), (8, 8, 1)).variables
+    weights = [
+        workdir.load_tree(path / "best" / "weights", shapes) for path in (cut, trained)
+    ]
+    assert jax.tree.all(jax.tree.map(np.array_equal, *weights))
+
+
+def test_its_flagfile_trains_it_again(
+    runs: Runs, trained: Path, tmp_path: Path
+) -> None:
+    # The checkpoints spare the test the training, not the reading of the flags.
+    shutil.copytree(trained / "baseline", tmp_path / "again" / "baseline")
+    flagfile = f"--flagfile={trained / 'best' / 'baseline.flags'}"
+    assert main(["main", flagfile, f"--workdir={tmp_path / 'again'}"]) == 0
+    assert result(tmp_path / "again") == result(trained)
