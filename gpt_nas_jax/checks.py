@@ -3,24 +3,39 @@
 from collections.abc import Sequence
 
 from gpt_nas_jax.config import (
+    BENCHMARKS,
     PROXIES,
     STRATEGIES,
+    TABLE_ROWS,
     WHOLE,
     BaselineConfig,
     Config,
     ProxiesConfig,
+    TablesConfig,
 )
 from gpt_nas_jax.types import UsageError
+
+_TABLE_FLAGS = {
+    "source": BENCHMARKS,
+    "strategies": BENCHMARKS,
+    "scores": ("nasbench201",),
+    "rows": ("3",),
+    "seeds": ("3", "4", "5", "figure2"),
+    "networks": ("4", "5", "figure2"),
+    "rates": ("4", "figure2"),
+    "epochs": ("5",),
+}
+"""Which tables read a flag."""
 
 
 def check(config: Config) -> None:
     """Raises UsageError where settings contradict each other."""
     space, search, imports = config.space, config.search, config.imports
-    importing, tabular = config.stage == "import_benchmark", config.stage == "tables"
+    importing, tabular = config.stage == "import_benchmark", config.on_benchmark()
     scoring, proxies = config.stage == "proxies", config.proxies.chosen()
     strategies = config.strategies()
     evaluations = config.evaluations()
-    searching = config.stage in ("all", "search", "tables")
+    searching = config.stage in ("all", "search", "tables") and strategies
     scored, asked = config.eval.method == "zero_cost", config.eval.proxies.split(",")
     problems = {
         f"--space_min_depth={space.min_depth} is more than "
@@ -42,11 +57,11 @@ def check(config: Config) -> None:
         "1": not 0 < config.data.valid_fraction < 1,
         "--prior_nasbench101 is read by gpt_nas only: --search_strategy=gpt_nas, or "
         "among --tables_strategies": (
-            "gpt_nas" not in strategies and config.prior.nasbench101
+            not config.reads_cells() and config.prior.nasbench101
         ),
         "--prior_nasbench201 is read by gpt_nas only: --search_strategy=gpt_nas, or "
         "among --tables_strategies": (
-            "gpt_nas" not in strategies and config.prior.nasbench201
+            not config.reads_cells() and config.prior.nasbench201
         ),
         "--prior_nasbench101 is read by --prior_corpus=nasbench101 only": (
             config.prior.corpus == "nasbench201" and config.prior.nasbench101
@@ -62,9 +77,7 @@ def check(config: Config) -> None:
         f"{search.population}": (
             tabular and set(strategies) & WHOLE and evaluations % search.population
         ),
-        "--tables_source and --tables_strategies need --stage=tables": (
-            not tabular and (config.tables.source or config.tables.strategies)
-        ),
+        **_tables(config),
         "--stage=tables needs --tables_source, the benchmark's compact .npz file": (
             tabular and not config.tables.source
         ),
@@ -89,7 +102,8 @@ def check(config: Config) -> None:
         f"--eval_proxies={config.eval.proxies}: give some of {', '.join(PROXIES)}, "
         "each once": not _each_once(asked, PROXIES),
         "--eval_method=zero_cost and --search_filter score networks; --stage=tables "
-        "looks them up": tabular and config.search_proxies(),
+        "looks them up, or trains them": config.search_proxies()
+        and (config.stage == "tables" and config.tables.name != "3"),
         f"--search_filter={search.filter} has nothing to choose from: local_search "
         "asks the neighbours of one network in an order of its own; choose another "
         "--search_strategy": (
@@ -100,10 +114,6 @@ def check(config: Config) -> None:
         ),
         "--train_warmup=all compiles programs of training; --eval_method=zero_cost "
         "trains no candidate": scored and config.train.warmup == "all",
-        "--tables_scores needs --stage=tables and --tables_name=nasbench201": (
-            config.tables.scores
-            and not (tabular and config.tables.name == "nasbench201")
-        ),
         f"--baseline_name={config.baseline.name} needs --stage=baseline": (
             config.baseline != BaselineConfig() and config.stage != "baseline"
         ),
@@ -133,6 +143,39 @@ def check(config: Config) -> None:
     for problem, holds in problems.items():
         if holds:
             raise UsageError(problem)
+
+
+def _tables(config: Config) -> dict[str, bool]:
+    """What contradicts the table that is asked for."""
+    tables, stage = config.tables, config.stage == "tables"
+    problems = {
+        f"--tables_{field} needs --stage=tables and --tables_name="
+        f"{' or '.join(names)}": (
+            getattr(tables, field) != getattr(TablesConfig, field)
+            and not (stage and tables.name in names)
+        )
+        for field, names in _TABLE_FLAGS.items()
+    }
+    if not stage or not tables.of_paper():
+        return problems
+    rows, epochs = tables.chosen_rows(), tables.measured_epochs()
+    whole = config.eval.trained_blocks == "all"
+    return problems | {
+        f"--tables_rows={tables.rows}: give some of {', '.join(TABLE_ROWS)}, each "
+        "once": not _each_once(rows, TABLE_ROWS),
+        f"--tables_rates={tables.rates} must begin with 0, which Table IV compares "
+        "with": tables.elimination_rates()[0] != 0 and tables.name == "4",
+        f"--tables_name={tables.name} trains networks whole: give "
+        "--eval_trained_blocks=all": tables.name in ("4", "5") and not whole,
+        f"--eval_epochs={config.eval.recipe.epochs} must be the last of "
+        f"--tables_epochs={tables.epochs}": (
+            tables.name == "5" and config.eval.recipe.epochs != epochs[-1]
+        ),
+        f"--eval_schedule={config.eval.recipe.schedule} depends on where a training "
+        "ends, and Table V measures on the way: give constant": (
+            tables.name == "5" and config.eval.recipe.schedule != "constant"
+        ),
+    }
 
 
 def _each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:

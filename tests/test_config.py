@@ -38,6 +38,14 @@ def changed(**values: Any) -> Config:
             "tables_scores": "scores.npz",
             "prior_corpus": "nasbench101",
         },
+        {"stage": "tables", "tables_name": "3", "tables_rows": "gpt_nas,GoogLeNet"},
+        {
+            "stage": "tables",
+            "tables_name": "4",
+            "eval_trained_blocks": "all",
+            "prior_nasbench101": "cells.npz",
+        },
+        {"stage": "tables", "tables_name": "figure2", "tables_rates": "0.4"},
         {"stage": "pretrain"},
         {"stage": "zoo"},
         {
@@ -166,6 +174,61 @@ def test_settings_that_agree(values: dict[str, Any]):
                 "prior_corpus": "nasbench201",
             },
             ["--tables_scores", "--tables_name=nasbench201"],
+        ),
+        ({"tables_networks": 9}, ["--tables_networks", "4 or 5 or figure2"]),
+        (
+            {"stage": "tables", "tables_name": "4", "tables_source": "cells.npz"},
+            ["--tables_source", "nasbench101 or nasbench201"],
+        ),
+        (
+            {"stage": "tables", "tables_name": "3", "tables_rows": "VGG"},
+            ["--tables_rows=VGG", "GoogLeNet", "once"],
+        ),
+        (
+            {"stage": "tables", "tables_name": "4", "tables_rates": "0.2,0.4"},
+            ["--tables_rates=0.2,0.4", "begin with 0"],
+        ),
+        (
+            {"stage": "tables", "tables_name": "figure2", "tables_rates": "0.4,much"},
+            ["--tables_rates=0.4,much", "ascending numbers"],
+        ),
+        (
+            {"stage": "tables", "tables_name": "figure2", "tables_rates": "0.4,1.2"},
+            ["--tables_rates=0.4,1.2", "0 and 1"],
+        ),
+        ({"stage": "tables", "tables_name": "4"}, ["--eval_trained_blocks=all"]),
+        (
+            {"stage": "tables", "tables_name": "5", "tables_epochs": "6"},
+            ["--tables_epochs=6", "two or more"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_name": "5",
+                "tables_epochs": "6,30",
+                "eval_trained_blocks": "all",
+            },
+            ["--eval_epochs=6", "--tables_epochs=6,30"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_name": "5",
+                "tables_epochs": "2,6",
+                "eval_trained_blocks": "all",
+                "eval_schedule": "cosine",
+            },
+            ["--eval_schedule=cosine", "constant"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_name": "5",
+                "tables_epochs": "2,6",
+                "eval_trained_blocks": "all",
+                "prior_nasbench101": "cells.npz",
+            },
+            ["--prior_nasbench101"],
         ),
         ({"retrain_genome": "1,2,3"}, ["--retrain_genome", "--stage=retrain"]),
         (

@@ -6,8 +6,10 @@ from gpt_nas_jax.config.names import (
     BENCHMARKS,
     NETWORKS,
     PROXIES,
+    SEARCH_ROWS,
     STAGES,
     STRATEGIES,
+    TABLE_ROWS,
     WHOLE,
 )
 from gpt_nas_jax.config.run import (
@@ -34,8 +36,10 @@ __all__ = [
     "BENCHMARKS",
     "NETWORKS",
     "PROXIES",
+    "SEARCH_ROWS",
     "STAGES",
     "STRATEGIES",
+    "TABLE_ROWS",
     "WHOLE",
     "BaselineConfig",
     "Config",
@@ -79,7 +83,7 @@ class Config:
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""
-        if self.stage == "tables":
+        if self.on_benchmark():
             return self.search.queries
         return self.search.population * self.search.generations
 
@@ -90,11 +94,23 @@ class Config:
 
     def strategies(self) -> tuple[str, ...]:
         """Those that the stage runs: one, or all that are compared."""
-        if self.stage == "tables":
+        if self.on_benchmark():
             named = self.tables.strategies
             return tuple(named.split(",")) if named else STRATEGIES
+        if self.stage == "tables":
+            rows = self.tables.chosen_rows() if self.tables.name == "3" else ()
+            return tuple(name for name in SEARCH_ROWS if name in rows)
         return (self.search.strategy,)
+
+    def on_benchmark(self) -> bool:
+        """Whether the stage searches a benchmark's table."""
+        return self.stage == "tables" and not self.tables.of_paper()
+
+    def reads_cells(self) -> bool:
+        """Whether there is a prior among what these settings are about."""
+        eliminates = self.stage == "tables" and self.tables.name in ("4", "figure2")
+        return eliminates or "gpt_nas" in self.strategies()
 
     def needs_prior(self) -> bool:
         """Whether the stage asks the prior that it learns from cells."""
-        return "gpt_nas" in self.strategies() and self.stage != "retrain"
+        return self.reads_cells() and self.stage != "retrain"

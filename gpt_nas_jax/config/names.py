@@ -14,6 +14,15 @@ STRATEGIES = (
     "gpt_nas_online",
 )
 BENCHMARKS = ("nasbench101", "nasbench201")
+TABLES = (*BENCHMARKS, "3", "4", "5", "figure2")
+"""Benchmarks, and the tables and the figure of the paper."""
+HUMAN_ROWS = (
+    *("EfficientNet-B0", "GoogLeNet", "RegNet", "ResNet-101"),
+    *("ResNeXt-101", "ShuffleNet", "Wide-ResNet"),
+)
+SEARCH_ROWS = ("genetic", "gpt_nas")
+TABLE_ROWS = (*HUMAN_ROWS, *SEARCH_ROWS)
+"""What Table III trains: human networks by the paper's names, then searches."""
 PROXIES = (
     *("params", "flops", "grad_norm", "snip", "grasp", "fisher"),
     *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),

@@ -64,12 +64,13 @@ def agreement(
         rho = stats.spearmanr(x, y).statistic
         tau = stats.kendalltau(x, y).statistic
     return Agreement(
-        _estimate(rho, _spearman(x, y, resamples)),
-        _estimate(tau, _kendall(x, y, resamples)),
+        percentiles(rho, _spearman(x, y, resamples)),
+        percentiles(tau, _kendall(x, y, resamples)),
     )
 
 
-def _estimate(value: float, resampled: np.ndarray) -> Estimate:
+def percentiles(value: float, resampled: np.ndarray) -> Estimate:
+    """A coefficient with the interval that `LEVEL` % of its resamples lie in."""
     there = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not len(there):
         return Estimate(np.nan, np.nan, np.nan)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 
+import jax
 import numpy as np
 
 from gpt_nas_jax.config import EvalConfig
@@ -23,6 +24,22 @@ from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.rules import Rule, accelerated
 from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import PAD, Evaluation
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Validation accuracy of one candidate on its way.
+
+    Attributes:
+      accuracies: in [0, 1], after each of the epochs asked for; None where the
+        candidate failed on the way.
+      reason: why it failed, or None.
+      seconds: wall-clock time of the training.
+    """
+
+    accuracies: tuple[float, ...] | None
+    reason: str | None
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,37 +64,54 @@ class TrainedEvaluator:
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
+        curve = self.curve(candidate, (self.config.recipe.epochs,))
+        found = curve.accuracies
+        fitness = -math.inf if found is None else found[-1]
+        return Evaluation(fitness, curve.reason, curve.seconds)
+
+    def curve(self, candidate: Candidate, epochs: tuple[int, ...]) -> Curve:
+        """One training, measured after ``epochs``; it raises as little."""
         begin = time.monotonic()
-        fitness, reason = attempt(lambda: self._fitness(candidate, begin))
-        seconds = time.monotonic() - begin
-        return Evaluation(-math.inf if reason else fitness, reason, seconds)
+        found, reason = attempt(lambda: self._accuracies(candidate, epochs, begin))
+        return Curve(found, reason, time.monotonic() - begin)
 
     def cost(self, genome: np.ndarray) -> Cost:
         """What a genome's network takes, without running it."""
         return cost(self.space.decode(genome), self.space.image)
 
-    def _fitness(self, candidate: Candidate, begin: float) -> float:
+    def _accuracies(
+        self, candidate: Candidate, epochs: tuple[int, ...], begin: float
+    ) -> tuple[float, ...]:
         limit, batch = self.config.max_memory, self.config.recipe.batch
         check_memory(self.cost(candidate.genome), batch, limit)
         chain = self.space.decode(candidate.genome)
         splits, recipe = self.splits, self.config.recipe
         moments = splits.mean, splits.std, splits.flip, self.placement
-        states, loss = chain_training.fit(
+        valid = placed(splits.valid, *moments)
+        found = []
+
+        def after_epoch(
+            epoch: int, states: chain_training.States, loss: jax.Array
+        ) -> None:
+            if epoch not in epochs:
+                return
+            if not math.isfinite(loss):
+                raise Failure("loss is not a number")
+            found.append(chain_training.accuracy(states, valid, recipe.batch))
+            # The last step may have broken what its loss did not show yet.
+            if not math.isfinite(found[-1]):
+                raise Failure("output is not a number")
+
+        chain_training.fit(
             chain,
             self._rules(chain, candidate),
             recipe,
             placed(splits.train, *moments),
             candidate.key,
             lambda: self._check_time(begin),
+            after_epoch,
         )
-        if not math.isfinite(loss):
-            raise Failure("loss is not a number")
-        valid = placed(splits.valid, *moments)
-        accuracy = chain_training.accuracy(states, valid, recipe.batch)
-        # The last step may have broken what its loss did not show yet.
-        if not math.isfinite(accuracy):
-            raise Failure("output is not a number")
-        return accuracy
+        return tuple(found)
 
     def _rules(self, chain: Chain, candidate: Candidate) -> tuple[Rule, ...]:
         depth = int((candidate.genome != PAD).sum())

@@ -17,7 +17,7 @@ from gpt_nas_jax.stages.curves import (
     summary,
     to_optimum,
 )
-from gpt_nas_jax.stages.formats import Cell, Table, number
+from gpt_nas_jax.stages.formats import Cell, Table, number, p_value
 
 _EARLY = 100
 """Besides the largest count, where strategies are compared: they differ more."""
@@ -141,8 +141,8 @@ def _paired(
                 Cell(test.strategy),
                 Cell(str(test.queries)),
                 Cell(number(test.difference, "+.2f")),
-                Cell(_p(test.t_test)),
-                Cell(_p(test.wilcoxon)),
+                Cell(p_value(test.t_test)),
+                Cell(p_value(test.wilcoxon)),
             ]
             for dataset, test in tests
             if test.against == name
@@ -156,11 +156,6 @@ def _paired(
         columns += ["p, t-test", "p, Wilcoxon"]
         if rows:
             yield Table(caption, columns, rows, names=2)
-
-
-def _p(value: float) -> str:
-    """A p-value: three decimals, or its magnitude where they would be zeros."""
-    return number(value, ".3f" if value >= 0.001 else ".1e")
 
 
 def _optimum(all_curves: Sequence[Curves]) -> Table:

@@ -185,7 +185,7 @@ def paired(curves: Curves, against: str, count: int) -> list[Paired]:
         if strategy == against:
             continue
         ours = accuracy[:, count - 1]
-        t_test, wilcoxon = _p_values(ours, theirs)
+        t_test, wilcoxon = p_values(ours, theirs)
         rows.append(
             Paired(
                 strategy=strategy,
@@ -200,8 +200,8 @@ def paired(curves: Curves, against: str, count: int) -> list[Paired]:
     return rows
 
 
-def _p_values(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Those of the paired t-test and of the signed-rank test."""
+def p_values(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Two-sided p of the paired t-test and of the signed-rank test, ``float64[S]``."""
     differences = np.round(ours - theirs, _DECIMALS)
     if not differences.any():
         return 1.0, 1.0

@@ -1,8 +1,8 @@
-"""Regret against queries, drawn."""
+"""Regret against queries and correlations, drawn."""
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib
 import numpy as np
@@ -56,14 +56,59 @@ def render(all_curves: Sequence[Curves], form: str) -> bytes:
       all_curves: one a panel; a strategy has one colour in all of them.
       form: ``svg`` or ``png``.
     """
+    return _bytes(lambda: _figure(all_curves), form)
+
+
+def heat_map(
+    values: np.ndarray,
+    names: Sequence[str],
+    axes: tuple[str, str],
+    measure: str,
+    form: str,
+) -> bytes:
+    """Draws a matrix of correlations with their numbers; the same bytes, too.
+
+    Args:
+      values: ``float64[K, K]`` in [-1, 1]; nan is left blank.
+      names: of rows and columns.
+      axes: what the columns are, and what the rows are.
+      measure: what the numbers are.
+      form: ``svg`` or ``png``.
+    """
+    return _bytes(lambda: _heat_map(values, names, axes, measure), form)
+
+
+def _bytes(draw: Callable[[], Figure], form: str) -> bytes:
     # From matplotlib's own defaults, whatever its user has set.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         data = io.BytesIO()
         metadata = {"Date": None} if form == "svg" else None
-        _figure(all_curves).savefig(data, format=form, metadata=metadata)
+        draw().savefig(data, format=form, metadata=metadata)
     return data.getvalue()
+
+
+def _heat_map(
+    values: np.ndarray, names: Sequence[str], axes: tuple[str, str], measure: str
+) -> Figure:
+    side = max(1.6 + 0.6 * len(names), 3.6)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    image = panel.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    places = range(len(names))
+    panel.set_xticks(places, names)
+    panel.set_yticks(places, names)
+    panel.set_xlabel(axes[0])
+    panel.set_ylabel(axes[1])
+    for (row, column), value in np.ndenumerate(values):
+        if math.isfinite(value):
+            # Both ends of the colours are dark.
+            ink = "white" if abs(value) > 0.6 else "black"
+            panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink)
+    figure.colorbar(image, label=measure)
+    return figure
 
 
 def _figure(all_curves: Sequence[Curves]) -> Figure:

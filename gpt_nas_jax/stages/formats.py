@@ -48,6 +48,11 @@ def number(value: float, form: str) -> str:
     return "-" if math.isnan(value) else format(value, form)
 
 
+def p_value(value: float) -> str:
+    """A p-value: three decimals, or its magnitude where they would be zeros."""
+    return number(value, ".3f" if value >= 0.001 else ".1e")
+
+
 def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, behind its caption."""
     numbers = len(table.columns) - table.names

@@ -97,6 +97,7 @@ def fit(
     data: TrainingData,
     key: Key,
     after_step: Callable[[], None],
+    after_epoch: Callable[[int, States, jax.Array], None] = lambda *_: None,
 ) -> tuple[States, jax.Array]:
     """Trains a chain from scratch; returns its blocks and the last epoch's mean loss.
 
@@ -107,6 +108,8 @@ def fit(
       data: training images.
       key: decides initial weights, order and augmentation.
       after_step: called after each step; may raise to stop the training.
+      after_epoch: called with an epoch's number, from 1, the blocks and the mean loss;
+        may raise, too.
     """
     init_key, epochs_key = jax.random.split(key)
     update = optimizer(recipe, len(data) // recipe.batch)
@@ -120,7 +123,9 @@ def fit(
             after_step()
         # Steps are queued faster than they run; wait, so that time limits hold.
         jax.block_until_ready(losses)
-    return states, sum(losses) / len(losses)
+        mean_loss = sum(losses) / len(losses)
+        after_epoch(number + 1, states, mean_loss)
+    return states, mean_loss
 
 
 def accuracy(states: States, data: TrainingData, batch: int) -> float:

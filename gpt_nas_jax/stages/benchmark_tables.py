@@ -1,0 +1,229 @@
+"""Many whole searches on a benchmark, and the tables and the figure of them."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, TablesConfig, fields
+from gpt_nas_jax.data import nasbench101, nasbench201, scores
+from gpt_nas_jax.evaluation import tabular
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.prior import lookup
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
+from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.scored import ScoredSpace, scored
+from gpt_nas_jax.stages import compilation, curve_tables, pretrain
+from gpt_nas_jax.stages.curves import COUNTS, Curves
+from gpt_nas_jax.stages.strategies import Setup
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.types import Key, Space, Strategy, UsageError
+
+_AGAINST = ("local_search", "surrogate", "genetic")
+# Searches side by side: more fill the memory, fewer leave the processor idle.
+_CHUNK = 25
+# As usual on NAS-Bench-201: a population of 50, and one candidate at a time.
+_AGEING = 50
+_SEQUENTIAL = ("random", "regularised_evolution", "local_search")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Benchmark:
+    """A table of networks.
+
+    Attributes:
+      title: for people.
+      space: of its networks, with their zero-cost scores where there are any.
+      plain: the same without scores, whose genomes a prior reads.
+      genomes: ``int32[N, L]``.
+      datasets: name -> accuracies to select by and on the test images, in %,
+        ``float64[N]`` each.
+      selection: what incumbents are chosen by.
+      repeats: whether an evaluation of a network met before counts as one more.
+    """
+
+    title: str
+    space: Space
+    plain: Space
+    genomes: np.ndarray
+    datasets: dict[str, tuple[np.ndarray, np.ndarray]]
+    selection: str
+    repeats: bool
+
+
+def load(config: TablesConfig) -> Benchmark:
+    """Reads a benchmark's compact file, and scores of its networks where told.
+
+    Raises:
+      UsageError: one is missing, damaged or another's, or scores are missing.
+    """
+    path = Path(config.source)
+    if config.name == "nasbench201":
+        cells = nasbench201.read(path)
+        columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
+        plain = NasBench201Space()
+        return Benchmark(
+            "NAS-Bench-201",
+            _scored(plain, Path(config.scores)) if config.scores else plain,
+            plain,
+            cells.ops.astype(np.int32),
+            {name: (valid, test) for name, valid, test in columns},
+            "validation accuracy",
+            repeats=True,
+        )
+    graphs = nasbench101.read(path)
+    genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
+    exact = graphs.accuracy_split == "validation"
+    space = NasBench101Space(genomes)
+    return Benchmark(
+        "NAS-Bench-101",
+        space,
+        space,
+        genomes.astype(np.int32),
+        {"cifar10": (100 * graphs.accuracy, 100 * graphs.test_accuracy)},
+        "validation accuracy" if exact else "mean test accuracy",
+        repeats=False,
+    )
+
+
+def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
+    """The space with the scores of a file, each at the number of its genome."""
+    found = scores.read(path)
+    numbers = np.asarray(space.identity(found.ops.astype(np.int32)))[:, 0]
+    if len(np.unique(numbers)) < nasbench201.CELLS:
+        raise UsageError(
+            f"{path}: scores of {len(found)} cells; --tables_scores needs all "
+            f"{nasbench201.CELLS}: --stage=proxies with --proxies_networks=0"
+        )
+    return scored(space, found.scores[np.argsort(numbers)])
+
+
+def run(config: Config) -> None:
+    """Runs the searches that are missing and writes tables and figure.
+
+    Goes on where it was stopped. What lies in the workdir afterwards: ``rows/``, for
+    every search the rows of the benchmark in the order of their evaluation, and
+    ``tables/``.
+
+    Raises:
+      UsageError: an input cannot be used.
+    """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    workdir.require_writable("--prior_dir", pretrain.home(config))
+    benchmark = load(config.tables)
+    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    compilation.keep(config.train)
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        prior = pretrain.run(config, benchmark.plain, cells) if cells else None
+        _run(config, benchmark, prior)
+
+
+def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
+    path = Path(config.workdir)
+    worked_out = None if prior is None else lookup.work_out(prior)
+    curves = []
+    total = config.search.seeds * len(config.strategies()) * len(benchmark.datasets)
+    with progress(f"searches on {benchmark.title}", total) as advance:
+        for dataset, (fitness, test) in benchmark.datasets.items():
+            table = tabular.build(benchmark.space, benchmark.genomes, fitness)
+            rows = {}
+            for name in config.strategies():
+                searches = _searches(config, benchmark, worked_out, dataset, name)
+                parts = []
+                for start in range(0, config.search.seeds, _CHUNK):
+                    parts.append(searches.rows(table, start))
+                    advance(len(parts[-1]), note=f"{dataset}, {name}")
+                rows[name] = np.concatenate(parts)
+            curves.append(_curves(dataset, rows, fitness, test, benchmark.selection))
+    written = curve_tables.write(
+        path / "tables",
+        f"{benchmark.title}, {config.search.seeds} searches of each strategy",
+        curves,
+        COUNTS,
+        _AGAINST,
+    )
+    print((path / "tables" / "table.md").read_text())
+    print("written:", ", ".join(str(file) for file in written))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Searches:
+    """Searches of one strategy on one data set, kept on disk in chunks."""
+
+    folder: Path
+    name: str
+    space: Space
+    build: Callable[[], Strategy]
+    rounds: int
+    seeds: int
+    key: Key
+
+    def rows(self, table: tabular.Table, start: int) -> np.ndarray:
+        """Rows ``int32[S, Q]`` of the searches from seed ``start`` on."""
+        stop = min(start + _CHUNK, self.seeds)
+        file = self.folder / f"{self.name}-{start}-{stop}.npy"
+        if not file.exists():
+            seeds = np.arange(start, stop)
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, seeds)
+            strategy = self.build()
+            rows = tabular.searches(strategy, self.space, table, keys, self.rounds)
+            workdir.write_array(file, np.asarray(rows))
+        return np.load(file)
+
+
+def _searches(
+    config: Config,
+    benchmark: Benchmark,
+    prior: lookup.LookupPrior | None,
+    dataset: str,
+    name: str,
+) -> _Searches:
+    settings, space = config.search, benchmark.space
+    # One seed means one key, whatever the strategy.
+    gpt_key, key = jax.random.split(
+        stage_key(config.seed, f"tables/{config.tables.name}/{dataset}")
+    )
+    setup = Setup(
+        settings,
+        space,
+        settings.queries,
+        1 if name in _SEQUENTIAL else settings.batch,
+        _AGEING,
+        gpt_key,
+        prior,
+        benchmark.repeats,
+    )
+    return _Searches(
+        Path(config.workdir) / "rows" / dataset,
+        name,
+        space,
+        functools.cache(lambda: setup.build(name)),
+        settings.queries // setup.asked(name),
+        settings.seeds,
+        key,
+    )
+
+
+def _curves(
+    dataset: str,
+    rows: dict[str, np.ndarray],
+    fitness: np.ndarray,
+    test: np.ndarray,
+    selection: str,
+) -> Curves:
+    """What the searches came to; a network that the table lacks changes nothing."""
+    best = int(np.argmax(fitness))
+    accuracy, reached = {}, {}
+    for name, evaluated in rows.items():
+        incumbents = tabular.incumbents(evaluated, fitness)
+        accuracy[name] = np.where(incumbents >= 0, test[incumbents], 0.0)
+        hits = evaluated == best
+        reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
+    highest = float(test.max())
+    return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)

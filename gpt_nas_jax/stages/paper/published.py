@@ -1,0 +1,134 @@
+"""What the paper reports (arXiv 2305.05351v4), to stand beside what is run here."""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A row of Table III on one data set; None where the paper gives nothing.
+
+    Attributes:
+      family: who made the network: people, or a kind of search.
+      accuracy: top-1 on the test images, %.
+      params: millions.
+      days: of search, GPU days.
+    """
+
+    family: str
+    accuracy: float | None
+    params: float | None = None
+    days: float | None = None
+
+
+TABLE_3: Mapping[str, Mapping[str, Result]] = {
+    "cifar10": {
+        "EfficientNet-B0": Result("human", 97.00, 5.3),
+        "GoogLeNet": Result("human", 89.23, 6.6),
+        "RegNet": Result("human", 92.72, 31.3),
+        "ResNet-101": Result("human", 93.57, 44.5),
+        "ResNeXt-101": Result("human", 96.29, 18.1),
+        "ShuffleNet": Result("human", 90.87, 3.5),
+        "Wide-ResNet": Result("human", 95.83, 36.5),
+        "NAS-RL": Result("RL", 96.35, 37.4, 22400),
+        "MetaQNN": Result("RL", 93.08, 11.2, 100),
+        "EAS": Result("RL", 95.77, 23.4, 10),
+        "NASNet-A": Result("RL", 96.59, 3.3, 2000),
+        "Block-QNN-S": Result("RL", 96.46, 39.8, 96),
+        "Large-scale Evo": Result("EA", 94.60, 5.4, 2750),
+        "GeCNN": Result("EA", 94.61, None, 17),
+        "AE-CNN": Result("EA", 95.30, 2, 27),
+        "GPCNN": Result("EA", 94.02, 1.7, 27),
+        "SNAS": Result("gradient", 97.17, 2.8, 1.5),
+        "P-DARTS": Result("gradient", 97.33, 3.51, 0.3),
+        "DARTS": Result("gradient", 97.14, 3.4, 0.4),
+        "ISTA-NAS": Result("gradient", 97.64, 3.37, 2.3),
+        "genetic": Result("ours", 90.77, 4.6, 1.5),
+        "gpt_nas": Result("ours", 97.69, 7.1, 1.5),
+    },
+    "cifar100": {
+        "EfficientNet-B0": Result("human", 86.60, 5.3),
+        "GoogLeNet": Result("human", 62.90, 6.6),
+        "RegNet": Result("human", 70.19, 31.3),
+        "ResNet-101": Result("human", 74.84, 44.5),
+        "ResNeXt-101": Result("human", 82.27, 18.1),
+        "ShuffleNet": Result("human", 77.14, 3.5),
+        "Wide-ResNet": Result("human", 79.50, 36.5),
+        "MetaQNN": Result("RL", 72.86, 11.2, 100),
+        "Block-QNN-S": Result("RL", 81.94, 39.8, 96),
+        "Large-scale Evo": Result("EA", 77.00, 40.4, 2750),
+        "GeCNN": Result("EA", 74.88, None, 17),
+        "AE-CNN": Result("EA", 77.60, 5.4, 36),
+        "SNAS": Result("gradient", 82.45, 2.8, 1.5),
+        "DARTS": Result("gradient", 82.46, 3.4, 0.4),
+        "genetic": Result("ours", 75.20, 38.05, 1.5),
+        "gpt_nas": Result("ours", 82.81, 10.5, 1.5),
+    },
+    "imagenet2012": {
+        "EfficientNet-B0": Result("human", 77.69, 5.3),
+        "GoogLeNet": Result("human", 69.78, 6.6),
+        "RegNet": Result("human", 76.57, 31.3),
+        "ResNet-101": Result("human", 77.37, 44.5),
+        "ResNeXt-101": Result("human", 77.80, 18.1),
+        "ShuffleNet": Result("human", 73.70, 3.5),
+        "Wide-ResNet": Result("human", 78.10, 68.9),
+        "NASNet-A": Result("RL", 74.00, 5.3, 2000),
+        "Block-QNN-S": Result("RL", 77.40, None, 96),
+        "GeCNN": Result("EA", 72.13, 156, 17),
+        "SNAS": Result("gradient", 72.70, 4.3, 1.5),
+        "P-DARTS": Result("gradient", 75.30, 5.1, 0.3),
+        "DARTS": Result("gradient", 76.20, 4.9, 4.5),
+        "ISTA-NAS": Result("gradient", 76.00, 5.65, 33.6),
+        "genetic": Result("ours", 69.53, 104.67, 4),
+        "gpt_nas": Result("ours", 79.08, 110.94, 4),
+    },
+}
+"""Data set -> row -> result, top-1 alone; the rows ``genetic`` and ``gpt_nas`` are the
+paper's "without GPT" and "GPT-NAS"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """A row of Table IV: mean accuracy in [0, 1], and better/equal/worse of 15."""
+
+    accuracy: float
+    counts: str
+
+
+TABLE_4: Mapping[str, Mapping[float, Rate]] = {
+    "cifar10": {
+        0.0: Rate(0.3792, ""),
+        0.2: Rate(0.4226, "10/0/5"),
+        0.4: Rate(0.5134, "15/0/0"),
+        0.6: Rate(0.5056, "15/0/0"),
+        0.8: Rate(0.4828, "13/0/2"),
+    },
+    "cifar100": {
+        0.0: Rate(0.0453, ""),
+        0.2: Rate(0.1257, "14/1/0"),
+        0.4: Rate(0.1392, "15/0/0"),
+        0.6: Rate(0.1278, "13/0/2"),
+        0.8: Rate(0.1261, "1/4/10"),
+    },
+}
+"""Data set -> elimination rate -> row."""
+
+TABLE_5: Mapping[str, Mapping[tuple[int, int], tuple[float, float]]] = {
+    "cifar10": {
+        (6, 30): (0.7247, 2.7e-9),
+        (6, 60): (0.6984, 1.7e-8),
+        (6, 90): (0.7046, 1.1e-8),
+    },
+    "cifar100": {
+        (6, 30): (0.8657, 5.0e-16),
+        (6, 60): (0.8176, 4.3e-13),
+        (6, 90): (0.8107, 9.7e-13),
+    },
+}
+"""Data set -> (epochs, longer epochs) -> Pearson's r and its p.
+
+All six p follow from their r with 50 networks, and with no other number.
+"""
+
+FIGURE_2_DIAGONAL = 0.8
+"""Figure 2: correlations on the diagonal lie above, on CIFAR-10 and CIFAR-100."""

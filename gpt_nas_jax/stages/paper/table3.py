@@ -1,0 +1,243 @@
+"""Table III: human networks, the search without the GPT, and GPT-NAS."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gpt_nas_jax import checks, workdir
+from gpt_nas_jax.config import (
+    SEARCH_ROWS,
+    TABLE_ROWS,
+    BaselineConfig,
+    Config,
+    PriorConfig,
+    TablesConfig,
+    fields,
+)
+from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.stages import baseline, compilation, pipeline, pretrain
+from gpt_nas_jax.stages.curves import p_values
+from gpt_nas_jax.stages.formats import Cell, Table, p_value
+from gpt_nas_jax.stages.paper import published, writing
+from gpt_nas_jax.stages.paper.published import Result
+from gpt_nas_jax.stages.paper.trainings import DAY
+from gpt_nas_jax.stages.paper.writing import EMPTY, spread
+
+RUNS = "runs"
+"""The folder of the runs, each a workdir of its own, in that of the table."""
+
+_TITLES = {"genetic": "without GPT (genetic)", "gpt_nas": "GPT-NAS (gpt_nas)"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """What one run came to.
+
+    Attributes:
+      accuracy: on the test images, %.
+      params: of the network, millions.
+      days: that its search kept a device busy; None without a search.
+    """
+
+    accuracy: float
+    params: float
+    days: float | None
+
+
+Runs: TypeAlias = Mapping[str, Mapping[int, Finished]]
+"""Row -> seed -> run, of those that are finished."""
+
+
+def run(config: Config) -> None:
+    """Does the runs that are missing, seed by seed, and writes the table.
+
+    Runs lie in ``runs/<row>-<seed>``; one that was stopped goes on, and of rows that
+    are not asked for those there are read.
+
+    Raises:
+      UsageError: an input cannot be used, or a run there has other flags.
+    """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    asked = config.tables.chosen_rows()
+    rows = [row for row in TABLE_ROWS if row in asked]
+    planned = [
+        run_config(config, row, seed)
+        for seed in range(config.tables.seeds)
+        for row in rows
+    ]
+    for one in planned:
+        checks.check(one)
+    compilation.keep(config.train)
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        for number, one in enumerate(planned, start=1):
+            if not _result(one).exists():
+                print(f"run {number} of {len(planned)}: {one.workdir}", flush=True)
+                stage = baseline if one.stage == "baseline" else pipeline
+                stage.run(one)
+        found = finished(config)
+    name = config.data.name
+    tables = [_table(config, found)]
+    if pairs := _pairs(found):
+        tables.append(_paired(name, pairs))
+    writing.write(config, "Table III", tables, _long(name, found))
+
+
+def run_config(config: Config, row: str, seed: int) -> Config:
+    """The run of one row and seed, as its own command would say it."""
+    shared = dataclasses.replace(
+        config,
+        workdir=str(Path(config.workdir) / RUNS / f"{row}-{seed}"),
+        seed=config.seed + seed,
+        prior=PriorConfig(),
+        tables=TablesConfig(),
+    )
+    if row not in SEARCH_ROWS:
+        named = BaselineConfig(name=SEVEN[row])
+        return dataclasses.replace(shared, stage="baseline", baseline=named)
+    prior = PriorConfig()
+    if row == "gpt_nas":
+        prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
+    search = dataclasses.replace(config.search, strategy=row)
+    return dataclasses.replace(shared, stage="all", search=search, prior=prior)
+
+
+def finished(config: Config) -> Runs:
+    """What the runs that are there came to.
+
+    Raises:
+      UsageError: one has other flags than this table.
+    """
+    found: dict[str, dict[int, Finished]] = {}
+    for row in TABLE_ROWS:
+        for seed in range(config.tables.seeds):
+            one = run_config(config, row, seed)
+            if _result(one).exists():
+                workdir.check(Path(one.workdir), fields.result_text(one))
+                result = workdir.read_json(_result(one))
+                found.setdefault(row, {})[seed] = _finished(config, result)
+    return found
+
+
+def _result(one: Config) -> Path:
+    return Path(one.workdir) / "result.json"
+
+
+def _finished(config: Config, result: Mapping[str, Any]) -> Finished:
+    search = result.get("search")
+    days = None
+    if search is not None:
+        # So many evaluations shared a device.
+        days = search["seconds"] / config.search.workers / DAY
+    params = result["best"]["params"] / 1e6
+    return Finished(100 * result["retrain"]["test_accuracy"], params, days)
+
+
+def _reported(dataset: str) -> tuple[str, Mapping[str, Result]]:
+    """The paper's rows for a data set, or else for CIFAR-10, and which it is."""
+    name = dataset if dataset in published.TABLE_3 else "cifar10"
+    return name, published.TABLE_3[name]
+
+
+def _names(dataset: str) -> list[str]:
+    """Rows that can be run, behind them those that are published alone."""
+    _, reported = _reported(dataset)
+    return [*TABLE_ROWS, *(row for row in reported if row not in TABLE_ROWS)]
+
+
+def _table(config: Config, found: Runs) -> Table:
+    dataset = config.data.name
+    shown, reported = _reported(dataset)
+    lines = []
+    for row in _names(dataset):
+        there, theirs = found.get(row, {}), reported.get(row)
+        accuracies = [one.accuracy for one in there.values()]
+        difference = EMPTY
+        if there and theirs is not None and shown == dataset:
+            difference = f"{np.mean(accuracies) - theirs.accuracy:+.2f}"
+        days = [one.days for one in there.values() if one.days is not None]
+        texts = [
+            _title(row),
+            EMPTY if theirs is None else theirs.family,
+            str(len(there)) if there else EMPTY,
+            spread(accuracies, ".2f") if there else EMPTY,
+            spread([one.params for one in there.values()], ".3f") if there else EMPTY,
+            spread(days, ".5f") if days else EMPTY,
+            *_published(theirs),
+            difference,
+        ]
+        lines.append(list(map(Cell, texts)))
+    caption = (
+        f"Table III: test accuracy in % on {dataset} after "
+        f"{config.retrain.recipe.epochs} epochs on all training images, parameters in "
+        "millions and the search's cost in device-days (time of its evaluations; the "
+        "prior's learning and the retraining are not in it), mean +- standard "
+        "deviation over so many seeds. An empty cell was not run, or is not in the "
+        f"paper. Published: the paper's on {shown}, cost in GPU days"
+    )
+    caption += "." if shown == dataset else ", for orientation: it has no such images."
+    columns = ["row", "kind", "seeds", f"here, {dataset}", "params", "days"]
+    columns += [f"published, {shown}", "published params", "published days"]
+    return Table(caption, [*columns, "here - published"], lines, names=2)
+
+
+def _title(row: str) -> str:
+    name = SEVEN.get(row, row)
+    return _TITLES.get(row, row if name == row else f"{row} ({name})")
+
+
+def _published(theirs: Result | None) -> list[str]:
+    if theirs is None:
+        return [EMPTY] * 3
+    numbers = (theirs.accuracy, theirs.params, theirs.days)
+    forms = (".2f", "g", "g")
+    return [
+        EMPTY if value is None else format(value, form)
+        for value, form in zip(numbers, forms, strict=True)
+    ]
+
+
+def _pairs(found: Runs) -> list[tuple[float, float]]:
+    """Test accuracies of GPT-NAS and without the GPT, of the seeds that both have."""
+    ours, theirs = found.get("gpt_nas", {}), found.get("genetic", {})
+    seeds = sorted(ours.keys() & theirs.keys())
+    return [(ours[seed].accuracy, theirs[seed].accuracy) for seed in seeds]
+
+
+def _paired(dataset: str, pairs: Sequence[tuple[float, float]]) -> Table:
+    ours, theirs = np.array(pairs).T
+    tests = p_values(ours, theirs)
+    lines = [[dataset, str(len(pairs)), spread(ours - theirs, "+.2f")]]
+    lines[0] += list(map(p_value, tests))
+    for name, reported in published.TABLE_3.items():
+        difference = reported["gpt_nas"].accuracy - reported["genetic"].accuracy
+        lines.append([f"paper, {name}", EMPTY, f"{difference:+.2f}", EMPTY, EMPTY])
+    caption = (
+        "GPT-NAS minus the search without the GPT, seed by seed: test accuracy in "
+        "percentage points, mean +- standard deviation, with two-sided p."
+    )
+    columns = ["where", "seeds", "difference", "p, t-test", "p, Wilcoxon"]
+    return Table(caption, columns, [list(map(Cell, line)) for line in lines])
+
+
+def _long(dataset: str, found: Runs) -> tuple[list[str], list[list[object]]]:
+    """One line a run; of a row that was not run one without our numbers."""
+    columns = ["dataset", "row", "seed", "accuracy", "params", "device_days"]
+    columns += ["published_accuracy", "published_params", "published_days"]
+    shown, reported = _reported(dataset)
+
+    def lines() -> Iterator[list[object]]:
+        for row in _names(dataset):
+            theirs = reported.get(row) if shown == dataset else None
+            beside = [None] * 3
+            if theirs is not None:
+                beside = [theirs.accuracy, theirs.params, theirs.days]
+            for seed, one in found.get(row, {}).items():
+                yield [dataset, row, seed, *dataclasses.astuple(one), *beside]
+            if row not in found and theirs is not None:
+                yield [dataset, row, *[None] * 4, *beside]
+
+    return columns, list(lines())

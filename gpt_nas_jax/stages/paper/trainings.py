@@ -1,0 +1,254 @@
+"""Trainings of initial networks: what Tables IV and V and Figure 2 rest on."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
+from gpt_nas_jax.executors import local
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.stages import compilation, pretrain, problem
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.training.placement import Placement, compute_type
+from gpt_nas_jax.types import Key, UsageError
+from gpt_nas_jax.workdir import Ledger
+
+LEDGER = "trainings.jsonl"
+
+DAY = 86400
+"""Seconds."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Training:
+    """One training to do.
+
+    Attributes:
+      seed: of the repetition, from 0.
+      network: of its initial networks, from 0.
+      rate: at which blocks were eliminated and reconstructed.
+      trained_blocks: ``proposed`` or ``all``.
+      candidate: network and key.
+    """
+
+    seed: int
+    network: int
+    rate: float
+    trained_blocks: str
+    candidate: Candidate
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a table trains of each of its networks.
+
+    Attributes:
+      rates: elimination rates; 0 leaves a network as it was drawn.
+      trained_blocks: ``proposed``, ``all`` or both.
+      epochs: after which validation accuracy is measured, ascending; the last is
+        where a training ends, that is ``--eval_epochs``.
+    """
+
+    rates: tuple[float, ...]
+    trained_blocks: tuple[str, ...]
+    epochs: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the trainings came to.
+
+    Attributes:
+      plan: what was trained.
+      accuracies: ``float64[seeds, networks, rates, trained_blocks, epochs]`` in
+        [0, 1]; nan throughout a network of which a training failed.
+      failed: networks left out for that, of all seeds together.
+      days: that the trainings kept a device busy.
+      images: how many an accuracy is measured on.
+      dataset: its name.
+    """
+
+    plan: Plan
+    accuracies: np.ndarray
+    failed: int
+    days: float
+    images: int
+    dataset: str
+
+    def networks(self, seed: int) -> np.ndarray:
+        """``float64[N, rates, trained_blocks, epochs]`` of a seed, without gaps."""
+        found = self.accuracies[seed]
+        return found[np.isfinite(found).all((1, 2, 3))]
+
+    def pooled(self) -> np.ndarray:
+        """The same of all seeds together."""
+        return np.concatenate(list(map(self.networks, range(len(self.accuracies)))))
+
+
+def run(config: Config, plan: Plan) -> Outcome:
+    """Does the trainings that are missing; one line each in `LEDGER`.
+
+    Goes on where it was stopped. The networks of a repetition depend on neither the
+    number of networks nor that of repetitions. A network has one key for all its
+    trainings, and the blocks that a rate eliminates are among those of a higher one:
+    rates differ by their blocks, not by luck.
+
+    Raises:
+      UsageError: an input cannot be used, the ledger is damaged or of another
+        program, or fewer than two networks of a repetition could be trained.
+    """
+    path, result_flags = Path(config.workdir), fields.result_text(config)
+    workdir.check(path, result_flags)
+    workdir.require_writable("--prior_dir", pretrain.home(config))
+    compilation.keep(config.train)
+    loaded = problem.load(config)
+    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    with workdir.opened(path, fields.to_text(config), result_flags):
+        prior = pretrain.run(config, loaded.space, cells) if cells else None
+        if config.train.warmup == "all":
+            compilation.warm_up(config, loaded)
+        items = [
+            item
+            for seed in range(config.tables.seeds)
+            for item in _repetition(config, loaded, prior, plan, seed)
+        ]
+        records = list(_records(config, loaded, plan, items))
+    return _outcome(config, loaded, plan, records)
+
+
+def _repetition(
+    config: Config, loaded: Problem, prior: Prior | None, plan: Plan, seed: int
+) -> Iterator[Training]:
+    """All trainings of one repetition, network by network."""
+    stage = stage_key(config.seed, f"tables/{config.tables.name}")
+    count = config.tables.networks
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.fold_in(stage, seed), np.arange(count)
+    )
+    draw_keys, gap_keys, train_keys = jax.vmap(jax.random.split, (0, None), 1)(keys, 3)
+    genomes = jax.vmap(lambda key: loaded.space.sample(key, 1)[0])(draw_keys)
+    variants = [_eliminated(prior, gap_keys, genomes, rate) for rate in plan.rates]
+    for network in range(count):
+        for rate, (filled, proposed) in zip(plan.rates, variants, strict=True):
+            candidate = Candidate(
+                filled[network], proposed[network], train_keys[network]
+            )
+            for blocks in plan.trained_blocks:
+                yield Training(seed, network, rate, blocks, candidate)
+
+
+def _eliminated(
+    prior: Prior | None, keys: Key, genomes: jax.Array, rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Genomes ``int32[N, L]`` after elimination, and which genes were proposed."""
+    if prior is None or rate == 0:
+        return np.asarray(genomes), np.zeros(genomes.shape, bool)
+    filled, proposed = jax.vmap(lambda k, g: reconstruct(prior, k, g[None], rate))(
+        keys, genomes
+    )
+    return np.asarray(filled[:, 0]), np.asarray(proposed[:, 0])
+
+
+def _records(
+    config: Config, loaded: Problem, plan: Plan, items: Sequence[Training]
+) -> Iterator[dict[str, Any]]:
+    """The ledger's lines in order: those there, then new ones."""
+    ledger = Ledger(Path(config.workdir) / LEDGER)
+    done = ledger.read()[: len(items)]
+    for number, (record, item) in enumerate(zip(done, items, strict=False), start=1):
+        if {**record, **_description(loaded, plan, item)} != record:
+            raise UsageError(
+                f"line {number} of {LEDGER} is not what this program would train; go "
+                "on with the version and machine that began, or choose another "
+                "--workdir"
+            )
+        yield record
+    rest = items[len(done) :]
+    train = _Train(config, loaded, plan)
+    title = f"{config.tables.name}, trainings"
+    with progress(title, len(items), done=len(done)) as advance:
+        results = local.run(train, rest, config.search.workers)
+        for item, curve in zip(rest, results, strict=True):
+            record = _description(loaded, plan, item) | {
+                "accuracy": curve.accuracies and list(curve.accuracies),
+                "reason": curve.reason,
+                "seconds": round(curve.seconds, 3),
+            }
+            ledger.append(record)
+            yield record
+            advance(note=f"seed {item.seed}, network {item.network}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Train:
+    """A training in, its accuracies out."""
+
+    config: Config
+    loaded: Problem
+    plan: Plan
+
+    def __call__(self, item: Training) -> Curve:
+        settings = dataclasses.replace(
+            self.config.eval, trained_blocks=item.trained_blocks
+        )
+        placement = Placement(compute_type(self.config.train.precision))
+        evaluator = TrainedEvaluator(
+            self.loaded.space, self.loaded.splits, settings, placement
+        )
+        return evaluator.curve(item.candidate, self.plan.epochs)
+
+
+def _description(loaded: Problem, plan: Plan, item: Training) -> dict[str, Any]:
+    """What of a line is known before the training."""
+    genome = np.asarray(item.candidate.genome)
+    names = loaded.space.names(genome)
+    return {
+        "seed": item.seed,
+        "network": item.network,
+        "rate": item.rate,
+        "trained_blocks": item.trained_blocks,
+        "epochs": list(plan.epochs),
+        "genome": genome.tolist(),
+        "blocks": list(names),
+        "proposed": item.candidate.proposed[: len(names)].astype(int).tolist(),
+    }
+
+
+def _outcome(
+    config: Config, loaded: Problem, plan: Plan, records: Sequence[dict[str, Any]]
+) -> Outcome:
+    nothing = [np.nan] * len(plan.epochs)
+    found = np.array([record["accuracy"] or nothing for record in records])
+    settings = config.tables
+    found = found.reshape(
+        settings.seeds,
+        settings.networks,
+        len(plan.rates),
+        len(plan.trained_blocks),
+        len(plan.epochs),
+    )
+    whole = np.isfinite(found).all((2, 3, 4))
+    if whole.sum(1).min() < 2:
+        reasons = {record["reason"] for record in records} - {None}
+        raise UsageError(
+            "fewer than two networks of a repetition could be trained; one failed "
+            f"with: {min(reasons)}"
+        )
+    return Outcome(
+        plan,
+        found,
+        int((~whole).sum()),
+        # So many trainings shared a device.
+        sum(record["seconds"] for record in records) / config.search.workers / DAY,
+        len(loaded.splits.valid),
+        config.data.name,
+    )
