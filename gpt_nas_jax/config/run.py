@@ -162,7 +162,11 @@ class PriorConfig:
         high=1,
     )
     holdout: float = setting(
-        0.15, "Share of the architectures kept for measuring (ours).", low=0, high=0.9
+        0.15,
+        "Share of the architectures kept for measuring; with --prior_patience as large "
+        "a share of the rest says when to stop (ours).",
+        low=0,
+        high=0.9,
     )
     width: int = setting(128, "Width of the GPT, a multiple of 4 (ours).", low=4)
     batch: int = setting(128, "Windows a step (paper: 128).", low=1)
@@ -175,6 +179,13 @@ class PriorConfig:
     )
     finetune_epochs: int = setting(
         300, "The same for the 36 human networks (paper: 300).", low=0
+    )
+    patience: int = setting(
+        0,
+        "Stop either phase when so many measurements, one in about two passes, have "
+        "brought no lower loss on architectures kept for that, and go back to the "
+        "lowest; 0: never (ours).",
+        low=0,
     )
     fcn_steps: int = setting(1000, "Steps of the FCN, at rate 1e-3 (ours).", low=1)
 

@@ -103,19 +103,26 @@ def windows(architectures: Architectures) -> Windows:
         cut = _windows_of(
             architectures.sequences[start:stop], architectures.counts[start:stop]
         )
-        merged = merge(
-            np.concatenate([merged.tokens, cut.tokens]),
-            np.concatenate([merged.weights, cut.weights]),
-        )
+        merged = joined([merged, cut])
     return merged
 
 
 def balanced(phases: Sequence[Windows]) -> Windows:
     """The windows of several corpora, each corpus with the weight of the last one."""
     total = phases[-1].weights.sum()
-    weights = [phase.weights * (total / phase.weights.sum()) for phase in phases]
+    return joined(
+        [
+            Windows(phase.tokens, phase.weights * (total / phase.weights.sum()))
+            for phase in phases
+        ]
+    )
+
+
+def joined(parts: Sequence[Windows]) -> Windows:
+    """The windows of all parts."""
     return merge(
-        np.concatenate([phase.tokens for phase in phases]), np.concatenate(weights)
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.weights for part in parts]),
     )
 
 

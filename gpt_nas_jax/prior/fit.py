@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from gpt_nas_jax.prior.corpus import Windows
+from gpt_nas_jax.prior.curve import Point, Round, follow
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT
@@ -21,7 +22,8 @@ Progress: TypeAlias = Callable[[int], None]
 
 Batch: TypeAlias = tuple[np.ndarray, ...]
 
-_STEPS_A_CALL = 50
+STEPS_A_CALL = 50
+"""Updates in one call of a jitted program."""
 _EVALUATION_BATCH = 4096
 # So that the models know what to make of a layer that the corpus does not hold.
 _UNKNOWN_SHARE = 0.02
@@ -35,11 +37,16 @@ class Schedule:
       steps: updates.
       batch: samples an update.
       learning_rate: of Adam, constant.
+      interval: updates between two measurements, a multiple of `STEPS_A_CALL`; the last
+        update is followed by one in any case.
+      patience: stop when so many measurements have brought no lower loss; 0: never.
     """
 
     steps: int
     batch: int
     learning_rate: float
+    interval: int
+    patience: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,18 +80,34 @@ def fit_gpt(
     model: GPT,
     params: Any,
     windows: Windows,
+    held: Windows,
     key: Key,
     schedule: Schedule,
     progress: Progress,
-) -> Any:
-    """Fits the GPT to windows, drawn as often as they occur; returns parameters."""
+) -> tuple[Any, tuple[Point, ...]]:
+    """Fits the GPT to windows, drawn as often as they occur.
+
+    Args:
+      model: the GPT.
+      params: to start from.
+      windows: to learn from.
+      held: windows that the curve is measured on, and that decide, where the schedule
+        has patience, which parameters are kept.
+      key: decides what is drawn.
+      schedule: how long and how fast.
+      progress: called as steps are done.
+
+    Returns:
+      Parameters, and the curve, which begins before the first update.
+    """
     sampler = _Sampler(windows.weights, key)
 
     def batches(count: int) -> Batch:
         rows = windows.tokens[sampler.rows((count, schedule.batch))]
         return sampler.forget(rows[..., :-1]), rows[..., 1:]
 
-    return _fit(NextLayerLoss(model), params, batches, schedule, progress)
+    rounds = _fit(NextLayerLoss(model), params, batches, schedule, progress)
+    return follow(rounds, lambda p: held_out_loss(model, p, held), schedule.patience)
 
 
 def fit_fcn(
@@ -96,7 +119,7 @@ def fit_fcn(
     schedule: Schedule,
     progress: Progress,
 ) -> Any:
-    """Fits the FCN to examples drawn by ``weights[N]``; returns parameters."""
+    """Fits the FCN to examples drawn by ``weights[N]``; returns the last parameters."""
     sampler = _Sampler(weights, key)
 
     def batches(count: int) -> Batch:
@@ -104,17 +127,22 @@ def fit_fcn(
         contexts = sampler.forget(examples.contexts[rows])
         return contexts, examples.tokens[rows], examples.labels[rows]
 
-    return _fit(BlockLoss(model), params, batches, schedule, progress)
+    *_, last = _fit(BlockLoss(model), params, batches, schedule, progress)
+    return last.params
 
 
 def perplexity(model: GPT, params: Any, windows: Windows) -> float:
     """Perplexity of the last token, weighted by how often each window occurs."""
+    return float(np.exp(held_out_loss(model, params, windows)))
+
+
+def held_out_loss(model: GPT, params: Any, windows: Windows) -> float:
+    """Mean cross-entropy of the last token in nats, weighted as in `perplexity`."""
     losses = [
         np.asarray(_last_losses(model, params, windows.tokens[rows]))
         for rows in _slices(len(windows))
     ]
-    mean = np.average(np.concatenate(losses), weights=windows.weights)
-    return float(np.exp(mean))
+    return float(np.average(np.concatenate(losses), weights=windows.weights))
 
 
 def accuracy(model: FCN, params: Any, examples: Examples) -> tuple[float, float]:
@@ -137,14 +165,20 @@ def _fit(
     batches: Callable[[int], Batch],
     schedule: Schedule,
     progress: Progress,
-) -> Any:
+) -> Iterator[Round]:
     optimizer = _adam(schedule.learning_rate)
     state = optimizer.init(params)
-    for start in range(0, schedule.steps, _STEPS_A_CALL):
-        count = min(_STEPS_A_CALL, schedule.steps - start)
-        params, state = _steps(loss, optimizer, params, state, batches(count))
+    yield Round(0, params, None)
+    losses = []
+    for start in range(0, schedule.steps, STEPS_A_CALL):
+        count = min(STEPS_A_CALL, schedule.steps - start)
+        params, state, some = _steps(loss, optimizer, params, state, batches(count))
         progress(count)
-    return params
+        losses.append(some)
+        done = start + count
+        if done % schedule.interval == 0 or done == schedule.steps:
+            yield Round(done, params, float(np.mean(np.concatenate(losses))))
+            losses = []
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -154,13 +188,15 @@ def _steps(
     params: Any,
     state: optax.OptState,
     batches: Batch,
-) -> tuple[Any, optax.OptState]:
-    def step(carry: tuple[Any, Any], batch: Batch) -> tuple[tuple[Any, Any], None]:
+) -> tuple[Any, optax.OptState, jax.Array]:
+    def step(carry: tuple[Any, Any], batch: Batch) -> tuple[tuple[Any, Any], jax.Array]:
         params, state = carry
-        updates, state = optimizer.update(jax.grad(loss)(params, batch), state)
-        return (optax.apply_updates(params, updates), state), None
+        value, gradient = jax.value_and_grad(loss)(params, batch)
+        updates, state = optimizer.update(gradient, state)
+        return (optax.apply_updates(params, updates), state), value
 
-    return jax.lax.scan(step, (params, state), batches)[0]
+    (params, state), losses = jax.lax.scan(step, (params, state), batches)
+    return params, state, losses
 
 
 @functools.partial(jax.jit, static_argnums=0)

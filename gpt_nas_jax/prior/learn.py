@@ -1,7 +1,9 @@
 """Learning the prior: corpora, pre-training, fine-tuning, and how good it is."""
 
+import collections
 import dataclasses
-import math
+import time
+from collections.abc import Iterable, Mapping
 
 import jax
 import numpy as np
@@ -9,16 +11,29 @@ import numpy as np
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import corpus, examples, fit, ngram, tables, vocabulary
+from gpt_nas_jax.prior import (
+    corpus,
+    curve,
+    examples,
+    fit,
+    ngram,
+    phases,
+    samples,
+    tables,
+    vocabulary,
+)
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.corpus import Architectures, Windows
+from gpt_nas_jax.prior.curve import Point
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.phases import Phase
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Table
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.samples import Samples
 from gpt_nas_jax.prior.vocabulary import Vocabulary, word
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.types import Key, Space
@@ -38,19 +53,29 @@ class Quality:
     Attributes:
       networks: in the corpus.
       architectures: distinct ones learned from; networks may read the same.
-      held_out: distinct ones measured on.
+      stopping: distinct ones that said when to stop; 0 without patience.
+      held_out: distinct ones measured on, which nothing was chosen by.
       windows: distinct windows learned from.
       gpt_perplexity: of the GPT.
       ngram_perplexity: of the better of two n-gram models: fitted to the windows of
-        this phase, and of all phases so far, each weighing the same.
+        this phase, and of all phases so far, each weighing the same. They learn from
+        the architectures that said when to stop, too.
+      passes: over the distinct windows, until learning ended.
+      kept_step: the update after which the parameters are those kept.
+      curve: measured on the architectures that say when to stop, without patience on
+        those held out.
     """
 
     networks: int
     architectures: int
+    stopping: int
     held_out: int
     windows: int
     gpt_perplexity: float
     ngram_perplexity: float
+    passes: float
+    kept_step: int
+    curve: tuple[Point, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +86,7 @@ class PriorReport:
       vocabulary_size: words, special tokens not counted.
       words_with_groups: how many there would be with numbers of groups kept as they
         are; the paper counts 168.
+      words_by_kind: by kind of layer, both counts.
       corpus_hash: of the windows of both phases.
       pretrain: on the cells of a benchmark.
       finetune: on the human networks.
@@ -68,15 +94,21 @@ class PriorReport:
         human networks; in a space of cells, of the operations of random ones. Those
         without a layer cannot be told apart.
       fcn_layer_accuracy: the same at every layer; of cells no other is asked.
+      samples: what it proposes where nothing was learned from; the contexts are as of
+        ``fcn_accuracy``.
+      seconds: that each part took.
     """
 
     vocabulary_size: int
     words_with_groups: int
+    words_by_kind: Mapping[str, tuple[int, int]]
     corpus_hash: str
     pretrain: Quality
     finetune: Quality
     fcn_accuracy: float
     fcn_layer_accuracy: float
+    samples: Samples
+    seconds: Mapping[str, float] = dataclasses.field(compare=False)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,14 +117,14 @@ class Corpora:
 
     Attributes:
       vocabulary: of all of them.
-      words_with_groups: see `PriorReport`.
+      words_with_groups: all of them with numbers of groups kept as they are.
       cells: the benchmark's networks.
       human: networks of the zoo; those that read the same are one.
       traces: of the zoo's networks, as (seen, held out).
     """
 
     vocabulary: Vocabulary
-    words_with_groups: int
+    words_with_groups: frozenset[str]
     cells: tuple[Architectures, Architectures]
     human: tuple[Architectures, Architectures]
     traces: tuple[list[Trace], list[Trace]]
@@ -134,7 +166,7 @@ def corpora(
     seen, held = corpus.split(len(alike), human_key, holdout)
     return Corpora(
         vocabulary=words,
-        words_with_groups=len(grouped.union(benchmark.words(True))),
+        words_with_groups=frozenset(grouped.union(benchmark.words(True))),
         cells=corpus.hold_out(benchmark.architectures(cells, words), cell_key, holdout),
         human=(human.take(seen), human.take(held)),
         traces=tuple(
@@ -152,10 +184,20 @@ def models(
     return gpt, FCN(vocabulary_size, num_genes)
 
 
+def cut(config: PriorConfig, corpora: Corpora, key: Key) -> tuple[Phase, Phase]:
+    """Pre-training and fine-tuning; arguments as of `phases.cut`."""
+    keys = jax.random.split(key)
+    return (
+        phases.cut(config, corpora.cells, config.pretrain_epochs, keys[0]),
+        phases.cut(config, corpora.human, config.finetune_epochs, keys[1]),
+    )
+
+
 def learn(
     config: PriorConfig,
     space: Space,
     corpora: Corpora,
+    parts: tuple[Phase, Phase],
     key: Key,
     progress: Progress,
 ) -> tuple[Prior, PriorReport]:
@@ -168,74 +210,115 @@ def learn(
       config: sizes and lengths of the learning.
       space: whose genes the FCN proposes.
       corpora: what to learn from.
-      key: decides initial parameters and the order of samples.
+      parts: its phases, as `cut` makes them.
+      key: decides initial parameters, the order of samples and what the report shows.
       progress: called as steps are done.
     """
     size = corpora.vocabulary.size
     table = tables.build(space, corpora.vocabulary)
     gpt, fcn = models(config, size, table.num_genes)
-    init_key, pre_key, fine_key, fcn_key = jax.random.split(key, 4)
+    init_key, pre_key, fine_key, fcn_key, show_key = jax.random.split(key, 5)
     params = jax.jit(gpt.init)(init_key, EMPTY_CONTEXT[None])["params"]
-    phases: list[Windows] = []
+    clock = _Clock()
+    known: list[Windows] = []
     qualities = []
-    for (seen, held), epochs, phase_key in (
-        (corpora.cells, config.pretrain_epochs, pre_key),
-        (corpora.human, config.finetune_epochs, fine_key),
+    for name, phase, phase_key in zip(
+        ("pretrain", "finetune"), parts, (pre_key, fine_key), strict=True
     ):
-        windows, held_windows = corpus.windows(seen), corpus.windows(held)
-        schedule = Schedule(
-            steps(config, len(windows), epochs), config.batch, config.learning_rate
+        params, points = fit.fit_gpt(
+            gpt, params, phase.windows, phase.curve, phase_key, phase.schedule, progress
         )
-        params = fit.fit_gpt(gpt, params, windows, phase_key, schedule, progress)
-        phases.append(windows)
-        qualities.append(
-            Quality(
-                networks=int(seen.counts.sum() + held.counts.sum()),
-                architectures=len(seen),
-                held_out=len(held),
-                windows=len(windows),
-                gpt_perplexity=fit.perplexity(gpt, params, held_windows),
-                ngram_perplexity=min(
-                    ngram.perplexity(ngram.fit(known, size), held_windows)
-                    for known in (windows, corpus.balanced(phases))
-                ),
-            )
-        )
-    fcn_params, accuracy = _learn_fcn(
-        config, fcn, space, table, corpora, fcn_key, progress
-    )
+        clock.stop(name)
+        known.append(phase.known)
+        perplexity = fit.perplexity(gpt, params, phase.held)
+        qualities.append(_quality(phase, points, perplexity, known, size))
+        clock.stop("measuring")
+    random_key, *fcn_keys = jax.random.split(fcn_key, 3)
+    seen, weights, held = _fcn_examples(space, table, corpora, random_key)
+    fcn_params = _learn_fcn(config, fcn, seen, weights, fcn_keys, progress)
+    clock.stop("fcn")
+    accuracy = fit.accuracy(fcn, fcn_params, held)
+    prior = Prior(gpt, fcn, params, fcn_params, table)
+    shown = samples.draw(prior, space, corpora.vocabulary, held, show_key)
+    clock.stop("measuring")
     report = PriorReport(
         vocabulary_size=len(corpora.vocabulary.words),
-        words_with_groups=corpora.words_with_groups,
-        corpus_hash="".join(windows.digest()[:32] for windows in phases),
+        words_with_groups=len(corpora.words_with_groups),
+        words_by_kind=_by_kind(corpora.vocabulary.words, corpora.words_with_groups),
+        corpus_hash="".join(phase.windows.digest()[:32] for phase in parts),
         pretrain=qualities[0],
         finetune=qualities[1],
         fcn_accuracy=accuracy[0],
         fcn_layer_accuracy=accuracy[1],
+        samples=shown,
+        seconds=clock.seconds,
     )
-    return Prior(gpt, fcn, params, fcn_params, table), report
+    return prior, report
 
 
-def steps(config: PriorConfig, windows: int, epochs: int) -> int:
-    """Updates in so many passes over distinct windows."""
-    return math.ceil(windows / config.batch) * epochs
+def _quality(
+    phase: Phase,
+    points: tuple[Point, ...],
+    perplexity: float,
+    known: list[Windows],
+    vocabulary_size: int,
+) -> Quality:
+    last = points[-1].step
+    kept = points[curve.lowest(points)].step if phase.schedule.patience else last
+    return Quality(
+        networks=phase.networks,
+        architectures=phase.learned,
+        stopping=phase.stopping,
+        held_out=phase.held_out,
+        windows=len(phase.windows),
+        gpt_perplexity=perplexity,
+        ngram_perplexity=min(
+            ngram.perplexity(ngram.fit(windows, vocabulary_size), phase.held)
+            for windows in (phase.known, corpus.balanced(known))
+        ),
+        passes=round(last / phase.steps_a_pass, 2),
+        kept_step=kept,
+        curve=points,
+    )
+
+
+def _by_kind(words: Iterable[str], grouped: Iterable[str]) -> dict[str, tuple]:
+    """How many words of each kind of layer there are, and with numbers of groups."""
+    counts, more = (
+        collections.Counter(word.split()[0] for word in some)
+        for some in (words, grouped)
+    )
+    return {kind: (counts[kind], more[kind]) for kind in sorted(more)}
+
+
+class _Clock:
+    """Seconds since it was last asked, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def stop(self, name: str) -> None:
+        """Counts the time until now to a name."""
+        now = time.perf_counter()
+        spent = self.seconds.get(name, 0.0) + now - self._since
+        self.seconds[name] = round(spent, 1)
+        self._since = now
 
 
 def _learn_fcn(
     config: PriorConfig,
     fcn: FCN,
-    space: Space,
-    table: Table,
-    corpora: Corpora,
-    key: Key,
+    known: Examples,
+    weights: np.ndarray,
+    keys: list[Key],
     progress: Progress,
-) -> tuple[dict, tuple[float, float]]:
-    random_key, init_key, fit_key = jax.random.split(key, 3)
-    known, weights, held = _fcn_examples(space, table, corpora, random_key)
-    params = jax.jit(fcn.init)(init_key, held.contexts[:1], held.tokens[:1])["params"]
-    schedule = Schedule(config.fcn_steps, _FCN_BATCH, _FCN_RATE)
-    params = fit.fit_fcn(fcn, params, known, weights, fit_key, schedule, progress)
-    return params, fit.accuracy(fcn, params, held)
+) -> dict:
+    init_key, fit_key = keys
+    params = jax.jit(fcn.init)(init_key, known.contexts[:1], known.tokens[:1])["params"]
+    steps = config.fcn_steps
+    schedule = Schedule(steps, _FCN_BATCH, _FCN_RATE, interval=steps, patience=0)
+    return fit.fit_fcn(fcn, params, known, weights, fit_key, schedule, progress)
 
 
 def _fcn_examples(

@@ -1,5 +1,7 @@
 """The table by which the prior reads genomes of a space."""
 
+from gpt_nas_jax.data import nasbench101, nasbench201
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.prior import nasbench101_table, nasbench201_table, table
 from gpt_nas_jax.prior.reading import Table
 from gpt_nas_jax.prior.vocabulary import Vocabulary
@@ -19,3 +21,15 @@ def build(space: Space, vocabulary: Vocabulary) -> Table:
         case BlockSpace():
             return table.build(space, vocabulary)
     raise TypeError(f"no table reads genomes of {space}")
+
+
+def gene_names(space: Space) -> tuple[str, ...]:
+    """What the genes that a table of the space chooses from are called."""
+    match space:
+        case NasBench101Space():
+            return nasbench101.OPERATIONS
+        case NasBench201Space():
+            return nasbench201.OPERATIONS
+        case BlockSpace():
+            return BLOCK_NAMES
+    raise TypeError(f"genes of {space} have no names")

@@ -4,8 +4,11 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import resource
 import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,15 @@ from gpt_nas_jax.data import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import corpus, learn, tables
+from gpt_nas_jax.prior import learn, tables
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
-from gpt_nas_jax.stages.terminal import progress, show_table
+from gpt_nas_jax.stages import prior_summary
+from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Space, UsageError
 
 _LARGEST_ENUMERATED = 5
@@ -93,7 +97,8 @@ def run(config: Config, space: Space, cells: Columns) -> Prior:
         _keep(path, prior, report, words)
     report = workdir.read_json(path / _REPORT)
     workdir.write_json(Path(config.workdir) / REPORT, report)
-    _show(report, BENCHMARKS[config.prior.corpus].title, path)
+    prior_summary.show(report, BENCHMARKS[config.prior.corpus].title)
+    print(f"prior kept in {path}")
     words = Vocabulary(tuple(workdir.read_json(path / _VOCABULARY)))
     return _load(path, config.prior, space, words)
 
@@ -119,38 +124,43 @@ def _digest(array: np.ndarray) -> str:
 
 def _learn(
     config: Config, space: Space, cells: Columns
-) -> tuple[Prior, learn.PriorReport, Vocabulary]:
-    settings = config.prior
+) -> tuple[Prior, dict[str, Any], Vocabulary]:
+    settings, started = config.prior, time.perf_counter()
     with progress("reading the 36 networks", len(ZOO)) as advance:
         traces = []
         for entry in ZOO.values():
             traces.append(trace(entry.build(_IMAGENET_CLASSES), entry.image))
             advance()
-    split_key, fit_key = jax.random.split(stage_key(config.seed, "pretrain"))
+    key = stage_key(config.seed, "pretrain")
+    split_key, fit_key, stop_key = jax.random.split(key, 3)
     benchmark = BENCHMARKS[settings.corpus]
     corpora = learn.corpora(cells, traces, split_key, settings.holdout, benchmark)
-    total = settings.fcn_steps + sum(
-        learn.steps(settings, len(corpus.windows(seen)), epochs)
-        for (seen, _), epochs in (
-            (corpora.cells, settings.pretrain_epochs),
-            (corpora.human, settings.finetune_epochs),
-        )
-    )
+    parts = learn.cut(settings, corpora, stop_key)
+    reading = round(time.perf_counter() - started, 1)
+    total = settings.fcn_steps + sum(phase.schedule.steps for phase in parts)
     with progress("learning the prior, steps", total) as advance:
-        prior, report = learn.learn(settings, space, corpora, fit_key, advance)
+        prior, learned = learn.learn(settings, space, corpora, parts, fit_key, advance)
+    report = dataclasses.asdict(learned)
+    report["seconds"] = {"reading": reading, **learned.seconds}
+    report["peak_memory_gib"] = round(_peak_memory(), 2)
     return prior, report, corpora.vocabulary
 
 
-def _keep(
-    path: Path, prior: Prior, report: learn.PriorReport, words: Vocabulary
-) -> None:
+def _peak_memory() -> float:
+    """The most memory that this process has held so far, in GiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS, KiB elsewhere.
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -> None:
     """Writes the folder under a temporary name, then renames it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=path.parent))
     workdir.save_tree(temporary / "gpt", prior.gpt_params)
     workdir.save_tree(temporary / "fcn", prior.fcn_params)
     workdir.write_json(temporary / _VOCABULARY, words.words)
-    workdir.write_json(temporary / _REPORT, dataclasses.asdict(report))
+    workdir.write_json(temporary / _REPORT, report)
     try:
         temporary.replace(path)
     except OSError:
@@ -171,34 +181,4 @@ def _load(path: Path, config: PriorConfig, space: Space, words: Vocabulary) -> P
         workdir.load_tree(path / "gpt", shapes),
         workdir.load_tree(path / "fcn", fcn_shapes),
         table,
-    )
-
-
-def _show(report: dict[str, Any], benchmark: str, path: Path) -> None:
-    rows = [
-        (
-            phase,
-            part["networks"],
-            part["architectures"],
-            part["held_out"],
-            part["windows"],
-            f"{part['gpt_perplexity']:.4f}",
-            f"{part['ngram_perplexity']:.4f}",
-        )
-        for phase, part in (
-            (benchmark, report["pretrain"]),
-            ("human networks", report["finetune"]),
-        )
-    ]
-    show_table(
-        "Next-layer perplexity on held-out architectures",
-        ("corpus", "networks", "seen", "held out", "windows", "GPT", "5-gram"),
-        rows,
-    )
-    print(
-        f"vocabulary: {report['vocabulary_size']} words "
-        f"({report['words_with_groups']} with numbers of groups kept; the paper "
-        f"counts 168)\nFCN on what it has not seen: {report['fcn_accuracy']:.4f} where "
-        f"genes begin, {report['fcn_layer_accuracy']:.4f} at every layer\n"
-        f"prior kept in {path}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pytest
+from prior_support import learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.chain import Chain
@@ -83,4 +84,4 @@ def learned(
     config: PriorConfig, space: BlockSpace, corpora: Corpora
 ) -> tuple[Prior, PriorReport]:
     """A small prior, barely fitted, and its report."""
-    return learn.learn(config, space, corpora, jax.random.key(1), lambda count: None)
+    return learn_from(config, space, corpora, lambda count: None)

@@ -1,12 +1,15 @@
-"""Small priors for spaces of cells, for the tests that need no learning."""
+"""Small priors: for spaces of cells without learning, and learned ones."""
 
 import functools
 
 import jax
 
-from gpt_nas_jax.prior import cells, nasbench201_cells, tables, vocabulary
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.prior import cells, learn, nasbench201_cells, tables, vocabulary
 from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior.fit import Progress
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
@@ -38,3 +41,11 @@ def small_prior(name: str) -> Prior:
     fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
     fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
     return Prior(gpt, fcn, params, fcn_params, table)
+
+
+def learn_from(
+    config: PriorConfig, space: Space, corpora: Corpora, progress: Progress
+) -> tuple[Prior, PriorReport]:
+    """A prior and its report."""
+    parts = learn.cut(config, corpora, jax.random.key(2))
+    return learn.learn(config, space, corpora, parts, jax.random.key(1), progress)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import SPACES, sample, small_prior
+from prior_support import SPACES, learn_from, sample, small_prior
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.data import nasbench201
@@ -127,10 +127,9 @@ def learned(
     traces: list[Trace],
     benchmark: CellBenchmark,
 ) -> tuple[Prior, PriorReport]:
-    keys = jax.random.split(jax.random.key(0))
-    known = learn.corpora(columns, traces, keys[0], 0.15, benchmark)
+    known = learn.corpora(columns, traces, jax.random.key(0), 0.15, benchmark)
     config = dataclasses.replace(config, pretrain_epochs=0, fcn_steps=100)
-    return learn.learn(config, SPACES[name], known, keys[1], lambda count: None)
+    return learn_from(config, SPACES[name], known, lambda count: None)
 
 
 def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(

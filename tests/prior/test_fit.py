@@ -9,6 +9,7 @@ import pytest
 
 from gpt_nas_jax.prior import corpus, examples, fit, ngram
 from gpt_nas_jax.prior.corpus import CONTEXT, Architectures, Windows
+from gpt_nas_jax.prior.curve import Point
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import BlockLoss, NextLayerLoss, Schedule
@@ -19,7 +20,7 @@ SIZE = 6
 GPT_MODEL = GPT(SIZE, 8, num_layers=1)
 FCN_MODEL = FCN(SIZE, num_blocks=3, embedding=4, hidden=16)
 RATE, BATCH = 1e-2, 64
-SCHEDULE = Schedule(300, BATCH, RATE)
+SCHEDULE = Schedule(300, BATCH, RATE, interval=100, patience=0)
 # Behind 2 2 2 2 come 3 and 4 in turn: five tokens back tell which, four do not.
 PERIOD = [3, 2, 2, 2, 2, 4, 2, 2, 2, 2]
 
@@ -46,8 +47,8 @@ def start() -> Any:
 
 
 def fitted(start: Any, windows: Windows, seed: int, steps: int) -> Any:
-    schedule, key = Schedule(steps, BATCH, RATE), jax.random.key(seed)
-    return fit.fit_gpt(GPT_MODEL, start, windows, key, schedule, quiet)
+    schedule, key = dataclasses.replace(SCHEDULE, steps=steps), jax.random.key(seed)
+    return fit.fit_gpt(GPT_MODEL, start, windows, windows, key, schedule, quiet)[0]
 
 
 def same(one: Any, other: Any) -> bool:
@@ -99,10 +100,41 @@ def test_progress_counts_every_step_and_no_steps_change_nothing(start: Any):
     counts: list[int] = []
     windows, key = language(PERIOD, 12), jax.random.key(0)
     for steps in (110, 0):
-        schedule = Schedule(steps, BATCH, RATE)
-        params = fit.fit_gpt(GPT_MODEL, start, windows, key, schedule, counts.append)
+        schedule = dataclasses.replace(SCHEDULE, steps=steps)
+        params, _ = fit.fit_gpt(
+            GPT_MODEL, start, windows, windows, key, schedule, counts.append
+        )
         assert sum(counts) == 110
     assert same(params, start)
+
+
+def test_learning_by_heart_is_stopped_and_undone(start: Any):
+    generator = np.random.default_rng(0)
+    seen, held = (
+        Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))
+        for _ in range(2)
+    )
+    key = jax.random.key(1)
+    schedule = Schedule(1000, BATCH, RATE, interval=50, patience=2)
+
+    def run(**changes: int) -> tuple[Any, tuple[Point, ...]]:
+        changed = dataclasses.replace(schedule, **changes)
+        return fit.fit_gpt(GPT_MODEL, start, seen, held, key, changed, quiet)
+
+    params, points = run()
+    losses = [point.held_out_loss for point in points]
+    best = int(np.argmin(losses))
+    # Noise has nothing that helps elsewhere, so the losses soon rise.
+    assert best > 0
+    assert len(points) == best + 3 < 1000 / 50
+    assert [point.step for point in points] == [50 * n for n in range(len(points))]
+    assert fit.perplexity(GPT_MODEL, params, held) == pytest.approx(np.exp(min(losses)))
+    # The same draws, without patience, up to there.
+    last, path = run(steps=points[best].step, patience=0)
+    assert same(params, last)
+    assert path == points[: best + 1]
+    assert points[0].train_loss is None
+    assert points[-1].train_loss < points[1].train_loss
 
 
 def test_the_loss_is_the_mean_over_all_layers_but_the_lead_in(start: Any):

@@ -6,10 +6,11 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
+from prior_support import learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import cells, corpus, examples, fit, learn, ngram
+from gpt_nas_jax.prior import cells, corpus, examples, fit, learn, ngram, phases
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.vocabulary import word
@@ -24,6 +25,8 @@ def test_the_report_counts_words_and_architectures(learned: Learned, corpora: Co
     report = learned[1]
     # The article counts 168 words.
     assert (report.vocabulary_size, report.words_with_groups) == (27, 169)
+    kinds = {"conv": (12, 154), "pool": (5, 5), "fc": (1, 1), "other": (9, 9)}
+    assert report.words_by_kind == kinds
     human, benchmark = report.finetune, report.pretrain
     assert (human.networks, human.architectures, human.held_out) == (36, 26, 4)
     merged = cells.architectures(to_columns(enumerate_cells(4)), corpora.vocabulary)
@@ -60,17 +63,70 @@ def test_the_same_key_learns_the_same_prior_in_the_steps_announced(
     config: PriorConfig, space: BlockSpace, corpora: Corpora, learned: Learned
 ):
     counts: list[int] = []
-    again = learn.learn(config, space, corpora, jax.random.key(1), counts.append)
+    again = learn_from(config, space, corpora, counts.append)
     assert jax.tree.all(jax.tree.map(np.array_equal, again[0], learned[0]))
     assert again[1] == learned[1]
     report = again[1]
     assert sum(counts) == config.fcn_steps + sum(
-        learn.steps(config, quality.windows, epochs)
+        phases.steps(config, quality.windows, epochs)
         for quality, epochs in (
             (report.pretrain, config.pretrain_epochs),
             (report.finetune, config.finetune_epochs),
         )
     )
+
+
+def test_what_says_when_to_stop_is_neither_learned_from_nor_measured_on(
+    config: PriorConfig, corpora: Corpora
+):
+    patient = dataclasses.replace(config, patience=3)
+    cut, again, other = (
+        learn.cut(patient, corpora, jax.random.key(seed)) for seed in (0, 0, 1)
+    )
+    for phase, (seen, held) in zip(cut, (corpora.cells, corpora.human), strict=True):
+        assert phase.stopping == round(0.15 * len(seen))
+        assert phase.learned == len(seen) - phase.stopping
+        assert phase.held_out == len(held)
+        assert phase.held.digest() == corpus.windows(held).digest()
+        # Every window seen counts once, on one side or on the other.
+        windows = corpus.windows(seen)
+        assert np.array_equal(phase.known.tokens, windows.tokens)
+        assert np.allclose(phase.known.weights, windows.weights)
+        parts = phase.windows, phase.curve
+        assert sum(part.weights.sum() for part in parts) == windows.weights.sum()
+    digests = [[p.windows.digest() for p in some] for some in (cut, again, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_without_patience_the_curve_is_of_what_is_held_out(
+    config: PriorConfig, corpora: Corpora, learned: Learned
+):
+    report = learned[1]
+    for phase in learn.cut(config, corpora, jax.random.key(0)):
+        assert phase.stopping == 0
+        assert phase.curve.digest() == phase.held.digest()
+    for quality in (report.pretrain, report.finetune):
+        points = quality.curve
+        assert (points[0].step, points[-1].step) == (0, quality.kept_step)
+        assert np.exp(points[-1].held_out_loss) == pytest.approx(quality.gpt_perplexity)
+
+
+def test_patience_ends_a_phase_at_its_best(
+    config: PriorConfig, space: BlockSpace, corpora: Corpora
+):
+    patient = dataclasses.replace(
+        config, pretrain_epochs=0, finetune_epochs=300, patience=1
+    )
+    prior, report = learn_from(patient, space, corpora, lambda count: None)
+    quality = report.finetune
+    steps, losses = zip(
+        *((p.step, p.held_out_loss) for p in quality.curve), strict=True
+    )
+    assert quality.kept_step == steps[np.argmin(losses)] == steps[-2]
+    assert quality.passes < 300
+    held = corpus.windows(corpora.human[1])
+    perplexity = fit.perplexity(prior.gpt, prior.gpt_params, held)
+    assert quality.gpt_perplexity == pytest.approx(perplexity)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -120,4 +176,10 @@ def test_a_corpus_of_one_cell_is_refused(zoo_traces: dict[str, Trace]):
 )
 def test_an_epoch_passes_over_every_window(windows: int, epochs: int, steps: int):
     config = dataclasses.replace(PriorConfig(), batch=128)
-    assert learn.steps(config, windows, epochs) == steps
+    assert phases.steps(config, windows, epochs) == steps
+
+
+@pytest.mark.parametrize(("windows", "steps"), [(17_956, 300), (424, 50), (1, 50)])
+def test_a_measurement_follows_about_every_other_pass(windows: int, steps: int):
+    config = dataclasses.replace(PriorConfig(), batch=128)
+    assert phases.interval(config, windows) == steps

@@ -248,6 +248,10 @@ def test_a_prior_is_found_again(
     before = {p: p.stat().st_mtime_ns for p in prior.rglob("*")}
     assert main(runs.command(tmp_path, "--stage=pretrain")[2:]) == 0
     assert {p: p.stat().st_mtime_ns for p in prior.rglob("*")} == before
+    report = json.loads((tmp_path / "prior.json").read_text())
+    parts = {"reading", "pretrain", "finetune", "measuring", "fcn"}
+    assert parts == set(report["seconds"])
+    assert 0 < report["peak_memory_gib"] < 64
 
 
 def test_the_fittest_is_chosen_and_of_equals_the_first() -> None:

@@ -1,0 +1,151 @@
+"""What a prior proposes, in words for people to read."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.prior import tables
+from gpt_nas_jax.prior.examples import Examples
+from gpt_nas_jax.prior.gpt import next_layer_logits
+from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.vocabulary import START, Vocabulary
+from gpt_nas_jax.types import Genome, Key, Space
+
+_PLACES = 4
+_LAYERS_SHOWN = 4
+_LIKELIEST = 3
+_RATES = (0.5, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """What the models say at a place where a gene begins.
+
+    Attributes:
+      context: the last layers in front of it.
+      layers: the likeliest next ones and their probabilities, descending.
+      gene: the likeliest for the first of them.
+      actual_layer: what stands there.
+      actual_gene: to which it belongs.
+    """
+
+    context: tuple[str, ...]
+    layers: tuple[tuple[str, float], ...]
+    gene: str
+    actual_layer: str
+    actual_gene: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Rewriting:
+    """A random genome of the space, reconstructed.
+
+    Attributes:
+      rate: of elimination; 1 where all is written anew.
+      before: its genes.
+      eliminated: which of them.
+      after: the genes instead.
+    """
+
+    rate: float
+    before: tuple[str, ...]
+    eliminated: tuple[bool, ...]
+    after: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Some proposals and some reconstructions."""
+
+    proposals: tuple[Proposal, ...]
+    rewritings: tuple[Rewriting, ...]
+
+
+def draw(
+    prior: Prior, space: Space, vocabulary: Vocabulary, held: Examples, key: Key
+) -> Samples:
+    """Asks a prior at a few places that it has not learned, and for a few genomes.
+
+    Args:
+      prior: the trained models.
+      space: of the genomes.
+      vocabulary: of the tokens.
+      held: layers that are held out.
+      key: decides which places and genomes, and what is proposed for these.
+    """
+    place_key, sample_key, *keys = jax.random.split(key, 2 + len(_RATES))
+    names = tables.gene_names(space)
+    genomes = jax.jit(space.sample, static_argnums=1)(sample_key, len(_RATES))
+    return Samples(
+        proposals=_proposals(prior, names, vocabulary, held, place_key),
+        rewritings=tuple(
+            _rewriting(prior, names, genomes[index : index + 1], rate, keys[index])
+            for index, rate in enumerate(_RATES)
+        ),
+    )
+
+
+def _proposals(
+    prior: Prior,
+    names: tuple[str, ...],
+    vocabulary: Vocabulary,
+    held: Examples,
+    key: Key,
+) -> tuple[Proposal, ...]:
+    whole = (held.contexts[:, -_LAYERS_SHOWN:] != START).all(1)
+    places = np.asarray(
+        jax.random.permutation(key, np.flatnonzero(held.starts & whole))
+    )
+    # One a gene: the places of the commonest look alike.
+    _, first = np.unique(held.labels[places], return_index=True)
+    places = places[np.sort(first)[:_PLACES]]
+    contexts = held.contexts[places]
+    shares, genes = jax.tree.map(np.asarray, _asked(prior, contexts))
+    found = []
+    for row, place in enumerate(places):
+        likeliest = np.argsort(-shares[row], kind="stable")[:_LIKELIEST]
+        found.append(
+            Proposal(
+                context=tuple(vocabulary.decode(contexts[row, -_LAYERS_SHOWN:])),
+                layers=tuple(
+                    zip(
+                        vocabulary.decode(likeliest),
+                        map(float, shares[row, likeliest]),
+                        strict=True,
+                    )
+                ),
+                gene=names[genes[row]],
+                actual_layer=vocabulary.decode([held.tokens[place]])[0],
+                actual_gene=names[held.labels[place]],
+            )
+        )
+    return tuple(found)
+
+
+@jax.jit
+def _asked(prior: Prior, contexts: Any) -> tuple[jax.Array, jax.Array]:
+    """Probabilities of the layers behind ``[N, CONTEXT]``, the gene of the first."""
+    logits = next_layer_logits(prior.gpt, prior.gpt_params, contexts)
+    layer = jnp.argmax(logits, -1)
+    genes = prior.fcn.apply({"params": prior.fcn_params}, contexts, layer)
+    return jax.nn.softmax(logits), jnp.argmax(genes, -1)
+
+
+_reconstruct = jax.jit(reconstruct)
+
+
+def _rewriting(
+    prior: Prior, names: tuple[str, ...], genomes: Genome, rate: float, key: Key
+) -> Rewriting:
+    after, eliminated = _reconstruct(prior, key, genomes, rate)
+    positions = np.array(prior.table.positions)
+    real = np.asarray(prior.table.eliminable(genomes[0]))[positions]
+
+    def genes(genomes: Genome) -> tuple[str, ...]:
+        return tuple(names[gene] for gene in np.asarray(genomes)[0, positions][real])
+
+    gone = np.asarray(eliminated)[0, positions][real]
+    return Rewriting(rate, genes(genomes), tuple(map(bool, gone)), genes(after))
