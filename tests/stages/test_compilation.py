@@ -44,6 +44,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     assert 0 < sum(sizes) <= 40_000
 
 
+@pytest.mark.slow
 def test_warming_up_changes_no_result(runs: Runs, tmp_path: Path) -> None:
     flags = (
         "--stage=search",
