@@ -7,7 +7,14 @@ from typing import Any
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.stages import compilation, long_training, problem, report, retrain
+from gpt_nas_jax.stages import (
+    claim,
+    compilation,
+    long_training,
+    problem,
+    report,
+    retrain,
+)
 from gpt_nas_jax.stages.problem import Problem
 
 _STATE = "baseline"
@@ -22,12 +29,11 @@ def run(config: Config) -> None:
     Raises:
       UsageError: it cannot be done as told.
     """
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    claim.check(config)
     compilation.keep(config.train)
     loaded = problem.load(config)
     long_training.check_devices(config)
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         report.write(config, _trained(config, loaded))
 
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, TablesConfig, fields
+from gpt_nas_jax.config import Config, TablesConfig
 from gpt_nas_jax.data import nasbench101, nasbench201, scores
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
@@ -18,7 +18,7 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
-from gpt_nas_jax.stages import compilation, curve_tables, pretrain
+from gpt_nas_jax.stages import claim, compilation, curve_tables, pretrain
 from gpt_nas_jax.stages.curves import COUNTS, Curves
 from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
@@ -113,13 +113,12 @@ def run(config: Config) -> None:
     Raises:
       UsageError: an input cannot be used.
     """
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = load(config.tables)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     compilation.keep(config.train)
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         prior = pretrain.run(config, benchmark.plain, cells) if cells else None
         _run(config, benchmark, prior)
 

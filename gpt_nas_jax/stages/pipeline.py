@@ -8,6 +8,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.stages import (
+    claim,
     compilation,
     long_training,
     pretrain,
@@ -27,8 +28,8 @@ def run(config: Config) -> None:
     """
     # All that can be wrong is found before the directory is claimed, and what is
     # quickly found first.
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    path = Path(config.workdir)
+    claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     if _needs_search(config) and not (path / workdir.LEDGER).exists():
         raise UsageError(
@@ -43,7 +44,7 @@ def run(config: Config) -> None:
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         _stages(config, loaded, cells, genome)
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.data import images, nasbench201, scores
 from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.data.nasbench201 import Benchmark
@@ -22,7 +22,7 @@ from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.nasbench201 import network
-from gpt_nas_jax.stages import compilation, proxy_tables
+from gpt_nas_jax.stages import claim, compilation, proxy_tables
 from gpt_nas_jax.stages.proxy_tables import Scored
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Key, UsageError
@@ -70,11 +70,10 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or the ledger is damaged or of another
         program.
     """
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    claim.check(config)
     inputs = _load(config)
     compilation.keep(config.train)
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         _run(config, inputs)
 
 

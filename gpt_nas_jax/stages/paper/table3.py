@@ -15,10 +15,9 @@ from gpt_nas_jax.config import (
     Config,
     PriorConfig,
     TablesConfig,
-    fields,
 )
 from gpt_nas_jax.networks.zoo.seven import SEVEN
-from gpt_nas_jax.stages import baseline, compilation, pipeline, pretrain
+from gpt_nas_jax.stages import baseline, claim, compilation, pipeline, pretrain
 from gpt_nas_jax.stages.curves import p_values
 from gpt_nas_jax.stages.formats import Cell, Table, p_value
 from gpt_nas_jax.stages.paper import published, writing
@@ -60,8 +59,7 @@ def run(config: Config) -> None:
     Raises:
       UsageError: an input cannot be used, or a run there has other flags.
     """
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    claim.check(config)
     asked = config.tables.chosen_rows()
     rows = [row for row in TABLE_ROWS if row in asked]
     planned = [
@@ -72,7 +70,7 @@ def run(config: Config) -> None:
     for one in planned:
         checks.check(one)
     compilation.keep(config.train)
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         for number, one in enumerate(planned, start=1):
             if not _result(one).exists():
                 print(f"run {number} of {len(planned)}: {one.workdir}", flush=True)
@@ -116,7 +114,7 @@ def finished(config: Config) -> Runs:
         for seed in range(config.tables.seeds):
             one = run_config(config, row, seed)
             if _result(one).exists():
-                workdir.check(Path(one.workdir), fields.result_text(one))
+                claim.check(one)
                 result = workdir.read_json(_result(one))
                 found.setdefault(row, {})[seed] = _finished(config, result)
     return found

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.stages import compilation, pretrain, problem
+from gpt_nas_jax.stages import claim, compilation, pretrain, problem
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
@@ -106,13 +106,12 @@ def run(config: Config, plan: Plan) -> Outcome:
       UsageError: an input cannot be used, the ledger is damaged or of another
         program, or fewer than two networks of a repetition could be trained.
     """
-    path, result_flags = Path(config.workdir), fields.result_text(config)
-    workdir.check(path, result_flags)
+    claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     compilation.keep(config.train)
     loaded = problem.load(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
-    with workdir.opened(path, fields.to_text(config), result_flags):
+    with claim.opened(config):
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
             compilation.warm_up(config, loaded)
