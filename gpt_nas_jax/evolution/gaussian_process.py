@@ -115,7 +115,10 @@ def expected_improvement(mean: jax.Array, std: jax.Array, best: jax.Array) -> ja
 
 
 def _kernel(squares: jax.Array, length: jax.Array) -> jax.Array:
-    return jnp.exp(-squares / (2 * length**2))
+    # Matern's of smoothness 5/2 (arXiv 1206.2944, section 3.1). By a squared exponential
+    # searches are surer of what they have not seen, and more of them end too early.
+    far = jnp.sqrt(5 * squares) / length
+    return (1 + far + far**2 / 3) * jnp.exp(-far)
 
 
 def _squares(first: jax.Array, second: jax.Array) -> jax.Array:

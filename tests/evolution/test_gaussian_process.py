@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import scipy.stats
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF
+from sklearn.gaussian_process.kernels import Matern
 
 from gpt_nas_jax.evolution import gaussian_process
 
@@ -24,7 +24,7 @@ def test_mean_and_deviation_are_those_of_scikit_learn():
     covariance = np.asarray(process.cholesky @ process.cholesky.T)
     noise = float(np.diag(covariance)[0] - 1)
     other = GaussianProcessRegressor(
-        RBF(float(process.length)), alpha=noise, optimizer=None
+        Matern(float(process.length), nu=2.5), alpha=noise, optimizer=None
     ).fit(features[known], targets[known])
     mean, std = process(features[~known], trends[~known])
     wanted_mean, wanted_std = other.predict(features[~known], return_std=True)
@@ -49,11 +49,10 @@ def test_the_most_likely_of_its_settings_is_taken():
     features, targets = data(30)
     trends, known = features[:, :1] / 2, np.ones(30, bool)
     process = gaussian_process.fit(features, trends, targets, known)
-    squares = ((features[:, None] - features) ** 2).sum(-1)
-    scale = np.sqrt(squares.mean())
+    scale = np.sqrt(((features[:, None] - features) ** 2).sum(-1).mean())
 
     def evidence(length: float, noise: float, slope: float) -> float:
-        covariance = np.exp(-squares / 2 / (length * scale) ** 2) + noise * np.eye(30)
+        covariance = Matern(length * scale, nu=2.5)(features) + noise * np.eye(30)
         covariance += slope * trends @ trends.T
         return scipy.stats.multivariate_normal(np.zeros(30), covariance).logpdf(targets)
 
