@@ -188,6 +188,13 @@ class PriorConfig:
         low=0,
     )
     fcn_steps: int = setting(1000, "Steps of the FCN, at rate 1e-3 (ours).", low=1)
+    checkpoint_steps: int = setting(
+        1000,
+        "Steps between checkpoints of the GPT's learning, up to the next measurement; "
+        "0 for none.",
+        low=0,
+        result=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

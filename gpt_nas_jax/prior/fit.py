@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from gpt_nas_jax.prior.corpus import Windows
-from gpt_nas_jax.prior.curve import Point, Round, follow
+from gpt_nas_jax.prior.curve import Course, Point, Round, follow
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT
@@ -19,6 +19,9 @@ from gpt_nas_jax.types import Key
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of steps done since the last call."""
+
+AfterRound: TypeAlias = Callable[[Course], None]
+"""Called with how far learning has come."""
 
 Batch: TypeAlias = tuple[np.ndarray, ...]
 
@@ -84,6 +87,8 @@ def fit_gpt(
     key: Key,
     schedule: Schedule,
     progress: Progress,
+    course: Course | None = None,
+    after_round: AfterRound = lambda course: None,
 ) -> tuple[Any, tuple[Point, ...]]:
     """Fits the GPT to windows, drawn as often as they occur.
 
@@ -96,6 +101,8 @@ def fit_gpt(
       key: decides what is drawn.
       schedule: how long and how fast.
       progress: called as steps are done.
+      course: of this very learning, to go on from instead, with the same result.
+      after_round: called with the course up to every measurement.
 
     Returns:
       Parameters, and the curve, which begins before the first update.
@@ -106,8 +113,13 @@ def fit_gpt(
         rows = windows.tokens[sampler.rows((count, schedule.batch))]
         return sampler.forget(rows[..., :-1]), rows[..., 1:]
 
-    rounds = _fit(NextLayerLoss(model), params, batches, schedule, progress)
-    return follow(rounds, lambda p: held_out_loss(model, p, held), schedule.patience)
+    begun = None if course is None else course.now
+    rounds = _fit(NextLayerLoss(model), params, batches, schedule, progress, begun)
+    measure = functools.partial(held_out_loss, model, windows=held)
+    for reached in follow(rounds, measure, schedule.patience, course):
+        course = reached
+        after_round(course)
+    return course.kept, course.points
 
 
 def fit_fcn(
@@ -129,6 +141,13 @@ def fit_fcn(
 
     *_, last = _fit(BlockLoss(model), params, batches, schedule, progress)
     return last.params
+
+
+# One a rate: jit compares its functions by identity.
+@functools.cache
+def adam(learning_rate: float) -> optax.GradientTransformation:
+    """The optimiser of both models."""
+    return optax.adam(learning_rate)
 
 
 def perplexity(model: GPT, params: Any, windows: Windows) -> float:
@@ -165,19 +184,28 @@ def _fit(
     batches: Callable[[int], Batch],
     schedule: Schedule,
     progress: Progress,
+    begun: Round | None = None,
 ) -> Iterator[Round]:
-    optimizer = _adam(schedule.learning_rate)
-    state = optimizer.init(params)
-    yield Round(0, params, None)
+    """The rounds from the first one on, or those behind one of them."""
+    optimizer = adam(schedule.learning_rate)
+    if begun is None:
+        begun = Round(0, params, optimizer.init(params), None)
+        yield begun
+    params, state = begun.params, begun.optimizer
     losses = []
     for start in range(0, schedule.steps, STEPS_A_CALL):
         count = min(STEPS_A_CALL, schedule.steps - start)
-        params, state, some = _steps(loss, optimizer, params, state, batches(count))
+        drawn = batches(count)
+        if start < begun.step:
+            # Drawn all the same: what follows depends on how much was drawn before.
+            continue
+        params, state, some = _steps(loss, optimizer, params, state, drawn)
         progress(count)
         losses.append(some)
         done = start + count
         if done % schedule.interval == 0 or done == schedule.steps:
-            yield Round(done, params, float(np.mean(np.concatenate(losses))))
+            train_loss = float(np.mean(np.concatenate(losses)))
+            yield Round(done, params, state, train_loss)
             losses = []
 
 
@@ -208,12 +236,6 @@ def _last_losses(model: GPT, params: Any, tokens: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnums=0)
 def _blocks(model: FCN, params: Any, contexts: jax.Array, tokens: jax.Array) -> Any:
     return model.apply({"params": params}, contexts, tokens).argmax(-1)
-
-
-# One optimiser a rate: jit compares its functions by identity.
-@functools.cache
-def _adam(learning_rate: float) -> optax.GradientTransformation:
-    return optax.adam(learning_rate)
 
 
 class _Sampler:

@@ -2,8 +2,7 @@
 
 import collections
 import dataclasses
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -16,6 +15,7 @@ from gpt_nas_jax.prior import (
     curve,
     examples,
     fit,
+    gpt_phases,
     ngram,
     phases,
     samples,
@@ -24,12 +24,14 @@ from gpt_nas_jax.prior import (
 )
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
 from gpt_nas_jax.prior.cells import Columns
-from gpt_nas_jax.prior.corpus import Architectures, Windows
+from gpt_nas_jax.prior.clock import Clock
+from gpt_nas_jax.prior.corpus import Architectures
 from gpt_nas_jax.prior.curve import Point
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.gpt_phases import AfterRound, Outcome, Standing
 from gpt_nas_jax.prior.phases import Phase
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Table
 from gpt_nas_jax.prior.reconstruct import Prior
@@ -200,6 +202,9 @@ def learn(
     parts: tuple[Phase, Phase],
     key: Key,
     progress: Progress,
+    spent: Mapping[str, float],
+    standing: Standing | None = None,
+    after_round: AfterRound = lambda standing: None,
 ) -> tuple[Prior, PriorReport]:
     """Pre-trains and fine-tunes the GPT, fits the FCN, and measures both.
 
@@ -213,26 +218,31 @@ def learn(
       parts: its phases, as `cut` makes them.
       key: decides initial parameters, the order of samples and what the report shows.
       progress: called as steps are done.
+      spent: seconds before this, for the report.
+      standing: of this very learning of the GPT, to go on from with the same result.
+      after_round: called with every measurement of the GPT.
     """
     size = corpora.vocabulary.size
     table = tables.build(space, corpora.vocabulary)
     gpt, fcn = models(config, size, table.num_genes)
     init_key, pre_key, fine_key, fcn_key, show_key = jax.random.split(key, 5)
     params = jax.jit(gpt.init)(init_key, EMPTY_CONTEXT[None])["params"]
-    clock = _Clock()
-    known: list[Windows] = []
-    qualities = []
-    for name, phase, phase_key in zip(
-        ("pretrain", "finetune"), parts, (pre_key, fine_key), strict=True
-    ):
-        params, points = fit.fit_gpt(
-            gpt, params, phase.windows, phase.curve, phase_key, phase.schedule, progress
-        )
-        clock.stop(name)
-        known.append(phase.known)
-        perplexity = fit.perplexity(gpt, params, phase.held)
-        qualities.append(_quality(phase, points, perplexity, known, size))
-        clock.stop("measuring")
+    clock = Clock(spent)
+    params, outcomes = gpt_phases.learn(
+        gpt,
+        params,
+        parts,
+        (pre_key, fine_key),
+        clock,
+        progress,
+        standing,
+        after_round,
+    )
+    qualities = [
+        _quality(parts[: index + 1], outcome, size)
+        for index, outcome in enumerate(outcomes)
+    ]
+    clock.stop("measuring")
     random_key, *fcn_keys = jax.random.split(fcn_key, 3)
     seen, weights, held = _fcn_examples(space, table, corpora, random_key)
     fcn_params = _learn_fcn(config, fcn, seen, weights, fcn_keys, progress)
@@ -251,30 +261,27 @@ def learn(
         fcn_accuracy=accuracy[0],
         fcn_layer_accuracy=accuracy[1],
         samples=shown,
-        seconds=clock.seconds,
+        seconds=clock.seconds(),
     )
     return prior, report
 
 
-def _quality(
-    phase: Phase,
-    points: tuple[Point, ...],
-    perplexity: float,
-    known: list[Windows],
-    vocabulary_size: int,
-) -> Quality:
+def _quality(parts: Sequence[Phase], outcome: Outcome, vocabulary_size: int) -> Quality:
+    """Of the last of these phases."""
+    phase, points = parts[-1], outcome.points
     last = points[-1].step
     kept = points[curve.lowest(points)].step if phase.schedule.patience else last
+    every = corpus.balanced([part.known for part in parts])
     return Quality(
         networks=phase.networks,
         architectures=phase.learned,
         stopping=phase.stopping,
         held_out=phase.held_out,
         windows=len(phase.windows),
-        gpt_perplexity=perplexity,
+        gpt_perplexity=outcome.perplexity,
         ngram_perplexity=min(
             ngram.perplexity(ngram.fit(windows, vocabulary_size), phase.held)
-            for windows in (phase.known, corpus.balanced(known))
+            for windows in (phase.known, every)
         ),
         passes=round(last / phase.steps_a_pass, 2),
         kept_step=kept,
@@ -289,21 +296,6 @@ def _by_kind(words: Iterable[str], grouped: Iterable[str]) -> dict[str, tuple]:
         for some in (words, grouped)
     )
     return {kind: (counts[kind], more[kind]) for kind in sorted(more)}
-
-
-class _Clock:
-    """Seconds since it was last asked, by what they were spent on."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def stop(self, name: str) -> None:
-        """Counts the time until now to a name."""
-        now = time.perf_counter()
-        spent = self.seconds.get(name, 0.0) + now - self._since
-        self.seconds[name] = round(spent, 1)
-        self._since = now
 
 
 def _learn_fcn(

@@ -29,6 +29,7 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.vocabulary import Vocabulary
 from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
 from gpt_nas_jax.stages import prior_summary
+from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Space, UsageError
 
@@ -89,12 +90,16 @@ def _read_nasbench201(file: str) -> Columns:
 def run(config: Config, space: Space, cells: Columns) -> Prior:
     """The prior for these settings: from disk, or learned and kept.
 
-    Leaves its report in the workdir, as `REPORT`.
+    Leaves its report in the workdir, as `REPORT`. There lies its checkpoint, too, until
+    it is learned: a workdir belongs to one process, `home` may be shared.
     """
     path = _folder(config, space, cells)
+    halfway = Path(config.workdir) / f"pretrain-{path.name}"
     if not (path / _REPORT).exists():
-        prior, report, words = _learn(config, space, cells)
+        prior, report, words = _learn(config, space, cells, halfway)
         _keep(path, prior, report, words)
+    # Another run may have learned it, and a crash may have come in between.
+    shutil.rmtree(halfway, ignore_errors=True)
     report = workdir.read_json(path / _REPORT)
     workdir.write_json(Path(config.workdir) / REPORT, report)
     prior_summary.show(report, BENCHMARKS[config.prior.corpus].title)
@@ -112,6 +117,7 @@ def _folder(config: Config, space: Space, cells: Columns) -> Path:
     """The folder of the prior with these settings, wherever its file was."""
     settings = dataclasses.asdict(config.prior)
     settings |= {"dir": "", "nasbench101": "", "nasbench201": ""}
+    del settings["checkpoint_steps"]
     kind = type(space).__name__
     parts = [__version__, settings, config.seed, kind, vars(space), cells]
     text = json.dumps(parts, default=_digest)
@@ -123,8 +129,9 @@ def _digest(array: np.ndarray) -> str:
 
 
 def _learn(
-    config: Config, space: Space, cells: Columns
+    config: Config, space: Space, cells: Columns, path: Path
 ) -> tuple[Prior, dict[str, Any], Vocabulary]:
+    """Learns it, or goes on from the checkpoint in ``path``, with the same result."""
     settings, started = config.prior, time.perf_counter()
     with progress("reading the 36 networks", len(ZOO)) as advance:
         traces = []
@@ -136,12 +143,26 @@ def _learn(
     benchmark = BENCHMARKS[settings.corpus]
     corpora = learn.corpora(cells, traces, split_key, settings.holdout, benchmark)
     parts = learn.cut(settings, corpora, stop_key)
-    reading = round(time.perf_counter() - started, 1)
+    checkpoints = Checkpoints(path, settings.checkpoint_steps)
+    gpt, _ = learn.models(settings, corpora.vocabulary.size)
+    standing = checkpoints.load(gpt, settings.learning_rate)
     total = settings.fcn_steps + sum(phase.schedule.steps for phase in parts)
-    with progress("learning the prior, steps", total) as advance:
-        prior, learned = learn.learn(settings, space, corpora, parts, fit_key, advance)
+    done = standing.steps if standing else 0
+    spent = dict(standing.seconds) if standing else {"reading": 0.0}
+    spent["reading"] += time.perf_counter() - started
+    with progress("learning the prior, steps", total, done) as advance:
+        prior, learned = learn.learn(
+            settings,
+            space,
+            corpora,
+            parts,
+            fit_key,
+            advance,
+            spent,
+            standing,
+            checkpoints.save_due,
+        )
     report = dataclasses.asdict(learned)
-    report["seconds"] = {"reading": reading, **learned.seconds}
     report["peak_memory_gib"] = round(_peak_memory(), 2)
     return prior, report, corpora.vocabulary
 

@@ -48,4 +48,5 @@ def learn_from(
 ) -> tuple[Prior, PriorReport]:
     """A prior and its report."""
     parts = learn.cut(config, corpora, jax.random.key(2))
-    return learn.learn(config, space, corpora, parts, jax.random.key(1), progress)
+    key = jax.random.key(1)
+    return learn.learn(config, space, corpora, parts, key, progress, {})

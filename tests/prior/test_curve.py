@@ -18,10 +18,10 @@ def run(losses: list[float], patience: int) -> tuple[int, tuple[Point, ...], int
     def rounds() -> Iterator[Round]:
         for index in range(len(losses)):
             asked.append(index)
-            yield Round(index, index, None)
+            yield Round(index, index, None, None)
 
-    kept, points = follow(rounds(), losses.__getitem__, patience)
-    return kept, points, len(asked)
+    *_, last = follow(rounds(), losses.__getitem__, patience)
+    return last.kept, last.points, len(asked)
 
 
 @hypothesis.given(LOSSES, st.integers(1, 5))

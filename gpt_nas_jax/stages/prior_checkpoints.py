@@ -1,0 +1,84 @@
+"""A prior that is still being learned, on disk."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.prior import fit
+from gpt_nas_jax.prior.curve import Course, Point, Round
+from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
+from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
+
+
+class Checkpoints:
+    """The last standing of one learning of the GPT.
+
+    ``<steps>/`` holds parameters and the optimiser's state, ``<steps>.json`` the rest.
+    The latter is written first, so that there is none of the former without it.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        """Of a folder; one in so many steps is saved, none where that is 0."""
+        self._path = path
+        self._every = every
+        self._last = 0
+
+    def load(self, model: GPT, learning_rate: float) -> Standing | None:
+        """What was saved last; None without any."""
+        found = workdir.load_latest(self._path, _shapes(model, learning_rate))
+        if found is None:
+            return None
+        self._last, trees = found
+        rest = workdir.read_json(self._file(self._last))
+        points = _points(rest["points"])
+        now = Round(
+            points[-1].step, trees["params"], trees["optimizer"], points[-1].train_loss
+        )
+        outcomes = tuple(
+            Outcome(_points(outcome["points"]), outcome["perplexity"])
+            for outcome in rest["outcomes"]
+        )
+        course = Course(now, trees["kept"], points)
+        return Standing(outcomes, course, rest["seconds"])
+
+    def save_due(self, standing: Standing) -> None:
+        """Saves what a measurement has found where enough steps have been done."""
+        if self._every and standing.steps - self._last >= self._every:
+            self._save(standing)
+
+    def _save(self, standing: Standing) -> None:
+        steps, course = standing.steps, standing.course
+        rest = {
+            "points": [dataclasses.asdict(point) for point in course.points],
+            "outcomes": [dataclasses.asdict(one) for one in standing.outcomes],
+            "seconds": dict(standing.seconds),
+        }
+        trees = {
+            "params": course.now.params,
+            "optimizer": course.now.optimizer,
+            "kept": course.kept,
+        }
+        workdir.write_json(self._file(steps), rest)
+        workdir.save_step(self._path, steps, trees)
+        for other in self._path.glob("*.json"):
+            if other != self._file(steps):
+                other.unlink()
+        self._last = steps
+
+    def _file(self, steps: int) -> Path:
+        return self._path / f"{steps}.json"
+
+
+def _points(values: list[dict[str, Any]]) -> tuple[Point, ...]:
+    return tuple(Point(**value) for value in values)
+
+
+def _shapes(model: GPT, learning_rate: float) -> dict[str, Any]:
+    context = EMPTY_CONTEXT[None]
+    params = jax.eval_shape(model.init, jax.random.key(0), context)["params"]
+    optimizer = jax.eval_shape(fit.adam(learning_rate).init, params)
+    return {"params": params, "optimizer": optimizer, "kept": params}
