@@ -54,8 +54,15 @@ def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
         counts: list[int] = []
         courses: list[Course] = []
         result = fit.fit_gpt(
-            *(MODEL, params, seen, held, jax.random.key(1), schedule),
-            *(counts.append, course, courses.append),
+            MODEL,
+            params,
+            seen,
+            held,
+            jax.random.key(1),
+            schedule,
+            counts.append,
+            course,
+            courses.append,
         )
         return result, courses, sum(counts)
 
@@ -90,8 +97,14 @@ def test_either_phase_goes_on_to_the_same_parameters(start: Any):
         standings: list[Standing] = []
         clock = Clock({} if standing is None else standing.seconds)
         result = gpt_phases.learn(
-            *(MODEL, params, parts, keys, clock, counts.append),
-            *(standing, standings.append),
+            MODEL,
+            params,
+            parts,
+            keys,
+            clock,
+            counts.append,
+            standing,
+            standings.append,
         )
         return *result, standings, sum(counts)
 
