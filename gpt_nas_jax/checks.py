@@ -11,6 +11,7 @@ from gpt_nas_jax.config import (
     BaselineConfig,
     Config,
     ProxiesConfig,
+    Recipe,
     TablesConfig,
 )
 from gpt_nas_jax.types import UsageError
@@ -128,14 +129,8 @@ def check(config: Config) -> None:
         f"--imports_out={imports.out} must end with .npz": (
             importing and not imports.out.endswith(".npz")
         ),
-        **{
-            f"--{name}_warmup_epochs={recipe.warmup_epochs} is more than "
-            f"--{name}_epochs={recipe.epochs}": recipe.warmup_epochs > recipe.epochs
-            for name, recipe in (
-                ("eval", config.eval.recipe),
-                ("retrain", config.retrain.recipe),
-            )
-        },
+        **_recipe(config, "eval", config.eval.recipe),
+        **_recipe(config, "retrain", config.retrain.recipe),
         "--retrain_genome needs --stage=retrain": (
             config.retrain.genome and config.stage != "retrain"
         ),
@@ -143,6 +138,20 @@ def check(config: Config) -> None:
     for problem, holds in problems.items():
         if holds:
             raise UsageError(problem)
+
+
+def _recipe(config: Config, name: str, recipe: Recipe) -> dict[str, bool]:
+    """What contradicts how candidates, or the best, are trained."""
+    streamed = config.data.name == "imagenet2012"
+    return {
+        f"--{name}_warmup_epochs={recipe.warmup_epochs} is more than "
+        f"--{name}_epochs={recipe.epochs}": recipe.warmup_epochs > recipe.epochs,
+        # The default stands for what the data set does.
+        f"--{name}_pad={recipe.pad} shifts no image of imagenet2012, of which random "
+        "parts are taken instead; leave the flag out": (
+            streamed and recipe.pad not in (0, Recipe.pad)
+        ),
+    }
 
 
 def _tables(config: Config) -> dict[str, bool]:

@@ -24,6 +24,7 @@ def changed(**values: Any) -> Config:
         {"data_name": "cifar10", "data_dir": "tfds"},
         {"data_name": "folder", "data_dir": "photos", "data_side": 32},
         {"data_name": "imagenet2012", "data_dir": "tfds", "data_fraction": 0.1},
+        {"data_name": "imagenet2012", "data_dir": "tfds", "eval_pad": 0},
         {"data_name": "npz", "data_dir": "digits.npz", "data_flip": "no"},
         {"search_strategy": "genetic", "stage": "search"},
         {"search_strategy": "gpt_nas", "prior_nasbench101": "cells.npz"},
@@ -89,6 +90,14 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"data_name": "folder"}, ["--data_name=folder", "--data_dir"]),
         ({"data_side": 32}, ["--data_side", "--data_name=folder"]),
         ({"data_fraction": 0.0}, ["--data_fraction=0"]),
+        (
+            {"data_name": "imagenet2012", "data_dir": "tfds", "eval_pad": 2},
+            ["--eval_pad=2", "imagenet2012", "random parts"],
+        ),
+        (
+            {"data_name": "imagenet2012", "data_dir": "tfds", "retrain_pad": 8},
+            ["--retrain_pad=8", "imagenet2012", "random parts"],
+        ),
         ({"data_valid_fraction": 0.0}, ["--data_valid_fraction=0.0", "0 and 1"]),
         ({"data_valid_fraction": 1.0}, ["--data_valid_fraction=1.0", "0 and 1"]),
         (

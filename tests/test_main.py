@@ -25,6 +25,10 @@ BAD = {
         "no/such.npz",
     ),
     "batch": (["--eval_batch=5000"], "--eval_batch"),
+    "batch of a baseline": (
+        ["--stage=baseline", "--retrain_batch=5000"],
+        "--retrain_batch",
+    ),
     "no search": (["--stage=retrain"], "--stage=search"),
     "genome": (["--stage=retrain", "--retrain_genome=1,x"], "--retrain_genome"),
     "genome without its stage": (["--retrain_genome=1,2"], "--stage=retrain"),

@@ -42,7 +42,12 @@ class Recipe:
     weight_decay: float = setting(
         5e-4, "Added to the gradient, times the weight (ours).", low=0
     )
-    pad: int = setting(4, "Pixels by which images shift at random (ours).", low=0)
+    pad: int = setting(
+        4,
+        "Pixels by which images shift at random (ours); none where imagenet2012's "
+        "random parts take its place.",
+        low=0,
+    )
     cutout: int = setting(
         0, "Side of the square hidden at random, pixels (arXiv 1708.04552).", low=0
     )

@@ -19,4 +19,5 @@ def load() -> Dataset:
     # Pixels count the ink in a 4x4 cell, 0 to 16.
     pixels = np.rint(source.images[..., None] * (255 / 16)).astype(np.uint8)
     digits = Images(pixels, source.target.astype(np.int32))
-    return with_test("digits", 10, digits, flip=False)
+    names = tuple(map(str, source.target_names))
+    return with_test("digits", 10, digits, flip=False, classes=names)

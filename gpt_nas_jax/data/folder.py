@@ -1,11 +1,12 @@
 """A user's own images: a folder of pictures by class."""
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from gpt_nas_jax.data import pictures
-from gpt_nas_jax.data.images import Dataset, Images, with_test
+from gpt_nas_jax.data.images import Dataset, Images, Progress, with_test
 from gpt_nas_jax.types import UsageError
 
 _TESTS = ("test", "val", "valid")
@@ -16,7 +17,7 @@ _SUFFIXES = (
 _LAYOUT = "<data_dir>/train/<class>/<picture> and <data_dir>/test/<class>/<picture>"
 
 
-def load(data_dir: pathlib.Path, side: int) -> Dataset:
+def load(data_dir: pathlib.Path, side: int, progress: Progress) -> Dataset:
     """Reads ``<data_dir>/train/<class>/`` and ``<data_dir>/test/<class>/``.
 
     Without ``test``, ``val`` or ``valid`` is the test part; beside it, it is left
@@ -29,6 +30,7 @@ def load(data_dir: pathlib.Path, side: int) -> Dataset:
       data_dir: the folder.
       side: resize the short side to so many pixels and cut out the centre; 0 where
         all pictures are of one size.
+      progress: shows how many pictures are read.
 
     Raises:
       UsageError: there is no such folder, a class is empty or in one part only, or a
@@ -52,17 +54,20 @@ def load(data_dir: pathlib.Path, side: int) -> Dataset:
                 "need a folder for each class"
             )
     files = [_files(part, classes) for part in parts]
-    pixels = pictures.stack(_read([path for part in files for path, _ in part], side))
+    paths = [path for part in files for path, _ in part]
+    with progress("reading, pictures", len(paths)) as advance:
+        pixels = pictures.stack(_read(paths, side, advance))
     labels = np.array([label for part in files for _, label in part], np.int32)
     images, count = Images(pixels, labels), len(files[0])
     if len(parts) == 1:
-        return with_test("folder", len(classes), images, flip=True)
+        return with_test("folder", len(classes), images, True, tuple(classes))
     return Dataset(
         name="folder",
         num_classes=len(classes),
         train=images.take(np.arange(count)),
         test=images.take(np.arange(count, len(images))),
         flip=True,
+        classes=tuple(classes),
     )
 
 
@@ -96,7 +101,9 @@ def _files(part: pathlib.Path, classes: list[str]) -> list[tuple[pathlib.Path, i
     return sorted(found, key=lambda item: (item[0].name, item[1]))
 
 
-def _read(paths: list[pathlib.Path], side: int) -> list[np.ndarray]:
+def _read(
+    paths: list[pathlib.Path], side: int, advance: Callable[[], None]
+) -> list[np.ndarray]:
     read = []
     for path in paths:
         picture = pictures.read(path, side)
@@ -108,4 +115,5 @@ def _read(paths: list[pathlib.Path], side: int) -> list[np.ndarray]:
                 f"--data_side=N to cut all to NxN, for instance "
                 f"--data_side={min(h, w, height, width)}"
             )
+        advance()
     return read

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.data import prepared
-from gpt_nas_jax.data.images import Dataset
+from gpt_nas_jax.data.images import Dataset, Progress
 from gpt_nas_jax.data.streams import Records, StoredImages
 from gpt_nas_jax.types import UsageError
 
@@ -21,7 +21,9 @@ _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 
-def load(data_dir: pathlib.Path, side: int, workers: int) -> Dataset:
+def load(
+    data_dir: pathlib.Path, side: int, workers: int, progress: Progress
+) -> Dataset:
     """Opens ``<data_dir>/imagenet2012/<version>``; its validation images are for tests.
 
     All labels are read once, which takes minutes for the whole of it, and kept in
@@ -31,6 +33,7 @@ def load(data_dir: pathlib.Path, side: int, workers: int) -> Dataset:
       data_dir: where TFDS has prepared it as ArrayRecord.
       side: of decoded images, pixels; 0 for 224.
       workers: processes that decode; 0 for none but this one.
+      progress: shows how far the reading of labels is.
 
     Raises:
       UsageError: the directory is missing, incomplete or damaged.
@@ -38,8 +41,9 @@ def load(data_dir: pathlib.Path, side: int, workers: int) -> Dataset:
     directory = prepared.find(NAME, data_dir)
     try:
         num_classes = _num_classes(directory)
+        classes = prepared.class_names(directory, num_classes)
         train, test = (
-            _images(directory, part, side or _SIDE, workers)
+            _images(directory, part, side or _SIDE, workers, progress)
             for part in ("train", "validation")
         )
         highest = max(train.labels.max(), test.labels.max())
@@ -55,7 +59,7 @@ def load(data_dir: pathlib.Path, side: int, workers: int) -> Dataset:
             f"cannot read {directory}: {reason}; prepare {NAME} again with: "
             f"{prepared.command(NAME, data_dir)}"
         ) from error
-    return Dataset(NAME, num_classes, train, test, flip=True)
+    return Dataset(NAME, num_classes, train, test, flip=True, classes=classes)
 
 
 def _num_classes(directory: pathlib.Path) -> int:
@@ -65,7 +69,7 @@ def _num_classes(directory: pathlib.Path) -> int:
 
 
 def _images(
-    directory: pathlib.Path, part: str, side: int, workers: int
+    directory: pathlib.Path, part: str, side: int, workers: int, progress: Progress
 ) -> StoredImages:
     files = sorted(directory.glob(f"{NAME}-{part}.array_record-*-of-*"))
     count = int(files[-1].name.rpartition("-")[2]) if files else 1
@@ -75,12 +79,14 @@ def _images(
             "prepare the rest"
         )
     records = Records(files)
-    labels = _labels(records, files)
+    labels = _labels(records, files, part, progress)
     rows = np.arange(len(labels))
     return StoredImages(records, rows, labels, side, workers, _MEAN, _STD)
 
 
-def _labels(records: Records, files: list[pathlib.Path]) -> np.ndarray:
+def _labels(
+    records: Records, files: list[pathlib.Path], part: str, progress: Progress
+) -> np.ndarray:
     """Those that were kept of these very files, or else read from them."""
     sha = hashlib.sha256()
     for file in files:
@@ -94,7 +100,8 @@ def _labels(records: Records, files: list[pathlib.Path]) -> np.ndarray:
         labels = np.load(kept, allow_pickle=False)
         if labels.dtype == np.int32 and labels.shape == (len(records),):
             return labels
-    labels = records.labels()
+    with progress(f"reading labels, {part} images", len(records)) as advance:
+        labels = records.labels(advance)
     # Without a place to keep them they are read again.
     with contextlib.suppress(OSError):
         workdir.write_array(kept, labels)

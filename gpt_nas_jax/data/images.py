@@ -1,10 +1,11 @@
 """Labelled images in memory, and their parts for a search."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 import jax
@@ -14,6 +15,16 @@ from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import Key, UsageError
 
 _TEST_FRACTION = 0.2
+
+Progress = Callable[[str, int], contextlib.AbstractContextManager[Callable[..., None]]]
+"""``progress(title, total)`` shows how a long reading goes; the context's value is
+called after each item, or with how many more are done."""
+
+
+@contextlib.contextmanager
+def silent(title: str, total: int) -> Iterator[Callable[..., None]]:
+    """`Progress` that nobody sees."""
+    yield lambda count=1: None
 
 
 class ImageSet(Protocol):
@@ -84,6 +95,7 @@ class Dataset:
       train: images to fit and to choose by.
       test: images for the final figure only.
       flip: whether a mirrored image keeps its label.
+      classes: what the labels stand for, in their order; empty where nobody says.
     """
 
     name: str
@@ -91,6 +103,7 @@ class Dataset:
     train: ImageSet
     test: ImageSet
     flip: bool
+    classes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,6 +136,7 @@ def load(
     side: int = 0,
     flip: str = "auto",
     workers: int = 0,
+    progress: Progress = silent,
 ) -> Dataset:
     """Load the data set ``name``; those not built in are read from ``data_dir``.
 
@@ -133,6 +147,7 @@ def load(
       flip: ``yes`` or ``no``: whether a mirrored image keeps its label; ``auto``: as
         the data set says.
       workers: processes that decode a data set which is streamed; 0 for none.
+      progress: shows how far the reading is where it can take minutes.
 
     Raises:
       UsageError: the name is unknown, or ``data_dir`` does not hold the data set.
@@ -146,14 +161,14 @@ def load(
     def imagenet2012() -> Dataset:
         from gpt_nas_jax.data import imagenet
 
-        return imagenet.load(path, side, workers)
+        return imagenet.load(path, side, workers, progress)
 
     loaders: dict[str, Callable[[], Dataset]] = {
         "digits": digits.load,
         "cifar10": functools.partial(prepared.load, "cifar10", path),
         "cifar100": functools.partial(prepared.load, "cifar100", path),
         "imagenet2012": imagenet2012,
-        "folder": functools.partial(folder.load, path, side),
+        "folder": functools.partial(folder.load, path, side, progress),
         "npz": functools.partial(arrays.load, path),
     }
     if name not in loaders:
@@ -166,7 +181,13 @@ def load(
     return dataclasses.replace(dataset, flip=flip == "yes")
 
 
-def with_test(name: str, num_classes: int, images: Images, flip: bool) -> Dataset:
+def with_test(
+    name: str,
+    num_classes: int,
+    images: Images,
+    flip: bool,
+    classes: tuple[str, ...] = (),
+) -> Dataset:
     """A data set whose source has no test images.
 
     A fifth of each class is set aside, the same in every run whatever its seed.
@@ -178,8 +199,9 @@ def with_test(name: str, num_classes: int, images: Images, flip: bool) -> Datase
     key = jax.random.key(0, impl=GENERATOR)
     test = stratified(images.labels, round(_TEST_FRACTION * len(images)), key)
     train = images.take(np.delete(np.arange(len(images)), test))
-    _require_classes(train, images.labels, "setting a fifth aside for testing")
-    return Dataset(name, num_classes, train, images.take(test), flip)
+    whole = Dataset(name, num_classes, images, images.take(test), flip, classes)
+    _require_classes(train, whole, "setting a fifth aside for testing")
+    return dataclasses.replace(whole, train=train)
 
 
 def split(
@@ -207,11 +229,11 @@ def split(
     valid = dataset.train.take(chosen)
     train = dataset.train.take(np.delete(np.arange(len(labels)), chosen))
     for part in (train, valid):
-        _require_classes(part, labels, f"valid_fraction {valid_fraction}")
+        _require_classes(part, dataset, f"--data_valid_fraction={valid_fraction}")
     if train_limit is not None and train_limit < len(train):
         kept = stratified(train.labels, max(train_limit, 0), limit_key)
         train = train.take(kept)
-        _require_classes(train, labels, f"train_limit {train_limit}")
+        _require_classes(train, dataset, f"--data_train_limit={train_limit}")
     mean, std = train.moments()
     return Splits(
         train=train,
@@ -244,12 +266,13 @@ def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
-def _require_classes(part: ImageSet, labels: np.ndarray, setting: str) -> None:
-    missing = len(np.setdiff1d(labels, part.labels))
-    if missing:
+def _require_classes(part: ImageSet, dataset: Dataset, setting: str) -> None:
+    missing = np.setdiff1d(dataset.train.labels, part.labels)
+    if len(missing):
+        first = dataset.classes[missing[0]] if dataset.classes else missing[0]
         raise UsageError(
-            f"{setting} leaves {missing} classes without an image in a part of "
-            f"{len(part)}; each part needs every class"
+            f"{setting} leaves {len(missing)} classes without an image in a part of "
+            f"{len(part)}, the first {str(first)!r}; each part needs every class"
         )
 
 

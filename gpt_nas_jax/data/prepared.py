@@ -62,6 +62,23 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     )
 
 
+def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
+    """What TFDS calls the classes, in their order; empty where it wrote no names.
+
+    Raises:
+      ValueError: there are more or fewer names than classes.
+    """
+    # Of a builder that has no names TFDS says 0, 1, ...
+    file = directory / "label.labels.txt"
+    if not file.exists():
+        return ()
+    lines = map(str.strip, file.read_text().split("\n"))
+    names = tuple(line for line in lines if line)
+    if len(names) != num_classes:
+        raise ValueError(f"{file.name} names {len(names)} of {num_classes} classes")
+    return names
+
+
 def _version(directory: pathlib.Path) -> list[int]:
     return [int(part) for part in directory.name.split(".") if part.isdigit()]
 
@@ -83,12 +100,14 @@ def _read(name: str, directory: pathlib.Path) -> Dataset:
     train, test = builder.as_data_source(
         ["train", "test"], decoders={"image": tfds.decode.SkipDecoding()}
     )
+    num_classes = builder.info.features["label"].num_classes
     return Dataset(
         name=name,
-        num_classes=builder.info.features["label"].num_classes,
+        num_classes=num_classes,
         train=_images(train.__getitems__(range(len(train)))),
         test=_images(test.__getitems__(range(len(test)))),
         flip=True,
+        classes=class_names(directory, num_classes),
     )
 
 

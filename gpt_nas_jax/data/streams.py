@@ -8,8 +8,10 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import grain
+import jax
 import numpy as np
 from absl import flags
 
@@ -22,6 +24,10 @@ _FEW = 64
 
 Decode = Callable[[bytes, int], np.ndarray]
 """An encoded image and its row to ``uint8[side, side, 3]``."""
+
+Plan = Sequence[tuple[int, int]]
+"""Which image comes when, and 64 bits that decide what becomes of it; goes to the
+processes that decode, so it may be worked out there, entry by entry."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,20 +77,22 @@ class StoredImages:
 
     def plain(self, batch: int) -> Iterator[np.ndarray]:
         """The central part of every image, ``uint8[batch, H, W, C]`` at a time."""
-        return self._decoded(batch, _Centre(self.side))
+        return self._stream(batch, _Centres(self))
 
-    def augmented(self, batch: int, seed: int, flip: bool) -> Iterator[np.ndarray]:
-        """A random part of every image, ``uint8[batch, H, W, C]`` at a time.
+    def augmented(
+        self, batch: int, plan: Plan, flip: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """A random part of every image of a plan, with its class, batch by batch.
 
-        What becomes of an image depends on ``seed``, 64 bits, and the image alone.
+        What becomes of an image depends on its bits and the image alone. Each batch is
+        ``uint8[batch, H, W, C]`` and ``int32[batch]``.
         """
-        return self._decoded(batch, _Random(self.side, flip, seed))
+        return self._stream(batch, _Parts(self, plan, flip))
 
-    def _decoded(self, batch: int, decode: Decode) -> Iterator[np.ndarray]:
-        source = _Decoded(self.records, self.rows, decode)
+    def _stream(self, batch: int, source: Sequence[Any]) -> Iterator[Any]:
         ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
         stream = grain.MapDataset.source(source).batch(batch).to_iter_dataset(ahead)
-        workers = min(self.workers, -(-len(self) // batch))
+        workers = min(self.workers, -(-len(source) // batch))
         if workers:
             _let_grain_read_flags()
             options = grain.MultiprocessingOptions(workers, _AHEAD)
@@ -96,48 +104,55 @@ class StoredImages:
             batches.close()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Centre:
-    side: int
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Centres:
+    """Random access to the centres of images, in a process of its own or not."""
 
-    def __call__(self, encoded: bytes, row: int) -> np.ndarray:
-        return pictures.decode_centre(encoded, self.side)
+    images: StoredImages
 
+    def __len__(self) -> int:
+        return len(self.images)
 
-@dataclasses.dataclass(frozen=True)
-class _Random:
-    side: int
-    flip: bool
-    seed: int
+    def __getitem__(self, index: int) -> np.ndarray:
+        def decode(encoded: bytes, row: int) -> np.ndarray:
+            return pictures.decode_centre(encoded, self.images.side)
 
-    def __call__(self, encoded: bytes, row: int) -> np.ndarray:
-        random = np.random.Generator(np.random.Philox(key=[self.seed, row]))
-        return pictures.decode_random(encoded, self.side, self.flip, random)
+        return _decoded(self.images, index, decode)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Decoded:
-    """Random access to decoded images, in a process of its own or not."""
+class _Parts:
+    """Likewise to random parts, as a plan wants them."""
 
-    records: Sequence[bytes]
-    rows: np.ndarray
-    decode: Decode
+    images: StoredImages
+    plan: Plan
+    flip: bool
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.plan)
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        row = int(self.rows[index])
-        try:
-            encoded, _ = example.read(self.records[row])
-            return self.decode(encoded, row)
-        # Neither ArrayRecord nor Pillow has an error class of its own.
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UsageError(
-                f"{self.records}: record {row} cannot be decoded: {reason}; fetch or "
-                "prepare the data set again"
-            ) from error
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.int32]:
+        image, bits = self.plan[index]
+
+        def decode(encoded: bytes, row: int) -> np.ndarray:
+            random = np.random.Generator(np.random.Philox(key=[bits, row]))
+            return pictures.decode_random(encoded, self.images.side, self.flip, random)
+
+        return _decoded(self.images, image, decode), self.images.labels[image]
+
+
+def _decoded(images: StoredImages, index: int, decode: Decode) -> np.ndarray:
+    row = int(images.rows[index])
+    try:
+        encoded, _ = example.read(images.records[row])
+        return decode(encoded, row)
+    # Neither ArrayRecord nor Pillow has an error class of its own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"{images.records}: record {row} cannot be decoded: {reason}; fetch or "
+            "prepare the data set again"
+        ) from error
 
 
 class Records(grain.sources.ArrayRecordDataSource):
@@ -150,13 +165,18 @@ class Records(grain.sources.ArrayRecordDataSource):
     def __repr__(self) -> str:
         return os.path.dirname(self.paths[0])
 
-    def labels(self) -> np.ndarray:
-        """``int32[N]``, by one pass over the files."""
+    def labels(self, advance: Callable[[int], None]) -> np.ndarray:
+        """``int32[N]``, by one pass over the files.
+
+        Args:
+          advance: called with how many more are read.
+        """
         found = np.empty(len(self), np.int32)
         for begin in range(0, len(self), 256):
             rows = range(begin, min(begin + 256, len(self)))
             for row, record in zip(rows, self.__getitems__(rows), strict=True):
                 _, found[row] = example.read(record)
+            advance(len(rows))
         return found
 
 
@@ -171,6 +191,8 @@ def _begin_worker(index: int, count: int) -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    # The accelerator belongs to the one that trains.
+    jax.config.update("jax_platforms", "cpu")
     _raise_open_files()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.stages import (
     claim,
@@ -15,7 +16,6 @@ from gpt_nas_jax.stages import (
     report,
     retrain,
 )
-from gpt_nas_jax.stages.problem import Problem
 
 _STATE = "baseline"
 
@@ -31,16 +31,16 @@ def run(config: Config) -> None:
     """
     claim.check(config)
     compilation.keep(config.train)
-    loaded = problem.load(config)
+    dataset = problem.load_dataset(config)
     long_training.check_devices(config)
     with claim.opened(config):
-        report.write(config, _trained(config, loaded))
+        report.write(config, _trained(config, dataset))
 
 
-def _trained(config: Config, loaded: Problem) -> dict[str, Any]:
+def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     """The parts ``best`` and ``retrain`` of ``result.json``."""
-    path, name, image = Path(config.workdir), config.baseline.name, loaded.space.image
-    entry, classes = ZOO[name], loaded.dataset.num_classes
+    path, name, image = Path(config.workdir), config.baseline.name, dataset.train.size
+    entry, classes = ZOO[name], dataset.num_classes
     chain = entry.build(classes, image)
     architecture = {
         "name": name,
@@ -51,8 +51,6 @@ def _trained(config: Config, loaded: Problem) -> dict[str, Any]:
     }
     again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
-    result = retrain.train_and_keep(
-        config, path / _STATE, chain, loaded.dataset, architecture
-    )
+    result = retrain.train_and_keep(config, path / _STATE, chain, dataset, architecture)
     names = ("name", "params", "flops")
     return {"best": {n: architecture[n] for n in names}, "retrain": result}

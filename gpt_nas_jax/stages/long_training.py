@@ -67,8 +67,8 @@ def _train(
     steps = len(data) // recipe.batch
     key = stage_key(config.seed, "retrain")
     total = recipe.epochs * steps
-    start = whole.start(chain, recipe, steps, data.in_size, key)
-    resumed = workdir.load_latest(path, {"state": start, "seconds": np.zeros(())})
+    shapes = whole.shapes(chain, recipe, steps, data.in_size, key)
+    resumed = workdir.load_latest(path, {"state": shapes, "seconds": np.zeros(())})
     begun, before = 0, 0.0
     if resumed is not None:
         begun, saved = resumed

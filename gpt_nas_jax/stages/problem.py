@@ -4,11 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, Recipe
 from gpt_nas_jax.data import images
 from gpt_nas_jax.data.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import UsageError
 
 
@@ -21,16 +22,32 @@ class Problem:
     space: BlockSpace
 
 
+def load_dataset(config: Config) -> Dataset:
+    """Reads the data set, for a training on all its training images.
+
+    Raises:
+      UsageError: it is missing, or has fewer training images than a batch.
+    """
+    data = config.data
+    dataset = images.load(
+        data.name,
+        data.dir,
+        side=data.side,
+        flip=data.flip,
+        workers=data.workers,
+        progress=progress,
+    )
+    _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
+    return dataset
+
+
 def load(config: Config) -> Problem:
     """Reads the data set and fixes the splits by the seed.
 
     Raises:
       UsageError: the data set is missing, or too small for the settings.
     """
-    data = config.data
-    dataset = images.load(
-        data.name, data.dir, side=data.side, flip=data.flip, workers=data.workers
-    )
+    data, dataset = config.data, load_dataset(config)
     key = stage_key(config.seed, "data")
     splits = images.split(
         _searched(dataset, config),
@@ -53,12 +70,7 @@ def load(config: Config) -> Problem:
             f"--eval_proxy_batch={config.eval.proxy_batch}: two batches are more than "
             f"the {len(splits.train)} images there"
         )
-    for flag, batch, count in (
-        ("--eval_batch", config.eval.recipe.batch, len(splits.train)),
-        ("--retrain_batch", config.retrain.recipe.batch, len(dataset.train)),
-    ):
-        if batch > count:
-            raise UsageError(f"{flag}={batch} is more than the {count} images there")
+    _check_batch("--eval_batch", config.eval.recipe, len(splits.train))
     space = config.space
     return Problem(
         dataset,
@@ -72,6 +84,13 @@ def load(config: Config) -> Problem:
             num_stages=space.num_stages,
         ),
     )
+
+
+def _check_batch(flag: str, recipe: Recipe, count: int) -> None:
+    if recipe.batch > count:
+        raise UsageError(
+            f"{flag}={recipe.batch} is more than the {count} images there; lower it"
+        )
 
 
 def _searched(dataset: Dataset, config: Config) -> Dataset:

@@ -68,12 +68,14 @@ def train_and_keep(
       chain: the network.
       dataset: the images.
       architecture: what ``architecture.json`` says of it, beside what normalises
-        its images.
+        its images and, where they are known, the names of the classes.
     """
     best = Path(config.workdir) / "best"
     mean, std = dataset.train.moments()
-    normalisation = {"mean": mean.tolist(), "std": std.tolist()}
-    workdir.write_json(best / "architecture.json", architecture | normalisation)
+    images = {"mean": mean.tolist(), "std": std.tolist()}
+    if dataset.classes:
+        images["classes"] = list(dataset.classes)
+    workdir.write_json(best / "architecture.json", architecture | images)
     variables, result = long_training.run(config, path, chain, dataset)
     workdir.save_tree(best / "weights", variables)
     return result

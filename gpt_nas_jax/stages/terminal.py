@@ -1,7 +1,9 @@
 """What a person sees: progress on a terminal, tables anywhere."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -11,7 +13,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -23,14 +24,37 @@ _UNBROKEN = 1_000_000
 """A width in characters that no table reaches."""
 
 
+def _seconds_each(task: Task) -> float | None:
+    """By the whole time since the bar began, None where nothing was done in it.
+
+    Rich goes by the last half a minute, in which two workers may have been done at
+    once, after several minutes.
+    """
+    count = task.completed - task.fields["done"]
+    return task.elapsed / count if count and task.elapsed else None
+
+
 class _Rate(ProgressColumn):
     """How many are done in a second, or how many seconds one takes."""
 
     def render(self, task: Task) -> Text:
-        if not task.speed:
+        each = _seconds_each(task)
+        if each is None:
             return Text("")
-        slow = task.speed < 1
-        return Text(f"{1 / task.speed:.1f} s each" if slow else f"{task.speed:.1f}/s")
+        return Text(f"{each:.1f} s each" if each > 1 else f"{1 / each:.1f}/s")
+
+
+class _Left(ProgressColumn):
+    """The time that the rest takes."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        each = _seconds_each(task)
+        if each is None:
+            return Text("-:--:--", "progress.remaining")
+        left = timedelta(seconds=math.ceil(each * task.remaining))
+        return Text(str(left), "progress.remaining")
 
 
 @contextlib.contextmanager
@@ -41,12 +65,12 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
-        TimeRemainingColumn(),
+        _Left(),
         TextColumn("{task.fields[note]}"),
     )
     console = Console()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total, completed=done, note="")
+        task = bar.add_task(title, total=total, completed=done, done=done, note="")
 
         def advance(count: int = 1, note: str = "") -> None:
             bar.update(task, advance=count, **({"note": note} if note else {}))

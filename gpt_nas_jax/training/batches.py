@@ -34,17 +34,15 @@ class TrainingData(Protocol):
     def __len__(self) -> int:
         """How many images there are."""
 
-    def epoch(
-        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
-    ) -> Iterator[Batch]:
-        """The batches of one epoch of a training, shuffled and augmented.
+    def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of a whole training, shuffled and augmented epoch by epoch.
 
-        They depend on the arguments alone; what is less than a batch is left out.
+        They depend on the arguments alone; of each epoch what is less than a batch is
+        left out.
 
         Args:
-          recipe: says how images are augmented.
+          recipe: says how many epochs there are and how images are augmented.
           key: of the training.
-          number: of the epoch.
           first_step: batches before it are left out, the others are the same.
         """
 
@@ -80,14 +78,15 @@ class DeviceImages:
         """See `TrainingData`."""
         return self.images.shape[1:]
 
-    def epoch(
-        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
-    ) -> Iterator[Batch]:
+    def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
         """See `TrainingData`."""
-        order_key, batch_key = epoch_keys(key, number)
-        order = epoch_batches(order_key, len(self), recipe.batch)
-        for step in range(first_step, len(order)):
-            yield training_batch(recipe, self, batch_key, order, step)
+        begun, first = divmod(first_step, len(self) // recipe.batch)
+        for number in range(begun, recipe.epochs):
+            order_key, batch_key = epoch_keys(key, number)
+            order = epoch_batches(order_key, len(self), recipe.batch)
+            for step in range(first, len(order)):
+                yield training_batch(recipe, self, batch_key, order, step)
+            first = 0
 
     def plain(self, size: int) -> Iterator[Batch]:
         """See `TrainingData`."""

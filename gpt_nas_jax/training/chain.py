@@ -1,6 +1,7 @@
 """Training a chain of blocks by block programs."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable
 
 import flax.linen as nn
@@ -112,12 +113,14 @@ def fit(
         may raise, too.
     """
     init_key, epochs_key = jax.random.split(key)
-    update = optimizer(recipe, len(data) // recipe.batch)
+    steps = len(data) // recipe.batch
+    update = optimizer(recipe, steps)
     states = start(chain, rules, update, data.in_size, init_key)
     states = data.placement.everywhere(states)
+    batches = data.batches(recipe, epochs_key)
     for number in range(recipe.epochs):
         losses = []
-        for batch in data.epoch(recipe, epochs_key, number):
+        for batch in itertools.islice(batches, steps):
             states, loss = step(update, states, *batch)
             losses.append(loss)
             after_step()

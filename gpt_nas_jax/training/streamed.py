@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
 from gpt_nas_jax.data.images import Images, ImageSet
+from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.training.batches import Batch, TrainingData, epoch_keys, to_device
 from gpt_nas_jax.training.placement import SINGLE, Placement
@@ -68,31 +69,26 @@ class StreamedImages:
         """See `TrainingData`."""
         return self.images.size
 
-    def epoch(
-        self, recipe: Recipe, key: Key, number: int, first_step: int = 0
-    ) -> Iterator[Batch]:
+    def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
         """See `TrainingData`."""
-        order_key, batch_key = epoch_keys(key, number)
-        order = np.asarray(epoch_batches(order_key, len(self), recipe.batch))
-        order = order[first_step:]
-        if not len(order):
+        plan = _Plan(key, len(self), recipe.batch, recipe.epochs, first_step)
+        if not len(plan):
             return
-        high, low = map(int, jax.random.key_data(batch_key))
-        chosen = self.images.take(order.reshape(-1))
-        stream = chosen.augmented(recipe.batch, high << 32 | low, self.flip)
-        labels = chosen.labels.reshape(order.shape)
-        for step, (pixels, right) in enumerate(
-            zip(stream, labels, strict=True), first_step
-        ):
-            yield _batch(
-                recipe.cutout,
-                self.placement,
-                pixels,
-                right,
-                *self._moments(),
-                batch_key,
-                step,
-            )
+        # One stream of all epochs: processes that decode take seconds to start.
+        stream = self.images.augmented(recipe.batch, plan, self.flip)
+        begun, first = divmod(first_step, plan.steps)
+        for number in range(begun, recipe.epochs):
+            _, batch_key = epoch_keys(key, number)
+            for step in range(first, plan.steps):
+                yield _batch(
+                    recipe.cutout,
+                    self.placement,
+                    *next(stream),
+                    *self._moments(),
+                    batch_key,
+                    step,
+                )
+            first = 0
 
     def plain(self, size: int) -> Iterator[Batch]:
         """See `TrainingData`."""
@@ -104,6 +100,43 @@ class StreamedImages:
 
     def _moments(self) -> tuple[jax.Array, jax.Array]:
         return jnp.asarray(self.mean), jnp.asarray(self.std)
+
+
+class _Plan(Sequence[tuple[int, int]]):
+    """The images of a whole training in their order; see `streams.Plan`.
+
+    Sent to another process it holds the key alone, and works the order of an epoch
+    out when the first of its images is asked for.
+    """
+
+    def __init__(
+        self, key: Key, images: int, batch: int, epochs: int, first_step: int
+    ) -> None:
+        self.steps = images // batch
+        # A typed key cannot be sent.
+        self._key = np.asarray(jax.random.key_data(key))
+        self._images, self._batch = images, batch
+        self._first = first_step * batch
+        self._count = epochs * self.steps * batch - self._first
+        self._latest: tuple[int, np.ndarray, int] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> tuple[int, int]:
+        number, place = divmod(self._first + index, self.steps * self._batch)
+        if self._latest is None or self._latest[0] != number:
+            self._latest = number, *self._epoch(number)
+        _, order, bits = self._latest
+        return int(order[place]), bits
+
+    def _epoch(self, number: int) -> tuple[np.ndarray, int]:
+        """The order of an epoch, and the bits of all its images."""
+        key = jax.random.wrap_key_data(self._key, impl=GENERATOR)
+        order_key, batch_key = epoch_keys(key, number)
+        order = epoch_batches(order_key, self._images, self._batch)
+        high, low = map(int, jax.random.key_data(batch_key))
+        return np.asarray(order).reshape(-1), high << 32 | low
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

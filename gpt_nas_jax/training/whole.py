@@ -61,7 +61,28 @@ def start(
                 tree = unflatten(traced.variables[name], np.asarray(vector))
                 blocks[f"blocks_{index}"] = jax.device_put(tree)
         size = traced.out_size
-    params, stats = variables.values()
+    dropout_key = jax.random.fold_in(key, len(chain.blocks))
+    return _state(recipe, steps_per_epoch, variables, dropout_key)
+
+
+def shapes(
+    chain: Chain, recipe: RetrainRecipe, steps_per_epoch: int, in_size: Size, key: Key
+) -> NetworkState:
+    """Shapes and types of what `start` makes of these; no weight is drawn."""
+    traced = trace(chain, in_size).variables
+    variables = {name: traced.get(name, {}) for name in ("params", "batch_stats")}
+
+    def state(variables: dict[str, Any]) -> NetworkState:
+        return _state(recipe, steps_per_epoch, variables, key)
+
+    return jax.eval_shape(state, variables)
+
+
+def _state(
+    recipe: RetrainRecipe, steps_per_epoch: int, variables: dict[str, Any], key: Key
+) -> NetworkState:
+    """Linen's collections before the first step; ``key`` decides dropout."""
+    params, stats = variables["params"], variables["batch_stats"]
     return NetworkState(
         params,
         stats,
@@ -69,7 +90,7 @@ def start(
         # A step consumes its state, in which nothing may stand twice.
         average=jax.tree.map(jnp.copy, variables) if recipe.ema else {},
         steps=jnp.zeros((), jnp.int32),
-        key=jax.random.fold_in(key, len(chain.blocks)),
+        key=key,
     )
 
 
@@ -160,12 +181,10 @@ def fit(
     done, state = resumed
     state = data.placement.everywhere(state)
     update = update_of(recipe, steps)
-    for number in range(done // steps, recipe.epochs):
-        first = done - number * steps
-        for batch in data.epoch(recipe, epochs_key, number, first):
-            state, loss = step(chain, update, state, *batch)
-            done += 1
-            after_step(done, state, loss)
+    for batch in data.batches(recipe, epochs_key, done):
+        state, loss = step(chain, update, state, *batch)
+        done += 1
+        after_step(done, state, loss)
     return state
 
 

@@ -34,7 +34,7 @@ def main() -> None:
     if not isinstance(config, Config):
         sys.exit(__doc__)
     compilation.keep(config.train)
-    dataset, recipe = problem.load(config).dataset, config.retrain.recipe
+    dataset, recipe = problem.load_dataset(config), config.retrain.recipe
     placement = Placement(compute_type(config.train.precision))
     data = to_device(dataset.train, *dataset.train.moments(), dataset.flip, placement)
     chain = ZOO[config.baseline.name].build(dataset.num_classes, data.in_size)
@@ -42,7 +42,7 @@ def main() -> None:
     begin = time.perf_counter()
     state = whole.start(chain, recipe, steps, data.in_size, key)
     update, times, cores = update_of(recipe, steps), [], []
-    batches = data.epoch(recipe, key, 0)
+    batches = data.batches(recipe, key)
     begin_cores = time.process_time()
     for _ in range(1 + _STEPS):
         state, loss = whole.step(chain, update, state, *next(batches))

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +38,7 @@ def test_pictures_come_in_the_order_of_their_names_then_classes(tmp_path):
     (tmp_path / "train" / ".cache").mkdir()
     dataset = images.load("folder", tmp_path)
     assert (dataset.num_classes, dataset.flip) == (2, True)
+    assert dataset.classes == ("cat", "dog")
     for part, read in (("train", dataset.train), ("test", dataset.test)):
         names = [f"{part}/{name}/{n}.png" for n in range(10) for name in ("cat", "dog")]
         np.testing.assert_array_equal(read.images, [written[name] for name in names])
@@ -65,6 +67,7 @@ def test_of_one_part_a_fifth_of_each_class_is_for_testing(tmp_path, part):
     dataset = images.load("folder", tmp_path)
     assert np.bincount(dataset.train.labels).tolist() == [8, 8]
     assert np.bincount(dataset.test.labels).tolist() == [2, 2]
+    assert dataset.classes == ("cat", "dog")
     seen = np.concatenate([dataset.train.images, dataset.test.images])
     expected = sorted(pixels.tobytes() for pixels in written.values())
     assert sorted(pixels.tobytes() for pixels in seen) == expected
@@ -141,6 +144,15 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path, damage, named):
     with pytest.raises(UsageError, match=named) as raised:
         images.load("folder", tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_a_class_of_too_few_pictures_is_named(tmp_path):
+    laid_out(tmp_path, "train", "test")
+    for part in ("train", "test"):
+        picture(tmp_path / part / "cow" / "0.png", 6, 5, 3)
+    dataset = images.load("folder", tmp_path)
+    with pytest.raises(UsageError, match=r"^--data_valid_fraction=0.15 .* 'cow'"):
+        images.split(dataset, jax.random.key(0), 0.15, None)
 
 
 @pytest.mark.parametrize("classes", [[], ["cat"]])

@@ -1,9 +1,10 @@
 """ImageNet streamed from disk, on one of 200 images that is written here."""
 
+import contextlib
 import dataclasses
 import io
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -37,6 +38,33 @@ def test_all_of_it_is_there_with_its_labels(home):
             assert part.labels.tolist() == expected
 
 
+def test_the_reading_of_labels_is_reported_once(tmp_path):
+    prepare_imagenet(tmp_path)
+    seen: list[tuple[str, int, list[int]]] = []
+
+    @contextlib.contextmanager
+    def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+        counts: list[int] = []
+        seen.append((title, total, counts))
+        yield counts.append
+
+    for _ in range(2):
+        images.load("imagenet2012", tmp_path, progress=progress)
+    # The second time there is nothing to wait for.
+    parts = [("train", TRAIN), ("validation", TEST)]
+    for (title, total, counts), (part, size) in zip(seen, parts, strict=True):
+        assert part in title
+        assert total == sum(counts) == size
+
+
+def test_classes_have_the_names_that_were_prepared(tmp_path):
+    folder = prepare_imagenet(tmp_path)
+    assert load(tmp_path).classes == ()
+    names = tuple(f"n{number:08}" for number in range(CLASSES))
+    (folder / "label.labels.txt").write_text("\n".join(names) + "\n")
+    assert load(tmp_path).classes == names
+
+
 def test_without_a_side_images_have_the_usual_one(home):
     assert images.load("imagenet2012", home).train.size == (224, 224, 3)
 
@@ -56,18 +84,26 @@ def test_measuring_sees_the_centre_of_each_image(home):
 
 def test_batches_are_the_same_however_many_processes_decode(home):
     rows = np.random.default_rng(0).permutation(TRAIN)[:48]
-    alone = list(load(home).train.take(rows).augmented(16, seed=5, flip=True))
-    helped = list(load(home, 2).train.take(rows).augmented(16, seed=5, flip=True))
-    assert [batch.shape for batch in alone] == [(16, SIDE, SIDE, 3)] * 3
-    np.testing.assert_array_equal(np.stack(helped), np.stack(alone))
+    plan = [(int(row), 5) for row in rows]
+    alone, helped = (
+        list(load(home, workers).train.augmented(16, plan, flip=True))
+        for workers in (0, 2)
+    )
+    assert [pixels.shape for pixels, _ in alone] == [(16, SIDE, SIDE, 3)] * 3
+    for ours, theirs in zip(helped, alone, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+    labels = np.concatenate([batch for _, batch in alone])
+    np.testing.assert_array_equal(labels, rows * 5 % CLASSES)
 
 
 def test_an_image_is_augmented_by_seed_and_image_alone(home):
     train = load(home).train
 
     def one(rows: list[int], seed: int, flip: bool = True) -> np.ndarray:
-        (batch,) = train.take(np.array(rows)).augmented(len(rows), seed, flip)
-        return batch[rows.index(9)]
+        plan = [(row, seed) for row in rows]
+        ((pixels, _),) = train.augmented(len(rows), plan, flip)
+        return pixels[rows.index(9)]
 
     first = one([9, 4], seed=1)
     np.testing.assert_array_equal(one([8, 100, 9], seed=1), first)

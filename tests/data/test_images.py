@@ -106,11 +106,11 @@ def test_a_fraction_outside_zero_and_one_is_refused(fraction):
 @pytest.mark.parametrize(
     ("fraction", "limit", "setting"),
     [
-        (0.05, None, "valid_fraction 0.05"),
-        (0.95, None, "valid_fraction 0.95"),
-        (0.5, 1, "train_limit 1"),
-        (0.5, 0, "train_limit 0"),
-        (0.5, -3, "train_limit -3"),
+        (0.05, None, "--data_valid_fraction=0.05"),
+        (0.95, None, "--data_valid_fraction=0.95"),
+        (0.5, 1, "--data_train_limit=1"),
+        (0.5, 0, "--data_train_limit=0"),
+        (0.5, -3, "--data_train_limit=-3"),
     ],
 )
 def test_a_part_without_some_class_is_refused(fraction, limit, setting):

@@ -32,6 +32,17 @@ def test_what_was_prepared_is_read_back(version_dir, tmp_path):
         assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int32)
 
 
+def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):
+    assert images.load("cifar100", tmp_path).classes == ()
+    names = tuple(f"kind {number}" for number in range(100))
+    file = version_dir / "label.labels.txt"
+    file.write_text("\n".join(names) + "\n")
+    assert images.load("cifar100", tmp_path).classes == names
+    file.write_text("cat\ndog\n")
+    with pytest.raises(UsageError, match=r"labels\.txt names 2 of 100"):
+        images.load("cifar100", tmp_path)
+
+
 def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     pytest.importorskip("tensorflow_datasets")
     source = shared_data / "tfds" / "cifar10" / VERSION

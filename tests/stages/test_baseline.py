@@ -18,6 +18,9 @@ from gpt_nas_jax.networks.zoo import ZOO
 NAME = "ShuffleNetV2-x0.5"
 FLAGS = (
     "--stage=baseline",
+    # A search would not have enough images for these.
+    "--eval_batch=5000",
+    "--data_valid_limit=3",
     f"--baseline_name={NAME}",
     "--retrain_batch=128",
     "--retrain_epochs=2",

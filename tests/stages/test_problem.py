@@ -1,9 +1,11 @@
 """What the search sees of a data set."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gpt_nas_jax.config import Config, DataConfig
 from gpt_nas_jax.stages import problem
@@ -13,11 +15,14 @@ from gpt_nas_jax.types import UsageError
 SMALL = Config(
     eval=dataclasses.replace(
         Config().eval, recipe=dataclasses.replace(Config().eval.recipe, batch=32)
-    )
+    ),
+    retrain=dataclasses.replace(
+        Config().retrain, recipe=dataclasses.replace(Config().retrain.recipe, batch=32)
+    ),
 )
 
 
-def load(seed: int = 0, **data: float) -> Problem:
+def load(seed: int = 0, **data: float | str) -> Problem:
     config = dataclasses.replace(SMALL, seed=seed, data=DataConfig(**data))
     return problem.load(config)
 
@@ -40,6 +45,22 @@ def test_the_search_sees_a_share_of_each_class_and_the_retraining_all():
     assert seen(part) < seen(whole)
     assert seen(load(fraction=0.2)) == seen(part)
     assert seen(load(seed=1, fraction=0.2)) != seen(part)
+
+
+def test_a_terminal_shows_how_the_reading_goes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+):
+    for number in range(100):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((4, 4), number, np.uint8)).save(path)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    load(name="folder", dir=str(tmp_path))
+    shown = capfd.readouterr().out
+    assert "reading, pictures" in shown
+    assert "100/100" in shown
 
 
 def test_a_share_that_leaves_a_class_without_an_image_is_refused():

@@ -71,6 +71,7 @@ def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
     logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
     accuracy = float(np.mean(np.argmax(logits, -1) == dataset.test.labels))
     assert accuracy == pytest.approx(result(path)["retrain"]["test_accuracy"])
+    assert best["classes"] == [str(digit) for digit in range(10)]
 
 
 def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
@@ -184,6 +185,10 @@ def test_another_seed_tries_other_candidates(
     assert not any(any(line["proposed"]) for line in ledger(tmp_path))
 
 
+NAMES = ("Null", *"abcdefghi")
+"""Folders of the digits, in their order."""
+
+
 def own_digits(home: Path, kind: str) -> Path:
     """The built-in digits as a user's own files, in the same order."""
     dataset = images.load("digits", "")
@@ -197,7 +202,7 @@ def own_digits(home: Path, kind: str) -> Path:
         for number, (pixels, label) in enumerate(
             zip(part.images, part.labels, strict=True)
         ):
-            path = home / name / str(label) / f"{number:04}.png"
+            path = home / name / NAMES[label] / f"{number:04}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[..., 0]).save(path)
     return home
@@ -213,6 +218,9 @@ def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     assert main(runs.command(tmp_path / "run", *flags)[2:]) == 0
     assert ledger(tmp_path / "run") == ledger(finished[0])
     assert result(tmp_path / "run") == {**result(finished[0]), "dataset": kind}
+    best = json.loads((tmp_path / "run" / "best" / "architecture.json").read_text())
+    # Arrays have no names.
+    assert best.get("classes") == (list(NAMES) if kind == "folder" else None)
 
 
 def test_retrain_flags_train_the_same_network_again(

@@ -43,6 +43,7 @@ def test_killed_within_an_epoch_it_ends_with_the_same_network(
         "--search_population=2",
         "--search_generations=1",
         "--eval_batch=40",
+        "--eval_pad=0",
         "--eval_trained_blocks=all",
         "--retrain_batch=32",
         "--retrain_epochs=2",

@@ -43,6 +43,25 @@ def test_progress_shows_title_count_and_note(capfd: pytest.CaptureFixture[str]):
     assert "best 0.9871" in shown
 
 
+@pytest.mark.usefixtures("terminal")
+def test_the_time_left_goes_by_all_that_was_done(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """Two candidates that are done at once, after 100 seconds, are no fast ones."""
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress("search, candidates", 40, done=8) as advance:
+        clock[0] += 99.9
+        advance()
+        clock[0] += 0.1
+        advance()
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert "50.0 s each" in shown
+    # 30 are left.
+    assert "0:25:00" in shown
+
+
 CELLS = [
     ("best.blocks", " ".join(["ConvNormActivation"] * 20)),
     ("reason", "needs [bold] 3 GiB :smile: [/] of [1, 2]"),

@@ -1,5 +1,8 @@
 """Streamed images against those in memory, and trainings on them cut anywhere."""
 
+import contextlib
+import dataclasses
+import multiprocessing
 from typing import Any
 
 import jax
@@ -9,11 +12,12 @@ import pytest
 from imagenet_support import CLASSES, TEST, prepare_imagenet
 
 from gpt_nas_jax.config import Recipe, RetrainRecipe
-from gpt_nas_jax.data import images
+from gpt_nas_jax.data import example, images, pictures
+from gpt_nas_jax.data.augment import epoch_batches
 from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import whole
-from gpt_nas_jax.training.batches import DeviceImages
+from gpt_nas_jax.training.batches import DeviceImages, epoch_keys
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.streamed import StreamedImages, placed
 
@@ -48,30 +52,68 @@ def arrays(batches: Any) -> list[tuple[np.ndarray, ...]]:
     return [tuple(map(np.asarray, batch)) for batch in batches]
 
 
-def test_an_epoch_has_the_order_of_images_in_memory(
+def test_epochs_have_the_order_of_images_in_memory(
     train: StreamedImages, resident: DeviceImages
 ) -> None:
     assert (train.in_size, len(train)) == (resident.in_size, len(resident))
-    ours, theirs = (
-        arrays(data.epoch(RECIPE, KEY, number=1)) for data in (train, resident)
-    )
+    ours, theirs = (arrays(data.batches(RECIPE, KEY)) for data in (train, resident))
+    assert len(ours) == RECIPE.epochs * 3
     for (x, labels), (other, expected) in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(labels, expected)
         assert (x.shape, x.dtype) == (other.shape, other.dtype)
 
 
-def test_an_epoch_goes_on_with_the_very_batches_that_were_left(
+def test_a_training_goes_on_with_the_very_batches_that_were_left(
     train: StreamedImages, resident: DeviceImages
 ) -> None:
-    recipe = Recipe(batch=32, cutout=8)
+    recipe = Recipe(epochs=3, batch=32, cutout=8)
     for data in (train, resident):
-        epoch = arrays(data.epoch(recipe, KEY, 1))
-        assert len(epoch) == 6
-        for first in (4, 6):
-            rest = arrays(data.epoch(recipe, KEY, 1, first))
-            jax.tree.map(np.testing.assert_array_equal, rest, epoch[first:])
-        other = arrays(data.epoch(recipe, KEY, 2))
-        assert not np.array_equal(other[0][0], epoch[0][0])
+        batches = arrays(data.batches(recipe, KEY))
+        assert len(batches) == 18
+        for first in (4, 6, 17, 18):
+            rest = arrays(data.batches(recipe, KEY, first))
+            jax.tree.map(np.testing.assert_array_equal, rest, batches[first:])
+        # Another epoch has other batches.
+        assert not np.array_equal(batches[0][0], batches[6][0])
+
+
+def test_what_becomes_of_an_image_depends_on_epoch_and_image_alone(
+    train: StreamedImages,
+) -> None:
+    recipe = Recipe(epochs=2, batch=32)
+    order_key, batch_key = epoch_keys(KEY, 1)
+    order = np.asarray(epoch_batches(order_key, len(train), recipe.batch))
+    high, low = map(int, jax.random.key_data(batch_key))
+    row = int(order[2, 5])
+    random = np.random.Generator(np.random.Philox(key=[high << 32 | low, row]))
+    encoded, label = example.read(train.images.records[row])
+    pixels = pictures.decode_random(encoded, 32, train.flip, random)
+    x, labels = arrays(train.batches(recipe, KEY, first_step=6))[2]
+    np.testing.assert_allclose(
+        x[5], (pixels / 255 - train.mean) / train.std, rtol=1e-5, atol=1e-5
+    )
+    assert labels[5] == label
+
+
+def test_processes_decode_the_same_batches_and_stay_from_epoch_to_epoch(
+    train: StreamedImages,
+) -> None:
+    helped = dataclasses.replace(
+        train, images=dataclasses.replace(train.images, workers=2)
+    )
+    recipe = Recipe(epochs=9, batch=64)
+    streams = (data.batches(recipe, KEY) for data in (train, helped))
+    with contextlib.ExitStack() as stack:
+        ours, theirs = (
+            stack.enter_context(contextlib.closing(stream)) for stream in streams
+        )
+        processes = []
+        for _ in range(8):
+            jax.tree.map(np.testing.assert_array_equal, next(theirs), next(ours))
+            processes.append({p.pid for p in multiprocessing.active_children()})
+    assert len(processes[0]) == 2
+    assert all(seen == processes[0] for seen in processes)
+    assert not multiprocessing.active_children()
 
 
 def test_plain_batches_are_those_of_images_in_memory(dataset: images.Dataset) -> None:

@@ -67,6 +67,20 @@ def test_the_average_is_that_of_the_weights_and_statistics_of_all_steps(
         np.testing.assert_allclose(mine, numpys, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.3])
+def test_shapes_are_those_of_a_network_before_its_first_step(ema: float) -> None:
+    recipe = dataclasses.replace(AVERAGED, ema=ema)
+    small = candidate(("Stem",), width=16, num_stages=1, num_classes=10)
+    # The second has no running statistics.
+    for chain in (small, Chain((Head(10, dropout=0.5),))):
+        state = whole.start(chain, recipe, 1, SIZE, KEY)
+        expected = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), state)
+        shapes = whole.shapes(chain, recipe, 1, SIZE, KEY)
+        assert not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(shapes))
+        found = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes)
+        assert found == expected
+
+
 def test_what_is_tested_and_kept_is_the_average(digits: DeviceImages) -> None:
     chain = Chain((Head(10),))
     state = whole.start(chain, AVERAGED, 1, SIZE, KEY)
