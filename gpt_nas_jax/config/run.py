@@ -178,7 +178,7 @@ class PriorConfig:
     learning_rate: float = setting(1e-4, "Of Adam (paper: 1e-4).", low=0)
     pretrain_epochs: int = setting(
         300,
-        "As many steps as this many passes over the distinct NAS-Bench-101 windows "
+        "As many steps as this many passes over the distinct windows of --prior_corpus "
         "take; windows are drawn as often as they occur (paper: 300).",
         low=0,
     )

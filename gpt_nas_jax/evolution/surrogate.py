@@ -19,8 +19,7 @@ class Surrogate(Remembering):
     """Asks for the networks that a Gaussian process expects to gain most by.
 
     The process sees the log of what fitness lacks, `Space.features` and `Space.trends`;
-    it chooses
-    among random networks and edits of the best ones, as BANANAS does (arXiv
+    it chooses among random networks and edits of the best ones, as BANANAS does (arXiv
     1910.11858).
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -127,18 +127,20 @@ def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
     path = Path(config.workdir)
     worked_out = None if prior is None else lookup.work_out(prior)
     curves = []
-    total = config.search.seeds * len(config.strategies()) * len(benchmark.datasets)
-    with progress(f"searches on {benchmark.title}", total) as advance:
+    every = {
+        (dataset, name): _searches(config, benchmark, worked_out, dataset, name)
+        for dataset in benchmark.datasets
+        for name in config.strategies()
+    }
+    total = config.search.seeds * len(every)
+    done = sum(searches.kept() for searches in every.values())
+    with progress(f"searches on {benchmark.title}", total, done) as advance:
         for dataset, (fitness, test) in benchmark.datasets.items():
             table = tabular.build(benchmark.space, benchmark.genomes, fitness)
             rows = {}
             for name in config.strategies():
-                searches = _searches(config, benchmark, worked_out, dataset, name)
-                parts = []
-                for start in range(0, config.search.seeds, _CHUNK):
-                    parts.append(searches.rows(table, start))
-                    advance(len(parts[-1]), note=f"{dataset}, {name}")
-                rows[name] = np.concatenate(parts)
+                tell = functools.partial(advance, note=f"{dataset}, {name}")
+                rows[name] = every[dataset, name].rows(table, tell)
             curves.append(_curves(dataset, rows, fitness, test, benchmark.selection))
     written = curve_tables.write(
         path / "tables",
@@ -163,17 +165,26 @@ class _Searches:
     seeds: int
     key: Key
 
-    def rows(self, table: tabular.Table, start: int) -> np.ndarray:
-        """Rows ``int32[S, Q]`` of the searches from seed ``start`` on."""
-        stop = min(start + _CHUNK, self.seeds)
-        file = self.folder / f"{self.name}-{start}-{stop}.npy"
-        if not file.exists():
-            seeds = np.arange(start, stop)
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, seeds)
+    def kept(self) -> int:
+        """How many searches are on disk."""
+        return sum(len(seeds) for seeds, file in self._chunks() if file.exists())
+
+    def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
+        """Rows ``int32[S, Q]``; ``advance`` is told of searches that are done."""
+        for seeds, file in self._chunks():
+            if file.exists():
+                continue
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, np.array(seeds))
             strategy = self.build()
             rows = tabular.searches(strategy, self.space, table, keys, self.rounds)
             workdir.write_array(file, np.asarray(rows))
-        return np.load(file)
+            advance(len(seeds))
+        return np.concatenate([np.load(file) for _, file in self._chunks()])
+
+    def _chunks(self) -> Iterator[tuple[range, Path]]:
+        for start in range(0, self.seeds, _CHUNK):
+            stop = min(start + _CHUNK, self.seeds)
+            yield range(start, stop), self.folder / f"{self.name}-{start}-{stop}.npy"
 
 
 def _searches(
