@@ -1,11 +1,13 @@
 """Command line: ``python -m gpt_nas_jax.main --flagfile=launch/digits.flags``."""
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable
 
 from absl import logging
 
-from gpt_nas_jax import checks, flags
+from gpt_nas_jax import checks, flags, interruption
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.stages import (
     baseline,
@@ -37,23 +39,46 @@ def run(config: Config) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Runs a command line; returns the exit code: 2 where it cannot be used."""
-    # Orbax tells of every file it writes.
-    logging.set_verbosity(logging.WARNING)
+    """Runs a command line; returns the exit code.
+
+    0: done; 2: it cannot be done as told, one line on stderr says why; 130, 143 or 129:
+    SIGINT, SIGTERM or SIGHUP ended it, and the same command goes on.
+    """
+    # Orbax tells of every file it writes, and of an error thrice before it raises it.
+    logging.set_verbosity(logging.FATAL)
     try:
-        config = flags.parse(argv)
-        if isinstance(config, str):
-            print(config)
-        else:
-            run(config)
+        with interruption.handled():
+            config = flags.parse(argv)
+            if isinstance(config, str):
+                print(config)
+            else:
+                run(config)
     except UsageError as error:
-        print(f"gpt_nas_jax: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("gpt_nas_jax: stopped; the same command goes on", file=sys.stderr)
-        return 130
+        return _end(str(error), 2)
+    except interruption.Stopped as stopped:
+        return _end("stopped; the same command goes on", stopped.exit_code)
+    except OSError as error:
+        # Of files that the program does not write itself: a terminal, a cache.
+        where = f"{error.filename}: " if error.filename else ""
+        return _end(f"{where}{error.strerror or error}", 2)
     return 0
 
 
+def _end(line: str, code: int) -> int:
+    # A terminal that has hung up takes no more lines.
+    with contextlib.suppress(OSError):
+        print(f"gpt_nas_jax: {line}", file=sys.stderr, flush=True)
+    return code
+
+
+def _exit(code: int) -> None:
+    """Ends the process, without waiting for candidates where a signal ended the run."""
+    if code > 128:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    _exit(main(sys.argv))

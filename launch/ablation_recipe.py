@@ -60,7 +60,7 @@ def accuracy(variant: str, seed: int, extra: list[str]) -> float:
     argv = ["main", f"--flagfile={DIGITS}", *NETWORK, *VARIANTS[variant], *extra]
     config = dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path))
     main.run(config)
-    return workdir.read_json(path / "result.json")["retrain"]["test_accuracy"]
+    return workdir.read_sealed(path / "result.json")["retrain"]["test_accuracy"]
 
 
 def compare(seeds: int, extra: list[str]) -> None:

@@ -24,7 +24,7 @@ ROWS = (
     {"data"},
     {"workdir"},
     {"checks"},
-    {"config", "keys", "types", "__version__"},
+    {"config", "interruption", "keys", "types", "__version__"},
 )
 DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}
 # Neighbours from above that are strangers all the same.
@@ -40,7 +40,7 @@ ALONE = {
     "absl.flags": {"main.py", "flags.py", "data/streams.py"},
     "grain": {"data/streams.py"},
     "matplotlib": {"stages/figure.py"},
-    "orbax": {"workdir.py"},
+    "orbax": {"workdir/checkpoints.py"},
     "tensorflow_datasets": {"data/prepared.py"},
 }
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}

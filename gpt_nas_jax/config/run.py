@@ -9,6 +9,7 @@ from gpt_nas_jax.config.names import (
     PROXIES,
     SCHEDULES,
     STRATEGIES,
+    WHOLE,
 )
 from gpt_nas_jax.config.setting import setting
 
@@ -247,6 +248,10 @@ class SearchConfig:
     queries: int = setting(
         300, "Evaluations of each of them, a multiple of the population.", low=1
     )
+
+    def asked(self, strategy: str) -> int:
+        """How many candidates a strategy asks at a time."""
+        return self.population if strategy in WHOLE else self.batch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -96,13 +96,13 @@ def _labels(
         )
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     kept = pathlib.Path(home) / "gpt_nas_jax_labels" / f"{sha.hexdigest()}.npy"
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        labels = np.load(kept, allow_pickle=False)
+    with contextlib.suppress(UsageError):
+        labels = workdir.read_array(kept)
         if labels.dtype == np.int32 and labels.shape == (len(records),):
             return labels
     with progress(f"reading labels, {part} images", len(records)) as advance:
         labels = records.labels(advance)
     # Without a place to keep them they are read again.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(UsageError):
         workdir.write_array(kept, labels)
     return labels

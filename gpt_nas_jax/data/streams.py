@@ -183,7 +183,8 @@ class Records(grain.sources.ArrayRecordDataSource):
 def _begin_worker(index: int, count: int) -> None:
     """What a decoding process does first."""
     # The process that it works for ends it: by itself, or by being killed.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def end_with_parent() -> None:

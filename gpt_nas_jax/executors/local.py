@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import jax
 
+from gpt_nas_jax import interruption
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -36,4 +38,5 @@ def run(
     try:
         yield from pool.map(call, items)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # A signal does not wait for candidates of minutes.
+        pool.shutdown(wait=not interruption.pending(), cancel_futures=True)

@@ -10,7 +10,7 @@ from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.stages import (
     claim,
-    compilation,
+    compile_cache,
     long_training,
     problem,
     report,
@@ -30,7 +30,7 @@ def run(config: Config) -> None:
       UsageError: it cannot be done as told.
     """
     claim.check(config)
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     dataset = problem.load_dataset(config)
     long_training.check_devices(config)
     with claim.opened(config):

@@ -18,7 +18,7 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
-from gpt_nas_jax.stages import claim, compilation, curve_tables, pretrain
+from gpt_nas_jax.stages import claim, compile_cache, curve_tables, pretrain
 from gpt_nas_jax.stages.curves import COUNTS, Curves
 from gpt_nas_jax.stages.strategies import Setup
 from gpt_nas_jax.stages.terminal import progress
@@ -117,7 +117,7 @@ def run(config: Config) -> None:
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = load(config.tables)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     with claim.opened(config):
         prior = pretrain.run(config, benchmark.plain, cells) if cells else None
         _run(config, benchmark, prior)
@@ -179,7 +179,12 @@ class _Searches:
             rows = tabular.searches(strategy, self.space, table, keys, self.rounds)
             workdir.write_array(file, np.asarray(rows))
             advance(len(seeds))
-        return np.concatenate([np.load(file) for _, file in self._chunks()])
+        return np.concatenate(
+            [
+                workdir.read_array(file, "remove it: its searches are run again")
+                for _, file in self._chunks()
+            ]
+        )
 
     def _chunks(self) -> Iterator[tuple[range, Path]]:
         for start in range(0, self.seeds, _CHUNK):

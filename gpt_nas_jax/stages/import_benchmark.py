@@ -32,12 +32,7 @@ def run(config: Config) -> None:
     convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[settings.name]
     columns, optimum = convert(Path(settings.source))
     content = compact.to_bytes(columns)
-    try:
-        workdir.write_bytes(out, content)
-    except OSError as error:
-        raise UsageError(
-            f"--imports_out={out} cannot be written: {error.strerror}"
-        ) from error
+    workdir.write_bytes(out, content)
     rows = [
         ("cells", f"{len(columns['ops']):,}"),
         *optimum,

@@ -1,5 +1,8 @@
 """A network trained for long: checkpoints on the way, one test at the end."""
 
+import collections
+import dataclasses
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -7,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig
 from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.keys import stage_key
@@ -18,6 +21,13 @@ from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
 from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import UsageError
+
+# As many steps as keep a device busy while the host reads a loss.
+_QUEUED = 16
+_ADVICE = (
+    "train it with a lower --retrain_learning_rate or another --train_precision, by "
+    "the flagfile in best/ of the --workdir"
+)
 
 
 def run(
@@ -35,17 +45,28 @@ def run(
 
     Returns:
       Linen's collections, and epochs, test accuracy and seconds for ``result.json``.
+
+    Raises:
+      UsageError: the training diverged, or a checkpoint is damaged or cannot be
+        written.
     """
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
-    begin = time.monotonic()
     data = placed(train, *normalisation)
-    state, before = _train(config, path, chain, data)
+    # A signal is obeyed once the step that runs is saved.
+    with interruption.deferred():
+        state, seconds = _train(config, path, chain, data)
     test = placed(dataset.test, *normalisation)
+    accuracy = whole.accuracy(chain, state, test, recipe.batch)
+    if not math.isfinite(accuracy):
+        raise UsageError(
+            "the trained network's outputs on test images are not finite numbers; "
+            f"{_ADVICE}"
+        )
     return state.variables(), {
         "epochs": recipe.epochs,
-        "test_accuracy": whole.accuracy(chain, state, test, recipe.batch),
-        "seconds": round(before + time.monotonic() - begin, 1),
+        "test_accuracy": accuracy,
+        "seconds": round(seconds, 1),
     }
 
 
@@ -62,30 +83,90 @@ def check_devices(config: Config) -> None:
 def _train(
     config: Config, path: Path, chain: Chain, data: TrainingData
 ) -> tuple[whole.NetworkState, float]:
-    """The trained network and the seconds that earlier, interrupted runs took."""
+    """The trained network, and the seconds that its training took in all runs."""
     recipe = config.retrain.recipe
     steps = len(data) // recipe.batch
     key = stage_key(config.seed, "retrain")
     total = recipe.epochs * steps
     shapes = whole.shapes(chain, recipe, steps, data.in_size, key)
-    resumed = workdir.load_latest(path, {"state": shapes, "seconds": np.zeros(())})
+    like = {"state": shapes, "seconds": np.zeros(())}
+    remedy = f"remove {path}: the same command trains the network from the start"
+    resumed = workdir.load_latest(path, like, remedy)
     begun, before = 0, 0.0
     if resumed is not None:
         begun, saved = resumed
         resumed, before = (begun, saved["state"]), float(saved["seconds"])
-    begin = time.monotonic()
+    course = _Course(path, total, steps, config.retrain, before, begun)
     with progress("training, epochs", recipe.epochs, done=begun // steps) as advance:
 
         def after_step(done: int, state: whole.NetworkState, loss: jax.Array) -> None:
             if done % steps == 0:
                 advance(note=f"loss {float(loss):.4f}")
-            if done == total or _is_due(config.retrain, done, steps):
-                seconds = np.array(before + time.monotonic() - begin)
-                workdir.save_step(path, done, {"state": state, "seconds": seconds})
+            course.after_step(done, state, loss)
 
         update = pmapped.step if config.train.parallel == "pmap" else whole.step
         state = whole.fit(chain, recipe, data, key, resumed, after_step, update)
-        return state, before
+    return state, course.seconds
+
+
+@dataclasses.dataclass(eq=False)
+class _Course:
+    """What is watched and saved while a network is trained.
+
+    Attributes:
+      path: of the checkpoints.
+      total: steps of the whole training.
+      steps: of an epoch.
+      settings: how often to save.
+      seconds: that the training took up to the last checkpoint.
+      saved: steps done at the last checkpoint.
+    """
+
+    path: Path
+    total: int
+    steps: int
+    settings: RetrainConfig
+    seconds: float
+    saved: int
+
+    def __post_init__(self) -> None:
+        self._begin = time.monotonic() - self.seconds
+        self._losses: collections.deque[tuple[int, jax.Array]] = collections.deque()
+
+    def after_step(self, done: int, state: whole.NetworkState, loss: jax.Array) -> None:
+        """Saves what is due, or asked for by a signal, where all of it is finite."""
+        self._losses.append((done, loss))
+        stopping = interruption.pending()
+        due = done == self.total or _is_due(self.settings, done, self.steps)
+        # Steps are queued; to read the newest loss is to wait for all of them.
+        self._require_finite(0 if due or stopping else _QUEUED)
+        if due or stopping:
+            self._save(done, state)
+        if stopping:
+            interruption.check()
+
+    def _require_finite(self, unread: int) -> None:
+        while len(self._losses) > unread:
+            step, loss = self._losses.popleft()
+            if not math.isfinite(float(loss)):
+                raise self._diverged(f"the loss of step {step} of {self.total}")
+
+    def _save(self, done: int, state: whole.NetworkState) -> None:
+        kept = jax.tree.leaves(state.variables())
+        if not all(np.isfinite(np.asarray(leaf, np.float32)).all() for leaf in kept):
+            raise self._diverged(f"a weight after step {done} of {self.total}")
+        self.seconds = time.monotonic() - self._begin
+        seconds = np.array(self.seconds)
+        workdir.save_step(self.path, done, {"state": state, "seconds": seconds})
+        self.saved = done
+
+    def _diverged(self, what: str) -> UsageError:
+        kept = "no checkpoint was made before"
+        if self.saved:
+            kept = f"the checkpoint of step {self.saved} is kept"
+        return UsageError(
+            f"the training diverged: {what} is not a finite number ({kept}); {_ADVICE}"
+        )
 
 
 def _is_due(settings: RetrainConfig, done: int, steps: int) -> bool:

@@ -10,6 +10,7 @@ from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.stages import (
     claim,
     compilation,
+    compile_cache,
     long_training,
     pretrain,
     problem,
@@ -36,7 +37,7 @@ def run(config: Config) -> None:
             f"--workdir={path} holds no search; run --stage=search first, or name a "
             "network with --retrain_genome"
         )
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     loaded = problem.load(config)
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.prior import learn, tables
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.cells import Columns
+from gpt_nas_jax.prior.gpt_phases import Standing
 from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.vocabulary import Vocabulary
@@ -43,6 +45,8 @@ _VALIDATION_OVER_TEST = 0.0058
 # the same share is kept.
 _SHARE = 295_889 / 423_624
 _IMAGENET_CLASSES = 1000
+# Of the files of a prior; another one is not found, but learned anew.
+_FORMAT = 2
 _REPORT = "report.json"
 REPORT = "prior.json"
 """The report of a run's prior, in its workdir."""
@@ -95,17 +99,19 @@ def run(config: Config, space: Space, cells: Columns) -> Prior:
     """
     path = _folder(config, space, cells)
     halfway = Path(config.workdir) / f"pretrain-{path.name}"
-    if not (path / _REPORT).exists():
+    if not path.exists():
         prior, report, words = _learn(config, space, cells, halfway)
         _keep(path, prior, report, words)
     # Another run may have learned it, and a crash may have come in between.
     shutil.rmtree(halfway, ignore_errors=True)
-    report = workdir.read_json(path / _REPORT)
-    workdir.write_json(Path(config.workdir) / REPORT, report)
+    remedy = f"remove {path}: the same command learns the prior again"
+    report = workdir.read_sealed(path / _REPORT, remedy)
+    workdir.write_sealed(Path(config.workdir) / REPORT, report)
     prior_summary.show(report, BENCHMARKS[config.prior.corpus].title)
     print(f"prior kept in {path}")
-    words = Vocabulary(tuple(workdir.read_json(path / _VOCABULARY)))
-    return _load(path, config.prior, space, words)
+    kept = workdir.read_sealed(path / _VOCABULARY, remedy)
+    words = Vocabulary(tuple(kept["words"]))
+    return _load(path, config.prior, space, words, remedy)
 
 
 def home(config: Config) -> Path:
@@ -119,7 +125,7 @@ def _folder(config: Config, space: Space, cells: Columns) -> Path:
     settings |= {"dir": "", "nasbench101": "", "nasbench201": ""}
     del settings["checkpoint_steps"]
     kind = type(space).__name__
-    parts = [__version__, settings, config.seed, kind, vars(space), cells]
+    parts = [__version__, _FORMAT, settings, config.seed, kind, vars(space), cells]
     text = json.dumps(parts, default=_digest)
     return home(config) / hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -150,7 +156,15 @@ def _learn(
     done = standing.steps if standing else 0
     spent = dict(standing.seconds) if standing else {"reading": 0.0}
     spent["reading"] += time.perf_counter() - started
-    with progress("learning the prior, steps", total, done) as advance:
+
+    def after_round(standing: Standing) -> None:
+        _require_finite(dataclasses.astuple(standing.course.points[-1]))
+        checkpoints.save_due(standing)
+
+    with (
+        checkpoints.saved_when_stopped(),
+        progress("learning the prior, steps", total, done) as advance,
+    ):
         prior, learned = learn.learn(
             settings,
             space,
@@ -160,11 +174,22 @@ def _learn(
             advance,
             spent,
             standing,
-            checkpoints.save_due,
+            after_round,
         )
+    _require_finite(jax.tree.leaves((prior.gpt_params, prior.fcn_params)))
+    _require_finite((learned.pretrain.gpt_perplexity, learned.finetune.gpt_perplexity))
     report = dataclasses.asdict(learned)
     report["peak_memory_gib"] = round(_peak_memory(), 2)
     return prior, report, corpora.vocabulary
+
+
+def _require_finite(values: Iterable[Any]) -> None:
+    """Raises UsageError where a number that is not None is not finite."""
+    if not all(np.isfinite(value).all() for value in values if value is not None):
+        raise UsageError(
+            "learning the prior diverged: a loss or a weight is not a finite number; "
+            "lower --prior_learning_rate"
+        )
 
 
 def _peak_memory() -> float:
@@ -176,12 +201,13 @@ def _peak_memory() -> float:
 
 def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -> None:
     """Writes the folder under a temporary name, then renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=path.parent))
+    with workdir.storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=path.parent))
     workdir.save_tree(temporary / "gpt", prior.gpt_params)
     workdir.save_tree(temporary / "fcn", prior.fcn_params)
-    workdir.write_json(temporary / _VOCABULARY, words.words)
-    workdir.write_json(temporary / _REPORT, report)
+    workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
+    workdir.write_sealed(temporary / _REPORT, report)
     try:
         temporary.replace(path)
     except OSError:
@@ -189,7 +215,9 @@ def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -
         shutil.rmtree(temporary)
 
 
-def _load(path: Path, config: PriorConfig, space: Space, words: Vocabulary) -> Prior:
+def _load(
+    path: Path, config: PriorConfig, space: Space, words: Vocabulary, remedy: str
+) -> Prior:
     table = tables.build(space, words)
     gpt, fcn = learn.models(config, words.size, table.num_genes)
     key = jax.random.key(0)
@@ -199,7 +227,7 @@ def _load(path: Path, config: PriorConfig, space: Space, words: Vocabulary) -> P
     return Prior(
         gpt,
         fcn,
-        workdir.load_tree(path / "gpt", shapes),
-        workdir.load_tree(path / "fcn", fcn_shapes),
+        workdir.load_tree(path / "gpt", shapes, remedy),
+        workdir.load_tree(path / "fcn", fcn_shapes, remedy),
         table,
     )

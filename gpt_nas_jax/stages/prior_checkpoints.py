@@ -1,12 +1,14 @@
 """A prior that is still being learned, on disk."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.prior import fit
 from gpt_nas_jax.prior.curve import Course, Point, Round
 from gpt_nas_jax.prior.gpt import GPT
@@ -26,14 +28,21 @@ class Checkpoints:
         self._path = path
         self._every = every
         self._last = 0
+        self._latest: Standing | None = None
 
     def load(self, model: GPT, learning_rate: float) -> Standing | None:
-        """What was saved last; None without any."""
-        found = workdir.load_latest(self._path, _shapes(model, learning_rate))
+        """What was saved last; None without any.
+
+        Raises:
+          UsageError: it is damaged.
+        """
+        remedy = f"remove {self._path}: the same command learns from the start"
+        like = _shapes(model, learning_rate)
+        found = workdir.load_latest(self._path, like, remedy)
         if found is None:
             return None
         self._last, trees = found
-        rest = workdir.read_json(self._file(self._last))
+        rest = workdir.read_sealed(self._file(self._last), remedy)
         points = _points(rest["points"])
         now = Round(
             points[-1].step, trees["params"], trees["optimizer"], points[-1].train_loss
@@ -47,8 +56,19 @@ class Checkpoints:
 
     def save_due(self, standing: Standing) -> None:
         """Saves what a measurement has found where enough steps have been done."""
+        self._latest = standing
         if self._every and standing.steps - self._last >= self._every:
             self._save(standing)
+
+    @contextlib.contextmanager
+    def saved_when_stopped(self) -> Iterator[None]:
+        """Saves the last measurement where a signal ends the context."""
+        try:
+            yield
+        except interruption.Stopped:
+            if self._every and self._latest and self._latest.steps > self._last:
+                self._save(self._latest)
+            raise
 
     def _save(self, standing: Standing) -> None:
         steps, course = standing.steps, standing.course
@@ -62,11 +82,12 @@ class Checkpoints:
             "optimizer": course.now.optimizer,
             "kept": course.kept,
         }
-        workdir.write_json(self._file(steps), rest)
+        workdir.write_sealed(self._file(steps), rest)
         workdir.save_step(self._path, steps, trees)
-        for other in self._path.glob("*.json"):
-            if other != self._file(steps):
-                other.unlink()
+        with workdir.storing(self._path):
+            for other in self._path.glob("*.json"):
+                if other != self._file(steps):
+                    other.unlink()
         self._last = steps
 
     def _file(self, steps: int) -> Path:

@@ -22,7 +22,7 @@ from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.nasbench201 import network
-from gpt_nas_jax.stages import claim, compilation, proxy_tables
+from gpt_nas_jax.stages import claim, compile_cache, proxy_tables
 from gpt_nas_jax.stages.proxy_tables import Scored
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.types import Key, UsageError
@@ -72,7 +72,7 @@ def run(config: Config) -> None:
     """
     claim.check(config)
     inputs = _load(config)
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     with claim.opened(config):
         _run(config, inputs)
 

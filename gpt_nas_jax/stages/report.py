@@ -16,7 +16,7 @@ def prior_part(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    report = workdir.read_json(path)
+    report = workdir.read_sealed(path, "start --stage=pretrain: it is written again")
     pretrain, finetune = report["pretrain"], report["finetune"]
     return {
         "vocabulary_size": report["vocabulary_size"],
@@ -46,7 +46,7 @@ def write(config: Config, parts: dict[str, Any]) -> None:
     """Writes ``result.json`` and prints the summary."""
     path = Path(config.workdir)
     result = {"dataset": config.data.name, "seed": config.seed, **parts}
-    workdir.write_json(path / "result.json", result)
+    workdir.write_sealed(path / "result.json", result)
     show(f"{config.data.name}, seed {config.seed}", result)
     print(f"network, weights and the flags to train it again: {path / 'best'}")
 

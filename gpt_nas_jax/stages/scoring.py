@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +16,7 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
-from gpt_nas_jax.types import Key, UsageError
+from gpt_nas_jax.types import Key
 
 REFERENCE = "reference.json"
 _REFERENCES = 64
@@ -87,19 +86,16 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
         for row, _ in local.run(scores, genomes, config.search.workers):
             rows.append([None if math.isinf(score) else score for score in row])
             advance()
-    workdir.write_json(
+    workdir.write_sealed(
         path, {"proxies": names, "genomes": genomes.tolist(), "scores": rows}
     )
     return _read(path, names)
 
 
 def _read(path: Path, names: list[str]) -> np.ndarray:
-    try:
-        kept: dict[str, Any] = workdir.read_json(path)
-        rows = [[-math.inf if s is None else s for s in row] for row in kept["scores"]]
-        scores = np.array(rows, np.float64)
-        if kept["proxies"] == names and scores.shape == (_REFERENCES, len(names)):
-            return scores
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise UsageError(f"{path} is damaged; remove it, it is made again as it was")
+    remedy = "remove it: the same command makes it again"
+    kept = workdir.read_sealed(path, remedy)
+    if kept["proxies"] != names:
+        raise workdir.damaged(path, "it is of other proxies", remedy)
+    rows = [[-math.inf if s is None else s for s in row] for row in kept["scores"]]
+    return np.array(rows, np.float64)

@@ -16,7 +16,7 @@ from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.scored import Scorer
 from gpt_nas_jax.evolution.programs import jit_by_class
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.stages import asking, scoring
@@ -37,7 +37,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates as make a population could be evaluated.
     """
     path = Path(config.workdir)
-    ledger = Ledger(path / workdir.LEDGER)
+    ledger = Ledger(path / workdir.LEDGER, machine.describe())
     search = _Search(config, problem, ledger, scoring.evaluator(config, problem))
     name = config.search.strategy
     setup = Setup(
@@ -53,14 +53,15 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     key = stage_key(config.seed, "search")
     init_key, generations_key = jax.random.split(key)
     state = chosen.init(init_key)
-    first, state = workdir.load_latest(path / _STATE, state) or (0, state)
-    done = ledger.read()
     total, size = config.evaluations(), setup.asked(name)
+    done = _checked(ledger, total, size)
+    machine.tell_of_change(ledger.machines)
+    remedy = f"remove {path / _STATE}: the search goes on from its ledger"
+    first, known = workdir.load_latest(path / _STATE, state, remedy) or (0, state)
     if len(done) < first * size:
-        raise UsageError(
-            f"{path / workdir.LEDGER} has {len(done)} lines, but {first * size} were "
-            "told to the strategy; restore the file or choose another --workdir"
-        )
+        # Lines that the strategy was told of are gone: it is told of all anew.
+        first, known = 0, state
+    state = known
     with progress("search, candidates", total, done=len(done)) as advance:
         best = max(map(_fitness, done), default=-math.inf)
         for generation in range(first, total // size):
@@ -88,8 +89,9 @@ def read(config: Config) -> list[dict[str, Any]]:
       UsageError: it is not finished, or no candidate could be evaluated.
     """
     path = Path(config.workdir)
-    records = Ledger(path / workdir.LEDGER).read()
     expected = config.evaluations()
+    size = config.search.asked(config.search.strategy)
+    records = _checked(Ledger(path / workdir.LEDGER), expected, size)
     if len(records) < expected:
         raise UsageError(
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
@@ -97,6 +99,29 @@ def read(config: Config) -> list[dict[str, Any]]:
         )
     if all(record["fitness"] is None for record in records):
         _refuse_failures(records)
+    return records
+
+
+def _checked(ledger: Ledger, total: int, size: int) -> list[dict[str, Any]]:
+    """The evaluations of a ledger, each in its place.
+
+    Raises:
+      UsageError: one is damaged or out of its place, or there are more than ``total``.
+    """
+    records = ledger.read()
+    for number, record in enumerate(records):
+        if number >= total:
+            raise UsageError(
+                f"{ledger.line(number)} is one evaluation more than the {total} of "
+                "this search; delete it and all lines behind it"
+            )
+        place = divmod(number, size)
+        if (record.get("generation"), record.get("index")) != place:
+            raise UsageError(
+                f"{ledger.line(number)} is no evaluation of generation {place[0]}, "
+                f"candidate {place[1]}; delete it and all lines behind it: the same "
+                "command evaluates them again"
+            )
     return records
 
 
@@ -163,10 +188,11 @@ class _Search:
         proposed = np.asarray(candidates.proposed)
         for index, record in enumerate(known):
             if record["genome"] != genomes[index].tolist():
+                line = self.ledger.line(generation * len(genomes) + index)
                 raise UsageError(
-                    f"generation {generation}, candidate {index} of the ledger is "
-                    "not what this program would try; go on with the version and "
-                    "machine that began, or choose another --workdir"
+                    f"{line} is another candidate than this program asks for; go on "
+                    "with the version and machine that began, or choose another "
+                    "--workdir"
                 )
             yield record
         rest = range(len(known), len(genomes))

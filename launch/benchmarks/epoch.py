@@ -19,7 +19,7 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.stages import compilation, problem
+from gpt_nas_jax.stages import compile_cache, problem
 from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import to_device
@@ -33,7 +33,7 @@ def main() -> None:
     config = flags.parse(sys.argv)
     if not isinstance(config, Config):
         sys.exit(__doc__)
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     dataset, recipe = problem.load_dataset(config), config.retrain.recipe
     placement = Placement(compute_type(config.train.precision))
     data = to_device(dataset.train, *dataset.train.moments(), dataset.flip, placement)

@@ -15,8 +15,8 @@ BOUNDED = """
 import sys
 import jax
 from gpt_nas_jax.config import TrainConfig
-from gpt_nas_jax.stages import compilation
-compilation.keep(TrainConfig(cache_dir=sys.argv[1], cache_size=40_000 / 2**30))
+from gpt_nas_jax.stages import compile_cache
+compile_cache.keep(TrainConfig(cache_dir=sys.argv[1], cache_size=40_000 / 2**30))
 for number in range(20):
     jax.jit(lambda x: x * number + number)(1.0)
 """

@@ -17,7 +17,7 @@ from gpt_nas_jax.config import (
     TablesConfig,
 )
 from gpt_nas_jax.networks.zoo.seven import SEVEN
-from gpt_nas_jax.stages import baseline, claim, compilation, pipeline, pretrain
+from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
 from gpt_nas_jax.stages.curves import p_values
 from gpt_nas_jax.stages.formats import Cell, Table, p_value
 from gpt_nas_jax.stages.paper import published, writing
@@ -69,7 +69,7 @@ def run(config: Config) -> None:
     ]
     for one in planned:
         checks.check(one)
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     with claim.opened(config):
         for number, one in enumerate(planned, start=1):
             if not _result(one).exists():
@@ -115,7 +115,9 @@ def finished(config: Config) -> Runs:
             one = run_config(config, row, seed)
             if _result(one).exists():
                 claim.check(one)
-                result = workdir.read_json(_result(one))
+                result = workdir.read_sealed(
+                    _result(one), "remove it: the run writes it again"
+                )
                 found.setdefault(row, {})[seed] = _finished(config, result)
     return found
 

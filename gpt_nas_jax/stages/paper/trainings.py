@@ -15,7 +15,7 @@ from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.stages import claim, compilation, pretrain, problem
+from gpt_nas_jax.stages import claim, compilation, compile_cache, pretrain, problem
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
@@ -108,7 +108,7 @@ def run(config: Config, plan: Plan) -> Outcome:
     """
     claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
-    compilation.keep(config.train)
+    compile_cache.keep(config.train)
     loaded = problem.load(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):

@@ -1,0 +1,94 @@
+"""Signals that end a run: SIGINT, SIGTERM and SIGHUP."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NOTICE = b"gpt_nas_jax: stopping; a second signal ends the program at once\n"
+
+
+class Stopped(BaseException):
+    """The run was asked to end. No `except Exception` catches it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """128 plus the number of the signal, as shells count."""
+        return 128 + self.number
+
+
+class _State:
+    """Signals belong to the process, and so does this."""
+
+    deferring = 0
+    """How many `deferred` contexts the main thread is in."""
+    received: int | None = None
+    raised = False
+
+
+@contextlib.contextmanager
+def handled() -> Iterator[None]:
+    """Raises `Stopped` in the main thread at the first signal while the context lasts.
+
+    A second signal ends the process at once: everything on disk is written whole or
+    not at all. A signal that is ignored, as SIGHUP under nohup, stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _State.deferring, _State.received, _State.raised = 0, None, False
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, _receive)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Holds `Stopped` back until the context ends, or `check` is called in it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _State.deferring += 1
+    try:
+        yield
+    finally:
+        _State.deferring -= 1
+    if not _State.deferring:
+        check()
+
+
+def pending() -> bool:
+    """Returns whether a signal has come; `Stopped` may have been raised for it."""
+    return _State.received is not None
+
+
+def check() -> None:
+    """Raises the `Stopped` that was held back, if there is one, once."""
+    if _State.received is not None and not _State.raised:
+        _State.raised = True
+        raise Stopped(_State.received)
+
+
+def _receive(number: int, frame: FrameType | None) -> None:
+    if _State.received is not None:
+        os._exit(128 + number)
+    _State.received = number
+    if not _State.deferring:
+        check()
+    # `print` may be interrupted by itself here.
+    with contextlib.suppress(OSError):
+        os.write(sys.__stderr__.fileno(), _NOTICE)

@@ -1,0 +1,141 @@
+"""Compiled programs, kept on disk for the next run."""
+
+import contextlib
+import functools
+import os
+import stat
+import sys
+import time
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import filelock
+import jax
+
+from gpt_nas_jax.config import TrainConfig
+from gpt_nas_jax.types import UsageError
+
+_GIB = 2**30
+# The names and the lock of `jax._src.lru_cache.LRUCache`.
+_CACHE, _ATIME, _LOCK = "-cache", "-atime", ".lockfile"
+_ATIME_BYTES = 8
+_LOCK_SECONDS = 10
+_SWEPT = ".swept"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+
+
+def keep(settings: TrainConfig) -> None:
+    """Lets JAX keep what it compiles in this process, and find it in the next.
+
+    Raises:
+      UsageError: the directory cannot be made, or others may write to it.
+    """
+    if not settings.cache_size:
+        return
+    path = _directory(settings)
+    _sweep(path)
+    _warn_in_one_line(path)
+    for name, value in {
+        "jax_compilation_cache_dir": str(path),
+        "jax_compilation_cache_max_size": int(settings.cache_size * _GIB),
+        # A block's programs are small and quickly compiled, and there are many.
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+        # XLA's own caches would lie in the directory, and its path in every key: a
+        # directory that was moved would be of no use.
+        "jax_persistent_cache_enable_xla_caches": "none",
+    }.items():
+        jax.config.update(name, value)
+
+
+def _sweep(path: Path) -> None:
+    """Takes out entries that a crash or a full disk left incomplete.
+
+    A single one of them keeps JAX from writing any other (JAX 0.10.2).
+    """
+    lock = filelock.FileLock(path / _LOCK, timeout=_LOCK_SECONDS)
+    # What cannot be swept now is swept at another start.
+    with contextlib.suppress(OSError, filelock.Timeout), lock:
+        swept = path / _SWEPT
+        since = swept.stat().st_mtime_ns if swept.exists() else 0
+        for file in path.glob(f"*{_ATIME}"):
+            if not _beside(file, _ATIME, _CACHE).exists():
+                file.unlink()
+        for file in path.glob(f"*{_CACHE}"):
+            _check(file, since)
+        swept.touch()
+
+
+def _check(file: Path, since: int) -> None:
+    """Removes a damaged entry; gives one a time of access where that is missing."""
+    times = _beside(file, _CACHE, _ATIME)
+    if file.stat().st_mtime_ns >= since and not _is_whole(file.read_bytes()):
+        file.unlink()
+        times.unlink(missing_ok=True)
+    elif not times.exists() or times.stat().st_size != _ATIME_BYTES:
+        times.write_bytes(time.time_ns().to_bytes(_ATIME_BYTES, "little"))
+
+
+def _beside(file: Path, ending: str, other: str) -> Path:
+    return file.with_name(file.name.removesuffix(ending) + other)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether compressed data reach to their end."""
+    try:
+        if data.startswith(_ZSTANDARD):
+            # JAX compresses by it where it is installed.
+            import zstandard
+
+            reader: Any = zstandard.ZstdDecompressor().decompressobj()
+        else:
+            reader = zlib.decompressobj()
+        reader.decompress(data)
+        return reader.eof
+    except ImportError:
+        return True
+    except Exception:
+        return False
+
+
+@functools.cache
+def _warn_in_one_line(path: Path) -> None:
+    """JAX warns once a program, in lines of its own, that it cannot keep it."""
+    show, told = warnings.showwarning, []
+
+    def shown(message: Any, *args: Any, **options: Any) -> None:
+        text = str(message)
+        if "persistent compilation cache" not in text:
+            show(message, *args, **options)
+        elif not told:
+            told.append(text)
+            reason = text.partition("': ")[2].partition("\n")[0]
+            print(
+                f"gpt_nas_jax: compiled programs are not kept in {path} ({reason}); "
+                "the run goes on without",
+                file=sys.stderr,
+            )
+
+    warnings.showwarning = shown
+
+
+def _directory(settings: TrainConfig) -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(settings.cache_dir or Path(home) / "gpt_nas_jax").absolute()
+    advice = "choose another --train_cache_dir, or --train_cache_size=0 for none"
+    try:
+        path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError as error:
+        raise UsageError(
+            f"compiled programs cannot be kept in {path}: {error.strerror}; {advice}"
+        ) from error
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if others or status.st_uid != os.getuid() or not os.access(path, os.W_OK):
+        raise UsageError(
+            f"compiled programs are not kept in {path}: you, and only you, must be "
+            f"able to write to it; {advice}"
+        )
+    return path

@@ -1,0 +1,46 @@
+"""Everything on disk: the flags of a run, its ledger, checkpoints and results.
+
+Files and folders are written beside their place and renamed, so that a crash leaves the
+old or the new one. What the program reads again carries a checksum; where it does not
+fit, the reader raises `UsageError` with the path and the remedy.
+"""
+
+from gpt_nas_jax.workdir.arrays import read_array, write_array
+from gpt_nas_jax.workdir.checkpoints import (
+    load_latest,
+    load_tree,
+    save_step,
+    save_tree,
+)
+from gpt_nas_jax.workdir.claims import FLAGS, LEDGER, check, opened, require_writable
+from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
+from gpt_nas_jax.workdir.ledger import Ledger
+from gpt_nas_jax.workdir.structured import (
+    read_json,
+    read_sealed,
+    write_json,
+    write_sealed,
+)
+
+__all__ = [
+    "FLAGS",
+    "LEDGER",
+    "Ledger",
+    "check",
+    "damaged",
+    "load_latest",
+    "load_tree",
+    "opened",
+    "read_array",
+    "read_json",
+    "read_sealed",
+    "require_writable",
+    "save_step",
+    "save_tree",
+    "storing",
+    "write_array",
+    "write_bytes",
+    "write_json",
+    "write_sealed",
+    "write_text",
+]

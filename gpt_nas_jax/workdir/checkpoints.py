@@ -1,0 +1,185 @@
+"""Pytrees of arrays on disk, by Orbax, with checksums of all their files."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir.files import (
+    RESTORE,
+    beside,
+    damaged,
+    failure,
+    storing,
+    sync_folder,
+)
+from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
+
+CHECKSUMS = "checksums.json"
+"""In each saved folder: the SHA-256 of every other file."""
+
+_STEP = re.compile("0|[1-9][0-9]*", re.ASCII)
+# TensorStore tells the number of the operating system's error in its text alone.
+_SYSTEM_ERROR = re.compile(r"\[os_error_code='(\d+)'")
+
+
+def save_step(path: Path, step: int, tree: Any) -> None:
+    """Saves a pytree of arrays as ``path/<step>``; older steps go once it is there.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    save_tree(path / str(step), tree)
+    with storing(path):
+        for other in _steps(path):
+            if other < step:
+                shutil.rmtree(path / str(other))
+
+
+def load_latest(path: Path, like: Any, remedy: str = RESTORE) -> tuple[int, Any] | None:
+    """The latest saved step and its pytree, shaped like ``like``; None without one.
+
+    Raises:
+      UsageError: it is damaged; says the ``remedy``.
+    """
+    steps = _steps(path)
+    if not steps:
+        return None
+    return steps[-1], load_tree(path / str(steps[-1]), like, remedy)
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Saves a pytree of arrays, whole or not at all.
+
+    Where the very same arrays lie there already, nothing is touched; else what was
+    there goes when the new folder has taken its place.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    tree = jax.tree.map(_plain, tree)
+    with storing(path):
+        _recover(path)
+        if path.exists() and _holds(path, tree):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = beside(path, "tmp")
+        for left in path.parent.glob(f"{temporary.name}*"):
+            shutil.rmtree(left)
+        with _as_system_errors(path), ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(temporary.absolute(), tree)
+        write_sealed(temporary / CHECKSUMS, {"files": _digests(temporary)})
+        old = beside(path, "old")
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+        sync_folder(path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
+    """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes).
+
+    The arrays lie on the first device, wherever they lay when they were saved.
+
+    Raises:
+      UsageError: it is missing or damaged, or its arrays are others; says the
+        ``remedy``.
+    """
+    _recover(path)
+    kept = read_sealed(path / CHECKSUMS, remedy)["files"]
+    found = _digests(path)
+    for name, digest in kept.items():
+        if found.get(name) != digest:
+            raise damaged(path / name, "its checksum does not fit", remedy)
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+    def target(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    plain = jax.eval_shape(lambda tree: jax.tree.map(_plain, tree), like)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            loaded = checkpointer.restore(path.absolute(), jax.tree.map(target, plain))
+    # Its files are whole, so they hold something else; Orbax raises all kinds.
+    except Exception as error:
+        raise damaged(path, "it holds other arrays than expected", remedy) from error
+
+    def again(leaf: Any, array: jax.Array) -> jax.Array:
+        if not _is_key(leaf):
+            return array
+        return jax.random.wrap_key_data(array, impl=GENERATOR)
+
+    return jax.tree.map(again, like, loaded)
+
+
+def _holds(path: Path, tree: Any) -> bool:
+    """Whether a folder is whole and has the very same arrays."""
+    try:
+        found = load_tree(path, tree, "")
+    except UsageError:
+        return False
+    return jax.tree.all(
+        jax.tree.map(
+            lambda a, b: np.asarray(a).tobytes() == np.asarray(b).tobytes(), found, tree
+        )
+    )
+
+
+def _recover(path: Path) -> None:
+    """Undoes a replacement that was stopped between its two renamings."""
+    old = beside(path, "old")
+    if old.exists() and not path.exists():
+        old.rename(path)
+
+
+def _digests(path: Path) -> dict[str, str]:
+    return {
+        file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != CHECKSUMS
+    }
+
+
+@contextlib.contextmanager
+def _as_system_errors(path: Path) -> Iterator[None]:
+    """Finds the operating system's error in what Orbax and TensorStore raise."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if found := _SYSTEM_ERROR.search(str(error)):
+            number = int(found[1])
+            raise failure(path, OSError(number, os.strerror(number))) from error
+        if not os.access(path.parent, os.W_OK):
+            raise failure(path, OSError(errno.EACCES, "no access")) from error
+        raise
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(leaf: Any) -> Any:
+    """A typed key as the numbers that it consists of; anything else as it is."""
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _steps(path: Path) -> list[int]:
+    """Complete steps in ascending order; other names are no numbers."""
+    if not path.is_dir():
+        return []
+    names = [child.name for child in path.iterdir() if child.is_dir()]
+    return sorted(int(name) for name in names if _STEP.fullmatch(name))

@@ -1,0 +1,156 @@
+"""Which run a working directory belongs to."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir.files import claimed, storing, write_text
+
+FLAGS = "flags.txt"
+LEDGER = "ledger.jsonl"
+
+# What a search leaves before the first of its candidates has a fitness.
+_PASSING = ("search", "reference.json")
+# What a run with other flags would lose.
+_RESULTS = (
+    *("result.json", "best", "retrain", "baseline", "tables", "rows", "runs"),
+    *("trainings.jsonl", "scores.jsonl", "scores.npz"),
+)
+
+
+@contextlib.contextmanager
+def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[None]:
+    """Claims a directory for one run while the context lasts.
+
+    Args:
+      path: made where it is missing.
+      flags: the run's flagfile, kept as `FLAGS`.
+      result_flags: those of them that decide the result.
+
+    Raises:
+      UsageError: the directory cannot be written, or belongs to a run with other
+        flags, to something else, or to a process that is still running.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((path / ".lock").open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"--workdir={path} is in use by another process; wait for it or "
+                "choose another directory"
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"--workdir={path} cannot be used: {error.strerror}; choose another"
+            ) from error
+        stack.enter_context(claimed(path))
+        check(path, result_flags)
+        kept = _read(path / FLAGS)
+        if kept is None or _differing(kept, result_flags):
+            _clear(path)
+            write_text(path / FLAGS, flags)
+        yield
+
+
+def check(path: Path, result_flags: Mapping[str, str]) -> None:
+    """Raises UsageError where a directory holds results of a run with other flags.
+
+    A run none of whose candidates has a fitness yet may be started again with other
+    flags. Touches nothing, so it may be asked before any work.
+    """
+    # Names that are too long are found here, too.
+    with storing(path):
+        results = _results(path)
+    if not results:
+        return
+    kept = _read(path / FLAGS)
+    if kept is None:
+        raise UsageError(
+            f"--workdir={path} holds {results}, but {FLAGS} is missing or damaged; "
+            "restore it or choose another directory"
+        )
+    missing = [f"--{name}" for name in result_flags if name not in kept]
+    if missing:
+        rest = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise UsageError(
+            f"{path / FLAGS} is damaged or of another version: it lacks {missing[0]}"
+            f"{rest}; restore it or choose another --workdir"
+        )
+    if differing := _differing(kept, result_flags):
+        raise UsageError(
+            f"--workdir={path} belongs to a run with other flags "
+            f"({'; '.join(differing)}); choose another directory or those flags"
+        )
+
+
+def require_writable(flag: str, path: Path) -> None:
+    """Raises UsageError where no file can be made in a folder, or the folder itself."""
+    with storing(path):
+        while not path.exists():
+            path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK):
+        raise UsageError(f"{flag}: {path} is no folder that can be written to")
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    """The flags of a flagfile; None where there is none, or no text."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    lines = [line for line in text.splitlines() if line.startswith("--")]
+    found = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
+    return found or None
+
+
+def _differing(kept: Mapping[str, str], result_flags: Mapping[str, str]) -> list[str]:
+    return [
+        f"--{name} is {value!r}, was {kept.get(name)!r}"
+        for name, value in result_flags.items()
+        if _encoded(kept.get(name)) != _encoded(value)
+    ]
+
+
+def _encoded(text: str | None) -> bytes | None:
+    """The bytes of a text: the same for a path whatever the locale it came by."""
+    return None if text is None else text.encode("utf-8", "surrogateescape")
+
+
+def _results(path: Path) -> str | None:
+    """The name of a result in a directory, or None where there is none."""
+    for name in _RESULTS:
+        if (path / name).exists():
+            return name
+    return LEDGER if _has_fitness(path / LEDGER) else None
+
+
+def _has_fitness(path: Path) -> bool:
+    """Whether a ledger has an evaluation that did not fail, or cannot be read."""
+    if not path.exists():
+        return False
+    for line in path.read_bytes().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return True
+        if not isinstance(record, dict) or record.get("fitness") is not None:
+            return True
+    return False
+
+
+def _clear(path: Path) -> None:
+    """Takes out what a search left that has not evaluated anything."""
+    with storing(path):
+        (path / LEDGER).unlink(missing_ok=True)
+        for name in _PASSING:
+            if (path / name).is_dir():
+                shutil.rmtree(path / name)
+            else:
+                (path / name).unlink(missing_ok=True)

@@ -1,0 +1,126 @@
+"""Whole files, or none: written beside their place, synced and renamed."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpt_nas_jax import interruption
+from gpt_nas_jax.types import UsageError
+
+RESTORE = "restore it or remove it"
+"""The remedy where nothing better is known."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_roots: dict[Path, int] = {}
+"""The folders that this process has claimed, each with its inode."""
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a whole file and the folders in front of it, or leaves what was there.
+
+    A file that already holds ``data`` is not touched.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    with storing(path):
+        if path.is_file() and path.read_bytes() == data:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = beside(path, "tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                sync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole text file in UTF-8, as `write_bytes` does."""
+    # Paths of another encoding reach Python as surrogates.
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Defers signals while the context lasts, and says in one line why it failed.
+
+    Raises:
+      UsageError: the disk is full, the path cannot be written, or the claimed folder
+        it lies in has been removed.
+    """
+    with interruption.deferred():
+        for root, inode in _roots.items():
+            if path.is_relative_to(root) and not _is_there(root, inode):
+                raise UsageError(
+                    f"{root} was removed or replaced while the run was writing to it; "
+                    "start the same command again"
+                )
+        try:
+            yield
+        except OSError as error:
+            raise failure(path, error) from error
+
+
+def failure(path: Path, error: OSError) -> UsageError:
+    """The line for a file that could not be written."""
+    if error.errno in _FULL:
+        return UsageError(
+            f"no space left to write {path}; make space and start the same command "
+            "again: it goes on where it stopped"
+        )
+    return UsageError(f"{path} cannot be written: {error.strerror or error}")
+
+
+def damaged(path: Path, reason: str, remedy: str) -> UsageError:
+    """The error for a file or folder that is not as the program left it.
+
+    Args:
+      path: of it.
+      reason: in a few words.
+      remedy: what its user can do, as an imperative.
+    """
+    return UsageError(f"{path} is damaged ({reason}); {remedy}")
+
+
+@contextlib.contextmanager
+def claimed(root: Path) -> Iterator[None]:
+    """Refuses, while the context lasts, to write where ``root`` has been removed."""
+    _roots[root] = root.stat().st_ino
+    try:
+        yield
+    finally:
+        del _roots[root]
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden name in the same folder."""
+    return path.with_name(f".{path.name}.{ending}")
+
+
+def sync(descriptor: int) -> None:
+    """Waits until an open file is on the disk."""
+    os.fsync(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Waits until the names in a folder are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_there(root: Path, inode: int) -> bool:
+    try:
+        return root.stat().st_ino == inode
+    except OSError:
+        return False

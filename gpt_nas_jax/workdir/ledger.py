@@ -1,0 +1,131 @@
+"""``ledger.jsonl``: a line for each evaluation, chained by checksums."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir.files import storing, sync, sync_folder
+
+_START = "0" * 16
+"""In place of the checksum before the first line."""
+_SEALED = re.compile(rb'(\{.*), "checksum": "([0-9a-f]{16})"\}')
+_MACHINE = "machine"
+
+
+class Ledger:
+    """Evaluations in the order in which they were told to the strategy.
+
+    A line is a JSON object whose ``checksum`` covers its text and the checksum of the
+    line before, so that no line can be changed, moved, added or taken out unnoticed.
+    Lines with the single entry ``machine`` say where the evaluations behind them were
+    made; the first line is one.
+    """
+
+    def __init__(self, path: Path, machine: Mapping[str, Any] | None = None) -> None:
+        """Opens a ledger.
+
+        Args:
+          path: of the file; need not exist.
+          machine: what evaluations depend on beside the flags, for `append`.
+        """
+        self._path = path
+        self._machine = machine
+        self._last: str | None = None
+        self._numbers: list[int] = []
+        self.machines: list[dict[str, Any]] = []
+        """Those of the lines that were read or appended."""
+
+    def read(self) -> list[dict[str, Any]]:
+        """All evaluations; a line that was cut off by a crash is taken off the file.
+
+        Raises:
+          UsageError: the file cannot be read, or a line is damaged.
+        """
+        self._last, self._numbers, self.machines = _START, [], []
+        records = []
+        for number, line in enumerate(self._lines(), start=1):
+            record = self._opened(number, line)
+            if record.keys() == {_MACHINE}:
+                self.machines.append(record[_MACHINE])
+            else:
+                records.append(record)
+                self._numbers.append(number)
+        return records
+
+    def line(self, index: int) -> str:
+        """Where evaluation ``index`` stands, for messages."""
+        return f"{self._path}:{self._numbers[index]}"
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Adds one evaluation; when this returns, it survives a crash.
+
+        Raises:
+          UsageError: it cannot be written.
+        """
+        if self._last is None:
+            self.read()
+        added: list[Mapping[str, Any]] = [record]
+        if self._machine is not None and self._machine != _latest(self.machines):
+            added.insert(0, {_MACHINE: dict(self._machine)})
+            self.machines.append(dict(self._machine))
+        last, lines = self._last, []
+        for value in added:
+            line, last = _sealed(value, last)
+            lines.append(line)
+        with storing(self._path):
+            is_new = not self._path.exists()
+            with self._path.open("ab") as file:
+                file.write(b"".join(lines))
+                file.flush()
+                sync(file.fileno())
+            if is_new:
+                sync_folder(self._path.parent)
+        self._last = last
+
+    def _lines(self) -> list[bytes]:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UsageError(
+                f"{self._path} cannot be read: {error.strerror}"
+            ) from error
+        complete = data[: data.rfind(b"\n") + 1]
+        if len(complete) < len(data):
+            with storing(self._path), self._path.open("r+b") as file:
+                file.truncate(len(complete))
+                sync(file.fileno())
+        return complete.split(b"\n")[:-1]
+
+    def _opened(self, number: int, line: bytes) -> dict[str, Any]:
+        matched = _SEALED.fullmatch(line)
+        if matched is not None:
+            text, found = matched[1] + b"}", matched[2].decode()
+            if found == _checksum(text, self._last):
+                self._last = found
+                return json.loads(text)
+        raise UsageError(
+            f"{self._path}:{number} is damaged or not in its place; restore the file, "
+            "or delete this line and all behind it: the same command evaluates them "
+            "again"
+        )
+
+
+def _latest(machines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return machines[-1] if machines else None
+
+
+def _sealed(record: Mapping[str, Any], last: str) -> tuple[bytes, str]:
+    """The line of a record, and its checksum."""
+    text = json.dumps(record, allow_nan=False).encode()
+    checksum = _checksum(text, last)
+    return text[:-1] + f', "checksum": "{checksum}"}}\n'.encode(), checksum
+
+
+def _checksum(text: bytes, last: str) -> str:
+    return hashlib.sha256(last.encode() + text).hexdigest()[:16]

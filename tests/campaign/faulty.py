@@ -1,0 +1,41 @@
+"""Candidates that fail at random: by NaN, by memory, by any exception."""
+
+import functools
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def install() -> None:
+    """Lets half of the trainings of candidates in this process fail, by their key."""
+    from gpt_nas_jax.evaluation import trained
+
+    trained.chain_training.fit = functools.partial(_fit, trained.chain_training.fit)
+
+
+def kind(key: Any) -> int:
+    """Which fault a candidate with this key meets; from 4 on none."""
+    return zlib.crc32(np.asarray(jax.random.key_data(key)).tobytes()) % 8
+
+
+def _fit(fit: Any, *args: Any, **options: Any) -> Any:
+    match kind(args[4]):
+        case 0:
+            raise MemoryError("injected")
+        case 1:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: injected")
+        case 2:
+            raise AssertionError("injected\nwith more lines")
+        case 3:
+            args = (*args[:6], _broken(args[6]))
+    return fit(*args, **options)
+
+
+def _broken(after_epoch: Any) -> Any:
+    def call(epoch: int, states: Any, loss: Any) -> None:
+        after_epoch(epoch, states, loss * jnp.nan)
+
+    return call

@@ -1,0 +1,145 @@
+"""Runs a campaign of faults: ``python tests/campaign/run.py --home=DIR``.
+
+Every trial is a line of ``DIR/outcomes.jsonl`` with its seed; started again, the
+campaign goes on. ``--only=SEED`` repeats the trials of one seed and prints what they
+came to. The summary is written as Markdown where ``--table`` says.
+"""
+
+import argparse
+import collections
+import dataclasses
+import datetime
+import itertools
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import trials
+from kinds import Kind, kinds
+from trials import Home, Outcome
+
+_KILLS_A_TRIAL = 8
+
+
+def main() -> int:
+    """Runs what is missing; returns 1 where something was lost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--damages", type=int, default=500)
+    parser.add_argument("--disks", type=int, default=40)
+    parser.add_argument("--failures", type=int, default=40)
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--table", type=Path)
+    options = parser.parse_args()
+    home = Home(options.home.absolute())
+    ledger = home.path / "outcomes.jsonl"
+    if options.only is not None:
+        for outcome in _trials(home, options.only, list(kinds())):
+            print(outcome)
+        return 0
+    done = _read(ledger)
+    wanted = {
+        "kill": options.kills,
+        "damage": options.damages,
+        "disk": options.disks,
+        "failure": options.failures,
+    }
+    first = 1 + max((outcome.seed for outcome in done), default=-1)
+    for seed in itertools.count(first):
+        missing = {
+            name: count - _count(done, name)
+            for name, count in wanted.items()
+            if _count(done, name) < count
+        }
+        if not missing:
+            break
+        for outcome in _trials(home, seed, list(kinds()), set(missing)):
+            done.append(outcome)
+            with ledger.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
+            if outcome.problem:
+                print(f"seed {seed}: {outcome}", flush=True)
+        print(f"seed {seed}: missing {missing}", flush=True)
+    table = _table(done)
+    print(table)
+    if options.table:
+        options.table.write_text(table, encoding="utf-8")
+    return int(any(outcome.problem for outcome in done))
+
+
+def _trials(
+    home: Home,
+    seed: int,
+    every: list[Kind],
+    wanted: set[str] | None = None,
+) -> Iterator[Outcome]:
+    """The trials of a seed: all kinds in turn, one fault of each sort."""
+    wanted = wanted or {"kill", "damage", "disk", "failure"}
+    kind = every[seed % len(every)]
+    if "kill" in wanted:
+        yield trials.kills(home, kind, seed, _KILLS_A_TRIAL)
+    if "damage" in wanted and seed % 4 == 0:
+        yield from trials.damages(home, every[seed // 4 % len(every)], seed)
+    if "disk" in wanted and trials.can_mount(home):
+        place = "prior" if kind.name == "gpt_nas" and seed % 2 else "workdir"
+        yield trials.full_disk(home, kind, seed, place)
+    if "failure" in wanted and kind.trains:
+        yield trials.failures(home, kind, seed)
+
+
+def _sort(outcome: Outcome) -> str:
+    head = outcome.fault.partition(":")[0]
+    names = {"kill": "kill", "full disk": "disk", "failing candidates": "failure"}
+    return names.get(head, "damage")
+
+
+def _count(done: list[Outcome], name: str) -> int:
+    return sum(outcome.faults for outcome in done if _sort(outcome) == name)
+
+
+def _read(path: Path) -> list[Outcome]:
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [Outcome(**json.loads(line)) for line in lines]
+
+
+def _table(done: list[Outcome]) -> str:
+    titles = {
+        "kill": "kills (SIGKILL 70 %, SIGTERM, SIGINT, SIGHUP)",
+        "damage": "damaged files (truncated, emptied, bit-flipped, removed)",
+        "disk": "full disks",
+        "failure": "searches whose candidates fail at random",
+    }
+    lines = [
+        f"{datetime.date.today()}, {len(os.sched_getaffinity(0))} CPU cores, Python "
+        f"{platform.python_version()}, JAX {jax.__version__}; "
+        "`python tests/campaign/run.py`, seeds 0 to "
+        f"{max(outcome.seed for outcome in done)}.",
+        "",
+        "| fault | faults | runs | kinds of run | something lost | answers |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name, title in titles.items():
+        some = [outcome for outcome in done if _sort(outcome) == name]
+        answers = collections.Counter(
+            "finished as without the fault" if name == "kill" else outcome.answer
+            for outcome in some
+            if not outcome.problem
+        )
+        said = ", ".join(f"{text} {n}" for text, n in answers.most_common())
+        lines.append(
+            f"| {title} | {_count(done, name)} | {len(some)} | "
+            f"{len({outcome.kind for outcome in some})} | "
+            f"{sum(bool(outcome.problem) for outcome in some)} | {said} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""One trial each: a fault that a seed decides, and how the same command goes on."""
+
+import dataclasses
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import faulty
+import state
+from forked import Run
+from kinds import Kind
+
+_STOPPED = {
+    signal.SIGKILL: -9,
+    signal.SIGTERM: 143,
+    signal.SIGINT: 130,
+    signal.SIGHUP: 129,
+}
+_REMEDY = re.compile(r"remove (\S+?):? ?(?:the |its |it )?")
+_LONGEST = 600
+"""Seconds after which a run is taken to hang."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a trial came to.
+
+    Attributes:
+      fault: what was tried.
+      kind: of the run.
+      seed: that decides everything about the trial.
+      faults: how many kills, or other faults.
+      answer: how the program answered.
+      problem: what is wrong with that, or None.
+    """
+
+    fault: str
+    kind: str
+    seed: int
+    faults: int
+    answer: str
+    problem: str | None
+
+
+class Home:
+    """The folder of a campaign: what its runs share, and runs without a fault."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._references: dict[str, tuple[dict[str, Any], float]] = {}
+
+    def run(self, kind: Kind, workdir: Path, **options: Any) -> Run:
+        """Starts a run of a kind."""
+        log = workdir.with_name(f"{workdir.name}.log")
+        return Run(kind.command(workdir, self.path), log, **options)
+
+    def reference(self, kind: Kind) -> tuple[dict[str, Any], float]:
+        """What a run of a kind leaves, and how long it takes once all is compiled."""
+        if kind.name not in self._references:
+            path = self.finished(kind)
+            again = self.fresh("timed")
+            begin = time.monotonic()
+            _require_done(self.run(kind, again))
+            seconds = time.monotonic() - begin
+            self._references[kind.name] = state.results(path), seconds
+        return self._references[kind.name]
+
+    def finished(self, kind: Kind) -> Path:
+        """The workdir of a run that met no fault."""
+        path = self.path / "references" / kind.name.replace(" ", "_")
+        done = path.with_name(f"{path.name}.done")
+        if not done.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            path.parent.mkdir(exist_ok=True)
+            _require_done(self.run(kind, path))
+            done.touch()
+        return path
+
+    def fresh(self, name: str) -> Path:
+        """An empty place for a workdir."""
+        path = self.path / "trials" / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.parent.mkdir(exist_ok=True)
+        return path
+
+
+def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
+    """Ends a run at random moments, at most so often, then lets it finish."""
+    expected, seconds = home.reference(kind)
+    chance = random.Random(seed)
+    path, count, answers = home.fresh("killed"), 0, []
+    for turn in range(most + 1):
+        run = home.run(kind, path)
+        if turn < most:
+            number = chance.choices(list(_STOPPED), (7, 1, 1, 1))[0]
+            if run.wait(chance.uniform(0, 1.2 * seconds)) is None:
+                run.send(number)
+                count += 1
+        code = run.wait(_LONGEST)
+        text = run.printed()
+        answers.append(str(code))
+        if problem := _wrong(code, text, {0, *_STOPPED.values()}):
+            return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+        for problem in state.problems(path):
+            return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+        if code == 0:
+            break
+    problem = _difference(expected, state.results(path))
+    return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+
+
+def damages(home: Home, kind: Kind, seed: int) -> Iterator[Outcome]:
+    """Damages every file of a finished run, one at a time, in a way a seed decides."""
+    expected, _ = home.reference(kind)
+    source = home.finished(kind)
+    for number, file in enumerate(sorted(source.rglob("*"))):
+        if file.is_file() and file.name != ".lock":
+            chance = random.Random(seed * 10_000 + number)
+            yield _damage(home, kind, seed, source, file, expected, chance)
+
+
+_DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
+    "truncated": lambda file, chance: os.truncate(
+        file, chance.randrange(max(1, file.stat().st_size))
+    ),
+    "emptied": lambda file, chance: os.truncate(file, 0),
+    "bit-flipped": lambda file, chance: _flip(file, chance),
+    "removed": lambda file, chance: file.unlink(),
+}
+
+
+def _flip(file: Path, chance: random.Random) -> None:
+    data = bytearray(file.read_bytes())
+    if data:
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        file.write_bytes(data)
+
+
+def _damage(
+    home: Home,
+    kind: Kind,
+    seed: int,
+    source: Path,
+    file: Path,
+    expected: dict[str, Any],
+    chance: random.Random,
+) -> Outcome:
+    name = file.relative_to(source).as_posix()
+    how = chance.choice(list(_DAMAGES))
+    fault, path = f"{how}: {name}", home.fresh("damaged")
+    shutil.copytree(source, path)
+    _DAMAGES[how](path / name, chance)
+    run = home.run(kind, path)
+    code = run.wait(_LONGEST)
+    text = run.printed()
+    problem = _wrong(code, text, {0, 2})
+    answer = "as without the fault"
+    if problem is None and code == 2:
+        answer, problem = _refused(home, kind, path, text, expected)
+    elif problem is None:
+        problem = _difference(expected, state.results(path))
+    return Outcome(fault, kind.name, seed, 1, answer, problem)
+
+
+def _refused(
+    home: Home, kind: Kind, path: Path, text: str, expected: dict[str, Any]
+) -> tuple[str, str | None]:
+    """Follows the remedy that a refusal names, if it is to remove something."""
+    line = text.splitlines()[-1]
+    if str(path) not in line:
+        return "refused", f"the path is not named: {line}"
+    found = _REMEDY.search(line)
+    if found is None:
+        return "refused", None
+    named = Path(found[1].rstrip(":;,"))
+    if not named.is_relative_to(path) and not named.is_relative_to(home.path):
+        return "refused", f"no such path: {line}"
+    (shutil.rmtree if named.is_dir() else os.unlink)(named)
+    run = home.run(kind, path)
+    if (code := run.wait(_LONGEST)) != 0:
+        return "refused", f"the remedy does not help: {code} {run.printed()[-500:]}"
+    difference = _difference(expected, state.results(path))
+    return "refused; the remedy gives the same", difference
+
+
+def full_disk(home: Home, kind: Kind, seed: int, place: str) -> Outcome:
+    """Runs on a disk that is too small, then on the same disk grown.
+
+    Args:
+      home: of the campaign.
+      kind: of run.
+      seed: decides the size of the disk.
+      place: what lies on it: ``workdir`` or ``prior``.
+    """
+    expected, _ = home.reference(kind)
+    chance = random.Random(seed)
+    used = sum(f.stat().st_size for f in home.finished(kind).rglob("*") if f.is_file())
+    size = chance.randrange(4096, 2 * used + 40_960)
+    disk = home.fresh("disk")
+    disk.mkdir()
+    _mount(disk, f"size={size}")
+    try:
+        if place == "workdir":
+            path, flags = disk / "run", kind.command(disk / "run", home.path)
+        else:
+            path = home.fresh("beside")
+            flags = [*kind.command(path, home.path), f"--prior_dir={disk / 'prior'}"]
+        run = Run(flags, home.path / "trials" / "disk.log")
+        code = run.wait(_LONGEST)
+        problem = _wrong(code, run.printed(), {0, 2})
+        answer = "there was room" if code == 0 else "refused; goes on with more room"
+        if problem is None and code == 2 and str(disk) not in run.printed():
+            problem = f"the path is not named: {run.printed()}"
+        _mount(disk, f"remount,size={100 * 2**20}")
+        if problem is None:
+            run = Run(flags, home.path / "trials" / "disk.log")
+            if (code := run.wait(_LONGEST)) != 0:
+                problem = f"exit code {code} with more room: {run.printed()[-500:]}"
+            else:
+                found = state.results(path)
+                problem = _difference(expected, found)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    return Outcome(f"full disk: {place}", kind.name, seed, 1, answer, problem)
+
+
+def _mount(disk: Path, options: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def can_mount(home: Home) -> bool:
+    """Returns whether this process may mount a disk."""
+    disk = home.fresh("probe")
+    disk.mkdir()
+    try:
+        _mount(disk, "size=4096")
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    subprocess.run(["umount", str(disk)], check=True)
+    return True
+
+
+def failures(home: Home, kind: Kind, seed: int) -> Outcome:
+    """Lets half of the candidates fail by NaN, by memory and by exceptions."""
+    path = home.fresh("failing")
+    flags = (*kind.flags, f"--seed={seed}")
+    run = home.run(dataclasses.replace(kind, flags=flags), path, prepare=faulty.install)
+    code = run.wait(_LONGEST)
+    problem = _wrong(code, run.printed(), {0, 2})
+    if problem is None:
+        problem = next(state.problems(path), None)
+    if problem is None and code == 2 and "could be " not in run.printed():
+        problem = f"refused for another reason: {run.printed()[-300:]}"
+    failed = run.printed()
+    answer = "finished" if code == 0 else "refused: too many failed"
+    del failed
+    return Outcome("failing candidates", kind.name, seed, 1, answer, problem)
+
+
+def _require_done(run: Run) -> None:
+    if (code := run.wait(_LONGEST)) != 0:
+        raise RuntimeError(f"exit code {code} without a fault: {run.printed()[-2000:]}")
+
+
+def _wrong(code: int | None, text: str, allowed: set[int]) -> str | None:
+    """What is wrong with how a run ended, whatever its results."""
+    if code is None:
+        return f"hangs: {text[-500:]}"
+    if "Traceback" in text or "Error:" in text:
+        return f"traceback: {text[-1500:]}"
+    if code not in allowed:
+        return f"exit code {code}: {text[-500:]}"
+    return None
+
+
+def _difference(expected: dict[str, Any], found: dict[str, Any]) -> str | None:
+    if found == expected:
+        return None
+    names = [n for n in {*expected, *found} if expected.get(n) != found.get(n)]
+    return f"other results than without the fault: {', '.join(sorted(names))}"
