@@ -1,5 +1,6 @@
 """What evaluators share: what they are given, and failures that end no search."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -60,6 +61,9 @@ def check_memory(cost: Cost, batch: int, limit: float) -> None:
     """Raises Failure where a training step needs more than ``limit`` GiB."""
     needed = cost.training_bytes(batch) / _GIB
     if needed > limit:
+        # Rounded up: with this limit it is trained.
+        enough = math.ceil(needed * 1000) / 1000
         raise Failure(
-            f"needs about {needed:.2f} GiB of memory, --eval_max_memory={limit}"
+            f"a training step needs about {enough:g} GiB of memory, more than "
+            f"--eval_max_memory={limit:g}"
         )

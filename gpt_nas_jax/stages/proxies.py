@@ -20,6 +20,7 @@ from gpt_nas_jax.evaluation import zero_cost
 from gpt_nas_jax.evaluation.proxies import az_nas
 from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
+from gpt_nas_jax.executors import machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.nasbench201 import network
 from gpt_nas_jax.stages import claim, compile_cache, proxy_tables
@@ -95,7 +96,7 @@ def _run(config: Config, inputs: Inputs) -> None:
         ),
         config.proxies.seeds,
         init_key,
-        Ledger(path / LEDGER),
+        Ledger(path / LEDGER, machine.describe()),
     )
     records = list(scoring.records(rows))
     values = np.array(
@@ -141,6 +142,7 @@ class _Scoring:
     def records(self, rows: np.ndarray) -> Iterator[dict[str, Any]]:
         """The ledger's lines in order: those there, then new ones."""
         done = self.ledger.read()[: len(rows)]
+        machine.tell_of_change(self.ledger.machines)
         with progress("scoring, networks", len(rows), done=len(done)) as advance:
             for index, row in enumerate(rows.tolist()):
                 if index < len(done):
@@ -156,7 +158,7 @@ class _Scoring:
         kept = record.get("row"), tuple(record.get("scores", ()))
         if kept != (row, self.names):
             raise UsageError(
-                f"line {index + 1} of {LEDGER} is not what this program would score; "
+                f"{self.ledger.line(index)} is another cell than this program scores; "
                 "go on with the version that began, or choose another --workdir"
             )
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
@@ -20,6 +22,7 @@ from rich.text import Text
 Advance = Callable[..., None]
 """``advance(count=1, note="")``: so many more are done, and a word on how it goes."""
 
+_SECONDS_A_LINE = 60
 _UNBROKEN = 1_000_000
 """A width in characters that no table reaches."""
 
@@ -40,7 +43,8 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         each = _seconds_each(task)
         if each is None:
-            return Text("")
+            # The first one may wait minutes for a compiler.
+            return Text(f"{task.elapsed or 0:.0f} s so far")
         return Text(f"{each:.1f} s each" if each > 1 else f"{1 / each:.1f}/s")
 
 
@@ -57,9 +61,34 @@ class _Left(ProgressColumn):
         return Text(str(left), "progress.remaining")
 
 
+class _Lines:
+    """Progress for a log."""
+
+    def __init__(self, title: str, total: int, done: int) -> None:
+        self._title, self._total, self._done = title, total, done
+        self._show("")
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """So many more are done."""
+        self._done += count
+        if time.monotonic() - self._shown >= _SECONDS_A_LINE:
+            self._show(note)
+
+    def _show(self, note: str) -> None:
+        self._shown = time.monotonic()
+        text = f"{self._title}: {self._done} of {self._total} done"
+        print(f"{text}; {note}" if note else text, file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """A bar with rate and time left; nothing where there is no terminal."""
+    """A bar with rate and time left; where there is no terminal, lines on stderr.
+
+    There is a line at the start and then at most one a minute.
+    """
+    if not Console().is_terminal:
+        yield _Lines(title, total, done).advance
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -68,8 +97,7 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
         _Left(),
         TextColumn("{task.fields[note]}"),
     )
-    console = Console()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=Console()) as bar:
         task = bar.add_task(title, total=total, completed=done, done=done, note="")
 
         def advance(count: int = 1, note: str = "") -> None:

@@ -83,8 +83,8 @@ def _trials(
     kind = every[seed % len(every)]
     if "kill" in wanted:
         yield trials.kills(home, kind, seed, _KILLS_A_TRIAL)
-    if "damage" in wanted and seed % 4 == 0:
-        yield from trials.damages(home, every[seed // 4 % len(every)], seed)
+    if "damage" in wanted and seed % 3 == 0:
+        yield from trials.damages(home, every[seed // 3 % len(every)], seed)
     if "disk" in wanted and trials.can_mount(home):
         place = "prior" if kind.name == "gpt_nas" and seed % 2 else "workdir"
         yield trials.full_disk(home, kind, seed, place)

@@ -8,8 +8,9 @@ from typing import Any
 
 _LEDGERS = ("ledger.jsonl", "trainings.jsonl")
 _CLOCK = ("seconds", "checksum", "peak_memory_gib")
-# What no command wrote into a checksum: its own files, times aside.
-_TEXTS = ("flags.txt", "best/retrain.flags", "best/architecture.json")
+_TEXTS = ("best/retrain.flags", "best/architecture.json")
+# Settings that name folders, which differ from trial to trial.
+_FOLDERS = ("--workdir=", "--prior_dir=", "--train_cache_dir=")
 
 
 def results(path: Path) -> dict[str, Any]:
@@ -24,8 +25,9 @@ def results(path: Path) -> dict[str, Any]:
             found[name] = _timeless(strict((path / name).read_text(encoding="utf-8")))
     for file in [path / name for name in _TEXTS] + sorted(path.glob("tables/*.csv")):
         if file.exists():
-            text = file.read_text(encoding="utf-8").replace(str(path), "WORKDIR")
-            found[file.relative_to(path).as_posix()] = text
+            lines = file.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if not line.startswith(_FOLDERS)]
+            found[file.relative_to(path).as_posix()] = kept
     for folder in _trees(path):
         found[folder.relative_to(path).as_posix()] = _arrays(folder)
     return found

@@ -23,7 +23,11 @@ _STOPPED = {
     signal.SIGINT: 130,
     signal.SIGHUP: 129,
 }
-_REMEDY = re.compile(r"remove (\S+?):? ?(?:the |its |it )?")
+_REMEDY = re.compile(r"remove (/[^:;]+)")
+_FILES = 16
+"""Most files of a workdir that one trial damages."""
+_REMEDIES = 0.4
+"""How often the remedy of a refusal is tried."""
 _LONGEST = 600
 """Seconds after which a run is taken to hang."""
 
@@ -118,13 +122,13 @@ def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
 
 
 def damages(home: Home, kind: Kind, seed: int) -> Iterator[Outcome]:
-    """Damages every file of a finished run, one at a time, in a way a seed decides."""
+    """Damages files of a finished run, one at a time, as a seed decides."""
     expected, _ = home.reference(kind)
     source = home.finished(kind)
-    for number, file in enumerate(sorted(source.rglob("*"))):
-        if file.is_file() and file.name != ".lock":
-            chance = random.Random(seed * 10_000 + number)
-            yield _damage(home, kind, seed, source, file, expected, chance)
+    files = [f for f in sorted(source.rglob("*")) if f.is_file() and f.name != ".lock"]
+    chance = random.Random(seed)
+    for file in chance.sample(files, min(_FILES, len(files))):
+        yield _damage(home, kind, seed, source, file, expected, chance)
 
 
 _DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
@@ -164,23 +168,29 @@ def _damage(
     problem = _wrong(code, text, {0, 2})
     answer = "as without the fault"
     if problem is None and code == 2:
-        answer, problem = _refused(home, kind, path, text, expected)
+        tried = chance.random() < _REMEDIES
+        answer, problem = _refused(home, kind, path, text, expected, tried)
     elif problem is None:
         problem = _difference(expected, state.results(path))
     return Outcome(fault, kind.name, seed, 1, answer, problem)
 
 
 def _refused(
-    home: Home, kind: Kind, path: Path, text: str, expected: dict[str, Any]
+    home: Home,
+    kind: Kind,
+    path: Path,
+    text: str,
+    expected: dict[str, Any],
+    tried: bool,
 ) -> tuple[str, str | None]:
-    """Follows the remedy that a refusal names, if it is to remove something."""
+    """Whether a refusal names the path; follows its remedy where it is to be tried."""
     line = text.splitlines()[-1]
     if str(path) not in line:
         return "refused", f"the path is not named: {line}"
     found = _REMEDY.search(line)
-    if found is None:
+    if found is None or not tried:
         return "refused", None
-    named = Path(found[1].rstrip(":;,"))
+    named = Path(found[1])
     if not named.is_relative_to(path) and not named.is_relative_to(home.path):
         return "refused", f"no such path: {line}"
     (shutil.rmtree if named.is_dir() else os.unlink)(named)
@@ -260,9 +270,7 @@ def failures(home: Home, kind: Kind, seed: int) -> Outcome:
         problem = next(state.problems(path), None)
     if problem is None and code == 2 and "could be " not in run.printed():
         problem = f"refused for another reason: {run.printed()[-300:]}"
-    failed = run.printed()
-    answer = "finished" if code == 0 else "refused: too many failed"
-    del failed
+    answer = "finished" if code == 0 else "refused: all candidates failed"
     return Outcome("failing candidates", kind.name, seed, 1, answer, problem)
 
 

@@ -1,11 +1,13 @@
 """Runs in miniature and what they leave, for the tests of the stages."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.workdir import Ledger
 
 FLAGS = (
     "--data_train_limit=200",
@@ -65,14 +67,14 @@ class Runs:
 
 
 def ledger(path: Path) -> list[dict[str, Any]]:
-    """The ledger's lines without what depends on the clock."""
-    lines = (path / "ledger.jsonl").read_text().splitlines()
-    return [{**json.loads(line), "seconds": None} for line in lines]
+    """The evaluations of a ledger without what depends on the clock."""
+    records = Ledger(path / "ledger.jsonl").read()
+    return [{**record, "seconds": None} for record in records]
 
 
 def result(path: Path) -> dict[str, Any]:
     """The result without what depends on the clock."""
-    value = json.loads((path / "result.json").read_text())
+    value = workdir.read_sealed(path / "result.json")
     for part in ("search", "retrain"):
         value.get(part, {}).pop("seconds", None)
     return value

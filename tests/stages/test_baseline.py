@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from stages_support import Runs, result
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.data import images
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
@@ -66,13 +67,14 @@ def test_it_goes_on_from_its_checkpoint_to_the_same_weights(
     cut = tmp_path / "cut"
     saved = workdir.save_step
 
-    def killed_behind_the_first(path: Path, step: int, tree: object) -> None:
+    def stopped_in_the_first(path: Path, step: int, tree: object) -> None:
         saved(path, step, tree)
-        raise KeyboardInterrupt
+        if not interruption.pending():
+            signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(workdir, "save_step", killed_behind_the_first)
-        assert main(runs.command(cut, *FLAGS)[2:]) == 130
+        patch.setattr(workdir, "save_step", stopped_in_the_first)
+        assert main(runs.command(cut, *FLAGS)[2:]) == 143
     assert not (cut / "result.json").exists()
     assert main(runs.command(cut, *FLAGS)[2:]) == 0
     assert result(cut) == result(trained)
@@ -88,6 +90,7 @@ def test_its_flagfile_trains_it_again(
 ) -> None:
     # The checkpoints spare the test the training, not the reading of the flags.
     shutil.copytree(trained / "baseline", tmp_path / "again" / "baseline")
+    shutil.copy(trained / "flags.txt", tmp_path / "again")
     flagfile = f"--flagfile={trained / 'best' / 'baseline.flags'}"
     assert main(["main", flagfile, f"--workdir={tmp_path / 'again'}"]) == 0
     assert result(tmp_path / "again") == result(trained)

@@ -1,7 +1,6 @@
 """Tables and a figure of the paper from the command line, interrupted and not."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,9 @@ import numpy as np
 import pytest
 from stages_support import Runs
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.main import main
+from gpt_nas_jax.workdir import Ledger
 
 FIGURE = (
     "--stage=tables",
@@ -27,8 +28,8 @@ def go(runs: Runs, path: Path, *flags: str) -> int:
 
 def trainings(path: Path) -> list[dict[str, Any]]:
     """The ledger without what depends on the clock."""
-    lines = (path / "trainings.jsonl").read_text().splitlines()
-    return [{**json.loads(line), "seconds": None} for line in lines]
+    records = Ledger(path / "trainings.jsonl").read()
+    return [{**record, "seconds": None} for record in records]
 
 
 def lines_of(path: Path) -> list[dict[str, str]]:
@@ -89,12 +90,14 @@ def test_another_seed_is_added_behind(runs: Runs, drawn: Path, tmp_path: Path):
 def test_a_ledger_of_something_else_is_refused(
     runs: Runs, drawn: Path, tmp_path: Path, capsys
 ):
-    lines = (drawn / "trainings.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "trainings.jsonl").write_text(lines[2] + lines[0])
+    records = Ledger(drawn / "trainings.jsonl").read()
+    other = Ledger(tmp_path / "trainings.jsonl")
+    for index in (2, 0):
+        other.append(records[index])
     (tmp_path / "flags.txt").write_text((drawn / "flags.txt").read_text())
     assert go(runs, tmp_path) == 2
     error = capsys.readouterr().err
-    assert "line 1 of trainings.jsonl" in error
+    assert "trainings.jsonl:1 is another training" in error
     assert len(error.splitlines()) == 1
 
 
@@ -123,7 +126,7 @@ def test_table_3_runs_what_is_missing_and_then_reads_it(
     command = runs.command(tmp_path, *flags)[2:]
     assert main(command) == 0
     run = tmp_path / "runs" / "genetic-0"
-    result = json.loads((run / "result.json").read_text())
+    result = workdir.read_sealed(run / "result.json")
     (line,) = lines_of(tmp_path / "tables" / "table.csv")
     assert float(line["accuracy"]) == 100 * result["retrain"]["test_accuracy"]
     assert float(line["device_days"]) == result["search"]["seconds"] / 86400

@@ -1,7 +1,6 @@
 """A prior whose learning is killed, and what lies on disk in the meantime."""
 
 import contextlib
-import json
 import shutil
 import signal
 import subprocess
@@ -41,7 +40,7 @@ def learned(command: list[str]) -> Learned:
     config = flags.parse(command[2:])
     cells = pretrain.read_cells(config.prior)
     prior = pretrain.run(config, problem.load(config).space, cells)
-    report = workdir.read_json(Path(config.workdir) / "prior.json")
+    report = workdir.read_sealed(Path(config.workdir) / "prior.json")
     del report["peak_memory_gib"]
     return prior, report, report.pop("seconds")
 
@@ -64,9 +63,9 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     shutil.copytree(cut, late)
     # As if the first process had learned for hours.
     for file in cut.glob("pretrain-*/*.json"):
-        state = json.loads(file.read_text())
+        state = workdir.read_sealed(file)
         state["seconds"] |= {"reading": 3600.0, "pretrain": 7200.0}
-        file.write_text(json.dumps(state))
+        workdir.write_sealed(file, state)
     found = learned(runs.command(cut, *FLAGS, every, own))
     assert found[2]["reading"] >= 3600
     assert found[2]["pretrain"] >= 7200

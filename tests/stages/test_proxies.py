@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 import math
 import pathlib
 from typing import Any
@@ -14,11 +13,13 @@ from hypothesis import strategies as st
 from prepared_support import prepare, random_images
 from scipy import stats
 
-from gpt_nas_jax import main
+from gpt_nas_jax import flags, main
+from gpt_nas_jax.config import fields
 from gpt_nas_jax.data import compact, nasbench201, scores
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.nasbench201 import IMAGE, network
 from gpt_nas_jax.stages.proxy_tables import choices
+from gpt_nas_jax.workdir import Ledger
 
 NAMES = ("flops", "params")
 NETWORKS = 9
@@ -67,8 +68,17 @@ def finished(home, tmp_path_factory) -> pathlib.Path:
 
 def lines(path: pathlib.Path) -> list[dict[str, Any]]:
     """The ledger without what depends on the clock."""
-    text = (path / "scores.jsonl").read_text()
-    return [{**json.loads(line), "seconds": None} for line in text.splitlines()]
+    records = Ledger(path / "scores.jsonl").read()
+    return [{**record, "seconds": None} for record in records]
+
+
+def write(path: pathlib.Path, command: list[str], records: list[Any]) -> None:
+    """Leaves the ledger of a command."""
+    text = fields.to_text(flags.parse(command))
+    (path / "flags.txt").write_text(text, encoding="utf-8")
+    ledger = Ledger(path / "scores.jsonl")
+    for record in records:
+        ledger.append(record)
 
 
 def table(path: pathlib.Path) -> list[dict[str, str]]:
@@ -149,9 +159,8 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
     for place, record in enumerate(records):
         value = None if place < 3 else float(place)
         record |= {"scores": dict.fromkeys(AZ_NAS, value), "seconds": 2.0}
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    (tmp_path / "scores.jsonl").write_text(text)
     names = f"--proxies_names={','.join(AZ_NAS)}"
+    write(tmp_path, arguments(home, tmp_path, names), records)
     assert main.main(arguments(home, tmp_path, names)) == 0
     rows = table(tmp_path)
     assert {row["proxy"] for row in rows} == {*AZ_NAS, "az_nas"}
@@ -170,12 +179,10 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
 def test_a_ledger_of_other_networks_is_refused(
     finished: pathlib.Path, home, tmp_path: pathlib.Path, capsys
 ):
-    records = lines(finished)[::-1]
-    text = "".join(json.dumps(record) + "\n" for record in records)
-    (tmp_path / "scores.jsonl").write_text(text)
+    write(tmp_path, arguments(home, tmp_path), lines(finished)[::-1])
     assert main.main(arguments(home, tmp_path)) == 2
     error = capsys.readouterr().err
-    assert "line 1 of scores.jsonl" in error
+    assert "scores.jsonl:1 is another cell" in error
     assert len(error.splitlines()) == 1
 
 

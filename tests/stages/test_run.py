@@ -27,7 +27,7 @@ SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages
 
 def test_a_run_leaves_its_result(finished: tuple[Path, str]) -> None:
     path, _ = finished
-    value = json.loads((path / "result.json").read_text())
+    value = workdir.read_sealed(path / "result.json")
     assert {"dataset": "digits", "seed": 0}.items() <= value.items()
     assert set(value["prior"]) >= {
         "vocabulary_size",

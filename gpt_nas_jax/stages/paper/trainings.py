@@ -12,7 +12,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
 from gpt_nas_jax.stages import claim, compilation, compile_cache, pretrain, problem
@@ -161,13 +161,14 @@ def _records(
     config: Config, loaded: Problem, plan: Plan, items: Sequence[Training]
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
-    ledger = Ledger(Path(config.workdir) / LEDGER)
+    ledger = Ledger(Path(config.workdir) / LEDGER, machine.describe())
     done = ledger.read()[: len(items)]
-    for number, (record, item) in enumerate(zip(done, items, strict=False), start=1):
+    machine.tell_of_change(ledger.machines)
+    for index, (record, item) in enumerate(zip(done, items, strict=False)):
         if {**record, **_description(loaded, plan, item)} != record:
             raise UsageError(
-                f"line {number} of {LEDGER} is not what this program would train; go "
-                "on with the version and machine that began, or choose another "
+                f"{ledger.line(index)} is another training than this program does; "
+                "go on with the version and machine that began, or choose another "
                 "--workdir"
             )
         yield record
