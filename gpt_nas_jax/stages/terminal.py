@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -77,12 +76,12 @@ class _Lines:
     def _show(self, note: str) -> None:
         self._shown = time.monotonic()
         text = f"{self._title}: {self._done} of {self._total} done"
-        print(f"{text}; {note}" if note else text, file=sys.stderr, flush=True)
+        print(f"{text}; {note}" if note else text, flush=True)
 
 
 @contextlib.contextmanager
 def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """A bar with rate and time left; where there is no terminal, lines on stderr.
+    """A bar with rate and time left; where there is no terminal, plain lines.
 
     There is a line at the start and then at most one a minute.
     """

@@ -28,9 +28,33 @@ def run() -> None:
 
 
 @pytest.mark.usefixtures("piped")
-def test_progress_prints_nothing_into_a_file(capfd: pytest.CaptureFixture[str]):
-    run()
-    assert capfd.readouterr() == ("", "")
+def test_progress_is_a_line_a_minute_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with progress("search, candidates", 40, done=8) as advance:
+        for number in range(10):
+            clock[0] += 25
+            advance(note=f"best 0.{number}")
+    assert capfd.readouterr().out.splitlines() == [
+        "search, candidates: 8 of 40 done",
+        "search, candidates: 11 of 40 done; best 0.2",
+        "search, candidates: 14 of 40 done; best 0.5",
+        "search, candidates: 17 of 40 done; best 0.8",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_before_the_first_the_time_so_far_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress("scoring, networks", 64):
+        clock[0] += 150
+    assert "150 s so far" in Text.from_ansi(capfd.readouterr().out).plain
 
 
 @pytest.mark.usefixtures("terminal")
