@@ -1,11 +1,12 @@
 """Command line: ``python -m gpt_nas_jax.main --flagfile=launch/digits.flags``."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable
 
-from absl import logging
+import absl.logging
 
 from gpt_nas_jax import checks, flags, interruption
 from gpt_nas_jax.config import Config
@@ -44,8 +45,7 @@ def main(argv: list[str]) -> int:
     0: done; 2: it cannot be done as told, one line on stderr says why; 130, 143 or 129:
     SIGINT, SIGTERM or SIGHUP ended it, and the same command goes on.
     """
-    # Orbax tells of every file it writes, and of an error thrice before it raises it.
-    logging.set_verbosity(logging.FATAL)
+    _quieten()
     try:
         with interruption.handled():
             config = flags.parse(argv)
@@ -62,6 +62,13 @@ def main(argv: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _end(f"{where}{error.strerror or error}", 2)
     return 0
+
+
+def _quieten() -> None:
+    """Orbax and its threads log an error several times before they raise it."""
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    for name in ("asyncio", "concurrent.futures"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _end(line: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import signal
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
 
     def stops(*args):
         if next(left, None) is None:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return searches(*args)
 
     monkeypatch.setattr(tables.tabular, "searches", stops)

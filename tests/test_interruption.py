@@ -1,0 +1,104 @@
+"""Signals: obeyed at once, or where nothing is lost by it."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from gpt_nas_jax import interruption
+from gpt_nas_jax.interruption import Stopped
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_ends_the_run_with_its_exit_code(number: signal.Signals):
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as caught, interruption.handled():
+        signal.raise_signal(number)
+        pytest.fail("goes on")
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+
+
+def test_a_deferred_signal_waits_for_the_end_of_all_contexts():
+    reached = []
+    with pytest.raises(Stopped), interruption.handled():
+        with interruption.deferred():
+            with interruption.deferred():
+                signal.raise_signal(signal.SIGTERM)
+                reached.append("inner")
+            assert interruption.pending()
+            reached.append("outer")
+        reached.append("behind")
+    assert reached == ["inner", "outer"]
+
+
+def test_a_check_obeys_within_a_deferred_context():
+    with pytest.raises(Stopped), interruption.handled(), interruption.deferred():
+        interruption.check()
+        signal.raise_signal(signal.SIGTERM)
+        interruption.check()
+        pytest.fail("goes on")
+
+
+def test_what_is_saved_on_the_way_out_is_not_stopped_again():
+    saved = []
+    with pytest.raises(Stopped), interruption.handled():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            for part in range(2):
+                with interruption.deferred():
+                    saved.append(part)
+    assert saved == [0, 1]
+
+
+def test_without_a_signal_nothing_happens():
+    with interruption.handled(), interruption.deferred():
+        interruption.check()
+        assert not interruption.pending()
+
+
+def test_a_later_run_in_the_same_process_begins_anew():
+    with pytest.raises(Stopped), interruption.handled():
+        signal.raise_signal(signal.SIGTERM)
+    with interruption.handled():
+        assert not interruption.pending()
+        interruption.check()
+
+
+def test_an_ignored_signal_stays_ignored():
+    """As nohup leaves SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruption.handled():
+            signal.raise_signal(signal.SIGHUP)
+            assert not interruption.pending()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+TWICE = """
+import signal, sys
+from gpt_nas_jax import interruption
+
+with interruption.handled(), interruption.deferred():
+    signal.raise_signal(signal.SIGTERM)
+    print("deferred", flush=True)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        print("goes on")
+"""
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stdout == "deferred\n"
+    assert "a second signal ends the program at once" in done.stderr
+    assert "Traceback" not in done.stderr
