@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import absl.logging
 
@@ -69,6 +70,13 @@ def _quieten() -> None:
     absl.logging.set_verbosity(absl.logging.FATAL)
     for name in ("asyncio", "concurrent.futures"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    sys.excepthook = _excepthook
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    # TensorStore reports to the loop in which Orbax has failed meanwhile.
+    if str(error) != "Event loop is closed":
+        sys.__excepthook__(kind, error, trace)
 
 
 def _end(line: str, code: int) -> int:

@@ -77,6 +77,9 @@ def save_tree(path: Path, tree: Any) -> None:
         temporary = beside(path, "tmp")
         for left in path.parent.glob(f"{temporary.name}*"):
             shutil.rmtree(left)
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+        if size > shutil.disk_usage(path.parent).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with _as_system_errors(path), ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(temporary.absolute(), tree)
         write_sealed(temporary / CHECKSUMS, {"files": _digests(temporary)})

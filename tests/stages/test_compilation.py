@@ -1,6 +1,7 @@
 """Compiled programs: kept where only their user writes, bounded, found again."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,118 @@ def test_warming_up_changes_no_result(runs: Runs, tmp_path: Path) -> None:
     runs.finish(tmp_path / "cold", *flags)
     assert ledger(tmp_path / "warm") == ledger(tmp_path / "cold")
     assert all(line["fitness"] for line in ledger(tmp_path / "warm"))
+
+
+# Compiles three programs and prints how many were found in the directory.
+FOUND = """
+import sys
+import jax
+from gpt_nas_jax.config import TrainConfig
+from gpt_nas_jax.stages import compile_cache
+found = []
+jax.monitoring.register_event_listener(lambda event, **_: found.append(event))
+compile_cache.keep(TrainConfig(cache_dir=sys.argv[1]))
+exec(sys.argv[2])
+for number in range(3):
+    jax.jit(lambda x: x * number + number).lower(1.0).compile()
+print(sum(event.endswith("/cache_hits") for event in found))
+"""
+
+
+def found(path: Path, also: str = "") -> int:
+    """How many of three programs a new process finds; it must print nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-c", FOUND, str(path), also],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not done.stderr
+    return int(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cache") / "programs"
+    assert found(path) == 0
+    assert found(path) == 3
+    return path
+
+
+def broken(kind: str, path: Path) -> None:
+    """What a kill between two writes, or a full disk, leaves of one entry."""
+    entry = min(path.glob("*-cache"))
+    times = entry.with_name(entry.name.removesuffix("-cache") + "-atime")
+    match kind:
+        case "no time":
+            times.unlink()
+        case "an empty time":
+            times.write_bytes(b"")
+        case "no program":
+            entry.unlink()
+        case "an empty program":
+            entry.write_bytes(b"")
+        case "half a program":
+            entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
+        case "half a program, no time":
+            entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
+            times.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("no time", 3),
+        ("an empty time", 3),
+        ("no program", 2),
+        ("an empty program", 2),
+        ("half a program", 2),
+        ("half a program, no time", 2),
+    ],
+)
+def test_an_entry_that_a_crash_left_is_replaced(
+    filled: Path, tmp_path: Path, kind: str, left: int
+) -> None:
+    path = tmp_path / "programs"
+    shutil.copytree(filled, path)
+    broken(kind, path)
+    assert found(path) == left
+    assert found(path) == 3
+
+
+def test_programs_are_found_in_a_directory_that_was_moved(
+    filled: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(filled, tmp_path / "elsewhere")
+    assert found(tmp_path / "elsewhere") == 3
+
+
+# JAX's lock cannot be taken any more.
+BLOCK = """
+import pathlib
+lock = pathlib.Path(sys.argv[1]) / ".lockfile"
+lock.unlink()
+lock.mkdir()
+"""
+
+
+def test_a_directory_that_takes_no_more_is_told_of_once(tmp_path: Path) -> None:
+    """As on a full disk, every program brings a warning of JAX's."""
+    path = tmp_path / "programs"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            FOUND,
+            str(path),
+            BLOCK,
+        ],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "0\n"
+    assert done.stderr.count("\n") == 1
+    assert f"compiled programs are not kept in {path} (" in done.stderr
