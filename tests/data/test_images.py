@@ -215,3 +215,13 @@ def test_constant_channels_are_normalised_to_zero(constants, seed):
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(UsageError, match=r"'cifar11'.*digits, cifar10, cifar100"):
         images.load("cifar11", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["cifar10", "cifar100", "imagenet2012", "folder", "npz"]
+)
+def test_a_folder_of_a_name_that_none_can_have_is_refused(tmp_path, name):
+    path = tmp_path / ("n" * 300)
+    with pytest.raises(UsageError, match=str(path)) as raised:
+        images.load(name, path)
+    assert "\n" not in str(raised.value)
