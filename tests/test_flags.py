@@ -133,15 +133,18 @@ def test_a_config_is_what_its_flagfile_says(
 
 def test_a_flagfile_holds_comments_and_other_flagfiles(tmp_path: pathlib.Path):
     inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
-    inner.write_text("--seed=3\n--eval_epochs=9\n")
-    outer.write_text(f"# --seed=5\n\n--flagfile={inner}\n// note\n--eval_epochs=8\n")
+    inner.write_text("--seed=3\n--eval_epochs=9\n", encoding="utf-8")
+    outer.write_text(
+        f"# --seed=5\n\n--flagfile={inner}\n// note\n--eval_epochs=8\n",
+        encoding="utf-8",
+    )
     expected = parse("--seed=3", "--eval_epochs=8", "--stage=search")
     assert parse(f"--flagfile={outer}", "--stage=search") == expected
 
 
 def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
     path = tmp_path / "seed.flags"
-    path.write_text("--seed=3\n")
+    path.write_text("--seed=3\n", encoding="utf-8")
     assert parse("--seed=2", f"--flagfile={path}").seed == 3
     assert parse(f"--flagfile={path}", "--seed=2").seed == 2
 
@@ -179,7 +182,7 @@ def test_a_mistake_is_one_line_that_names_it(argument: str, named: str):
 
 def test_an_unknown_flag_in_a_flagfile_is_refused(tmp_path: pathlib.Path):
     path = tmp_path / "old.flags"
-    path.write_text("--seed=1\n--epochs=3\n")
+    path.write_text("--seed=1\n--epochs=3\n", encoding="utf-8")
     with pytest.raises(UsageError, match="'epochs'"):
         parse(f"--flagfile={path}")
 

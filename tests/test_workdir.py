@@ -32,7 +32,7 @@ def claim(path: pathlib.Path, flags: str = FLAGS, **result: str) -> None:
 def test_a_directory_is_made_and_keeps_its_flags(tmp_path: pathlib.Path):
     path = tmp_path / "runs" / "digits"
     with workdir.opened(path, FLAGS, RESULT):
-        assert (path / "flags.txt").read_text() == FLAGS
+        assert (path / "flags.txt").read_text(encoding="utf-8") == FLAGS
 
 
 def test_the_same_run_goes_on(tmp_path: pathlib.Path):
@@ -40,7 +40,7 @@ def test_the_same_run_goes_on(tmp_path: pathlib.Path):
     Ledger(tmp_path / "ledger.jsonl").append({"fitness": 1})
     # Flags that do not decide the result may change.
     claim(tmp_path, FLAGS.replace("--data_dir=", "--data_dir=tfds"))
-    assert (tmp_path / "flags.txt").read_text() == FLAGS
+    assert (tmp_path / "flags.txt").read_text(encoding="utf-8") == FLAGS
 
 
 def test_a_run_with_other_flags_is_refused(tmp_path: pathlib.Path):
@@ -52,11 +52,13 @@ def test_a_run_with_other_flags_is_refused(tmp_path: pathlib.Path):
     assert "--seed is '4', was '3'" in message
     assert "--eval_epochs is '7', was '6'" in message
     assert "\n" not in message
-    assert (tmp_path / "flags.txt").read_text() == FLAGS
+    assert (tmp_path / "flags.txt").read_text(encoding="utf-8") == FLAGS
 
 
 def test_flags_of_another_version_are_refused(tmp_path: pathlib.Path):
-    (tmp_path / "flags.txt").write_text("# by hand\n--seed=3\n\n--quick\n")
+    (tmp_path / "flags.txt").write_text(
+        "# by hand\n--seed=3\n\n--quick\n", encoding="utf-8"
+    )
     with pytest.raises(UsageError, match="--eval_epochs is '6', was None"):
         claim(tmp_path)
 
@@ -108,7 +110,7 @@ def test_a_ledger_without_flags_is_refused(tmp_path: pathlib.Path):
 def test_a_path_that_cannot_be_a_directory_is_refused(
     tmp_path: pathlib.Path, name: str
 ):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(UsageError, match=r"cannot be used: .*; choose another"):
         claim(tmp_path / name)
 
@@ -151,7 +153,7 @@ def test_a_ledger_is_one_line_of_json_each(tmp_path: pathlib.Path):
     assert ledger.read() == []
     ledger.append({"genome": [3, -1], "reason": "line\nbreak"})
     ledger.append({"fitness": None})
-    lines = (tmp_path / "ledger.jsonl").read_text().splitlines()
+    lines = (tmp_path / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == ledger.read()
     assert len(lines) == 2
 
@@ -170,7 +172,7 @@ def test_text_replaces_the_whole_file(tmp_path: pathlib.Path):
     path = tmp_path / "new" / "result.txt"
     workdir.write_text(path, "a long first text")
     workdir.write_text(path, "second")
-    assert path.read_text() == "second"
+    assert path.read_text(encoding="utf-8") == "second"
     assert [*path.parent.iterdir()] == [path]
 
 

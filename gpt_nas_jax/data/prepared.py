@@ -75,7 +75,7 @@ def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
     file = directory / "label.labels.txt"
     if not file.exists():
         return ()
-    lines = map(str.strip, file.read_text().split("\n"))
+    lines = map(str.strip, file.read_text(encoding="utf-8").split("\n"))
     names = tuple(line for line in lines if line)
     if len(names) != num_classes:
         raise ValueError(f"{file.name} names {len(names)} of {num_classes} classes")

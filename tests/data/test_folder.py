@@ -41,7 +41,9 @@ def laid_out(home: pathlib.Path, *parts: str) -> dict[str, np.ndarray]:
 
 def test_pictures_come_in_the_order_of_their_names_then_classes(tmp_path):
     written = laid_out(tmp_path, "train", "test")
-    (tmp_path / "train" / "cat" / "notes.txt").write_text("no picture")
+    (tmp_path / "train" / "cat" / "notes.txt").write_text(
+        "no picture", encoding="utf-8"
+    )
     (tmp_path / "train" / ".cache").mkdir()
     dataset = images.load("folder", tmp_path)
     assert (dataset.num_classes, dataset.flip) == (2, True)

@@ -66,13 +66,13 @@ class Runs:
 
 def ledger(path: Path) -> list[dict[str, Any]]:
     """The ledger's lines without what depends on the clock."""
-    lines = (path / "ledger.jsonl").read_text().splitlines()
+    lines = (path / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
     return [{**json.loads(line), "seconds": None} for line in lines]
 
 
 def result(path: Path) -> dict[str, Any]:
     """The result without what depends on the clock."""
-    value = json.loads((path / "result.json").read_text())
+    value = json.loads((path / "result.json").read_text(encoding="utf-8"))
     for part in ("search", "retrain"):
         value.get(part, {}).pop("seconds", None)
     return value

@@ -27,12 +27,12 @@ def go(runs: Runs, path: Path, *flags: str) -> int:
 
 def trainings(path: Path) -> list[dict[str, Any]]:
     """The ledger without what depends on the clock."""
-    lines = (path / "trainings.jsonl").read_text().splitlines()
+    lines = (path / "trainings.jsonl").read_text(encoding="utf-8").splitlines()
     return [{**json.loads(line), "seconds": None} for line in lines]
 
 
 def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -67,7 +67,9 @@ def test_killed_in_a_line_it_goes_on_to_the_same_ledger(
     whole = (drawn / "trainings.jsonl").read_bytes()
     kept = b"".join(whole.splitlines(keepends=True)[:5])
     (tmp_path / "trainings.jsonl").write_bytes(kept + b'{"seed": 0, "netw')
-    (tmp_path / "flags.txt").write_text((drawn / "flags.txt").read_text())
+    (tmp_path / "flags.txt").write_text(
+        (drawn / "flags.txt").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert go(runs, tmp_path, "--search_workers=2") == 0
     assert (tmp_path / "trainings.jsonl").read_bytes().startswith(kept)
     assert trainings(tmp_path) == trainings(drawn)
@@ -89,9 +91,15 @@ def test_another_seed_is_added_behind(runs: Runs, drawn: Path, tmp_path: Path):
 def test_a_ledger_of_something_else_is_refused(
     runs: Runs, drawn: Path, tmp_path: Path, capsys
 ):
-    lines = (drawn / "trainings.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "trainings.jsonl").write_text(lines[2] + lines[0])
-    (tmp_path / "flags.txt").write_text((drawn / "flags.txt").read_text())
+    lines = (
+        (drawn / "trainings.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines(keepends=True)
+    )
+    (tmp_path / "trainings.jsonl").write_text(lines[2] + lines[0], encoding="utf-8")
+    (tmp_path / "flags.txt").write_text(
+        (drawn / "flags.txt").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert go(runs, tmp_path) == 2
     error = capsys.readouterr().err
     assert "line 1 of trainings.jsonl" in error
@@ -123,7 +131,7 @@ def test_table_3_runs_what_is_missing_and_then_reads_it(
     command = runs.command(tmp_path, *flags)[2:]
     assert main(command) == 0
     run = tmp_path / "runs" / "genetic-0"
-    result = json.loads((run / "result.json").read_text())
+    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     (line,) = lines_of(tmp_path / "tables" / "table.csv")
     assert float(line["accuracy"]) == 100 * result["retrain"]["test_accuracy"]
     assert float(line["device_days"]) == result["search"]["seconds"] / 86400

@@ -64,9 +64,9 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     shutil.copytree(cut, late)
     # As if the first process had learned for hours.
     for file in cut.glob("pretrain-*/*.json"):
-        state = json.loads(file.read_text())
+        state = json.loads(file.read_text(encoding="utf-8"))
         state["seconds"] |= {"reading": 3600.0, "pretrain": 7200.0}
-        file.write_text(json.dumps(state))
+        file.write_text(json.dumps(state), encoding="utf-8")
     found = learned(runs.command(cut, *FLAGS, every, own))
     assert found[2]["reading"] >= 3600
     assert found[2]["pretrain"] >= 7200
@@ -118,7 +118,7 @@ def test_the_last_standing_comes_back(tmp_path: Path, standings: list[Standing])
     assert {child.name for child in path.iterdir()} == {"100", "100.json"}
     # What a crash in the next one leaves.
     shutil.copytree(path / "100", path / "150.orbax-checkpoint-tmp-0")
-    (path / "150.json").write_text("{")
+    (path / "150.json").write_text("{", encoding="utf-8")
     again = Checkpoints(path, every=50)
     found, expected = again.load(MODEL, RATE), standings[-2]
     assert found.outcomes == expected.outcomes

@@ -67,12 +67,12 @@ def finished(home, tmp_path_factory) -> pathlib.Path:
 
 def lines(path: pathlib.Path) -> list[dict[str, Any]]:
     """The ledger without what depends on the clock."""
-    text = (path / "scores.jsonl").read_text()
+    text = (path / "scores.jsonl").read_text(encoding="utf-8")
     return [{**json.loads(line), "seconds": None} for line in text.splitlines()]
 
 
 def table(path: pathlib.Path) -> list[dict[str, str]]:
-    with (path / "tables" / "proxies.csv").open() as file:
+    with (path / "tables" / "proxies.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -104,10 +104,9 @@ def test_the_table_is_what_the_ledger_says(finished: pathlib.Path):
         assert accuracy.min() <= float(row["search_mean"]) <= accuracy.max()
     published = {row["proxy"]: float(row["spearman_published"]) for row in rows[::3]}
     assert published == {"flops": 0.73, "params": 0.75}
-    assert (
-        "| naswot, published | 92.96 | 69.98 | 44.44 |"
-        in (finished / "tables" / "proxies.md").read_text()
-    )
+    assert "| naswot, published | 92.96 | 69.98 | 44.44 |" in (
+        finished / "tables" / "proxies.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_the_scores_are_kept_for_the_search(finished: pathlib.Path):
@@ -150,7 +149,7 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
         value = None if place < 3 else float(place)
         record |= {"scores": dict.fromkeys(AZ_NAS, value), "seconds": 2.0}
     text = "".join(json.dumps(record) + "\n" for record in records)
-    (tmp_path / "scores.jsonl").write_text(text)
+    (tmp_path / "scores.jsonl").write_text(text, encoding="utf-8")
     names = f"--proxies_names={','.join(AZ_NAS)}"
     assert main.main(arguments(home, tmp_path, names)) == 0
     rows = table(tmp_path)
@@ -164,7 +163,9 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
     assert {row["degenerate"] for row in rows if row["proxy"] != "az_nas"} == {"3"}
     kept = scores.read(tmp_path / "scores.npz").scores
     assert np.isneginf(kept[:3]).all()
-    assert "2.00 s each" in (tmp_path / "tables" / "proxies.md").read_text()
+    assert "2.00 s each" in (tmp_path / "tables" / "proxies.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_ledger_of_other_networks_is_refused(
@@ -172,7 +173,7 @@ def test_a_ledger_of_other_networks_is_refused(
 ):
     records = lines(finished)[::-1]
     text = "".join(json.dumps(record) + "\n" for record in records)
-    (tmp_path / "scores.jsonl").write_text(text)
+    (tmp_path / "scores.jsonl").write_text(text, encoding="utf-8")
     assert main.main(arguments(home, tmp_path)) == 2
     error = capsys.readouterr().err
     assert "line 1 of scores.jsonl" in error
