@@ -1,15 +1,19 @@
 """Command-line flags made from the fields of the config."""
 
 import math
+import os
+from typing import Any
 
 from absl import flags
 
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import Config, fields, flagfile
 from gpt_nas_jax.types import UsageError
 
 
 def parse(argv: list[str]) -> Config | str:
     """Reads a command line, ``--flagfile`` included.
+
+    A path may begin with ``~`` or ``~user``.
 
     Args:
       argv: the program's name, then its arguments. Of equal flags the last counts.
@@ -18,8 +22,8 @@ def parse(argv: list[str]) -> Config | str:
       The config, or the help text where ``--help`` is given.
 
     Raises:
-      UsageError: an unknown flag, a value out of range, an argument that is no
-        flag, a flagfile that is missing or no text.
+      UsageError: an unknown flag, a value out of range, a path that is no local one, an
+        argument that is no flag, or a flagfile that cannot be used.
     """
     values = flags.FlagValues()
     known = list(fields.of(Config()))
@@ -27,19 +31,42 @@ def parse(argv: list[str]) -> Config | str:
         _define(field, values)
     flags.DEFINE_bool("help", False, "Show this help.", flag_values=values)
     try:
-        rest = values(argv)[1:]
+        rest = values([*argv[:1], *flagfile.expand(argv[1:])])[1:]
     except flags.Error as error:
         message = str(error).removeprefix("ERROR:: ")
         raise UsageError(" ".join(message.split())) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"a --flagfile is no text: {error}") from error
     if values["help"].value:
         return "Flags of gpt_nas_jax.main:\n" + values.get_help()
     if rest:
         raise UsageError(f"unexpected argument {rest[0]!r}; settings are --flag=value")
     return fields.replace(
-        Config(), {field.path: values[field.name].value for field in known}
+        Config(),
+        {field.path: _value(field, values[field.name].value) for field in known},
     )
+
+
+def _value(field: fields.Field, given: Any) -> Any:
+    """The value of a flag; of a path with the home directory in place of ``~``."""
+    if not field.setting.path:
+        return given
+    flag = f"--{field.name}={given}"
+    if field.default and not given.strip():
+        raise UsageError(f"--{field.name} is empty; name a folder")
+    if "://" in given:
+        raise UsageError(f"{flag} is a URL; only local folders and files can be used")
+    path = os.path.expanduser(given)
+    if path.startswith("~"):
+        user = path.partition("/")[0]
+        raise UsageError(
+            f"{flag}: there is no user {user[1:]!r}; for a folder of that name give "
+            f"./{user}"
+        )
+    try:
+        # What a run keeps of its flags is UTF-8.
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{flag} is not UTF-8; rename the folder or file") from error
+    return path
 
 
 def _define(field: fields.Field, values: flags.FlagValues) -> None:

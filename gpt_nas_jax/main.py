@@ -70,13 +70,13 @@ def _quieten() -> None:
     absl.logging.set_verbosity(absl.logging.FATAL)
     for name in ("asyncio", "concurrent.futures"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    sys.excepthook = _excepthook
+    sys.unraisablehook = _unraisable
 
 
-def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    # TensorStore reports to the loop in which Orbax has failed meanwhile.
-    if str(error) != "Event loop is closed":
-        sys.__excepthook__(kind, error, trace)
+def _unraisable(found: Any) -> None:
+    # TensorStore reports to a loop that Orbax has closed when an array failed.
+    if str(found.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(found)
 
 
 def _end(line: str, code: int) -> int:

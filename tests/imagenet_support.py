@@ -55,7 +55,7 @@ def prepare_imagenet(home: pathlib.Path) -> pathlib.Path:
         **tfds_class("features_dict", "FeaturesDict"),
         "featuresDict": {"features": {"label": label_feature(CLASSES)}},
     }
-    (folder / "features.json").write_text(json.dumps(features))
+    (folder / "features.json").write_text(json.dumps(features), encoding="utf-8")
     for part, size, first in (("train", TRAIN, 0), ("validation", TEST, TRAIN)):
         shards = _SHARDS[part]
         for shard in range(shards):

@@ -92,8 +92,10 @@ def prepare(
     folder = home / "cifar100" / VERSION
     folder.mkdir(parents=True)
     sizes = len(train), len(test)
-    (folder / "features.json").write_text(json.dumps(FEATURES))
-    (folder / "dataset_info.json").write_text(json.dumps(info("cifar100", *sizes)))
+    (folder / "features.json").write_text(json.dumps(FEATURES), encoding="utf-8")
+    (folder / "dataset_info.json").write_text(
+        json.dumps(info("cifar100", *sizes)), encoding="utf-8"
+    )
     write(folder, "train", train)
     write(folder, "test", test)
     return folder

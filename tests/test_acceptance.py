@@ -31,7 +31,7 @@ def run(path: Path, *flags: str) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow

@@ -1,7 +1,9 @@
 """Flags made from the config: names, values, flagfiles, mistakes."""
 
 import dataclasses
+import os
 import pathlib
+import pwd
 from typing import Any
 
 import hypothesis
@@ -55,13 +57,21 @@ def value_at(config: Any, path: tuple[str, ...]) -> Any:
     return config
 
 
+def is_local(path: str) -> bool:
+    return not path.startswith("~") and "://" not in path
+
+
 def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
     """Everything that a flag may be set to."""
     if setting.choices:
         return st.sampled_from(setting.choices)
     if isinstance(default, str):
         # A line of a flagfile ends without white space.
-        return st.text(st.characters(categories=["L", "N", "P", "S"]))
+        text = st.text(
+            st.characters(categories=["L", "N", "P", "S"]),
+            min_size=1 if setting.path and default else 0,
+        )
+        return text.filter(is_local) if setting.path else text
     low, high = setting.low, setting.high
     if isinstance(default, int):
         return st.integers(low, 10_000 if high is None else int(high))
@@ -117,21 +127,24 @@ def test_a_config_is_what_its_flagfile_says(
         LEAVES[name][0]: data.draw(values_of(*LEAVES[name][1:])) for name in names
     }
     config = fields.replace(Config(), changes)
-    flagfile.write_text(fields.to_text(config))
+    flagfile.write_text(fields.to_text(config), encoding="utf-8")
     assert parse(f"--flagfile={flagfile}") == config
 
 
 def test_a_flagfile_holds_comments_and_other_flagfiles(tmp_path: pathlib.Path):
     inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
-    inner.write_text("--seed=3\n--eval_epochs=9\n")
-    outer.write_text(f"# --seed=5\n\n--flagfile={inner}\n// note\n--eval_epochs=8\n")
+    inner.write_text("--seed=3\n--eval_epochs=9\n", encoding="utf-8")
+    outer.write_text(
+        f"# --seed=5\n\n--flagfile={inner}\n// note\n--eval_epochs=8\n",
+        encoding="utf-8",
+    )
     expected = parse("--seed=3", "--eval_epochs=8", "--stage=search")
     assert parse(f"--flagfile={outer}", "--stage=search") == expected
 
 
 def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
     path = tmp_path / "seed.flags"
-    path.write_text("--seed=3\n")
+    path.write_text("--seed=3\n", encoding="utf-8")
     assert parse("--seed=2", f"--flagfile={path}").seed == 3
     assert parse(f"--flagfile={path}", "--seed=2").seed == 2
 
@@ -167,18 +180,70 @@ def test_a_mistake_is_one_line_that_names_it(argument: str, named: str):
     assert "ERROR" not in str(caught.value)
 
 
-def test_a_flagfile_that_is_no_text_is_refused(tmp_path: pathlib.Path):
-    path = tmp_path / "weights"
-    path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(UsageError, match="flagfile is no text"):
-        parse(f"--flagfile={path}")
-
-
 def test_an_unknown_flag_in_a_flagfile_is_refused(tmp_path: pathlib.Path):
     path = tmp_path / "old.flags"
-    path.write_text("--seed=1\n--epochs=3\n")
+    path.write_text("--seed=1\n--epochs=3\n", encoding="utf-8")
     with pytest.raises(UsageError, match="'epochs'"):
         parse(f"--flagfile={path}")
+
+
+PATHS = [name for name, (_, _, setting) in LEAVES.items() if setting.path]
+
+
+def test_every_setting_that_names_a_file_or_folder_is_a_path():
+    assert {*PATHS} == {
+        *("workdir", "data_dir", "prior_dir", "train_cache_dir", "zoo_json"),
+        *("prior_nasbench101", "prior_nasbench201", "tables_source"),
+        *("tables_scores", "proxies_source", "imports_source", "imports_out"),
+    }
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_may_begin_with_a_home_directory(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    monkeypatch.setenv("HOME", "/home/of us")
+    user = pwd.getpwuid(os.getuid())
+    path = tmp_path / "some.flags"
+    for given, expected in {
+        "~": "/home/of us",
+        "~/a b/~c": "/home/of us/a b/~c",
+        f"~{user.pw_name}/run": f"{user.pw_dir.rstrip('/')}/run",
+        "./~": "./~",
+        "/~/a:b//c": "/~/a:b//c",
+    }.items():
+        assert value_at(parse(f"--{name}={given}"), LEAVES[name][0]) == expected
+        path.write_text(f"--{name}={given}\n", encoding="utf-8")
+        assert value_at(parse(f"--flagfile={path}"), LEAVES[name][0]) == expected
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("url", ["gs://bucket/run", "file:///tmp/run", "~/s3://b"])
+def test_a_path_that_is_a_url_is_refused(name: str, url: str):
+    with pytest.raises(UsageError, match=f"^--{name}={url} is a URL; only local fold"):
+        parse(f"--{name}={url}")
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [("~no one of that name/a", "no user 'no one of"), ("a\udcffb", "is not UTF-8")],
+)
+def test_a_path_that_cannot_be_is_refused(name: str, path: str, named: str):
+    with pytest.raises(UsageError, match=f"^--{name}={path}.* {named}") as raised:
+        parse(f"--{name}={path}")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_a_path_with_a_default_must_not_be_empty(name: str, empty: str):
+    path, default, _ = LEAVES[name]
+    if default:
+        with pytest.raises(UsageError, match=f"^--{name} is empty; name a folder$"):
+            parse(f"--{name}={empty}")
+    else:
+        assert value_at(parse(f"--{name}={empty}"), path) == empty
 
 
 def test_result_flags_are_those_that_decide_the_result():

@@ -41,7 +41,10 @@ def test_ruff_has_nothing_to_say(command: list[str]):
 
 
 def test_no_module_is_long():
-    lengths = {name: len(path.read_text().splitlines()) for name, path in SOURCES}
+    lengths = {
+        name: len(path.read_text(encoding="utf-8").splitlines())
+        for name, path in SOURCES
+    }
     assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES}
 
 
@@ -69,14 +72,38 @@ def test_every_signature_has_types():
     found = {
         f"{name}:{function.lineno} {function.name}": untyped(function)
         for name, path in SOURCES
-        for function in functions(ast.parse(path.read_text()).body)
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")).body)
     }
     assert not {where: missing for where, missing in found.items() if missing}
 
 
+def without_encoding(path: pathlib.Path) -> Iterator[str]:
+    """Where text is read or written in the encoding of the locale."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        name = called.rpartition(".")[2]
+        opens = name == "open" and called not in ("Image.open", "os.open")
+        text = name in ("read_text", "write_text") and called != "workdir.write_text"
+        arguments = [ast.unparse(argument) for argument in node.args]
+        mode = arguments[called == "open" :][:1]
+        binary = opens and mode and "b" in mode[0]
+        named = any(keyword.arg == "encoding" for keyword in node.keywords)
+        if (opens or text) and not binary and not named:
+            yield f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def test_text_is_utf_8_whatever_the_locale():
+    """Ruff's rule PLW1514 sees only the paths whose type it can tell."""
+    folders = ("gpt_nas_jax", "launch", "tests")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert not [where for path in paths for where in without_encoding(path)]
+
+
 def test_every_public_name_has_a_docstring():
     for name, path in SOURCES:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         public = [
             node
             for node in tree.body
@@ -92,7 +119,7 @@ def command_of(flagfile: pathlib.Path) -> list[str]:
     """The command line that a flagfile's head gives for itself."""
     head = [
         line.removeprefix("#").strip()
-        for line in flagfile.read_text().splitlines()
+        for line in flagfile.read_text(encoding="utf-8").splitlines()
         if line.startswith("#")
     ]
     text = "\n".join(head).replace("\\\n", " ")

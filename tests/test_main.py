@@ -76,7 +76,7 @@ def test_zoo_prints_and_writes_the_networks(
 ) -> None:
     path = tmp_path / "zoo.json"
     assert main(["main", "--stage=zoo", f"--zoo_json={path}"]) == 0
-    rows = {row["name"]: row for row in json.loads(path.read_text())}
+    rows = {row["name"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
     assert len(rows) == 36
     assert rows["ResNet-50"]["params"] == 25_557_032
     assert rows["ResNet-50"]["depth"] == 50

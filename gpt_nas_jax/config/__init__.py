@@ -65,7 +65,9 @@ class Config:
     """One run."""
 
     stage: str = setting("all", "What to do.", choices=STAGES, result=False)
-    workdir: str = setting("runs/default", "Where the run lives.", result=False)
+    workdir: str = setting(
+        "runs/default", "Where the run lives.", result=False, path=True
+    )
     # JAX drops the higher bits of a larger seed.
     seed: int = setting(0, "Decides everything random.", low=0, high=2**32 - 1)
     data: DataConfig = DataConfig()

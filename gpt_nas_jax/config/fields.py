@@ -1,6 +1,7 @@
 """The settings of a config, one by one: as names, as text, changed."""
 
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -68,4 +69,12 @@ def result_text(config: Config) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else utf8(str(value))
+
+
+def utf8(text: str) -> str:
+    """An argument as the UTF-8 text that its bytes are, whatever the locale.
+
+    Bytes that are not UTF-8 stay escaped, as in `os.fsdecode`.
+    """
+    return os.fsencode(text).decode("utf-8", "surrogateescape")

@@ -83,6 +83,7 @@ class DataConfig:
         "Where it lies. cifar and imagenet: directory of prepared TFDS data sets; "
         "folder: holds train/<class>/ and test/<class>/; npz: the file.",
         result=False,
+        path=True,
     )
     side: int = setting(
         0,
@@ -142,6 +143,7 @@ class PriorConfig:
         "",
         "Where trained priors are kept and found again; default <workdir>/prior.",
         result=False,
+        path=True,
     )
     corpus: str = setting(
         "nasbench101",
@@ -153,12 +155,14 @@ class PriorConfig:
         "",
         "NAS-Bench-101 file (compact .npz or nasbench_only108.tfrecord); without "
         "it, all cells of at most 5 vertices.",
+        path=True,
     )
     nasbench201: str = setting(
         "",
         "NAS-Bench-201 file (compact .npz): its cells of the highest validation "
         "accuracy on CIFAR-10, as large a share as the paper keeps of NAS-Bench-101's; "
         "without it, all cells.",
+        path=True,
     )
     min_accuracy: float = setting(
         0.9,
@@ -336,6 +340,7 @@ class TrainConfig:
         "$XDG_CACHE_HOME/gpt_nas_jax or ~/.cache/gpt_nas_jax. Nobody else may write "
         "there: what lies in it is executed.",
         result=False,
+        path=True,
     )
     cache_size: float = setting(
         2.0,

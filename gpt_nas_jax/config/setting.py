@@ -15,6 +15,8 @@ class Setting:
       high: largest allowed value, or None.
       result: whether another value gives another result; a workdir holds runs of
         equal values only.
+      path: whether the value is the path of a local file or folder; one with a default
+        must not be empty.
     """
 
     help: str
@@ -22,6 +24,7 @@ class Setting:
     low: float | None = None
     high: float | None = None
     result: bool = True
+    path: bool = False
 
 
 def setting(default: Any, help: str, **options: Any) -> Any:

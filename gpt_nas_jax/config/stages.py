@@ -22,11 +22,12 @@ class TablesConfig:
         "The benchmark, or the paper's Table III, IV or V or Figure 2.",
         choices=TABLES,
     )
-    source: str = setting("", "The benchmark's compact .npz file.")
+    source: str = setting("", "The benchmark's compact .npz file.", path=True)
     scores: str = setting(
         "",
         "Zero-cost scores of all its cells, the scores.npz of --stage=proxies, as "
         "trends of surrogate and gpt_nas_online (nasbench201).",
+        path=True,
     )
     strategies: str = setting(
         "", "Strategies to compare, with commas; without it all.", result=False
@@ -106,7 +107,7 @@ def _ascending(
 class ProxiesConfig:
     """Scores of NAS-Bench-201's networks before any training, and tables of them."""
 
-    source: str = setting("", "NAS-Bench-201's compact .npz file.")
+    source: str = setting("", "NAS-Bench-201's compact .npz file.", path=True)
     names: str = setting("", "Proxies to score by, with commas; without it all.")
     networks: int = setting(
         1000, "Cells to score, drawn by the seed; 0 for all 15,625.", low=0, high=15_625
@@ -123,7 +124,9 @@ class ProxiesConfig:
 class ZooConfig:
     """The table of the 36 human networks."""
 
-    json: str = setting("", "Write the table to this file, too.", result=False)
+    json: str = setting(
+        "", "Write the table to this file, too.", result=False, path=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,5 +153,6 @@ class ImportConfig:
         "What was released: nasbench_only108.tfrecord; for nasbench201 the unpacked "
         "folder NATS-tss-v1_0-3ffb9-simple, or a .json or .csv of its cells.",
         result=False,
+        path=True,
     )
-    out: str = setting("", "The .npz file to write.", result=False)
+    out: str = setting("", "The .npz file to write.", result=False, path=True)

@@ -26,10 +26,16 @@ def load(path: pathlib.Path) -> Dataset:
     part a fifth of each class is set aside, the same in every run.
 
     Raises:
-      UsageError: the file cannot be read, lacks an array, or one is of another type
-        or shape.
+      UsageError: the file cannot be read, lacks an array, or one holds Python objects
+        or is of another type or shape.
     """
-    held = compact.load(path, [name for names in _NAMES for name in names])
+    try:
+        held = compact.load(path, [name for names in _NAMES for name in names])
+    except compact.ObjectsError as error:
+        raise UsageError(
+            f"{path} holds Python objects, not numbers, in {', '.join(error.names)}; "
+            "save images as one uint8 array [N, H, W, C], labels as integers [N]"
+        ) from error
     names = next((names for names in _NAMES if {*names[:2]} <= held.keys()), None)
     if names is None:
         raise UsageError(f"{path} should hold the arrays {_EXPECTED}")

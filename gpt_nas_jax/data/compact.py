@@ -6,7 +6,7 @@ import pathlib
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,33 @@ ANY = -1
 Column = tuple[npt.DTypeLike, tuple[int | None, ...]]
 """The type and shape that a column must have."""
 
+
 _CHECKSUM = "sha256"
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 # zipfile raises RuntimeError where a damaged header asks for what it cannot do;
 # a header of numpy's is parsed as Python.
 _DAMAGED = (
     *(ValueError, EOFError, OSError, RuntimeError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
+
+
+class ObjectsError(UsageError):
+    """Columns hold Python objects, which would have to be unpickled.
+
+    Attributes:
+      names: of these columns, in ascending order.
+    """
+
+    def __init__(self, path: pathlib.Path, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"{path} holds Python objects, not numbers, in {', '.join(names)}; fetch "
+            "or import it again"
+        )
 
 
 def read(
@@ -96,6 +116,7 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     """The wanted columns that there are; all are read where there is a checksum.
 
     Raises:
+      ObjectsError: a column that is read holds Python objects.
       UsageError: the file cannot be read or is damaged, or its checksum differs.
     """
     try:
@@ -114,6 +135,8 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
             }
     except _DAMAGED as error:
         raise UsageError(f"{path}: damaged, fetch it again: {error}") from error
+    if objects := sorted(name for name, column in columns.items() if column is None):
+        raise ObjectsError(path, objects)
     if checked and columns.pop(_CHECKSUM).tobytes() != digest(columns):
         raise UsageError(
             f"{path}: its columns are not those it was written with (the checksum "
@@ -122,7 +145,15 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     return {name: columns[name] for name in wanted if name in columns}
 
 
-def _load_column(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _load_column(archive: zipfile.ZipFile, name: str) -> np.ndarray | None:
+    """One column, or None where it holds Python objects."""
     # Read whole before it is parsed: its CRC is known at its end only.
     member = io.BytesIO(archive.read(f"{name}.npy"))
+    # The third version of the format is for names of fields, which no column has.
+    read_header = _HEADERS.get(np.lib.format.read_magic(member))
+    if read_header is not None:
+        _, _, dtype = read_header(member)
+        if dtype.hasobject:
+            return None
+    member.seek(0)
     return np.lib.format.read_array(member, allow_pickle=False)

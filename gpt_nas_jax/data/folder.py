@@ -1,30 +1,34 @@
 """A user's own images: a folder of pictures by class."""
 
+import collections
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gpt_nas_jax.data import pictures
+from gpt_nas_jax.data import layout, pictures
 from gpt_nas_jax.data.images import Dataset, Images, Progress, with_test
+from gpt_nas_jax.data.layout import Layout
 from gpt_nas_jax.types import UsageError
 
-_TESTS = ("test", "val", "valid")
-_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"),
-    *(".tif", ".tiff", ".ppm", ".pgm"),
-)
-_LAYOUT = "<data_dir>/train/<class>/<picture> and <data_dir>/test/<class>/<picture>"
+# What --data_side is suggested at most, as usual for ImageNet.
+_SIDE = 224
 
 
 def load(data_dir: pathlib.Path, side: int, progress: Progress) -> Dataset:
     """Reads ``<data_dir>/train/<class>/`` and ``<data_dir>/test/<class>/``.
 
-    Without ``test``, ``val`` or ``valid`` is the test part; beside it, it is left
-    alone. Where there is none of them, or no ``train`` but folders of classes at once,
-    a fifth of each class is set aside for testing, the same in every run. Classes are
-    numbered in the order of their names, images ordered by file name and then class.
-    Files of other kinds and hidden ones are left alone.
+    The parts may be called ``training`` and ``testing``, too, in letters of either
+    case. Without a test part ``val``, ``valid`` or ``validation`` takes its place;
+    beside it, it is left alone. Where there is none of them, or no ``train`` but
+    folders of classes at once, a fifth of each class is set aside for testing, the same
+    in every run. A folder of one of these names that holds pictures itself is a class.
+
+    Pictures in folders within a class belong to the class. Classes are numbered in the
+    order of their names, images ordered by file name and then class. Hidden files and
+    those that systems leave behind are ignored; the data set's note tells of all others
+    that are not read.
 
     Args:
       data_dir: the folder.
@@ -33,87 +37,124 @@ def load(data_dir: pathlib.Path, side: int, progress: Progress) -> Dataset:
       progress: shows how many pictures are read.
 
     Raises:
-      UsageError: there is no such folder, a class is empty or in one part only, or a
-        picture cannot be read or is of another size.
+      UsageError: there is no such folder, it is not clear which folders in it are the
+        parts, a class is empty or in one part only, or pictures cannot be read or are
+        of several sizes.
     """
-    if not data_dir.is_dir():
-        raise UsageError(f"{data_dir} is no folder; lay your pictures out as {_LAYOUT}")
-    tests = [data_dir / name for name in _TESTS if (data_dir / name).is_dir()]
-    train = data_dir / "train"
-    if tests and not train.is_dir():
-        raise UsageError(
-            f"there is {tests[0]}, but no {train}; the layout is {_LAYOUT}"
-        )
-    home = train if train.is_dir() else data_dir
-    classes = _classes(home)
-    parts = [home, *tests[:1]]
-    for part in parts[1:]:
-        if differing := {*classes} ^ {*_classes(part)}:
-            raise UsageError(
-                f"class {min(differing)!r} is in one of {home} and {part} only; both "
-                "need a folder for each class"
-            )
-    files = [_files(part, classes) for part in parts]
-    paths = [path for part in files for path, _ in part]
+    found = layout.find(data_dir)
+    parts = [part.pictures() for part in (found.train, found.test) if part]
+    paths = [path for part in parts for path, _ in part]
     with progress("reading, pictures", len(paths)) as advance:
-        pixels = pictures.stack(_read(paths, side, advance))
-    labels = np.array([label for part in files for _, label in part], np.int32)
-    images, count = Images(pixels, labels), len(files[0])
-    if len(parts) == 1:
-        return with_test("folder", len(classes), images, True, tuple(classes))
+        pixels = pictures.stack(_read(paths, data_dir, side, advance))
+    labels = np.array([label for part in parts for _, label in part], np.int32)
+    images, count = Images(pixels, labels), len(parts[0])
+    classes = tuple(found.train.classes)
+    if found.test is None:
+        whole = with_test("folder", len(classes), images, True, classes)
+        train, test = whole.train, whole.test
+    else:
+        train = images.take(np.arange(count))
+        test = images.take(np.arange(count, len(images)))
     return Dataset(
         name="folder",
         num_classes=len(classes),
-        train=images.take(np.arange(count)),
-        test=images.take(np.arange(count, len(images))),
+        train=train,
+        test=test,
         flip=True,
-        classes=tuple(classes),
+        classes=classes,
+        note=_note(data_dir, found, classes, images.size, len(train), len(test)),
     )
-
-
-def _classes(part: pathlib.Path) -> list[str]:
-    names = sorted(
-        path.name
-        for path in part.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
-    )
-    if len(names) < 2:
-        raise UsageError(
-            f"{part} holds {len(names)} folders of classes, two are the least; the "
-            f"layout is {_LAYOUT}"
-        )
-    return names
-
-
-def _files(part: pathlib.Path, classes: list[str]) -> list[tuple[pathlib.Path, int]]:
-    found = []
-    for label, name in enumerate(classes):
-        paths = [
-            path
-            for path in (part / name).iterdir()
-            if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
-        ]
-        if not paths:
-            raise UsageError(
-                f"{part / name} holds no picture (one of {' '.join(_SUFFIXES)})"
-            )
-        found += [(path, label) for path in paths]
-    return sorted(found, key=lambda item: (item[0].name, item[1]))
 
 
 def _read(
-    paths: list[pathlib.Path], side: int, advance: Callable[[], None]
+    paths: list[pathlib.Path],
+    home: pathlib.Path,
+    side: int,
+    advance: Callable[[], None],
 ) -> list[np.ndarray]:
-    read = []
+    """All pictures, or all that is wrong with them."""
+    read: list[np.ndarray] = []
+    failures: list[pictures.UnreadableError] = []
+    sizes: dict[tuple[int, int], list[pathlib.Path]] = collections.defaultdict(list)
     for path in paths:
-        picture = pictures.read(path, side)
-        read.append(picture)
-        if picture.shape[:2] != read[0].shape[:2]:
-            (h, w), (height, width) = read[0].shape[:2], picture.shape[:2]
-            raise UsageError(
-                f"{path} is {width}x{height}, {paths[0]} is {w}x{h}; pass "
-                f"--data_side=N to cut all to NxN, for instance "
-                f"--data_side={min(h, w, height, width)}"
-            )
+        try:
+            picture = pictures.read(path, side)
+        except pictures.UnreadableError as error:
+            failures.append(error)
+        else:
+            height, width, _ = picture.shape
+            sizes[width, height].append(path)
+            read.append(picture)
+        if failures or len(sizes) > 1:
+            # They are of no use any more, and may be large.
+            read.clear()
         advance()
+    _check_read(failures, home)
+    _check_sizes(sizes, home)
     return read
+
+
+def _check_read(
+    failures: Sequence[pictures.UnreadableError], home: pathlib.Path
+) -> None:
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        each = [f"{_within(home, one.path)} ({one.reason})" for one in failures]
+        raise UsageError(
+            f"{len(failures)} pictures in {home} cannot be read: "
+            f"{layout.listed(each)}; replace or remove them"
+        )
+
+
+def _check_sizes(
+    sizes: dict[tuple[int, int], list[pathlib.Path]], home: pathlib.Path
+) -> None:
+    if len(sizes) == 1:
+        return
+    common = sorted(sizes.items(), key=lambda item: -len(item[1]))
+    each = [
+        f"{len(paths)} of {width}x{height} ({_within(home, paths[0])})"
+        for (width, height), paths in common
+    ]
+    side = min(_SIDE, *(min(size) for size in sizes))
+    raise UsageError(
+        f"the pictures in {home} are of {len(sizes)} sizes: {layout.listed(each)}; "
+        f"pass --data_side=N to cut all to NxN, for instance --data_side={side}"
+    )
+
+
+def _note(
+    home: pathlib.Path,
+    found: Layout,
+    classes: tuple[str, ...],
+    size: tuple[int, int, int],
+    train: int,
+    test: int,
+) -> str:
+    height, width, channels = size
+    colours = "greyscale" if channels == 1 else "in colour"
+    aside = "" if found.test else ", a fifth of each class"
+    note = (
+        f"{home}: {train + test} pictures of {len(classes)} classes "
+        f"({layout.listed(classes)}), {width}x{height}, {colours}; {train} to train on "
+        f"and {test} to test on{aside}"
+    )
+    left = []
+    if found.left:
+        names = layout.listed([_within(home, path) for path in found.left], 3)
+        left.append(f"{layout.kinds(found.left)}: {names}")
+    if found.unused:
+        names = layout.listed([_unused(home, path) for path in found.unused], 3)
+        noun = "folder" if len(found.unused) == 1 else "folders"
+        left.append(f"the {noun} {names}")
+    return f"{note}; left out: {'; '.join(left)}" if left else note
+
+
+def _unused(home: pathlib.Path, path: pathlib.Path) -> str:
+    name = _within(home, path)
+    return name if layout.may_be_part(path) else f"{name} (no folders of classes)"
+
+
+def _within(home: pathlib.Path, path: pathlib.Path) -> str:
+    return layout.text(os.fspath(path.relative_to(home)))

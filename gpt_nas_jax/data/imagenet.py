@@ -63,7 +63,7 @@ def load(
 
 
 def _num_classes(directory: pathlib.Path) -> int:
-    features = json.loads((directory / "features.json").read_text())
+    features = json.loads((directory / "features.json").read_text(encoding="utf-8"))
     label = features["featuresDict"]["features"]["label"]
     return int(label["classLabel"]["numClasses"])
 

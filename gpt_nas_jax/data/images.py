@@ -96,6 +96,8 @@ class Dataset:
       test: images for the final figure only.
       flip: whether a mirrored image keeps its label.
       classes: what the labels stand for, in their order; empty where nobody says.
+      note: one line on what was read and what was left out; empty where there is
+        nothing to say.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Dataset:
     test: ImageSet
     flip: bool
     classes: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,7 +120,8 @@ class Splits:
       num_classes: how many classes the labels can name.
       flip: whether a mirrored image keeps its label.
       mean: ``float32[C]``, of the pixels of ``train`` scaled to [0, 1].
-      std: ``float32[C]``, likewise; the population's standard deviation.
+      std: ``float32[C]``, likewise; the population's standard deviation, 1 where a
+        channel is constant.
     """
 
     train: ImageSet
@@ -156,7 +160,8 @@ def load(
     # import, so none is imported before it is asked for.
     from gpt_nas_jax.data import arrays, digits, folder, prepared
 
-    path = pathlib.Path(data_dir).expanduser()
+    # Unlike pathlib's, it leaves the name of an unknown user as it is.
+    path = pathlib.Path(os.path.expanduser(data_dir))
 
     def imagenet2012() -> Dataset:
         from gpt_nas_jax.data import imagenet
@@ -190,18 +195,23 @@ def with_test(
 ) -> Dataset:
     """A data set whose source has no test images.
 
-    A fifth of each class is set aside, the same in every run whatever its seed.
+    A fifth of each class, but at least one image, is set aside, the same in every run
+    whatever its seed.
 
     Raises:
-      UsageError: a class has too few images.
+      UsageError: a class has a single image.
     """
+    _require_two(
+        images.labels,
+        classes,
+        "; without a test part each class needs two, three for a search: add images of "
+        "it, leave it out, or give a test part",
+    )
     # The generator is named because a user can change JAX's default one.
     key = jax.random.key(0, impl=GENERATOR)
-    test = stratified(images.labels, round(_TEST_FRACTION * len(images)), key)
+    test = _divided(images.labels, _TEST_FRACTION, key)
     train = images.take(np.delete(np.arange(len(images)), test))
-    whole = Dataset(name, num_classes, images, images.take(test), flip, classes)
-    _require_classes(train, whole, "setting a fifth aside for testing")
-    return dataclasses.replace(whole, train=train)
+    return Dataset(name, num_classes, train, images.take(test), flip, classes)
 
 
 def split(
@@ -209,8 +219,9 @@ def split(
 ) -> Splits:
     """Draw validation images from the training images of ``dataset``.
 
-    The draw depends on ``key`` and ``valid_fraction`` alone, so a run with a
-    ``train_limit`` is validated on the same images as one without.
+    Each part has at least one image of each class. The draw depends on ``key`` and
+    ``valid_fraction`` alone, so a run with a ``train_limit`` is validated on the same
+    images as one without.
 
     Args:
       dataset: what to divide; its test images are passed on.
@@ -219,21 +230,31 @@ def split(
       train_limit: the most training images to keep, or None for all that remain.
 
     Raises:
-      UsageError: the fraction is not in (0, 1), or a part lacks a class.
+      UsageError: the fraction is not in (0, 1), a class has a single image, or
+        ``train_limit`` is less than the number of classes.
     """
     if not 0 < valid_fraction < 1:
         raise UsageError(f"valid_fraction must be in (0, 1), not {valid_fraction}")
     valid_key, limit_key = jax.random.split(key)
     labels = dataset.train.labels
-    chosen = stratified(labels, round(valid_fraction * len(labels)), valid_key)
+    _require_two(
+        labels,
+        dataset.classes,
+        " to train on; a search needs two of each class, one of them to validate on, "
+        "and three where there is no test part: add images of it or leave it out, or "
+        "raise --data_fraction where it is below 1",
+    )
+    chosen = _divided(labels, valid_fraction, valid_key)
     valid = dataset.train.take(chosen)
     train = dataset.train.take(np.delete(np.arange(len(labels)), chosen))
-    for part in (train, valid):
-        _require_classes(part, dataset, f"--data_valid_fraction={valid_fraction}")
     if train_limit is not None and train_limit < len(train):
-        kept = stratified(train.labels, max(train_limit, 0), limit_key)
-        train = train.take(kept)
-        _require_classes(train, dataset, f"--data_train_limit={train_limit}")
+        present = len(np.unique(labels))
+        if train_limit < present:
+            raise UsageError(
+                f"--data_train_limit={train_limit} is less than the {present} classes, "
+                f"each of which needs an image; raise it to at least {present}"
+            )
+        train = train.take(stratified(train.labels, train_limit, limit_key))
     mean, std = train.moments()
     return Splits(
         train=train,
@@ -246,11 +267,20 @@ def split(
     )
 
 
-def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
+def stratified(
+    labels: np.ndarray, count: int, key: Key, *, leave: int = 0
+) -> np.ndarray:
     """Draw ``count`` indices into ``labels``, every class in the same share.
 
     A class gives its exact share rounded down or up to a whole image; those with
-    the largest remainders are rounded up.
+    the largest remainders are rounded up. Where a class would give none, or fewer than
+    ``leave`` of it would remain, the largest classes make up for it if they can.
+
+    Args:
+      labels: ``int[N]``.
+      count: of indices, at most N.
+      key: decides which images of a class are drawn.
+      leave: least images of each class that are not drawn.
 
     Returns:
       ``int[count]``, ascending.
@@ -259,6 +289,7 @@ def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
     quota, remainder = np.divmod(sizes * count, len(labels))
     rounded_up = np.argsort(-remainder, kind="stable")[: count - quota.sum()]
     quota[rounded_up] += 1
+    quota = _bounded(quota, np.maximum(sizes - leave, 0))
     shuffled = np.asarray(jax.random.permutation(key, len(labels)))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     members = np.split(by_class, np.cumsum(sizes)[:-1])
@@ -266,18 +297,49 @@ def stratified(labels: np.ndarray, count: int, key: Key) -> np.ndarray:
     return np.sort(np.concatenate(drawn))
 
 
-def _require_classes(part: ImageSet, dataset: Dataset, setting: str) -> None:
-    missing = np.setdiff1d(dataset.train.labels, part.labels)
-    if len(missing):
-        first = dataset.classes[missing[0]] if dataset.classes else missing[0]
-        raise UsageError(
-            f"{setting} leaves {len(missing)} classes without an image in a part of "
-            f"{len(part)}, the first {str(first)!r}; each part needs every class"
-        )
+def _bounded(quota: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Quotas of the same sum from 1, or 0 where no more may be, to ``most``.
+
+    As they are where they are within these bounds, or where no quotas could be.
+    """
+    least = np.minimum(1, most)
+    count = quota.sum()
+    if not least.sum() <= count <= most.sum():
+        return quota
+    bounded = np.clip(quota, least, most)
+    while (excess := bounded.sum() - count) > 0:
+        bounded[np.argmax(bounded - least)] -= 1
+    while excess < 0:
+        bounded[np.argmax(most - bounded)] += 1
+        excess += 1
+    return bounded
+
+
+def _divided(labels: np.ndarray, fraction: float, key: Key) -> np.ndarray:
+    """Indices of a share of the labels, with each class in them and in the rest."""
+    present = len(np.unique(labels))
+    count = round(fraction * len(labels))
+    return stratified(
+        labels, min(max(count, present), len(labels) - present), key, leave=1
+    )
+
+
+def _require_two(labels: np.ndarray, classes: tuple[str, ...], needs: str) -> None:
+    """Raises UsageError where a class has a single image."""
+    alone = np.flatnonzero(np.bincount(labels) == 1)
+    if not len(alone):
+        return
+    names = [repr(classes[label]) if classes else str(label) for label in alone[:10]]
+    more = f" and {len(alone) - len(names)} more" if len(alone) > len(names) else ""
+    listed = f"{', '.join(names)}{more}"
+    have = f"class {listed} has" if len(alone) == 1 else f"classes {listed} have"
+    raise UsageError(f"{have} one image{needs}")
 
 
 def moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of ``uint8[N, H, W, C]`` scaled to [0, 1].
+
+    The deviation of a constant channel is given as 1, as it is divided by.
 
     Returns:
       ``float32[C]`` each.
@@ -285,5 +347,6 @@ def moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # One channel at a time: faster, and the float64 copies stay small.
     channels = np.moveaxis(images, -1, 0)
     mean = [channel.mean() / 255 for channel in channels]
-    std = [channel.std() / 255 for channel in channels]
+    # The sums of whole numbers are exact, so a constant channel has exactly 0.
+    std = [channel.std() / 255 or 1 for channel in channels]
     return np.array(mean, np.float32), np.array(std, np.float32)

@@ -1,20 +1,57 @@
 """Pictures in files, decoded with Pillow and cut to a size."""
 
+import functools
 import io
 import math
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from gpt_nas_jax.types import UsageError
 
+_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".ppm", ".pgm"),
+)
+_ADVICE = {
+    **dict.fromkeys((".heic", ".heif"), "convert to JPEG"),
+    ".avif": "convert to PNG, or install pillow>=11.3",
+}
 _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 _SCALES = (0.08, 1.0)
 _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
+
+
+class UnreadableError(UsageError):
+    """A file cannot be read as a picture.
+
+    Attributes:
+      path: of the file.
+      reason: why not, in a few words.
+    """
+
+    def __init__(self, path: pathlib.Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} cannot be read as a picture: {reason}; replace or remove it"
+        )
+
+
+@functools.cache
+def suffixes() -> tuple[str, ...]:
+    """How the names of pictures end that can be read, in lower case."""
+    # Pillow warns when it is asked for a format that it does not know yet.
+    avif = "avif" in features.modules and features.check("avif")
+    return (*_SUFFIXES, ".avif") if avif else _SUFFIXES
+
+
+def advice(suffix: str) -> str:
+    """What makes pictures of a kind readable that are not; empty where nothing does."""
+    return "" if suffix in suffixes() else _ADVICE.get(suffix, "")
 
 
 def read(path: pathlib.Path, side: int) -> np.ndarray:
@@ -28,7 +65,7 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
       ``uint8[H, W, C]``, of one channel where the file is greyscale, else of three.
 
     Raises:
-      UsageError: the file cannot be read as a picture.
+      UnreadableError: the file cannot be read as a picture.
     """
     try:
         with Image.open(path) as image:
@@ -38,10 +75,12 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
             upright = ImageOps.exif_transpose(image).convert(mode)
             cut = centre(upright, side, side) if side else upright
             pixels = np.asarray(cut)
+    except UnidentifiedImageError as error:
+        raise UnreadableError(path, "no known format, or damaged") from error
     # Pillow has no error class of its own for damaged files.
     except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"{path} cannot be read as a picture: {reason}") from error
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise UnreadableError(path, reason) from error
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 

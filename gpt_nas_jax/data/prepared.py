@@ -4,6 +4,7 @@ Reading them needs no TensorFlow; preparing them does.
 """
 
 import io
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,12 +49,14 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
       UsageError: there is none.
     """
     # Asked for data that it does not find, TFDS tries to download them for minutes.
-    files = data_dir.glob(f"{name}/*/{name}-train.array_record*")
+    pattern = f"{name}/*/{name}-train.array_record*"
+    # Of a name that no file can have, pathlib raises an error.
+    files = data_dir.glob(pattern) if os.path.isdir(data_dir) else ()
     versions = sorted({file.parent for file in files}, key=_version)
     if versions:
         return versions[-1]
     # TFDS prepares nothing where it finds the data set in whatever format.
-    in_the_way = (data_dir / name).exists()
+    in_the_way = os.path.exists(data_dir / name)
     target = data_dir / "array_record" if in_the_way else data_dir
     raise UsageError(
         f"{data_dir / name} holds no data set prepared as ArrayRecord; pass the right "
@@ -72,7 +75,7 @@ def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
     file = directory / "label.labels.txt"
     if not file.exists():
         return ()
-    lines = map(str.strip, file.read_text().split("\n"))
+    lines = map(str.strip, file.read_text(encoding="utf-8").split("\n"))
     names = tuple(line for line in lines if line)
     if len(names) != num_classes:
         raise ValueError(f"{file.name} names {len(names)} of {num_classes} classes")

@@ -149,7 +149,7 @@ def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
         COUNTS,
         _AGAINST,
     )
-    print((path / "tables" / "table.md").read_text())
+    print((path / "tables" / "table.md").read_text(encoding="utf-8"))
     print("written:", ", ".join(str(file) for file in written))
 
 

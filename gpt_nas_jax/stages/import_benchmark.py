@@ -1,6 +1,7 @@
 """A benchmark as it was released becomes our compact file."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def run(config: Config) -> None:
     settings = config.imports
     out = Path(settings.out)
     workdir.require_writable("--imports_out", out.parent)
-    if out.is_dir():
+    if os.path.isdir(out):
         raise UsageError(f"--imports_out={out} is a folder; name a file")
     print(f"reading {settings.source}")
     convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[settings.name]
@@ -67,7 +68,7 @@ def _nasbench201(source: Path) -> tuple[Columns, Summary]:
 
 
 def _read_nasbench201(source: Path) -> nasbench201.Benchmark:
-    if source.is_dir():
+    if os.path.isdir(source):
         with progress("reading NATS-Bench", nasbench201.CELLS) as advance:
             return nats_bench.read(source, advance)
     readers = {".json": read_json, ".csv": read_csv}

@@ -1,6 +1,8 @@
 """What is searched: the images and the space over them."""
 
 import dataclasses
+import math
+import sys
 
 import numpy as np
 
@@ -25,6 +27,8 @@ class Problem:
 def load_dataset(config: Config) -> Dataset:
     """Reads the data set, for a training on all its training images.
 
+    What there is to say of it is printed as one line.
+
     Raises:
       UsageError: it is missing, or has fewer training images than a batch.
     """
@@ -37,6 +41,9 @@ def load_dataset(config: Config) -> Dataset:
         workers=data.workers,
         progress=progress,
     )
+    if dataset.note:
+        # Tables alone go to the standard output.
+        print(dataset.note, file=sys.stderr)
     _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
     return dataset
 
@@ -59,10 +66,11 @@ def load(config: Config) -> Problem:
         limit_key = stage_key(config.seed, "valid_limit")
         kept = images.stratified(splits.valid.labels, data.valid_limit, limit_key)
         splits = dataclasses.replace(splits, valid=splits.valid.take(kept))
-        if len(np.unique(splits.valid.labels)) < len(np.unique(dataset.train.labels)):
+        present = len(np.unique(dataset.train.labels))
+        if len(np.unique(splits.valid.labels)) < present:
             raise UsageError(
                 f"--data_valid_limit={data.valid_limit} leaves a class without an "
-                "image to measure fitness on; raise it"
+                f"image to measure fitness on; raise it to at least {present}"
             )
     needed = 2 * config.eval.proxy_batch if config.search_proxies() else 0
     if needed > len(splits.train):
@@ -100,8 +108,11 @@ def _searched(dataset: Dataset, config: Config) -> Dataset:
         return dataset
     key = stage_key(config.seed, "fraction")
     kept = images.stratified(labels, round(fraction * len(labels)), key)
-    if len(np.unique(labels[kept])) < len(np.unique(labels)):
+    present = len(np.unique(labels))
+    if len(np.unique(labels[kept])) < present:
+        least = min(1, math.ceil(2000 * present / len(labels)) / 1000)
         raise UsageError(
-            f"--data_fraction={fraction} leaves a class without an image; raise it"
+            f"--data_fraction={fraction} leaves a class without an image; raise it to "
+            f"at least {least:g}, two images of each class"
         )
     return dataclasses.replace(dataset, train=dataset.train.take(kept))

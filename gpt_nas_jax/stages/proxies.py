@@ -115,7 +115,7 @@ def _run(config: Config, inputs: Inputs) -> None:
         f"seed {config.seed}",
     )
     written = proxy_tables.write(path / "tables", scored, draws_key)
-    print((path / "tables" / "proxies.md").read_text())
+    print((path / "tables" / "proxies.md").read_text(encoding="utf-8"))
     print("written:", ", ".join(map(str, [path / SCORES, *written])))
 
 

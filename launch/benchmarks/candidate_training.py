@@ -269,7 +269,7 @@ def main() -> None:
         results[f"{side}x{side}"] = run(setting, list(map(space.decode, genomes)))
         show(side, results[f"{side}x{side}"])
         if args.json:
-            args.json.write_text(json.dumps(results, indent=1))
+            args.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,14 @@ def arrays(*shape: int) -> tuple[np.ndarray, ...]:
     return tuple(parts)
 
 
+def ragged(size: int) -> np.ndarray:
+    """Images of two sizes, as numpy holds them."""
+    found = np.empty(size, object)
+    for row in range(size):
+        found[row] = np.zeros((5, 4 + row % 2, 3), np.uint8)
+    return found
+
+
 @pytest.mark.parametrize("names", [KERAS, MEDMNIST])
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3)])
 def test_both_namings_are_read_as_they_are(tmp_path, names, shape):
@@ -69,7 +77,15 @@ def test_without_a_test_part_a_fifth_of_each_class_is_set_aside(tmp_path):
         ({"y_train": np.zeros(30, int)}, "y_train.*two or more"),
         ({"y_train": np.full(30, 2**40)}, "y_train.*0 to K - 1"),
         ({"y_test": np.full(9, 3)}, "y_test"),
-        ({"y_test": np.array([object()] * 9)}, "own.npz"),
+        (
+            {"y_test": np.array([object()] * 9)},
+            r"Python objects, .*in y_test; save .*labels as integers \[N\]",
+        ),
+        (
+            {"x_train": ragged(30), "x_test": ragged(9)},
+            r"in x_test, x_train; save images as one uint8 array \[N, H, W, C\]",
+        ),
+        ({"y_train": np.array([[0], 1] * 15, object)}, "in y_train; save"),
     ],
 )
 def test_what_cannot_be_used_is_named_in_one_line(
@@ -91,3 +107,9 @@ def test_a_file_that_is_none_is_named(tmp_path):
     file.write_bytes(b"noise")
     with pytest.raises(UsageError, match=str(file)):
         images.load("npz", file)
+
+
+def test_objects_that_nobody_reads_are_left_alone(tmp_path):
+    x, y, *_ = arrays(5, 4)
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, names=ragged(3))
+    assert images.load("npz", tmp_path / "own.npz").train.size == (5, 4, 1)

@@ -87,7 +87,7 @@ def test_every_truncation_is_refused(tmp_path):
 def test_an_array_of_objects_is_refused(tmp_path):
     path = tmp_path / "some.npz"
     np.savez(path, **(COLUMNS | {"names": np.array([print], object)}))
-    with pytest.raises(UsageError, match="damaged"):
+    with pytest.raises(UsageError, match=r"Python objects, .*in names; .*again"):
         compact.read(path, "some", DECLARED)
 
 

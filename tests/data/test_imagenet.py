@@ -61,7 +61,7 @@ def test_classes_have_the_names_that_were_prepared(tmp_path):
     folder = prepare_imagenet(tmp_path)
     assert load(tmp_path).classes == ()
     names = tuple(f"n{number:08}" for number in range(CLASSES))
-    (folder / "label.labels.txt").write_text("\n".join(names) + "\n")
+    (folder / "label.labels.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     assert load(tmp_path).classes == names
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_nas_jax.data import images
+from gpt_nas_jax.data.augment import normalise
 from gpt_nas_jax.types import UsageError
 
 
@@ -103,21 +104,124 @@ def test_a_fraction_outside_zero_and_one_is_refused(fraction):
         images.split(numbered([0, 1] * 10), jax.random.key(0), fraction, None)
 
 
+@pytest.mark.parametrize("limit", [1, 0, -3])
+def test_a_limit_below_the_number_of_classes_is_refused(limit):
+    with pytest.raises(UsageError, match=f"^--data_train_limit={limit} .*at least 2$"):
+        images.split(numbered([0, 1] * 10), jax.random.key(0), 0.5, limit)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.15, 0.5, 0.99])
 @pytest.mark.parametrize(
-    ("fraction", "limit", "setting"),
-    [
-        (0.05, None, "--data_valid_fraction=0.05"),
-        (0.95, None, "--data_valid_fraction=0.95"),
-        (0.5, 1, "--data_train_limit=1"),
-        (0.5, 0, "--data_train_limit=0"),
-        (0.5, -3, "--data_train_limit=-3"),
-    ],
+    "sizes", [(200, 3), (3, 200), (3,) * 30, (2, 2), (50, 2, 7, 2, 2), (0, 4, 0, 30)]
 )
-def test_a_part_without_some_class_is_refused(fraction, limit, setting):
-    with pytest.raises(UsageError, match=f"^{setting} leaves . classes"):
-        images.split(numbered([0, 1] * 10), jax.random.key(0), fraction, limit)
+def test_rare_classes_are_in_every_part(sizes, fraction):
+    """Whatever the share would round to; a limit keeps one of each, too."""
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    there = {label for label, size in enumerate(sizes) if size}
+    parts = images.split(numbered(labels), jax.random.key(3), fraction, len(there))
+    assert {*parts.train.labels.tolist()} == {*parts.valid.labels.tolist()} == there
+    assert len(parts.train) == len(there)
+    whole = images.split(numbered(labels), jax.random.key(3), fraction, None)
+    together = numbers(whole.train) + numbers(whole.valid)
+    assert sorted(together) == list(range(len(labels)))
+    share = round(fraction * len(labels))
+    bounded = min(max(share, len(there)), len(labels) - len(there))
+    assert len(whole.valid) == bounded
+
+
+@pytest.mark.parametrize("sizes", [(200, 3), (3,) * 300, (2, 9)])
+def test_rare_classes_are_in_the_test_part_that_is_set_aside(sizes):
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    dataset = images.with_test("some", len(sizes), numbered(labels).train, flip=False)
+    for part in (dataset.train, dataset.test):
+        assert np.bincount(part.labels, minlength=len(sizes)).min() >= 1
+    together = numbers(dataset.train) + numbers(dataset.test)
+    assert sorted(together) == list(range(len(labels)))
+    if min(sizes) >= 3:
+        parts = images.split(dataset, jax.random.key(0), 0.15, None)
+        assert len(np.unique(parts.train.labels)) == len(sizes)
+        assert len(np.unique(parts.valid.labels)) == len(sizes)
+
+
+def as_ever(labels: list[int], count: int, key: jax.Array) -> list[int]:
+    """Shares by the largest remainder alone, class by class."""
+    order = np.asarray(jax.random.permutation(key, len(labels))).tolist()
+    shares = {
+        label: divmod(labels.count(label) * count, len(labels)) for label in {*labels}
+    }
+    by_remainder = sorted(shares, key=lambda label: (-shares[label][1], label))
+    missing = count - sum(share for share, _ in shares.values())
+    quota = {label: shares[label][0] for label in shares}
+    for label in by_remainder[:missing]:
+        quota[label] += 1
+    return sorted(
+        index
+        for label in shares
+        for index in [i for i in order if labels[i] == label][: quota[label]]
+    )
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=40, max_size=40),
+    st.integers(1, 40),
+    seeds,
+)
+def test_a_draw_without_empty_classes_is_by_remainders_alone(labels, count, seed):
+    key = jax.random.key(seed)
+    expected = as_ever(labels, count, key)
+    drawn = images.stratified(np.array(labels), count, key).tolist()
+    assert len(drawn) == len({*drawn}) == count
+    if {labels[index] for index in expected} == {*labels}:
+        assert drawn == expected
+    elif count >= len({*labels}):
+        assert {labels[index] for index in drawn} == {*labels}
+
+
+@pytest.mark.parametrize("alone", [1, 2, 15])
+def test_classes_of_a_single_image_are_named_with_what_would_help(alone):
+    labels = [0, 0, 0, *range(1, alone + 1)]
+    dataset = numbered(labels)
+    named = ", ".join(map(str, range(1, min(alone, 10) + 1)))
+    more = " and 5 more" if alone == 15 else ""
+    have = f"^class(es)? {named}{more} ha(s|ve) one image"
+    with pytest.raises(UsageError, match=f"{have} to train on; .*add images"):
+        images.split(dataset, jax.random.key(0), 0.15, None)
+    with pytest.raises(UsageError, match=f"{have}; .*give a test part"):
+        images.with_test("some", alone + 1, dataset.train, flip=False)
+
+
+@given(
+    st.lists(st.none() | st.integers(0, 255), min_size=1, max_size=3),
+    st.integers(0, 2**32 - 1),
+)
+def test_constant_channels_are_normalised_to_zero(constants, seed):
+    """A grey level a channel, or None where it varies."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 256, (120, 8, 8, len(constants)), dtype=np.uint8)
+    for channel, level in enumerate(constants):
+        if level is not None:
+            pixels[..., channel] = level
+    train = images.Images(pixels, np.arange(120, dtype=np.int32) % 2)
+    dataset = images.Dataset("some", 2, train, train, flip=False)
+    parts = images.split(dataset, jax.random.key(0), 0.15, None)
+    normalised = np.asarray(normalise(parts.train.images, parts.mean, parts.std))
+    assert np.all(np.isfinite(normalised))
+    for channel, level in enumerate(constants):
+        deviation = normalised[..., channel].astype(np.float64).std()
+        assert deviation == pytest.approx(0 if level is not None else 1, abs=1e-4)
+        assert (parts.std[channel] == 1) == (level is not None)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(UsageError, match=r"'cifar11'.*digits, cifar10, cifar100"):
         images.load("cifar11", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["cifar10", "cifar100", "imagenet2012", "folder", "npz"]
+)
+def test_a_folder_of_a_name_that_none_can_have_is_refused(tmp_path, name):
+    path = tmp_path / ("n" * 300)
+    with pytest.raises(UsageError, match=str(path)) as raised:
+        images.load(name, path)
+    assert "\n" not in str(raised.value)

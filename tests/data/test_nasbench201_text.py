@@ -36,12 +36,14 @@ def entry(values: list[float]) -> dict[str, dict[str, float]]:
 
 
 def write_json(path: pathlib.Path, rows: dict[str, list[float]]) -> pathlib.Path:
-    path.write_text(json.dumps({name: entry(rows[name]) for name in rows}))
+    path.write_text(
+        json.dumps({name: entry(rows[name]) for name in rows}), encoding="utf-8"
+    )
     return path
 
 
 def write_csv(path: pathlib.Path, rows: dict[str, list[float]]) -> pathlib.Path:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", *COLUMNS[::-1], "arch"])
         for i, (name, values) in enumerate(rows.items()):
@@ -92,18 +94,18 @@ def test_wrong_cells_are_refused(tmp_path, read, write):
 
 
 def test_a_truncated_json_is_refused(tmp_path, json_path):
-    text = json_path.read_text()
+    text = json_path.read_text(encoding="utf-8")
     for length in (0, 1, 50, 100, len(text) // 2, len(text) - 2, len(text) - 1):
-        (tmp_path / "cut.json").write_text(text[:length])
+        (tmp_path / "cut.json").write_text(text[:length], encoding="utf-8")
         refused(read_json, tmp_path / "cut.json", "no JSON of cells")
 
 
 def test_a_truncated_csv_is_refused(tmp_path, csv_path):
-    text = csv_path.read_text()
+    text = csv_path.read_text(encoding="utf-8")
     ends = [i + 1 for i, letter in enumerate(text) if letter == "\n"]
     places = [0, 1, *ends[:3], ends[-2], *range(ends[-2] + 1, len(text))]
     for length in places:
-        (tmp_path / "cut.csv").write_text(text[:length])
+        (tmp_path / "cut.csv").write_text(text[:length], encoding="utf-8")
         refused(read_csv, tmp_path / "cut.csv", "cut short|missing")
 
 
@@ -123,7 +125,7 @@ def test_a_truncated_csv_is_refused(tmp_path, csv_path):
 )
 def test_another_json_is_refused(tmp_path, text, message):
     path = tmp_path / "cells.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     refused(read_json, path, message)
 
 
@@ -143,5 +145,5 @@ HEADER = ",".join(["arch", *COLUMNS]) + "\n"
 )
 def test_another_csv_is_refused(tmp_path, text, message):
     path = tmp_path / "cells.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     refused(read_csv, path, message)

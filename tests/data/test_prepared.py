@@ -36,9 +36,9 @@ def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):
     assert images.load("cifar100", tmp_path).classes == ()
     names = tuple(f"kind {number}" for number in range(100))
     file = version_dir / "label.labels.txt"
-    file.write_text("\n".join(names) + "\n")
+    file.write_text("\n".join(names) + "\n", encoding="utf-8")
     assert images.load("cifar100", tmp_path).classes == names
-    file.write_text("cat\ndog\n")
+    file.write_text("cat\ndog\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"labels\.txt names 2 of 100"):
         images.load("cifar100", tmp_path)
 
@@ -53,7 +53,7 @@ def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     folder.mkdir(parents=True)
     (folder / "features.json").symlink_to(source / "features.json")
     (folder / "dataset_info.json").write_text(
-        json.dumps(info("cifar10", 10_000, 10_000))
+        json.dumps(info("cifar10", 10_000, 10_000)), encoding="utf-8"
     )
     for part in ("train", "test"):
         shard = f"cifar10-{part}.array_record-00000-of-00001"

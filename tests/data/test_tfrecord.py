@@ -70,6 +70,8 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_another_format_is_refused(path):
-    path.write_text("module_hash,validation_accuracy\n00005c142e6f48ac,0.93\n")
+    path.write_text(
+        "module_hash,validation_accuracy\n00005c142e6f48ac,0.93\n", encoding="utf-8"
+    )
     with pytest.raises(UsageError, match=r"byte 0 .*no TFRecord file"):
         list(read_records(path))

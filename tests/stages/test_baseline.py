@@ -51,7 +51,9 @@ def test_it_leaves_what_a_retraining_leaves(trained: Path) -> None:
     assert value["best"]["params"] == traced.params
     assert value["best"]["flops"] > 0
     assert value["retrain"]["epochs"] == 2
-    best = json.loads((trained / "best" / "architecture.json").read_text())
+    best = json.loads(
+        (trained / "best" / "architecture.json").read_text(encoding="utf-8")
+    )
     assert len(best["layers"]) == len(traced.layers)
     weights = workdir.load_tree(trained / "best" / "weights", traced.variables)
     test = images.load("digits", "").test

@@ -36,7 +36,7 @@ def finished(shared_data, tmp_path_factory) -> pathlib.Path:
 
 
 def test_the_table_is_what_the_rows_say(finished: pathlib.Path, shared_data):
-    with (finished / "tables" / "table.csv").open() as file:
+    with (finished / "tables" / "table.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     archive = np.load(shared_data / "nasbench201.npz")
     assert {row["strategy"] for row in table} == set(STRATEGIES.split(","))

@@ -50,7 +50,7 @@ def latex_tables(text: str) -> list[list[list[str]]]:
 
 
 def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -70,7 +70,7 @@ def test_csv_holds_the_statistics_in_full(folder: Path):
 
 
 def test_markdown_and_latex_show_the_numbers_of_the_csv(folder: Path):
-    text = (folder / "table.md").read_text()
+    text = (folder / "table.md").read_text(encoding="utf-8")
     tables = markdown_tables(text)
     cells = {}
     for many, (head, *rows) in zip(ALL, tables, strict=False):
@@ -85,11 +85,11 @@ def test_markdown_and_latex_show_the_numbers_of_the_csv(folder: Path):
         )
         for line in lines
     }
-    assert latex_tables((folder / "table.tex").read_text()) == tables
+    assert latex_tables((folder / "table.tex").read_text(encoding="utf-8")) == tables
 
 
 def test_the_best_mean_of_a_column_is_bold(folder: Path):
-    (_, *rows), *_ = markdown_tables((folder / "table.md").read_text())
+    (_, *rows), *_ = markdown_tables((folder / "table.md").read_text(encoding="utf-8"))
     for column in range(1, len(rows[0])):
         means = [float(row[column].strip("*").split()[0]) for row in rows]
         bold = [row[column].startswith("**") for row in rows]
@@ -114,7 +114,9 @@ def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
         }
     shown = [
         row
-        for head, *rows in markdown_tables((tmp_path / "table.md").read_text())
+        for head, *rows in markdown_tables(
+            (tmp_path / "table.md").read_text(encoding="utf-8")
+        )
         if "difference" in head
         for row in rows
     ]
@@ -126,7 +128,7 @@ def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
 
 
 def test_queries_to_the_optimum_are_shown(folder: Path):
-    *_, (_, *rows) = markdown_tables((folder / "table.md").read_text())
+    *_, (_, *rows) = markdown_tables((folder / "table.md").read_text(encoding="utf-8"))
     found = [(many.dataset, row) for many in ALL for row in to_optimum(many)]
     for row, (dataset, expected) in zip(rows, found, strict=True):
         assert row[:2] == [dataset, expected.strategy]
@@ -137,13 +139,13 @@ def test_queries_to_the_optimum_are_shown(folder: Path):
 
 def test_the_text_says_what_the_numbers_rest_on(folder: Path):
     for name in ("table.md", "table.tex"):
-        text = (folder / name).read_text().replace("\\%", "%")
+        text = (folder / name).read_text(encoding="utf-8").replace("\\%", "%")
         for words in ("6 seeds", "4 seeds", "validation accuracy", "94.18 %", "94.32"):
             assert words in text
 
 
 def test_latex_names_its_packages_and_escapes(folder: Path):
-    text = (folder / "table.tex").read_text()
+    text = (folder / "table.tex").read_text(encoding="utf-8")
     assert text.splitlines()[0] == "% Packages needed: adjustbox, booktabs"
     assert r"gpt\_nas\_online" in text
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
@@ -154,7 +156,7 @@ def test_latex_names_its_packages_and_escapes(folder: Path):
 
 def test_one_seed_shows_no_spread(tmp_path: Path):
     write(tmp_path, "one seed", [curves(seeds=1)], COUNTS, ["random"])
-    text = (tmp_path / "table.md").read_text()
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
     (_, *rows), *_ = markdown_tables(text)
     assert all(cell.strip("*").endswith(" +- -") for row in rows for cell in row[1:])
     assert "1 seed;" in text

@@ -41,12 +41,12 @@ def write_json(path: pathlib.Path, rows: Table) -> pathlib.Path:
             d: {c.split("/")[1]: row[c] for c in COLUMNS if c.startswith(f"{d}/")}
             for d in DATASETS
         }
-    path.write_text(json.dumps(nested))
+    path.write_text(json.dumps(nested), encoding="utf-8")
     return path
 
 
 def write_csv(path: pathlib.Path, rows: Table) -> pathlib.Path:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["arch", *COLUMNS])
         writer.writerows([name, *row.values()] for name, row in rows.items())

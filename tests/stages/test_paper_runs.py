@@ -33,7 +33,7 @@ def trainings(path: Path) -> list[dict[str, Any]]:
 
 
 def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -68,7 +68,9 @@ def test_killed_in_a_line_it_goes_on_to_the_same_ledger(
     whole = (drawn / "trainings.jsonl").read_bytes()
     kept = b"".join(whole.splitlines(keepends=True)[:5])
     (tmp_path / "trainings.jsonl").write_bytes(kept + b'{"seed": 0, "netw')
-    (tmp_path / "flags.txt").write_text((drawn / "flags.txt").read_text())
+    (tmp_path / "flags.txt").write_text(
+        (drawn / "flags.txt").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert go(runs, tmp_path, "--search_workers=2") == 0
     assert (tmp_path / "trainings.jsonl").read_bytes().startswith(kept)
     assert trainings(tmp_path) == trainings(drawn)

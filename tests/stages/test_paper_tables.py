@@ -39,19 +39,19 @@ def by_rate(*networks: list[float], seeds: int = 1) -> np.ndarray:
 
 
 def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def cells_of(path: Path) -> list[list[list[str]]]:
     """All tables of a Markdown file, head first."""
-    blocks = re.findall(r"(?:^\|.*\n)+", path.read_text(), re.MULTILINE)
+    blocks = re.findall(r"(?:^\|.*\n)+", path.read_text(encoding="utf-8"), re.MULTILINE)
     tables = [[row[2:-2].split(" | ") for row in b.splitlines()] for b in blocks]
     return [[head, *rows] for head, _, *rows in tables]
 
 
 def latex_cells(path: Path) -> list[list[list[str]]]:
-    text = path.read_text().replace(r"$\pm$", "+-").replace(r"\_", "_")
+    text = path.read_text(encoding="utf-8").replace(r"$\pm$", "+-").replace(r"\_", "_")
     text = text.replace(r"\textgreater{}", ">")
     text = re.sub(r"\\textbf\{(.*?)\}", r"**\1**", text).replace("$", "")
     bodies = re.findall(r"\\toprule\n(.*?)\\bottomrule", text, re.DOTALL)
@@ -160,14 +160,14 @@ def kept_run(one: Config, accuracy: float, seconds: float | None) -> None:
     """A finished run, as its own command leaves it."""
     path = Path(one.workdir)
     path.mkdir(parents=True)
-    (path / "flags.txt").write_text(fields.to_text(one))
+    (path / "flags.txt").write_text(fields.to_text(one), encoding="utf-8")
     result: dict[str, Any] = {
         "best": {"params": 2_500_000},
         "retrain": {"test_accuracy": accuracy},
     }
     if seconds is not None:
         result["search"] = {"seconds": seconds}
-    (path / "result.json").write_text(json.dumps(result))
+    (path / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 def third(path: Path, **changes: Any) -> Config:

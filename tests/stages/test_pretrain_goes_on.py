@@ -117,7 +117,7 @@ def test_the_last_standing_comes_back(tmp_path: Path, standings: list[Standing])
     assert {child.name for child in path.iterdir()} == {"100", "100.json"}
     # What a crash in the next one leaves.
     shutil.copytree(path / "100", path / "150.orbax-checkpoint-tmp-0")
-    (path / "150.json").write_text("{")
+    (path / "150.json").write_text("{", encoding="utf-8")
     again = Checkpoints(path, every=50)
     found, expected = again.load(MODEL, RATE), standings[-2]
     assert found.outcomes == expected.outcomes

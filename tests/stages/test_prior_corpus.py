@@ -44,7 +44,7 @@ def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
     flags = ("--stage=pretrain", "--prior_pretrain_epochs=0")
     command = runs.command(tmp_path, *flags, "--prior_corpus=nasbench201")
     assert main(command[2:]) == 0
-    report = json.loads((tmp_path / "prior.json").read_text())
+    report = json.loads((tmp_path / "prior.json").read_text(encoding="utf-8"))
     assert report["pretrain"]["networks"] == 15_625
     # Average pooling of 3x3 and of 2x2 are words of this corpus alone.
     assert report["vocabulary_size"] == 27 + 2

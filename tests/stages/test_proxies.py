@@ -82,7 +82,7 @@ def write(path: pathlib.Path, command: list[str], records: list[Any]) -> None:
 
 
 def table(path: pathlib.Path) -> list[dict[str, str]]:
-    with (path / "tables" / "proxies.csv").open() as file:
+    with (path / "tables" / "proxies.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -114,10 +114,9 @@ def test_the_table_is_what_the_ledger_says(finished: pathlib.Path):
         assert accuracy.min() <= float(row["search_mean"]) <= accuracy.max()
     published = {row["proxy"]: float(row["spearman_published"]) for row in rows[::3]}
     assert published == {"flops": 0.73, "params": 0.75}
-    assert (
-        "| naswot, published | 92.96 | 69.98 | 44.44 |"
-        in (finished / "tables" / "proxies.md").read_text()
-    )
+    assert "| naswot, published | 92.96 | 69.98 | 44.44 |" in (
+        finished / "tables" / "proxies.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_the_scores_are_kept_for_the_search(finished: pathlib.Path):
@@ -173,7 +172,9 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
     assert {row["degenerate"] for row in rows if row["proxy"] != "az_nas"} == {"3"}
     kept = scores.read(tmp_path / "scores.npz").scores
     assert np.isneginf(kept[:3]).all()
-    assert "2.00 s each" in (tmp_path / "tables" / "proxies.md").read_text()
+    assert "2.00 s each" in (tmp_path / "tables" / "proxies.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_ledger_of_other_networks_is_refused(

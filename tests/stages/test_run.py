@@ -61,7 +61,7 @@ def test_the_ledger_has_a_line_for_every_candidate(
 def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
     """Architecture and weights give the reported accuracy with Flax alone."""
     path = finished[0]
-    best = json.loads((path / "best" / "architecture.json").read_text())
+    best = json.loads((path / "best" / "architecture.json").read_text(encoding="utf-8"))
     chain = SPACE.decode(SPACE.genome(tuple(best["blocks"])))
     shapes = trace(chain, SPACE.image)
     assert best["params"] == shapes.params
@@ -135,8 +135,8 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     reference = (finished[0] / "ledger.jsonl").read_bytes()
     kept = b"".join(reference.splitlines(keepends=True)[:lines])
     (tmp_path / "ledger.jsonl").write_bytes(kept + b'{"generation": 0, "ind')
-    flags_text = (finished[0] / "flags.txt").read_text()
-    (tmp_path / "flags.txt").write_text(flags_text)
+    flags_text = (finished[0] / "flags.txt").read_text(encoding="utf-8")
+    (tmp_path / "flags.txt").write_text(flags_text, encoding="utf-8")
     command = runs.command(tmp_path, "--stage=search")[2:]
     assert main(command) == 0
     assert ledger(tmp_path) == ledger(finished[0])
@@ -218,7 +218,9 @@ def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     assert main(runs.command(tmp_path / "run", *flags)[2:]) == 0
     assert ledger(tmp_path / "run") == ledger(finished[0])
     assert result(tmp_path / "run") == {**result(finished[0]), "dataset": kind}
-    best = json.loads((tmp_path / "run" / "best" / "architecture.json").read_text())
+    best = json.loads(
+        (tmp_path / "run" / "best" / "architecture.json").read_text(encoding="utf-8")
+    )
     # Arrays have no names.
     assert best.get("classes") == (list(NAMES) if kind == "folder" else None)
 
@@ -256,7 +258,7 @@ def test_a_prior_is_found_again(
     before = {p: p.stat().st_mtime_ns for p in prior.rglob("*")}
     assert main(runs.command(tmp_path, "--stage=pretrain")[2:]) == 0
     assert {p: p.stat().st_mtime_ns for p in prior.rglob("*")} == before
-    report = json.loads((tmp_path / "prior.json").read_text())
+    report = json.loads((tmp_path / "prior.json").read_text(encoding="utf-8"))
     parts = {"reading", "pretrain", "finetune", "measuring", "fcn"}
     assert parts == set(report["seconds"])
     assert 0 < report["peak_memory_gib"] < 64

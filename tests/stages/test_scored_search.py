@@ -36,7 +36,7 @@ def test_fitness_is_measured_by_the_reference_on_disk(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     records = search(runs, tmp_path, *SCORED, "--search_strategy=genetic")
-    kept = json.loads((tmp_path / "reference.json").read_text())
+    kept = json.loads((tmp_path / "reference.json").read_text(encoding="utf-8"))
     assert kept["proxies"] == ["params", "flops"]
     pool = np.array(kept["scores"])
     assert pool.shape == (64, 2)
@@ -106,7 +106,9 @@ def test_a_damaged_reference_is_named(
 ):
     flags = (*SCORED, "--search_strategy=random")
     search(runs, tmp_path, *flags)
-    (tmp_path / "reference.json").write_text('{"proxies": ["params"]}')
+    (tmp_path / "reference.json").write_text(
+        '{"proxies": ["params"]}', encoding="utf-8"
+    )
     assert main(runs.command(tmp_path, *flags)[2:]) == 2
     error = capsys.readouterr().err
     assert "reference.json is damaged" in error
@@ -127,7 +129,9 @@ def test_another_seed_means_other_reference_networks(runs: Runs, tmp_path: Path)
     kept = []
     for seed in (0, 1):
         search(runs, tmp_path / str(seed), *flags, f"--seed={seed}")
-        kept.append((tmp_path / str(seed) / "reference.json").read_text())
+        kept.append(
+            (tmp_path / str(seed) / "reference.json").read_text(encoding="utf-8")
+        )
     assert kept[0] != kept[1]
 
 
