@@ -85,7 +85,8 @@ def without_encoding(path: pathlib.Path) -> Iterator[str]:
         called = ast.unparse(node.func)
         name = called.rpartition(".")[2]
         opens = name == "open" and called not in ("Image.open", "os.open")
-        text = name in ("read_text", "write_text") and called != "workdir.write_text"
+        ours = called in ("write_text", "workdir.write_text")
+        text = name in ("read_text", "write_text") and not ours
         arguments = [ast.unparse(argument) for argument in node.args]
         mode = arguments[called == "open" :][:1]
         binary = opens and mode and "b" in mode[0]

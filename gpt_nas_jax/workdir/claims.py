@@ -102,8 +102,8 @@ def require_writable(flag: str, path: Path) -> None:
 def _read(path: Path) -> dict[str, str] | None:
     """The flags of a flagfile; None where there is none, or no text."""
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
         return None
     lines = [line for line in text.splitlines() if line.startswith("--")]
     found = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
@@ -114,13 +114,8 @@ def _differing(kept: Mapping[str, str], result_flags: Mapping[str, str]) -> list
     return [
         f"--{name} is {value!r}, was {kept.get(name)!r}"
         for name, value in result_flags.items()
-        if _encoded(kept.get(name)) != _encoded(value)
+        if kept.get(name) != value
     ]
-
-
-def _encoded(text: str | None) -> bytes | None:
-    """The bytes of a text: the same for a path whatever the locale it came by."""
-    return None if text is None else text.encode("utf-8", "surrogateescape")
 
 
 def _results(path: Path) -> str | None:

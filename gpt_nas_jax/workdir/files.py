@@ -44,8 +44,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a whole text file in UTF-8, as `write_bytes` does."""
-    # Paths of another encoding reach Python as surrogates.
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+    write_bytes(path, text.encode())
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Tables and a figure of the paper from the command line, interrupted and not."""
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,7 @@ def test_killed_in_a_line_it_goes_on_to_the_same_ledger(
     whole = (drawn / "trainings.jsonl").read_bytes()
     kept = b"".join(whole.splitlines(keepends=True)[:5])
     (tmp_path / "trainings.jsonl").write_bytes(kept + b'{"seed": 0, "netw')
-    (tmp_path / "flags.txt").write_text(
-        (drawn / "flags.txt").read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    shutil.copy(drawn / "flags.txt", tmp_path)
     assert go(runs, tmp_path, "--search_workers=2") == 0
     assert (tmp_path / "trainings.jsonl").read_bytes().startswith(kept)
     assert trainings(tmp_path) == trainings(drawn)
@@ -96,7 +95,7 @@ def test_a_ledger_of_something_else_is_refused(
     other = Ledger(tmp_path / "trainings.jsonl")
     for index in (2, 0):
         other.append(records[index])
-    (tmp_path / "flags.txt").write_text((drawn / "flags.txt").read_text())
+    shutil.copy(drawn / "flags.txt", tmp_path)
     assert go(runs, tmp_path) == 2
     error = capsys.readouterr().err
     assert "trainings.jsonl:1 is another training" in error

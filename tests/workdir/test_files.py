@@ -16,7 +16,7 @@ def test_text_replaces_the_whole_file(tmp_path: pathlib.Path):
     path = tmp_path / "new" / "result.txt"
     workdir.write_text(path, "a long first text")
     workdir.write_text(path, "second")
-    assert path.read_text() == "second"
+    assert path.read_text(encoding="utf-8") == "second"
     assert [*path.parent.iterdir()] == [path]
 
 
