@@ -43,7 +43,7 @@ class Window:
         return images
 
     def met(self, x: jax.Array) -> jax.Array:
-        """All that the kernel meets of images at a pixel, ``[B, H', W', h * w * C]``."""
+        """All that the kernel meets at a pixel, ``[B, H', W', h * w * C]``."""
         return jnp.concatenate(self.images(self.padded(x)), axis=-1)
 
     def _places(self, padded: Sequence[int]) -> tuple[int, ...]:
