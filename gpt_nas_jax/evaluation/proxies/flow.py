@@ -13,12 +13,12 @@ Both grow with depth and width, and neither sees that depth may hurt. Between se
 numbers are rescaled so that the largest is 1, which changes nothing where a network
 doubles its output with its input; biases, SiLU and squeeze-and-excitation do not.
 
-Nothing overflows. A weight is at most 1 / sqrt(fan-in), so a layer multiplies the largest
-number by at most sqrt(fan-in), and a block by at most the product of these, plus 1 for
-a shortcut: 9,757 for a Bottleneck of 512 channels. On the way back the sum of value
-times gradient stays about the same (Euler; all terms are positive), and every gradient
-is divided by what its segment's output was. What is less than 1e-38 of the largest is
-lost; it is lost in a sum with the largest in any case.
+Nothing overflows. A weight is at most 1 / sqrt(fan-in), so a layer multiplies the
+largest number by at most sqrt(fan-in), and a block by at most the product of these,
+plus 1 for a shortcut: 8,690 for a Bottleneck of 512 channels. On the way back the sum
+of value times gradient stays about the same (Euler's theorem; all terms are positive),
+and every gradient is divided by the largest output of its segment. What is less than
+1e-38 of the largest is lost; in a sum with the largest it is lost in any case.
 """
 
 import math
