@@ -3,8 +3,8 @@
 Two runs whose lines differ train differently, to the last bit, at that block:
 
   python launch/benchmarks/device_bits.py > one
-  XLA_FLAGS=--xla_force_host_platform_device_count=4 \\
-    python launch/benchmarks/device_bits.py > four
+  export XLA_FLAGS=--xla_force_host_platform_device_count=4
+  python launch/benchmarks/device_bits.py > four
   diff one four
 """
 
