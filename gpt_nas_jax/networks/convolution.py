@@ -125,8 +125,11 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """A product of a matrix with all that the kernel meets at a pixel."""
-    met = jnp.concatenate(window.images(window.padded(x)), axis=-1)
-    return met @ kernel.reshape(-1, kernel.shape[-1])
+
+    def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return window.met(x) @ kernel.reshape(-1, kernel.shape[-1])
+
+    return _with_gradient(convolve, kernel_gradient.product, window)(x, kernel)
 
 
 def _dense(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:

@@ -42,6 +42,10 @@ class Window:
             images.append(padded[:, rows, columns])
         return images
 
+    def met(self, x: jax.Array) -> jax.Array:
+        """All that the kernel meets at a pixel, ``[B, H', W', h * w * C]``."""
+        return jnp.concatenate(self.images(self.padded(x)), axis=-1)
+
     def _places(self, padded: Sequence[int]) -> tuple[int, ...]:
         """At how many places the kernel is laid, along height and width."""
         return tuple(

@@ -13,6 +13,72 @@ import pytest
 from gpt_nas_jax.training.placement import compute_type
 
 DEVICES = 4
+# Takes the same twenty steps in every way, in float32 and in float64. Prints how far
+# each way is from one device after the first step and after the last, relative to how
+# far the parameters have moved.
+STEPS = """
+import json
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gpt_nas_jax.config import RetrainRecipe
+from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.training import pmapped, whole
+from gpt_nas_jax.training.placement import Placement, mesh_of
+from gpt_nas_jax.training.recipe import update_of
+
+jax.config.update("jax_disable_most_optimizations", True)
+chain = candidate(("Stem", "InvertedResidual", "SqueezeExcitation"), 16, 1, 10)
+recipe = RetrainRecipe(
+    epochs=2, batch=16, learning_rate=0.05, warmup_epochs=0, label_smoothing=0.1,
+    ema=0.9,
+)
+key = jax.random.key(3)
+start = whole.start(chain, recipe, 10, (8, 8, 1), key)
+update = update_of(recipe, 10)
+mesh = Placement("float32", mesh_of(jax.local_devices()))
+generator = np.random.default_rng(0)
+images = generator.normal(size=(20, 16, 8, 8, 1)).astype(np.float32)
+labels = generator.integers(0, 10, (20, 16)).astype(np.int32)
+
+def vector(state):
+    leaves = jax.tree.leaves((state.params, state.stats, state.average))
+    return np.concatenate([np.ravel(leaf) for leaf in leaves])
+
+def trained(step, dtype, share_out, everywhere):
+    def cast(a):
+        return jnp.array(a, dtype if a.dtype == jnp.float32 else a.dtype)
+
+    keyless = start.replace(key=None)
+    state = jax.tree.map(cast, keyless).replace(key=jnp.copy(start.key))
+    state, found = everywhere(state), []
+    for x, y in zip(images, labels):
+        x, y = share_out((jnp.asarray(x, dtype), jnp.asarray(y)))
+        state, _ = step(chain, update, state, x, y)
+        found.append(vector(state))
+    return found[0], found[-1]
+
+begun = vector(start)
+
+def same(tree):
+    return tree
+
+ways = {
+    "one": (whole.step, same, same),
+    "mesh": (whole.step, jax.jit(mesh.shared_out), mesh.everywhere),
+    "pmap": (pmapped.step, same, same),
+}
+found = {}
+for dtype in ("float32", "float64"):
+    with jax.enable_x64(dtype == "float64"):
+        of = {name: trained(way[0], dtype, *way[1:]) for name, way in ways.items()}
+    for name in ("mesh", "pmap"):
+        found[f"{name} {dtype}"] = [
+            float(np.linalg.norm(other - one) / np.linalg.norm(one - begun))
+            for one, other in zip(of["one"], of[name])
+        ]
+print(json.dumps(found))
+"""
 # Trains the same network for two epochs in every way; prints its parameters and loss.
 PROGRAM = """
 import dataclasses, json, sys
@@ -69,21 +135,51 @@ print(json.dumps({
 }))
 """
 
+# Prints what a network trained by block programs on one device is, to the last bit.
+BITS = """
+import hashlib, json
+import jax
+import numpy as np
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.training import chain as by_block
+from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.rules import Rule
 
-@pytest.fixture(scope="module")
-def results() -> dict[str, Any]:
-    """What each way came to, in a process that has four devices."""
-    flag = f"--xla_force_host_platform_device_count={DEVICES}"
-    environment = os.environ | {"XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu"}
+chain = candidate(("Stem", "Bottleneck", "Conv"), 16, 1, 10)
+update = optimizer(Recipe(epochs=1, batch=64), 10)
+key = jax.random.key(3)
+states = by_block.start(chain, (Rule.ALL,) * len(chain.blocks), update, (8, 8, 1), key)
+generator = np.random.default_rng(0)
+images = generator.normal(size=(64, 8, 8, 1)).astype(np.float32)
+for _ in range(3):
+    states, _ = by_block.step(update, states, images, np.arange(64) % 10)
+arrays = [np.asarray(array) for s in states for array in (s.trained, s.stats)]
+found = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+print(json.dumps({"bits": found, "devices": jax.local_device_count()}))
+"""
+
+
+def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:
+    """What a program prints last, in a process that has so many devices."""
+    flag = f"--xla_force_host_platform_device_count={devices}"
+    # So many cores for XLA, which has as many threads as cores or devices.
+    settings = {"XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu", "NPROC": "2"}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
+        [sys.executable, "-c", program],
+        env=os.environ | settings,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    """What each way came to."""
+    return printed(PROGRAM)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +193,24 @@ def test_devices_that_share_a_batch_train_as_one(
     assert (one["devices"], other["devices"]) == (1, DEVICES)
     np.testing.assert_allclose(other["numbers"], one["numbers"], rtol=1e-3, atol=2e-5)
     assert other["right"] == one["right"]
+
+
+def test_ways_to_share_a_batch_differ_by_rounding_alone() -> None:
+    found = printed(STEPS)
+    for way in ("mesh", "pmap"):
+        first, last = found[f"{way} float32"]
+        assert first < 1e-6
+        assert last < 1e-3
+        # A defect would be as large here; rounding is 2**29 times as small.
+        first, last = found[f"{way} float64"]
+        assert first < 1e-14
+        assert last < 1e-11
+
+
+def test_devices_that_stand_by_change_no_bit() -> None:
+    alone, among = printed(BITS, 1), printed(BITS)
+    assert (alone["devices"], among["devices"]) == (1, DEVICES)
+    assert alone["bits"] == among["bits"]
 
 
 def test_precision_follows_the_platform_unless_told() -> None:

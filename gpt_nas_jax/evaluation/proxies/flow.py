@@ -10,8 +10,15 @@ R is the sum of its logits; BatchNorm does nothing.
   2207.05135), in which no layer outweighs the others by its depth.
 
 Both grow with depth and width, and neither sees that depth may hurt. Between segments
-numbers are rescaled so that none overflows, which changes nothing where a network
-doubles its output with its input; biases and squeeze-and-excitation do not.
+numbers are rescaled so that the largest is 1, which changes nothing where a network
+doubles its output with its input; biases, SiLU and squeeze-and-excitation do not.
+
+Nothing overflows. A weight is at most 1 / sqrt(fan-in), so a layer multiplies the
+largest number by at most sqrt(fan-in), and a block by at most the product of these,
+plus 1 for a shortcut: 8,690 for a Bottleneck of 512 channels. On the way back the sum
+of value times gradient stays about the same (Euler's theorem; all terms are positive),
+and every gradient is divided by the largest output of its segment. What is less than
+1e-38 of the largest is lost; in a sum with the largest it is lost in any case.
 """
 
 import math
