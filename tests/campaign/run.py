@@ -22,7 +22,7 @@ import trials
 from kinds import Kind, kinds
 from trials import Home, Outcome
 
-_KILLS_A_TRIAL = 8
+_KILLS_A_TRIAL = 12
 
 
 def main() -> int:

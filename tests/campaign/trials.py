@@ -112,7 +112,7 @@ def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
             number = chance.choices(list(_STOPPED), (7, 1, 1, 1))[0]
             # What was done before is done, so later moments come all the same.
             begin = time.monotonic()
-            if run.wait(chance.uniform(0, 0.75 * seconds)) is None:
+            if run.wait(chance.uniform(0, 0.6 * seconds)) is None:
                 run.send(number)
                 count += 1
             elif turn == 0:
