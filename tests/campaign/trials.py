@@ -28,6 +28,8 @@ _FILES = 16
 """Most files of a workdir that one trial damages."""
 _REMEDIES = 0.4
 """How often the remedy of a refusal is tried."""
+_ATTEMPTS = 3
+_FEWEST_KILLS = 4
 _LONGEST = 600
 """Seconds after which a run is taken to hang."""
 
@@ -103,32 +105,47 @@ class Home:
 
 def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
     """Ends a run at random moments, at most so often, then lets it finish."""
-    expected, seconds = home.reference(kind)
+    expected, _ = home.reference(kind)
     chance = random.Random(seed)
-    path, count, answers = home.fresh("killed"), 0, []
+    for _ in range(_ATTEMPTS):
+        path, answers = home.fresh("killed"), []
+        begin = time.monotonic()
+        problem = _killed(home, kind, path, chance, most, answers)
+        count = sum(code != "0" for code in answers)
+        if problem is None:
+            problem = _difference(expected, state.results(path))
+        if problem or count >= _FEWEST_KILLS:
+            break
+        # The machine is less busy than when the run was timed.
+        home.faster(kind, time.monotonic() - begin)
+    return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+
+
+def _killed(
+    home: Home,
+    kind: Kind,
+    path: Path,
+    chance: random.Random,
+    most: int,
+    answers: list[str],
+) -> str | None:
+    """Ends a run until it finishes; adds its exit codes to ``answers``."""
+    _, seconds = home.reference(kind)
     for turn in range(most + 1):
         run = home.run(kind, path)
-        if turn < most:
-            number = chance.choices(list(_STOPPED), (7, 1, 1, 1))[0]
-            # What was done before is done, so later moments come all the same.
-            begin = time.monotonic()
-            if run.wait(chance.uniform(0, 0.6 * seconds)) is None:
-                run.send(number)
-                count += 1
-            elif turn == 0:
-                # The machine is less busy than it was.
-                home.faster(kind, time.monotonic() - begin)
+        number = chance.choices(list(_STOPPED), (7, 1, 1, 1))[0]
+        # Parts of a run that are done are not done again, so its end is met, too.
+        moment = chance.uniform(0, 0.6 * seconds) if turn < most else _LONGEST
+        if run.wait(moment) is None:
+            run.send(number)
         code = run.wait(_LONGEST)
-        text = run.printed()
         answers.append(str(code))
-        if problem := _wrong(code, text, {0, *_STOPPED.values()}):
-            return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
-        for problem in state.problems(path):
-            return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+        problem = _wrong(code, run.printed(), {0, *_STOPPED.values()})
+        if problem := problem or next(state.problems(path), None):
+            return problem
         if code == 0:
-            break
-    problem = _difference(expected, state.results(path))
-    return Outcome("kill", kind.name, seed, count, " ".join(answers), problem)
+            return None
+    return "does not finish"
 
 
 def damages(home: Home, kind: Kind, seed: int) -> Iterator[Outcome]:
