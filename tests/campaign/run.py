@@ -1,7 +1,8 @@
 """Runs a campaign of faults: ``python tests/campaign/run.py --home=DIR``.
 
 Every trial is a line of ``DIR/outcomes.jsonl`` with its seed; started again, the
-campaign goes on. ``--only=SEED`` repeats the trials of one seed and prints what they
+campaign goes on. Several may run side by side, each with a folder of its own and another
+``--first`` seed; their outcomes may be joined. ``--only=SEED`` repeats the trials of one seed and prints what they
 came to. The summary is written as Markdown where ``--table`` says.
 """
 
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--damages", type=int, default=500)
     parser.add_argument("--disks", type=int, default=40)
     parser.add_argument("--failures", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
@@ -50,7 +52,7 @@ def main() -> int:
         "failure": options.failures,
     }
     first = 1 + max((outcome.seed for outcome in done), default=-1)
-    for seed in itertools.count(first):
+    for seed in itertools.count(max(first, options.first)):
         missing = {
             name: count - _count(done, name)
             for name, count in wanted.items()
