@@ -1,9 +1,9 @@
 """Runs a campaign of faults: ``python tests/campaign/run.py --home=DIR``.
 
 Every trial is a line of ``DIR/outcomes.jsonl`` with its seed; started again, the
-campaign goes on. Several may run side by side, each with a folder of its own and another
-``--first`` seed; their outcomes may be joined. ``--only=SEED`` repeats the trials of one seed and prints what they
-came to. The summary is written as Markdown where ``--table`` says.
+campaign goes on. Several may run side by side, each with a folder of its own and a
+``--first`` seed; their outcomes may be joined. ``--only=SEED`` repeats the trials of
+one seed. The summary is written as Markdown where ``--table`` says.
 """
 
 import argparse
@@ -111,6 +111,14 @@ def _read(path: Path) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in lines]
 
 
+def _seeds(done: list[Outcome]) -> str:
+    """The seeds in words; those of another campaign begin at a multiple of 1000."""
+    starts = collections.defaultdict(list)
+    for outcome in done:
+        starts[outcome.seed // 1000].append(outcome.seed)
+    return " and ".join(f"seeds {min(s)} to {max(s)}" for s in starts.values())
+
+
 def _table(done: list[Outcome]) -> str:
     titles = {
         "kill": "kills (SIGKILL 70 %, SIGTERM, SIGINT, SIGHUP)",
@@ -121,8 +129,7 @@ def _table(done: list[Outcome]) -> str:
     lines = [
         f"{datetime.date.today()}, {len(os.sched_getaffinity(0))} CPU cores, Python "
         f"{platform.python_version()}, JAX {jax.__version__}; "
-        "`python tests/campaign/run.py`, seeds 0 to "
-        f"{max(outcome.seed for outcome in done)}.",
+        f"`python tests/campaign/run.py`, {_seeds(done)}.",
         "",
         "| fault | faults | runs | kinds of run | something lost | answers |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
