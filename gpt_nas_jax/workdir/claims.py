@@ -18,7 +18,7 @@ LEDGER = "ledger.jsonl"
 _PASSING = ("search", "reference.json")
 # What a run with other flags would lose.
 _RESULTS = (
-    *("result.json", "best", "retrain", "baseline", "tables", "rows", "runs"),
+    *("result.json", "best", "retrain", "baseline", "tables", "rows"),
     *("trainings.jsonl", "scores.jsonl", "scores.npz"),
 )
 

@@ -58,11 +58,11 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
 
     def stops(*args):
         if next(left, None) is None:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         return searches(*args)
 
     monkeypatch.setattr(tables.tabular, "searches", stops)
-    assert main.main(arguments(shared_data, tmp_path)) == 130
+    assert main.main(arguments(shared_data, tmp_path)) == 143
     kept = {p: p.stat().st_mtime_ns for p in (tmp_path / "rows").rglob("*.npy")}
     assert len(kept) == 5
     assert not (tmp_path / "tables").exists()

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TABLE_ROWS, Config, fields
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
@@ -167,7 +167,7 @@ def kept_run(one: Config, accuracy: float, seconds: float | None) -> None:
     }
     if seconds is not None:
         result["search"] = {"seconds": seconds}
-    (path / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    workdir.write_sealed(path / "result.json", result)
 
 
 def third(path: Path, **changes: Any) -> Config:
