@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SOON = 0.02
+"""Seconds."""
 _NOTICE = b"gpt_nas_jax: stopping; a second signal ends the program at once\n"
 
 
@@ -32,6 +35,7 @@ class _State:
     """How many `deferred` contexts the main thread is in."""
     received: int | None = None
     raised = False
+    hook: Callable[[Any], object] = sys.unraisablehook
 
 
 @contextlib.contextmanager
@@ -45,6 +49,8 @@ def handled() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    hook, sys.unraisablehook = sys.unraisablehook, _again
+    _State.hook = hook
     _State.deferring, _State.received, _State.raised = 0, None, False
     try:
         for number, handler in before.items():
@@ -54,6 +60,7 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = hook
 
 
 @contextlib.contextmanager
@@ -81,6 +88,22 @@ def check() -> None:
     if _State.received is not None and not _State.raised:
         _State.raised = True
         raise Stopped(_State.received)
+
+
+def _again(found: Any) -> None:
+    """Sends a signal once more that came while an object was collected.
+
+    Python goes on after an exception there, and prints it.
+    """
+    if not isinstance(found.exc_value, Stopped):
+        _State.hook(found)
+        return
+    number, main = found.exc_value.number, threading.main_thread()
+    _State.received, _State.raised = None, False
+    # From a thread, so that the collection has come to its end.
+    again = threading.Timer(_SOON, signal.pthread_kill, (main.ident, number))
+    again.daemon = True
+    again.start()
 
 
 def _receive(number: int, frame: FrameType | None) -> None:

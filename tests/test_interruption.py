@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -78,6 +79,41 @@ def test_an_ignored_signal_stays_ignored():
             assert not interruption.pending()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class Collected:
+    """Meets a signal while it is collected."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_that_comes_while_an_object_is_collected_is_obeyed(
+    capsys: pytest.CaptureFixture[str],
+):
+    """Python prints an exception in a finaliser, and goes on."""
+    with pytest.raises(Stopped), interruption.handled():
+        one = Collected()
+        del one
+        threading.Event().wait(60)
+    assert capsys.readouterr().err == ""
+
+
+def test_other_errors_of_finalisers_are_shown_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    shown = []
+    monkeypatch.setattr(
+        sys, "unraisablehook", lambda found: shown.append(found.exc_value)
+    )
+    with interruption.handled():
+        one = Broken()
+        del one
+    assert [str(found.exc_value) for found in shown] == ["broken"]
 
 
 TWICE = """
