@@ -23,9 +23,11 @@ _PIXELS_AT_A_TIME = 2**12
 
 
 def is_fast(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
-    """Whether `dense` is faster than XLA's own."""
-    pixels = len(x) * math.prod(window.sides(x))
-    return max(kernel.shape[2:]) <= _MOST_CHANNELS and pixels >= _FEWEST_PIXELS
+    """Whether `dense` is faster than XLA's own; not for a batch of unknown size."""
+    batch = x.shape[0]
+    if not isinstance(batch, int) or max(kernel.shape[2:]) > _MOST_CHANNELS:
+        return False
+    return batch * math.prod(window.sides(x)) >= _FEWEST_PIXELS
 
 
 def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
