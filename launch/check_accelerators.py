@@ -22,6 +22,7 @@ whole hours: a block's backward pass takes up to 40 seconds to compile for a TPU
 import argparse
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,13 +32,13 @@ from accelerators.chips import CHIPS, Chip
 from accelerators.ledger import Ledger
 
 _LAUNCH = Path(__file__).resolve().parent
-_PARTS = ("tabular", "gpt", "retrain", "blocks", "proxies")
+_PARTS = ("blocks", "retrain", "gpt", "proxies", "tabular")
 
 
-def install(name: str, chip: Chip, cache: Path) -> Path:
+def install(chip: Chip, cache: Path) -> Path:
     """A folder with a chip's compiler; filled when it is first asked for."""
     pins = chip.pins()
-    folder = cache / "-".join([name, *(pin.partition("=")[2] for pin in pins[-1:])])
+    folder = cache / re.sub(r"[^\w.]+", "-", pins[-1]).strip("-.")
     done = folder / "installed"
     if not done.exists():
         print(f"installing {', '.join(pins)} into {folder}", flush=True)
@@ -88,7 +89,7 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     file, status = args.out / "programs.jsonl", 0
     for name in args.chips.split(","):
-        compiler = install(name, CHIPS[name], args.cache.absolute())
+        compiler = install(CHIPS[name], args.cache.absolute())
         status |= compile_all(name, args.parts, args.short, file, compiler)
     lines = Ledger(file).lines()
     report.show(lines)

@@ -9,6 +9,9 @@ from typing import Any
 import jax
 from jax.experimental import topologies
 
+SLICE = 16
+"""Chips of a slice."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
@@ -24,6 +27,7 @@ class Chip:
       memory: its bytes.
       one: arguments of `topologies.get_topology_desc` for a single chip.
       slice: the same for 16 chips on four hosts; empty where there is none.
+      options: of the compiler.
     """
 
     title: str
@@ -34,6 +38,7 @@ class Chip:
     memory: float
     one: dict[str, Any]
     slice: dict[str, Any] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def pins(self) -> list[str]:
         """The requirements with the versions that the installed JAX asks for."""
@@ -87,6 +92,8 @@ CHIPS = {
         "TPU v5e",
         ("libtpu",),
         {
+            # A TPU is for one process at a time; nothing here opens one.
+            "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
             "TPU_SKIP_MDS_QUERY": "1",
             "TPU_ACCELERATOR_TYPE": "v5litepod-4",
             "TPU_WORKER_HOSTNAMES": "localhost",
@@ -110,5 +117,8 @@ CHIPS = {
             "target_config": _H100,
             "topology": "1x1x1",
         },
+        # Sizes of Triton's tiles are tried out on the GPU. Without one the first are
+        # taken, which do not fit every product.
+        options={"xla_gpu_enable_triton_gemm": False},
     ),
 }

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from jax.sharding import AxisType
+from jax.sharding import AxisType, Mesh
 
 from accelerators import blocks, gpt, proxies, retrain, tabular
-from accelerators.chips import CHIPS, Chip
+from accelerators.chips import CHIPS, SLICE, Chip
 from accelerators.ledger import Ledger, fingerprint
 from accelerators.work import BATCH, Work
 
@@ -31,34 +31,38 @@ PARTS = {
 def main(name: str, parts: str, short: str, file: str) -> None:
     """Compiles what is not in the file yet."""
     chip, ledger = CHIPS[name], Ledger(Path(file))
+    counts = (1, SLICE) if chip.slice else (1,)
+    meshes = {count: _mesh(chip, count) for count in counts}
     for part in parts.split(","):
         for work in PARTS[part](short == "short"):
-            if work.chips == 1 or chip.slice:
-                _compile(name, chip, work, ledger)
+            if work.chips in meshes:
+                line = {"chip": name, "part": work.part, "name": work.name}
+                _compile(chip, meshes[work.chips], work, line, ledger)
 
 
-def _compile(name: str, chip: Chip, work: Work, ledger: Ledger) -> None:
-    line: dict[str, Any] = {"chip": name, "part": work.part, "name": work.name}
+def _compile(
+    chip: Chip, mesh: Mesh, work: Work, line: dict[str, Any], ledger: Ledger
+) -> None:
     line |= {"chips": work.chips, "jax": jax.__version__}
     try:
-        mesh = _mesh(chip, work.chips)
         lowered = work.lower(mesh)
         line["program"] = fingerprint(lowered.as_text())
         if ledger.holds(line):
             return
         begin = time.monotonic()
-        compiled = lowered.compile()
+        compiled = lowered.compile(chip.options)
         line["seconds"] = round(time.monotonic() - begin, 2)
         line |= _figures(compiled)
     # Whatever a compiler objects to is what this is for.
     except Exception as error:
         line["error"] = f"{type(error).__name__}: {error}"[:2000]
     ledger.append(line)
+    chips = f", {work.chips} chips" if work.chips > 1 else ""
     said = line.get("error") or f"{line['seconds']:.1f} s"
-    print(f"{chip.title}, {work.part}: {work.name}: {said[:200]}", flush=True)
+    print(f"{chip.title}, {work.part}: {work.name}{chips}: {said[:200]}", flush=True)
 
 
-def _mesh(chip: Chip, count: int) -> jax.sharding.Mesh:
+def _mesh(chip: Chip, count: int) -> Mesh:
     return jax.make_mesh(
         (count,), (BATCH,), (AxisType.Auto,), devices=chip.devices(count)
     )

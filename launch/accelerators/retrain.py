@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import jax
 
 from accelerators import settings
+from accelerators.chips import SLICE
 from accelerators.work import Work, array
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.training import whole
@@ -13,7 +14,6 @@ from gpt_nas_jax.training.recipe import update_of
 
 _FEW = ("Stem", "AvgPool", "BasicBlock")
 _STEPS = 97
-_SLICE = 16
 
 
 def works(short: bool) -> Iterator[Work]:
@@ -30,7 +30,7 @@ def works(short: bool) -> Iterator[Work]:
         batch = recipe.batch
         images = array((batch, *space.image), settings.COMPUTE)
         labels = array((batch,), "int32")
-        for chips in (1, _SLICE):
+        for chips in (1, SLICE):
             yield Work(
                 "retrain",
                 f"{name} step of {len(blocks)} blocks",
