@@ -69,7 +69,8 @@ def _least(line: dict[str, Any]) -> dict[str, float]:
 def _problems(lines: list[dict[str, Any]]) -> Iterator[str]:
     for line in lines:
         chip = CHIPS[line["chip"]]
-        where = f"{chip.title}, {line['part']}: {line['name']}, {line['chips']} chips"
+        chips = f", {line['chips']} chips" if line["chips"] > 1 else ""
+        where = f"{chip.title}, {line['part']}: {line['name']}{chips}"
         if "error" in line:
             yield f"{where} fails: {line['error']}"
         elif line.get("bytes", 0) > chip.memory:
