@@ -111,7 +111,9 @@ def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None
 @pytest.mark.parametrize("place", PLACES, ids=name_of)
 def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> None:
     block, size = place
-    rules = {programs.shapes(block, rule, UPDATE, size).rule for rule in Rule}
+    # Rules differ in what is cast to the type that is computed in, float32 in none.
+    asked = Rule if dtype == "bfloat16" else (Rule.ALL,)
+    rules = {programs.shapes(block, rule, UPDATE, size).rule for rule in asked}
     for rule in rules:
         check_training(block, size, rule, dtype)
     if Rule.NOTHING in rules:
