@@ -20,11 +20,11 @@ whole hours: a block's backward pass takes up to 40 seconds to compile for a TPU
 """
 
 import argparse
-import importlib.util
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from accelerators import report
@@ -39,23 +39,24 @@ def install(chip: Chip, cache: Path) -> Path:
     """A folder with a chip's compiler; filled when it is first asked for."""
     pins = chip.pins()
     folder = cache / re.sub(r"[^\w.]+", "-", pins[-1]).strip("-.")
-    done = folder / "installed"
-    if not done.exists():
+    if not folder.exists():
         print(f"installing {', '.join(pins)} into {folder}", flush=True)
-        command = ["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
-        subprocess.run(
-            [sys.executable, *command, "--target", str(folder), *pins], check=True
-        )
-        done.write_text("\n".join(pins))
+        cache.mkdir(parents=True, exist_ok=True)
+        # Under its name there is nothing or all of it.
+        with tempfile.TemporaryDirectory(dir=cache) as half:
+            packages = Path(half) / "packages"
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            subprocess.run([*command, "--target", str(packages), *pins], check=True)
+            if not folder.exists():
+                packages.rename(folder)
     return folder
 
 
 def compile_all(name: str, parts: str, short: bool, file: Path, compiler: Path) -> int:
     """Compiles in a process that sees the compiler; returns its exit status."""
     chip = CHIPS[name]
-    package = Path(importlib.util.find_spec("gpt_nas_jax").origin).parents[1]
     # This checkout before any other that is installed.
-    path = os.pathsep.join(map(str, (_LAUNCH, _LAUNCH.parent, package, compiler)))
+    path = os.pathsep.join(map(str, (_LAUNCH, _LAUNCH.parent, compiler)))
     command = ["accelerators.compiling", name, parts, "short" if short else "all"]
     environment = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **chip.environment}
     log = file.with_name(f"{name}.log")
