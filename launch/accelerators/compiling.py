@@ -69,15 +69,15 @@ def _mesh(chip: Chip, count: int) -> Mesh:
 
 
 def _figures(compiled: Any) -> dict[str, float]:
-    """What the compiler says of one chip's program."""
+    """What the compiler says of one chip's program; a loop's body counts once."""
     figures = {}
     memory = compiled.memory_analysis()
     if memory is not None:
         figures["bytes"] = memory.temp_size_in_bytes + memory.argument_size_in_bytes
     # The CUDA plugin knows none.
     cost = compiled.cost_analysis() or {}
-    if "flops" in cost:
-        figures["flops"] = cost["flops"]
+    if "bytes accessed" in cost:
+        figures["flops"] = cost.get("flops", 0.0)
         figures["accessed"] = cost["bytes accessed"]
     return figures
 
