@@ -7,7 +7,7 @@ The compilers are those that accelerators use: libtpu (140 MB) and JAX's CUDA pl
 (180 MB), in the versions that the installed JAX asks for. They are installed into a
 cache folder that no other program sees. Found are types that differ by platform,
 programs that do not compile, memory that does not fit, and the bytes and operations of
-every program as the compiler leaves it; the body of a loop counts once, and of the GPU only
+every program as the compiler leaves it. The body of a loop counts once; of the GPU only
 memory is known. No time is measured: the least times in the table are operations and
 bytes by what the chip can do at best.
 
