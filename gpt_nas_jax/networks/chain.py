@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from gpt_nas_jax.networks.blocks import AvgPool
 
@@ -14,12 +15,13 @@ class Head(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """``[B, H, W, C]`` to logits ``[B, num_classes]``."""
+        """``[B, H, W, C]`` to logits ``float32[B, num_classes]``."""
         x = AvgPool(kernel=None, padding=(0, 0, 0, 0))(x, train)
         x = x.reshape(x.shape[0], -1)
         if self.dropout:
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return nn.Dense(self.num_classes)(x)
+        # In bfloat16 the logits of many classes would be equal.
+        return nn.Dense(self.num_classes)(x.astype(jnp.float32))
 
 
 class Chain(nn.Module):

@@ -27,11 +27,13 @@ _PIXELS_AT_A_TIME = 2**12
 
 
 def is_fast(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
-    """Whether `dense` is faster than XLA's own."""
+    """Whether `dense` is faster than XLA's own; not for a batch of unknown size."""
+    batch = x.shape[0]
+    if not isinstance(batch, int):
+        return False
     fewest, most = sorted(kernel.shape[2:])
-    pixels = len(x) * math.prod(window.sides(x))
-    enough = pixels >= _FEWEST_PIXELS or fewest <= _FEW_CHANNELS
-    return most <= _MOST_CHANNELS and enough
+    enough = batch * math.prod(window.sides(x)) >= _FEWEST_PIXELS
+    return most <= _MOST_CHANNELS and (enough or fewest <= _FEW_CHANNELS)
 
 
 def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:

@@ -13,7 +13,7 @@ _NATIVE = contextvars.ContextVar("native", default=False)
 
 @contextlib.contextmanager
 def native_forms() -> Iterator[None]:
-    """Traced in here, `by_platform` takes the native form on every platform.
+    """Makes `by_platform`, traced in here, take the native form on every platform.
 
     Only that can be differentiated forwards: the other has a gradient of its own.
     """
@@ -27,17 +27,22 @@ def native_forms() -> Iterator[None]:
 def by_platform(
     cpu: Callable[..., jax.Array], native: Callable[..., jax.Array]
 ) -> Callable[..., jax.Array]:
-    """A function of arrays that runs ``cpu`` on the CPU and ``native`` elsewhere.
+    """Returns a function that runs ``cpu`` on the CPU and ``native`` elsewhere.
 
     So does its gradient. Differentiated as it is, `lax.platform_dependent` would
     carry the platform as a number from the forward to the backward pass, which then,
     where it is a program of its own, could not be compiled for one form alone.
+
+    Raises:
+      TypeError: when the function is traced, on any platform, and the two forms put
+        out arrays of different shapes or types.
     """
     if _NATIVE.get():
         return native
 
     @jax.custom_vjp
     def function(*args: jax.Array) -> jax.Array:
+        _check_same_type(cpu, native, args)
         return lax.platform_dependent(*args, cpu=cpu, default=native)
 
     def forward(*args: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
@@ -52,3 +57,24 @@ def by_platform(
 
     function.defvjp(forward, backward)
     return function
+
+
+def _check_same_type(
+    cpu: Callable[..., jax.Array],
+    native: Callable[..., jax.Array],
+    args: tuple[jax.Array, ...],
+) -> None:
+    """Raises TypeError where two forms differ in what they put out."""
+    ours, theirs = (jax.eval_shape(form, *args) for form in (cpu, native))
+    if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+        given = ", ".join(map(_short, args))
+        raise TypeError(
+            f"{cpu.__module__}.{cpu.__qualname__} makes {_short(ours)} of {given}, but "
+            f"its native form {native.__qualname__} makes {_short(theirs)}: both must "
+            "put out the same shape and type"
+        )
+
+
+def _short(array: Any) -> str:
+    """The type and shape of an array, such as ``float32[8,3]``."""
+    return f"{array.dtype}[{','.join(map(str, array.shape))}]"

@@ -49,7 +49,9 @@ def avg_pool(
     """
 
     def native(x: jax.Array) -> jax.Array:
-        return nn.avg_pool(x, window, strides, pads, count_include_pad=False)
+        # Flax divides by counts in float32, and so puts out float32 for any input.
+        mean = nn.avg_pool(x, window, strides, pads, count_include_pad=False)
+        return mean.astype(x.dtype)
 
     def separable(x: jax.Array) -> jax.Array:
         for axis in (2, 1):

@@ -93,13 +93,31 @@ def start(
     """A block before its first step."""
     params, stats = init(block, in_size, key)
     trained, kept = _partition(block, rule, in_size, params)
-    # Rules that come to the same share their programs.
-    if not trained.size:
-        rule = Rule.NOTHING
-    elif not kept.size:
-        rule = Rule.ALL
+    rule = _simplest(rule, trained.size, kept.size)
     state = _optimizer_state(optimizer, trained)
     return BlockState(block, rule, in_size, trained, kept, stats, state)
+
+
+def shapes(
+    block: nn.Module,
+    rule: Rule,
+    optimizer: optax.GradientTransformation,
+    in_size: Size,
+) -> BlockState:
+    """Shapes and types of what `start` makes of these; no weight is drawn."""
+    variables = trace(block, in_size).variables
+    parts = *partition(rule, variables.get("params", {})), variables.get("batch_stats")
+    sizes = [sum(leaf.size for leaf in jax.tree.leaves(part)) for part in parts]
+    vectors = [jax.ShapeDtypeStruct((size,), jnp.float32) for size in sizes]
+    state = jax.eval_shape(optimizer.init, vectors[0])
+    return BlockState(block, _simplest(rule, *sizes[:2]), in_size, *vectors, state)
+
+
+def _simplest(rule: Rule, trained: int, kept: int) -> Rule:
+    """One rule for all that come to the same, so that they share their programs."""
+    if not trained:
+        return Rule.NOTHING
+    return rule if kept else Rule.ALL
 
 
 @jit(static_argnums=2)

@@ -1,0 +1,40 @@
+"""The experiments whose programs are compiled."""
+
+import functools
+from pathlib import Path
+
+from gpt_nas_jax import flags
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.spaces.blocks import BlockSpace
+
+LAUNCH = Path(__file__).resolve().parents[1]
+COMPUTE = "bfloat16"
+"""What ``--train_precision=auto`` means on an accelerator."""
+# Of images and classes, which no flagfile says.
+_DATA: dict[str, tuple[Size, int]] = {
+    "cifar10": ((32, 32, 3), 10),
+    "imagenet2012": ((224, 224, 3), 1000),
+}
+NAMES = ("cifar10", "imagenet")
+
+
+@functools.cache
+def config(name: str) -> Config:
+    """What a flagfile says."""
+    return flags.parse(["check", f"--flagfile={LAUNCH / name}.flags"])
+
+
+def space(name: str) -> BlockSpace:
+    """The space of a flagfile."""
+    chosen = config(name)
+    image, classes = _DATA[chosen.data.name]
+    settings = chosen.space
+    return BlockSpace(
+        image,
+        classes,
+        settings.min_depth,
+        settings.max_depth,
+        settings.width,
+        settings.num_stages,
+    )

@@ -1,0 +1,103 @@
+"""Compiles the program for a TPU v5e and an H100 on a machine that has neither.
+
+    python launch/check_accelerators.py --short
+    python launch/check_accelerators.py --chips=tpu --parts=blocks,retrain --out=DIR
+
+The compilers are those that accelerators use: libtpu (140 MB) and JAX's CUDA plugin
+(180 MB), in the versions that the installed JAX asks for. They are installed into a
+cache folder that no other program sees. Found are types that differ by platform,
+programs that do not compile, memory that does not fit, and the bytes and operations of
+every program as the compiler leaves it. The body of a loop counts once; of the GPU only
+memory is known. No time is measured: the least times in the table are operations and
+bytes by what the chip can do at best.
+
+The parts: every block program of cifar10.flags and imagenet.flags, the step of the
+retraining on one chip and on 16 that share its batch, the GPT's steps, the programs of
+the zero-cost proxies, whole searches on NAS-Bench-201.
+
+Every compiled program is a line of DIR/programs.jsonl, and the same command goes on
+behind the last one. The short form takes 5 minutes on 2 CPU cores that are free, the
+whole hours: a block's backward pass takes up to 40 seconds to compile for a TPU.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from accelerators import report
+from accelerators.chips import CHIPS, Chip
+from accelerators.ledger import Ledger
+
+_LAUNCH = Path(__file__).resolve().parent
+_PARTS = ("blocks", "retrain", "gpt", "proxies", "tabular")
+
+
+def install(chip: Chip, cache: Path) -> Path:
+    """A folder with a chip's compiler; filled when it is first asked for."""
+    pins = chip.pins()
+    folder = cache / re.sub(r"[^\w.]+", "-", pins[-1]).strip("-.")
+    if not folder.exists():
+        print(f"installing {', '.join(pins)} into {folder}", flush=True)
+        cache.mkdir(parents=True, exist_ok=True)
+        # Under its name there is nothing or all of it.
+        with tempfile.TemporaryDirectory(dir=cache) as half:
+            packages = Path(half) / "packages"
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            subprocess.run([*command, "--target", str(packages), *pins], check=True)
+            if not folder.exists():
+                packages.rename(folder)
+    return folder
+
+
+def compile_all(name: str, parts: str, short: bool, file: Path, compiler: Path) -> int:
+    """Compiles in a process that sees the compiler; returns its exit status."""
+    chip = CHIPS[name]
+    # This checkout before any other that is installed.
+    path = os.pathsep.join(map(str, (_LAUNCH, _LAUNCH.parent, compiler)))
+    command = ["accelerators.compiling", name, parts, "short" if short else "all"]
+    environment = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **chip.environment}
+    log = file.with_name(f"{name}.log")
+    with log.open("w") as messages:
+        done = subprocess.run(
+            [sys.executable, "-m", *command, str(file)],
+            env=os.environ | environment,
+            stderr=messages,
+        )
+    if done.returncode:
+        print(f"{chip.title}: ended with {done.returncode}; see {log}", flush=True)
+    return done.returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--chips", default=",".join(CHIPS), help="with commas")
+    parser.add_argument("--parts", default=",".join(_PARTS), help="with commas")
+    parser.add_argument("--short", action="store_true", help="a few of each part")
+    parser.add_argument("--out", type=Path, default=Path("runs/accelerators"))
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = Path(home) / "gpt_nas_jax" / "compilers"
+    parser.add_argument("--cache", type=Path, default=cache, help="of compilers")
+    args = parser.parse_args()
+    for flag, known in (("chips", CHIPS), ("parts", _PARTS)):
+        unknown = set(getattr(args, flag).split(",")) - {*known}
+        if unknown:
+            parser.error(
+                f"--{flag}: {', '.join(sorted(unknown))} is none of {', '.join(known)}"
+            )
+    args.out.mkdir(parents=True, exist_ok=True)
+    file, status = args.out / "programs.jsonl", 0
+    for name in args.chips.split(","):
+        compiler = install(CHIPS[name], args.cache.absolute())
+        status |= compile_all(name, args.parts, args.short, file, compiler)
+    lines = Ledger(file).lines()
+    report.show(lines)
+    report.write(lines, args.out / "programs.json")
+    return 1 if status or any("error" in line for line in lines) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

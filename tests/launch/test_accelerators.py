@@ -1,0 +1,79 @@
+"""The check by compilers of accelerators, as far as it goes without one."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import pytest
+from accelerators import blocks as block_works
+from accelerators import gpt, proxies, report, retrain, tabular
+from accelerators.ledger import Ledger
+from jax.sharding import AxisType
+
+PARTS = {
+    "blocks": block_works.works,
+    "retrain": retrain.works,
+    "gpt": gpt.works,
+    "proxies": proxies.works,
+    "tabular": tabular.works,
+}
+LINE = {
+    **{"chip": "tpu", "part": "blocks", "name": "a", "chips": 1},
+    **{"jax": "0.10.2", "program": "f00d", "seconds": 2.5},
+}
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "programs.jsonl"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_short_form_lowers_for_all_platforms(part: str) -> None:
+    mesh = jax.make_mesh((1,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:1])
+    works = list(PARTS[part](True))
+    assert len({(work.name, work.chips) for work in works}) == len(works) > 0
+    for work in works[:3]:
+        assert "func.func public @main" in work.lower(mesh).as_text()
+
+
+def test_what_was_compiled_is_not_compiled_again(path: pathlib.Path) -> None:
+    Ledger(path).append(LINE)
+    # A process that was stopped leaves half a line.
+    path.write_text(path.read_text() + '{"chip": "tp')
+    again = Ledger(path)
+    assert again.holds({**LINE})
+    assert json.loads(path.read_text()) == LINE
+    for change in ({"program": "beef"}, {"jax": "0.11.0"}, {"chips": 16}):
+        assert not again.holds(LINE | change)
+
+
+def test_what_failed_is_tried_again_and_its_last_line_counts(
+    path: pathlib.Path,
+) -> None:
+    failed = {name: LINE[name] for name in LINE if name != "seconds"}
+    ledger = Ledger(path)
+    ledger.append(failed | {"error": "too much memory"})
+    assert not Ledger(path).holds(LINE)
+    ledger.append(LINE)
+    assert Ledger(path).holds(LINE)
+    assert Ledger(path).lines() == [LINE]
+
+
+def test_the_table_has_least_times_and_what_fails(
+    path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = {"flops": 197e9, "accessed": 819e6 * 3, "bytes": 2**30}
+    lines: list[dict[str, Any]] = [LINE | measured]
+    lines.append(LINE | {"name": "large"} | measured | {"bytes": 17 * 2**30})
+    lines.append({**LINE, "chip": "gpu", "name": "b", "error": "no such type"})
+    report.show(lines)
+    shown = capsys.readouterr().out
+    assert "TPU v5e, blocks: large takes more memory than there is" in shown
+    assert "H100, blocks: b fails: no such type" in shown
+    report.write(lines, path)
+    first, _, last = json.loads(path.read_text())
+    assert first["arithmetic_ms"] == pytest.approx(1)
+    assert first["memory_ms"] == pytest.approx(3)
+    assert "memory_ms" not in last

@@ -1,0 +1,272 @@
+"""All that runs on a device can be traced and lowered for CPU, GPU and TPU.
+
+Nothing is compiled and nothing computed. Tracing compares the two forms of every
+operation that has one for the CPU (`networks.platform`); lowering takes all platforms
+at once. Batches are so large, and images so small, that every form of a convolution
+is met.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+from jax import export
+
+from gpt_nas_jax.config import RetrainRecipe
+from gpt_nas_jax.evaluation.proxies import programs as proxies
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
+from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.platform import by_platform
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.training import programs, whole
+from gpt_nas_jax.training.recipe import optimizer, update_of
+from gpt_nas_jax.training.rules import Rule
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+DTYPES = ("float32", "bfloat16")
+BATCH = 1024
+CLASSES = 10
+RECIPE = RetrainRecipe(batch=BATCH, label_smoothing=0.1, ema=0.9)
+UPDATE = optimizer(RECIPE, 1)
+SPACE = BlockSpace((4, 4, 3), CLASSES, 2, 4, width=16, num_stages=2)
+# Behind the first block of a stage only the width tells one stage from another.
+PLACES = tuple(
+    (block, size)
+    for block, size in SPACE.places()
+    if size != SPACE.in_size(1, first=False) or isinstance(block, Head)
+)
+
+Place = tuple[nn.Module, Size]
+
+
+def name_of(value: Any) -> str | None:
+    """The name of a place in a test's report."""
+    if not isinstance(value, tuple):
+        return None
+    block, size = value
+    inner = getattr(block, "block", None)
+    names = [type(block).__name__, type(inner).__name__ if inner else ""]
+    return "-".join([*filter(None, names), "x".join(map(str, size))])
+
+
+def plain(program: Callable[..., Any]) -> Callable[..., Any]:
+    """What `training.jit.jit` decorates: its options are for the CPU alone."""
+    return program.__wrapped__
+
+
+def lower(function: Callable[..., Any], *args: Any) -> Any:
+    """Lowers a function for all platforms at once; returns what it puts out."""
+    lowered = export.export(jax.jit(function), platforms=PLATFORMS)(*args)
+    return jax.tree.unflatten(lowered.out_tree, lowered.out_avals)
+
+
+def images(size: Size, dtype: str, batch: Any = BATCH) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((batch, *size), dtype)
+
+
+def types(tree: Any) -> Any:
+    """Shape and type of every leaf."""
+    return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+
+def out_type(block: nn.Module, dtype: str) -> jnp.dtype:
+    """Logits are float32 whatever the rest computes in."""
+    return jnp.dtype("float32" if isinstance(block, Head) else dtype)
+
+
+def training(
+    state: programs.BlockState, x: jax.Array, is_first: bool
+) -> tuple[jax.Array, jax.Array, tuple[Any, ...]]:
+    """A block's forward and backward program, one behind the other."""
+    y, stats, pullback = plain(programs.forward)(state, x, is_first)
+    new = plain(programs.backward)(
+        UPDATE, pullback, state.trained, state.optimizer, jnp.ones_like(y)
+    )
+    return y, stats, new
+
+
+def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None:
+    """Types of what a training puts out are those that its next step takes."""
+    state, x = programs.shapes(block, rule, UPDATE, size), images(size, dtype)
+    is_first = size == SPACE.image
+    run = functools.partial(training, is_first=is_first)
+    # What rules differ in is how parameters are cut out of vectors.
+    traced = lower if rule is Rule.ALL else jax.eval_shape
+    y, stats, (trained, inner, dx) = traced(run, state, x)
+    assert y.dtype == out_type(block, dtype)
+    assert types(stats) == types(state.stats)
+    assert types((trained, inner)) == types((state.trained, state.optimizer))
+    assert types(dx) == (() if is_first else (types(x),))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("place", PLACES, ids=name_of)
+def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> None:
+    block, size = place
+    # Rules differ in what is cast to the type that is computed in, float32 in none.
+    asked = Rule if dtype == "bfloat16" else (Rule.ALL,)
+    rules = {programs.shapes(block, rule, UPDATE, size).rule for rule in asked}
+    for rule in rules:
+        check_training(block, size, rule, dtype)
+    if Rule.NOTHING in rules:
+        state = programs.shapes(block, Rule.NOTHING, UPDATE, size)
+        lower(plain(programs.forward_only), state, images(size, dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("place", PLACES, ids=name_of)
+def test_every_block_infers_on_any_number_of_images(place: Place, dtype: str) -> None:
+    block, size = place
+    (batch,) = export.symbolic_shape("batch")
+    state = programs.shapes(block, Rule.ALL, UPDATE, size)
+    y = lower(plain(programs.infer), state, images(size, dtype, batch))
+    assert y.shape[0] == batch
+    assert y.dtype == out_type(block, dtype)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=name_of)
+def test_every_block_can_be_scored_at_every_place(place: Place) -> None:
+    """By all programs of the zero-cost proxies, which compute in float32."""
+    block, size = place
+    used: set[str] = set()
+
+    def called(name: str) -> Callable[..., Any]:
+        used.add(name)
+        return plain(getattr(proxies, name))
+
+    def score(params: jax.Array, x: jax.Array, labels: jax.Array) -> Any:
+        run = called("forward")(block, True, params, x)
+        dy = called("signs")(jax.random.key(0), run.y)
+        found, dx = called("backward")(block, size, params, run, dy)
+        flow = called("forward")(block, False, jnp.abs(params), x)
+        y, scale, log_scale = called("rescaled")(flow.y, jnp.float32(0))
+        both = found.params, found.params
+        gradients = block, size, params, found.params
+        mixed = called("mixed_derivative")(*gradients, (x, x, x, x))
+        result = [
+            called("divided")(y, scale),
+            called("_added")(found, found),
+            called("input_gradient")(run, dy),
+            called("log_flow")(*gradients, log_scale),
+            called("signal_to_noise")(block, size, both),
+            called("covariance")(run.y),
+        ]
+        logits = [part.reshape(BATCH, -1) for part in mixed]
+        result.append(called("mixed_loss")(tuple(logits), labels))
+        if run.y.ndim == 4:
+            result.append(called("mean_jacobian")(dy, dx))
+        return result
+
+    state = programs.shapes(block, Rule.ALL, UPDATE, size)
+    labels = jax.ShapeDtypeStruct((BATCH,), jnp.int32)
+    lower(score, state.trained, images(size, "float32"), labels)
+    there = {name for name, value in vars(proxies).items() if is_jitted(value)}
+    assert there - used <= ({"mean_jacobian"} if isinstance(block, Head) else set())
+
+
+def is_jitted(value: Any) -> bool:
+    """Whether a function of the proxies' programs is a program."""
+    return (
+        hasattr(value, "__wrapped__")
+        and getattr(value, "__module__", "") == proxies.__name__
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_whole_network_can_be_retrained(dtype: str) -> None:
+    """With averages, label smoothing and dropout, all blocks in it."""
+    blocks = candidate(BLOCK_NAMES, 16, 2, CLASSES).blocks[:-1]
+    chain, update = Chain((*blocks, Head(CLASSES, dropout=0.2))), update_of(RECIPE, 1)
+    state = whole.shapes(chain, RECIPE, 1, SPACE.image, jax.random.key(0))
+    assert state.average
+
+    def step(parts: Any, x: jax.Array, labels: jax.Array) -> Any:
+        before = state.replace(key=jax.random.key(0), **parts)
+        after, loss = whole.updated(chain, update, before, x, labels)
+        return {name: getattr(after, name) for name in parts}, loss
+
+    names = ("params", "stats", "optimizer", "average", "steps")
+    parts = {name: getattr(state, name) for name in names}
+    args = parts, images(SPACE.image, dtype), jax.ShapeDtypeStruct((BATCH,), jnp.int32)
+    after, loss = lower(step, *args)
+    assert types(after) == types(parts)
+    assert (loss.shape, loss.dtype) == ((), jnp.float32)
+
+
+def human_places() -> tuple[Place, ...]:
+    """The blocks of the seven human networks, each at the sizes where it stands."""
+    places: dict[Place, None] = {}
+    for name in SEVEN.values():
+        size = (32, 32, 3)
+        for block in ZOO[name].build(CLASSES, size).blocks:
+            places[block, size] = None
+            size = trace(block, size).out_size
+    return tuple(places)
+
+
+@pytest.mark.parametrize("place", human_places(), ids=name_of)
+def test_every_block_of_the_human_networks_can_be_trained(place: Place) -> None:
+    block, size = place
+    (batch,) = export.symbolic_shape("batch")
+    variables = {"params": {}, "batch_stats": {}, **trace(block, size).variables}
+    # Parameters are cast to the type that is computed in, statistics are not.
+    variables["params"] = types_as(variables["params"], "bfloat16")
+
+    def step(variables: Any, x: jax.Array) -> Any:
+        def run(params: Any, x: jax.Array) -> Any:
+            given = {**variables, "params": params}
+            keys = {"dropout": jax.random.key(0)}
+            return block.apply(given, x, True, mutable=["batch_stats"], rngs=keys)
+
+        y, pullback, updates = jax.vjp(run, variables["params"], x, has_aux=True)
+        return y, updates.get("batch_stats", {}), pullback(jnp.ones_like(y))
+
+    def infer(variables: Any, x: jax.Array) -> jax.Array:
+        return block.apply(variables, x, False)
+
+    x = images(size, "bfloat16", 64)
+    y, stats, gradients = lower(step, variables, x)
+    assert y.dtype == out_type(block, "bfloat16")
+    assert types(stats) == types(variables["batch_stats"])
+    assert types(gradients) == types((variables["params"], x))
+    y = jax.eval_shape(infer, variables, images(size, "bfloat16", batch))
+    assert y.dtype == out_type(block, "bfloat16")
+
+
+def types_as(tree: Any, dtype: str) -> Any:
+    """The shapes of a tree in one type."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), tree)
+
+
+def halved(x: jax.Array) -> jax.Array:
+    return x / 2
+
+
+def half_of_images(x: jax.Array) -> jax.Array:
+    return x[: len(x) // 2]
+
+
+@pytest.mark.parametrize(
+    ("native", "found"),
+    [
+        (lambda x: (x / 2).astype(jnp.float32), r"float32\[4,3\]"),
+        (half_of_images, r"bfloat16\[2,3\]"),
+    ],
+)
+def test_two_forms_of_different_types_are_refused(
+    native: Callable[[jax.Array], jax.Array], found: str
+) -> None:
+    x = jax.ShapeDtypeStruct((4, 3), jnp.bfloat16)
+    pair = by_platform(halved, native)
+    message = rf"halved makes bfloat16\[4,3\] of bfloat16\[4,3\], but .* makes {found}"
+    for function in (pair, lambda x: jax.vjp(pair, x)[0]):
+        with pytest.raises(TypeError, match=message):
+            jax.eval_shape(function, x)
