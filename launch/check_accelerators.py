@@ -61,7 +61,7 @@ def compile_all(name: str, parts: str, short: bool, file: Path, compiler: Path) 
     command = ["accelerators.compiling", name, parts, "short" if short else "all"]
     environment = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **chip.environment}
     log = file.with_name(f"{name}.log")
-    with log.open("w") as messages:
+    with log.open("w", encoding="utf-8") as messages:
         done = subprocess.run(
             [sys.executable, "-m", *command, str(file)],
             env=os.environ | environment,

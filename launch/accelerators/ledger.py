@@ -19,11 +19,11 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Reads what there is."""
         self._path = path
-        text = path.read_text() if path.exists() else ""
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         # A process that was stopped may have left half a line.
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
-            path.write_text(whole)
+            path.write_text(whole, encoding="utf-8")
         self._lines = {_key(line): line for line in map(json.loads, whole.splitlines())}
 
     def holds(self, line: dict[str, Any]) -> bool:
@@ -38,7 +38,7 @@ class Ledger:
     def append(self, line: dict[str, Any]) -> None:
         """Keeps a line."""
         self._lines[_key(line)] = line
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def lines(self) -> list[dict[str, Any]]:

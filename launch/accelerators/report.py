@@ -38,7 +38,9 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 def write(lines: list[dict[str, Any]], path: Path) -> None:
     """Writes the lines with their least times."""
-    path.write_text(json.dumps([line | _least(line) for line in lines], indent=1))
+    path.write_text(
+        json.dumps([line | _least(line) for line in lines], indent=1), encoding="utf-8"
+    )
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:

@@ -41,10 +41,10 @@ def test_the_short_form_lowers_for_all_platforms(part: str) -> None:
 def test_what_was_compiled_is_not_compiled_again(path: pathlib.Path) -> None:
     Ledger(path).append(LINE)
     # A process that was stopped leaves half a line.
-    path.write_text(path.read_text() + '{"chip": "tp')
+    path.write_text(path.read_text(encoding="utf-8") + '{"chip": "tp', encoding="utf-8")
     again = Ledger(path)
     assert again.holds({**LINE})
-    assert json.loads(path.read_text()) == LINE
+    assert json.loads(path.read_text(encoding="utf-8")) == LINE
     for change in ({"program": "beef"}, {"jax": "0.11.0"}, {"chips": 16}):
         assert not again.holds(LINE | change)
 
@@ -73,7 +73,7 @@ def test_the_table_has_least_times_and_what_fails(
     assert "TPU v5e, blocks: large takes more memory than there is" in shown
     assert "H100, blocks: b fails: no such type" in shown
     report.write(lines, path)
-    first, _, last = json.loads(path.read_text())
+    first, _, last = json.loads(path.read_text(encoding="utf-8"))
     assert first["arithmetic_ms"] == pytest.approx(1)
     assert first["memory_ms"] == pytest.approx(3)
     assert "memory_ms" not in last
