@@ -98,6 +98,9 @@ class Home:
     def fresh(self, name: str) -> Path:
         """An empty place for a workdir."""
         path = self.path / "trials" / name
+        if path.is_mount():
+            # A campaign was killed in the middle of a trial.
+            subprocess.run(["umount", str(path)], check=True)
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(exist_ok=True)
         return path
