@@ -95,5 +95,17 @@ def _exit(code: int) -> None:
     sys.exit(code)
 
 
+def _require_utf_8() -> None:
+    """Starts the program again in Python's UTF-8 mode where the locale has another.
+
+    TensorStore takes paths as UTF-8, and the names of files are bytes of it.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        module = ("-m", "gpt_nas_jax.main")
+        command = [sys.executable, "-X", "utf8", *module, *sys.argv[1:]]
+        os.execv(sys.executable, command)
+
+
 if __name__ == "__main__":
+    _require_utf_8()
     _exit(main(sys.argv))

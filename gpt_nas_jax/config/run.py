@@ -282,7 +282,11 @@ class EvalConfig:
         choices=("proposed", "all"),
     )
     max_memory: float = setting(
-        4.0, "Most estimated memory of a training step, GiB (ours).", low=0
+        4.0,
+        "Most estimated memory of a training step, GiB; what needs more fails. "
+        "May be changed when a run goes on (ours).",
+        low=0,
+        result=False,
     )
     max_seconds: float = setting(
         0.0,

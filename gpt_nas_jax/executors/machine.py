@@ -8,8 +8,8 @@ from typing import Any
 import jax
 
 
-def describe() -> dict[str, Any]:
-    """What is written into the ledger.
+def describe(**limits: float) -> dict[str, Any]:
+    """The machine and the limits of evaluations on it, for the ledger.
 
     XLA's CPU backend cuts sums into as many parts as its thread pool has threads, and
     the pool has at least one for each core and each device.
@@ -20,12 +20,19 @@ def describe() -> dict[str, Any]:
         "devices": jax.local_device_count(),
         "cores": len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count(),
         "jax": jax.__version__,
+        **limits,
     }
 
 
-def tell_of_change(machines: Sequence[Mapping[str, Any]]) -> None:
-    """Says on the terminal where a run goes on that began on another machine."""
-    now = describe()
+def tell_of_change(
+    machines: Sequence[Mapping[str, Any]], now: Mapping[str, Any]
+) -> None:
+    """Says on the terminal that a run goes on elsewhere than where it stopped.
+
+    Args:
+      machines: those of its ledger.
+      now: as `describe` tells it.
+    """
     if not machines or machines[-1] == now:
         return
     changed = [
@@ -34,8 +41,8 @@ def tell_of_change(machines: Sequence[Mapping[str, Any]]) -> None:
         if value != machines[-1].get(name)
     ]
     print(
-        "gpt_nas_jax: this run goes on with other hardware or another JAX "
-        f"({'; '.join(changed)}); fitness may differ from that of a run on one machine",
+        f"gpt_nas_jax: the run goes on with {', '.join(changed)}; the ledger says from "
+        "which line on, since fitness may depend on it",
         file=sys.stderr,
     )
 

@@ -142,7 +142,7 @@ class _Scoring:
     def records(self, rows: np.ndarray) -> Iterator[dict[str, Any]]:
         """The ledger's lines in order: those there, then new ones."""
         done = self.ledger.read()[: len(rows)]
-        machine.tell_of_change(self.ledger.machines)
+        machine.tell_of_change(self.ledger.machines, machine.describe())
         with progress("scoring, networks", len(rows), done=len(done)) as advance:
             for index, row in enumerate(rows.tolist()):
                 if index < len(done):

@@ -37,7 +37,8 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates as make a population could be evaluated.
     """
     path = Path(config.workdir)
-    ledger = Ledger(path / workdir.LEDGER, machine.describe())
+    now = machine.describe(max_memory=config.eval.max_memory)
+    ledger = Ledger(path / workdir.LEDGER, now)
     search = _Search(config, problem, ledger, scoring.evaluator(config, problem))
     name = config.search.strategy
     setup = Setup(
@@ -55,7 +56,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     state = chosen.init(init_key)
     total, size = config.evaluations(), setup.asked(name)
     done = _checked(ledger, total, size)
-    machine.tell_of_change(ledger.machines)
+    machine.tell_of_change(ledger.machines, now)
     remedy = f"remove {path / _STATE}: the search goes on from its ledger"
     first, known = workdir.load_latest(path / _STATE, state, remedy) or (0, state)
     if len(done) < first * size:

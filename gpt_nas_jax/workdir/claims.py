@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpt_nas_jax.types import UsageError
@@ -15,7 +15,8 @@ FLAGS = "flags.txt"
 LEDGER = "ledger.jsonl"
 
 # What a search leaves before the first of its candidates has a fitness.
-_PASSING = ("search", "reference.json")
+_FAILED = (LEDGER, "search")
+_REFERENCE = "reference.json"
 # What a run with other flags would lose.
 _RESULTS = (
     *("result.json", "best", "retrain", "baseline", "tables", "rows"),
@@ -53,8 +54,11 @@ def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[
         stack.enter_context(claimed(path))
         check(path, result_flags)
         kept = _read(path / FLAGS)
-        if kept is None or _differing(kept, result_flags):
-            _clear(path)
+        same = kept is not None and not _differing(kept, result_flags)
+        if not _results(path):
+            # Candidates that failed may have failed by a limit that is lifted now.
+            _clear(path, _FAILED if same else (*_FAILED, _REFERENCE))
+        if not same:
             write_text(path / FLAGS, flags)
         yield
 
@@ -63,7 +67,8 @@ def check(path: Path, result_flags: Mapping[str, str]) -> None:
     """Raises UsageError where a directory holds results of a run with other flags.
 
     A run none of whose candidates has a fitness yet may be started again with other
-    flags. Touches nothing, so it may be asked before any work.
+    flags; those that failed are tried again. Touches nothing, so it may be asked before
+    any work.
     """
     # Names that are too long are found here, too.
     with storing(path):
@@ -140,11 +145,10 @@ def _has_fitness(path: Path) -> bool:
     return False
 
 
-def _clear(path: Path) -> None:
+def _clear(path: Path, names: Iterable[str]) -> None:
     """Takes out what a search left that has not evaluated anything."""
     with storing(path):
-        (path / LEDGER).unlink(missing_ok=True)
-        for name in _PASSING:
+        for name in names:
             if (path / name).is_dir():
                 shutil.rmtree(path / name)
             else:

@@ -30,6 +30,8 @@ _REMEDIES = 0.4
 """How often the remedy of a refusal is tried."""
 _ATTEMPTS = 3
 _FEWEST_KILLS = 4
+_SECONDS = 60
+"""That all runs of a trial may take together, about."""
 _LONGEST = 600
 """Seconds after which a run is taken to hang."""
 
@@ -108,8 +110,10 @@ class Home:
 
 def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
     """Ends a run at random moments, at most so often, then lets it finish."""
-    expected, _ = home.reference(kind)
+    expected, seconds = home.reference(kind)
     chance = random.Random(seed)
+    # The learning of a prior takes a minute, a search seconds.
+    most = min(most, max(2, round(_SECONDS / seconds)))
     for _ in range(_ATTEMPTS):
         path, answers = home.fresh("killed"), []
         begin = time.monotonic()
@@ -117,7 +121,7 @@ def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
         count = sum(code != "0" for code in answers)
         if problem is None:
             problem = _difference(expected, state.results(path))
-        if problem or count >= _FEWEST_KILLS:
+        if problem or count >= min(most, _FEWEST_KILLS):
             break
         # The machine is less busy than when the run was timed.
         home.faster(kind, time.monotonic() - begin)

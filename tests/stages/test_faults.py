@@ -223,7 +223,9 @@ def test_a_run_on_another_machine_says_so_once(
     here = Ledger(tmp_path / "ledger.jsonl")
     here.read()
     elsewhere = {**here.machines[0], "cores": 96}
-    monkeypatch.setattr("gpt_nas_jax.executors.machine.describe", lambda: elsewhere)
+    monkeypatch.setattr(
+        "gpt_nas_jax.executors.machine.describe", lambda **limits: elsewhere
+    )
     assert main(command) == 0
     assert f"cores 96, was {here.machines[0]['cores']}" in line_of(capsys)
     after = Ledger(tmp_path / "ledger.jsonl")
@@ -245,6 +247,29 @@ def test_flags_may_be_corrected_where_no_candidate_could_be_trained(
     assert needed > 0.0001
     assert main(runs.command(tmp_path, "--stage=search")[2:]) == 0
     assert ledger(tmp_path) == ledger(finished[0])
+
+
+def test_a_limit_of_memory_may_be_raised_on_the_way(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that failed stay in the ledger, and later ones have the other limit."""
+    flags = ("--stage=search", "--search_strategy=random", "--search_batch=12")
+    assert main(runs.command(tmp_path / "whole", *flags)[2:]) == 0
+    whole = ledger(tmp_path / "whole")
+    sizes = sorted(record["params"] for record in whole)
+    limit = "--eval_max_memory=0.002"
+    assert main(runs.command(tmp_path / "run", *flags, limit)[2:]) == 0
+    capsys.readouterr()
+    failed = ledger(tmp_path / "run")
+    reasons = {record["reason"] for record in failed} - {None}
+    assert 0 < len(reasons) < len(sizes)
+    assert all("more than --eval_max_memory=0.002" in reason for reason in reasons)
+    content = (tmp_path / "run" / "ledger.jsonl").read_bytes()
+    kept = content.splitlines(keepends=True)[: 1 + 6]
+    (tmp_path / "run" / "ledger.jsonl").write_bytes(b"".join(kept))
+    assert main(runs.command(tmp_path / "run", *flags)[2:]) == 0
+    assert "max_memory 4.0, was 0.002" in line_of(capsys)
+    assert ledger(tmp_path / "run") == failed[:6] + whole[6:]
 
 
 def started(runs: Runs, path: Path, *flags: str) -> subprocess.Popen[str]:

@@ -161,9 +161,10 @@ def _records(
     config: Config, loaded: Problem, plan: Plan, items: Sequence[Training]
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
-    ledger = Ledger(Path(config.workdir) / LEDGER, machine.describe())
+    now = machine.describe(max_memory=config.eval.max_memory)
+    ledger = Ledger(Path(config.workdir) / LEDGER, now)
     done = ledger.read()[: len(items)]
-    machine.tell_of_change(ledger.machines)
+    machine.tell_of_change(ledger.machines, now)
     for index, (record, item) in enumerate(zip(done, items, strict=False)):
         if {**record, **_description(loaded, plan, item)} != record:
             raise UsageError(
