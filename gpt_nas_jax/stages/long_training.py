@@ -152,8 +152,8 @@ class _Course:
                 raise self._diverged(f"the loss of step {step} of {self.total}")
 
     def _save(self, done: int, state: whole.NetworkState) -> None:
-        kept = jax.tree.leaves(state.variables())
-        if not all(np.isfinite(np.asarray(leaf, np.float32)).all() for leaf in kept):
+        kept = (state.params, state.stats, state.optimizer, state.average)
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept)):
             raise self._diverged(f"a weight after step {done} of {self.total}")
         self.seconds = time.monotonic() - self._begin
         seconds = np.array(self.seconds)

@@ -58,11 +58,12 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     done = _checked(ledger, total, size)
     machine.tell_of_change(ledger.machines, now)
     remedy = f"remove {path / _STATE}: the search goes on from its ledger"
-    first, known = workdir.load_latest(path / _STATE, state, remedy) or (0, state)
-    if len(done) < first * size:
+    first, kept = workdir.load_latest(path / _STATE, state, remedy) or (0, state)
+    if len(done) >= first * size:
+        state = kept
+    else:
         # Lines that the strategy was told of are gone: it is told of all anew.
-        first, known = 0, state
-    state = known
+        first = 0
     with progress("search, candidates", total, done=len(done)) as advance:
         best = max(map(_fitness, done), default=-math.inf)
         for generation in range(first, total // size):
