@@ -317,7 +317,7 @@ def _wrong(code: int | None, text: str, allowed: set[int]) -> str | None:
     """What is wrong with how a run ended, whatever its results."""
     if code is None:
         return f"hangs: {text[-500:]}"
-    if "Traceback" in text or "Error:" in text:
+    if "Traceback" in text:
         return f"traceback: {text[-1500:]}"
     if code not in allowed:
         return f"exit code {code}: {text[-500:]}"
