@@ -20,6 +20,7 @@ import optax
 from flax import traverse_util
 from jax.extend import core
 
+from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.convolution import CONVOLVED
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
@@ -92,14 +93,41 @@ def start(
 ) -> BlockState:
     """A block before its first step."""
     params, stats = init(block, in_size, key)
-    trained, kept = _partition(block, rule, in_size, params)
-    # Rules that come to the same share their programs.
-    if not trained.size:
-        rule = Rule.NOTHING
-    elif not kept.size:
-        rule = Rule.ALL
+    mask = _mask(block, rule, in_size)
+    # In NumPy, since every length would be compiled for.
+    numbers = np.asarray(params)
+    trained, kept = map(jax.device_put, (numbers[mask], numbers[~mask]))
     state = _optimizer_state(optimizer, trained)
+    rule = _simplest(rule, mask)
     return BlockState(block, rule, in_size, trained, kept, stats, state)
+
+
+def compile_start(
+    block: nn.Module,
+    rule: Rule,
+    optimizer: optax.GradientTransformation,
+    in_size: Size,
+) -> BlockState:
+    """Compiles what `start` runs; returns the shapes of what it would return."""
+    mask = _mask(block, rule, in_size)
+    initial = init.lower(block, in_size, jax.eval_shape(lambda: stage_key(0, "")))
+    params, stats = initial.out_info
+    trained, kept = (
+        jax.ShapeDtypeStruct((int(count),), params.dtype)
+        for count in (mask.sum(), (~mask).sum())
+    )
+    state = _optimizer_state.lower(optimizer, trained)
+    for lowered in (initial, state):
+        lowered.compile()
+    rule = _simplest(rule, mask)
+    return BlockState(block, rule, in_size, trained, kept, stats, state.out_info)
+
+
+def _simplest(rule: Rule, mask: np.ndarray) -> Rule:
+    """Rules that come to the same share their programs."""
+    if not mask.any():
+        return Rule.NOTHING
+    return Rule.ALL if mask.all() else rule
 
 
 @jit(static_argnums=2)
@@ -192,15 +220,10 @@ def is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
     return primitive.name == "reduce_sum" or params.get("name") == CONVOLVED
 
 
-def _partition(
-    block: nn.Module, rule: Rule, in_size: Size, params: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """A block's parameters as (trained, kept), a vector each."""
+def _mask(block: nn.Module, rule: Rule, in_size: Size) -> np.ndarray:
+    """Which of a block's parameters a rule trains, ``bool[n]``."""
     shapes = trace(block, in_size).variables.get("params", {})
     of_trained, _ = partition(rule, shapes)
     sizes = sorted(traverse_util.flatten_dict(shapes).items())
     mask = [np.full(leaf.size, path in of_trained) for path, leaf in sizes]
-    mask = np.concatenate([np.zeros(0, bool), *mask])
-    # In NumPy, since every length would be compiled for.
-    numbers = np.asarray(params)
-    return jnp.asarray(numbers[mask]), jnp.asarray(numbers[~mask])
+    return np.concatenate([np.zeros(0, bool), *mask])
