@@ -37,6 +37,7 @@ def check(config: Config) -> None:
     strategies = config.strategies()
     evaluations = config.evaluations()
     searching = config.stage in ("all", "search", "tables") and strategies
+    batch, parts = config.retrain.recipe.batch, config.retrain.recipe.accumulate
     scored, asked = config.eval.method == "zero_cost", config.eval.proxies.split(",")
     problems = {
         f"--space_min_depth={space.min_depth} is more than "
@@ -131,6 +132,9 @@ def check(config: Config) -> None:
         ),
         **_recipe(config, "eval", config.eval.recipe),
         **_recipe(config, "retrain", config.retrain.recipe),
+        f"--retrain_batch={batch} must be a multiple of --retrain_accumulate={parts}": (
+            batch % parts
+        ),
         "--retrain_genome needs --stage=retrain": (
             config.retrain.genome and config.stage != "retrain"
         ),

@@ -29,6 +29,7 @@ BAD = {
         ["--stage=baseline", "--retrain_batch=5000"],
         "--retrain_batch",
     ),
+    "batch in parts": (["--retrain_accumulate=3"], "--retrain_accumulate=3"),
     "no search": (["--stage=retrain"], "--stage=search"),
     "genome": (["--stage=retrain", "--retrain_genome=1,x"], "--retrain_genome"),
     "genome without its stage": (["--retrain_genome=1,2"], "--stage=retrain"),

@@ -71,6 +71,12 @@ class RetrainRecipe(Recipe):
         low=0,
         high=1,
     )
+    accumulate: int = setting(
+        1,
+        "Parts that a batch is cut into, one after another in memory; a step is by the "
+        "mean of their gradients. BatchNorm normalises each part by itself (ours).",
+        low=1,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ import flax.struct
 import numpy as np
 
 from gpt_nas_jax.networks.cost import Cost
+from gpt_nas_jax.training.memory import is_exhausted, release
 from gpt_nas_jax.types import Evaluation, Key
 
 Value = TypeVar("Value")
@@ -44,8 +45,17 @@ class Failure(Exception):
     """Why a candidate has no fitness."""
 
 
-def attempt(function: Callable[[], Value]) -> tuple[Value | None, str | None]:
-    """What a function returns and None, or None and why it raised, in one line."""
+def attempt(
+    function: Callable[[], Value], batch: str
+) -> tuple[Value | None, str | None]:
+    """What a function returns and None, or None and why it raised, in one line.
+
+    Nothing that a function held when it raised stays in memory.
+
+    Args:
+      function: evaluates a candidate.
+      batch: the flag that says how many images it takes at a time.
+    """
     try:
         return function(), None
     except Failure as failure:
@@ -54,7 +64,14 @@ def attempt(function: Callable[[], Value]) -> tuple[Value | None, str | None]:
         # One network in a thousand may break a compiler; a search of days must
         # survive it. The ledger shows what happened.
         text = str(error).partition("\n")[0]
-        return None, f"{type(error).__name__}: {text}"
+        reason = f"{type(error).__name__}: {text}"
+        if is_exhausted(error):
+            reason = (
+                f"ran out of memory: {text or 'of the host'}; lower --eval_max_memory "
+                f"or {batch}"
+            )
+        release(error)
+        return None, reason
 
 
 def check_memory(cost: Cost, batch: int, limit: float) -> None:

@@ -43,7 +43,7 @@ class Scorer:
 
         Never raises for what a network is or does.
         """
-        scores, reason = attempt(lambda: self._scores(genome))
+        scores, reason = attempt(lambda: self._scores(genome), "--eval_proxy_batch")
         if scores is None:
             return np.full(len(self.names), -np.inf), reason
         without = [self.names[place] for place in np.flatnonzero(np.isneginf(scores))]

@@ -72,7 +72,9 @@ class TrainedEvaluator:
     def curve(self, candidate: Candidate, epochs: tuple[int, ...]) -> Curve:
         """One training, measured after ``epochs``; it raises as little."""
         begin = time.monotonic()
-        found, reason = attempt(lambda: self._accuracies(candidate, epochs, begin))
+        found, reason = attempt(
+            lambda: self._accuracies(candidate, epochs, begin), "--eval_batch"
+        )
         return Curve(found, reason, time.monotonic() - begin)
 
     def cost(self, genome: np.ndarray) -> Cost:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import jax
 
 from gpt_nas_jax import interruption
+from gpt_nas_jax.executors import sharing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,9 +22,12 @@ def run(
 
     Results come in the order of the items, as soon as they and all before them are
     there. Leaving the iterator early drops the items that have not begun; so does an
-    exception of ``function``, which is raised in its item's turn.
+    exception of ``function``, which is raised in its item's turn. What one device has
+    compiled, the others load.
     """
     devices = jax.local_devices()
+    if len(devices) > 1:
+        sharing.share()
     local = threading.local()
     turns = itertools.count()
 

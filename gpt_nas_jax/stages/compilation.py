@@ -1,11 +1,9 @@
 """Block programs, compiled before they are needed."""
 
-import itertools
 import os
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.executors import local
@@ -19,23 +17,32 @@ from gpt_nas_jax.training.rules import Rule
 
 
 def warm_up(config: Config, problem: Problem) -> None:
-    """Compiles, in threads, every block program that the search can need."""
+    """Compiles, in threads, every block program that the search can need.
+
+    Nothing is run. Each device has to load what one has compiled.
+    """
     recipe = config.eval.recipe
     update = optimizer(recipe, len(problem.splits.train) // recipe.batch)
     rules = (Rule.ALL,) if config.eval.trained_blocks == "all" else tuple(Rule)
     dtype = compute_type(config.train.precision)
-    devices = jax.local_devices()
-    items = list(itertools.product(problem.space.places(), devices))
+    places = problem.space.places()
 
     def compile_one(item: tuple[tuple[nn.Module, Size], jax.Device]) -> None:
         (block, in_size), device = item
         with jax.default_device(device):
-            x = jnp.zeros((recipe.batch, *in_size), dtype)
+            x = jax.ShapeDtypeStruct((recipe.batch, *in_size), dtype)
             is_first = in_size == problem.space.image
-            chain.warm_up(block, rules, update, x, is_first)
+            chain.compile_block(block, rules, update, x, is_first)
 
     # Compiling leaves the devices idle; what there must be enough of are cores.
+    devices = jax.local_devices()
     workers = max(1, (os.cpu_count() or 1) // len(devices))
+    # One after another of the places, so that no thread waits for another's program.
+    items = [
+        (place, devices[(number + turn) % len(devices)])
+        for turn in range(len(devices))
+        for number, place in enumerate(places)
+    ]
     with progress("compiling, blocks", len(items)) as advance:
         for _ in local.run(compile_one, items, workers):
             advance()

@@ -11,13 +11,14 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import interruption, workdir
-from gpt_nas_jax.config import Config, RetrainConfig
+from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
 from gpt_nas_jax.data.images import Dataset
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
+from gpt_nas_jax.training.memory import is_exhausted
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
 from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import UsageError
@@ -47,17 +48,23 @@ def run(
       Linen's collections, and epochs, test accuracy and seconds for ``result.json``.
 
     Raises:
-      UsageError: the training diverged, or a checkpoint is damaged or cannot be
-        written.
+      UsageError: the training diverged or ran out of memory, or a checkpoint is
+        damaged or cannot be written.
     """
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
-    data = placed(train, *normalisation)
-    # A signal is obeyed once the step that runs is saved.
-    with interruption.deferred():
-        state, seconds = _train(config, path, chain, data)
-    test = placed(dataset.test, *normalisation)
-    accuracy = whole.accuracy(chain, state, test, recipe.batch)
+    try:
+        data = placed(train, *normalisation)
+        # A signal is obeyed once the step that runs is saved.
+        with interruption.deferred():
+            state, seconds = _train(config, path, chain, data)
+        test = placed(dataset.test, *normalisation)
+        size = recipe.batch // recipe.accumulate
+        accuracy = whole.accuracy(chain, state, test, size)
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        if is_exhausted(error):
+            raise UsageError(_out_of_memory(recipe, error)) from error
+        raise
     if not math.isfinite(accuracy):
         raise UsageError(
             "the trained network's outputs on test images are not finite numbers; "
@@ -71,13 +78,29 @@ def run(
 
 
 def check_devices(config: Config) -> None:
-    """Raises UsageError where the devices cannot share a batch equally."""
-    batch, devices = config.retrain.recipe.batch, jax.local_device_count()
-    if batch % devices:
+    """Raises UsageError where the devices cannot share a microbatch equally."""
+    recipe, devices = config.retrain.recipe, jax.local_device_count()
+    if recipe.batch % devices:
         raise UsageError(
-            f"--retrain_batch={batch} cannot be shared equally by {devices} devices; "
-            "make it a multiple of them"
+            f"--retrain_batch={recipe.batch} cannot be shared equally by {devices} "
+            "devices; make it a multiple of them"
         )
+    parts = devices * recipe.accumulate
+    if recipe.batch % parts:
+        raise UsageError(
+            f"--retrain_batch={recipe.batch} cannot be cut into --retrain_accumulate="
+            f"{recipe.accumulate} parts that {devices} devices share equally; make it "
+            f"a multiple of {parts}"
+        )
+
+
+def _out_of_memory(recipe: RetrainRecipe, error: BaseException) -> str:
+    text = str(error).partition("\n")[0] or "of the host"
+    return (
+        f"the training ran out of memory ({text}); cut its batches of {recipe.batch} "
+        f"images into more parts than --retrain_accumulate={recipe.accumulate}, by the "
+        "flagfile in best/ of the --workdir"
+    )
 
 
 def _train(

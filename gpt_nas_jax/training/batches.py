@@ -108,7 +108,7 @@ def to_device(
     placement: Placement = SINGLE,
 ) -> DeviceImages:
     """Copies images to the devices."""
-    parts = map(jnp.asarray, (images.images, images.labels, mean, std))
+    parts = map(jax.device_put, (images.images, images.labels, mean, std))
     return DeviceImages(*placement.everywhere(tuple(parts)), flip, placement)
 
 

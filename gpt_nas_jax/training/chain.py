@@ -9,7 +9,6 @@ import jax
 import optax
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
@@ -40,25 +39,36 @@ def start(
     return tuple(states)
 
 
-def warm_up(
+def compile_block(
     block: nn.Module,
     rules: Iterable[Rule],
     optimizer: optax.GradientTransformation,
-    x: jax.Array,
+    x: jax.ShapeDtypeStruct,
     is_first: bool,
 ) -> None:
-    """Runs the programs of a block at one place once, so that they are compiled."""
+    """Compiles the programs of a block at one place; runs none of them.
+
+    Args:
+      block: the module.
+      rules: by which it may be trained.
+      optimizer: of the search.
+      x: shape and type of its input, ``[B, H, W, C]``.
+      is_first: whether that are images.
+    """
     for rule in rules:
-        key = stage_key(0, "warm_up")
-        state = programs.start(block, rule, optimizer, x.shape[1:], key)
+        state = programs.compile_start(block, rule, optimizer, x.shape[1:])
         frozen = state.rule is Rule.NOTHING
         if frozen:
-            programs.forward_only(state, x)
+            programs.forward_only.lower(state, x).compile()
         # A first block without training has nothing below it that is trained.
         if not (frozen and is_first):
-            y, _, pullback = programs.forward(state, x, is_first)
-            programs.backward(optimizer, pullback, state.trained, state.optimizer, y)
-        programs.infer(state, x)
+            forward = programs.forward.lower(state, x, is_first)
+            forward.compile()
+            y, _, pullback = forward.out_info
+            programs.backward.lower(
+                optimizer, pullback, state.trained, state.optimizer, y
+            ).compile()
+        programs.infer.lower(state, x).compile()
 
 
 def step(

@@ -17,20 +17,32 @@ _CPU = {
 }
 
 
-def jit(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+class Program:
+    """A function compiled where it is called, or ahead of that."""
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._options = function, options
+
+    def __call__(self, *args: Any) -> Any:
+        return self._jitted(*args)
+
+    def lower(self, *args: Any) -> jax.stages.Lowered:
+        """As of `jax.jit`; once it is compiled, equal calls compile nothing."""
+        return self._jitted.lower(*args)
+
+    @functools.cached_property
+    def _jitted(self) -> Any:
+        # Asked for at the first call: a module's import must start no backend.
+        cpu = jax.default_backend() == "cpu"
+        options = _CPU if cpu else None
+        return jax.jit(self._function, compiler_options=options, **self._options)
+
+
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Program]:
     """A decorator for programs that hold convolutions; options as in `jax.jit`."""
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.cache
-        def program() -> Callable[..., Any]:
-            # Asked for at the first call: a module's import must start no backend.
-            cpu = jax.default_backend() == "cpu"
-            return jax.jit(function, compiler_options=_CPU if cpu else None, **options)
-
-        @functools.wraps(function)
-        def call(*args: Any) -> Any:
-            return program()(*args)
-
-        return call
+    def decorate(function: Callable[..., Any]) -> Program:
+        return Program(function, **options)
 
     return decorate

@@ -20,6 +20,7 @@ import optax
 from flax import traverse_util
 from jax.extend import core
 
+from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.convolution import CONVOLVED
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
@@ -92,9 +93,12 @@ def start(
 ) -> BlockState:
     """A block before its first step."""
     params, stats = init(block, in_size, key)
-    trained, kept = _partition(block, rule, in_size, params)
-    rule = _simplest(rule, trained.size, kept.size)
+    mask = _mask(block, rule, in_size)
+    # In NumPy, since every length would be compiled for.
+    numbers = np.asarray(params)
+    trained, kept = map(jax.device_put, (numbers[mask], numbers[~mask]))
     state = _optimizer_state(optimizer, trained)
+    rule = _simplest(rule, mask)
     return BlockState(block, rule, in_size, trained, kept, stats, state)
 
 
@@ -105,19 +109,33 @@ def shapes(
     in_size: Size,
 ) -> BlockState:
     """Shapes and types of what `start` makes of these; no weight is drawn."""
-    variables = trace(block, in_size).variables
-    parts = *partition(rule, variables.get("params", {})), variables.get("batch_stats")
-    sizes = [sum(leaf.size for leaf in jax.tree.leaves(part)) for part in parts]
-    vectors = [jax.ShapeDtypeStruct((size,), jnp.float32) for size in sizes]
+    mask = _mask(block, rule, in_size)
+    stats = jax.tree.leaves(trace(block, in_size).variables.get("batch_stats"))
+    sizes = mask.sum(), (~mask).sum(), sum(leaf.size for leaf in stats)
+    vectors = [jax.ShapeDtypeStruct((int(size),), jnp.float32) for size in sizes]
     state = jax.eval_shape(optimizer.init, vectors[0])
-    return BlockState(block, _simplest(rule, *sizes[:2]), in_size, *vectors, state)
+    return BlockState(block, _simplest(rule, mask), in_size, *vectors, state)
 
 
-def _simplest(rule: Rule, trained: int, kept: int) -> Rule:
-    """One rule for all that come to the same, so that they share their programs."""
-    if not trained:
+def compile_start(
+    block: nn.Module,
+    rule: Rule,
+    optimizer: optax.GradientTransformation,
+    in_size: Size,
+) -> BlockState:
+    """Compiles what `start` runs; returns what `shapes` does."""
+    found = shapes(block, rule, optimizer, in_size)
+    key = jax.eval_shape(lambda: stage_key(0, ""))
+    init.lower(block, in_size, key).compile()
+    _optimizer_state.lower(optimizer, found.trained).compile()
+    return found
+
+
+def _simplest(rule: Rule, mask: np.ndarray) -> Rule:
+    """Rules that come to the same share their programs."""
+    if not mask.any():
         return Rule.NOTHING
-    return rule if kept else Rule.ALL
+    return Rule.ALL if mask.all() else rule
 
 
 @jit(static_argnums=2)
@@ -210,15 +228,10 @@ def is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
     return primitive.name == "reduce_sum" or params.get("name") == CONVOLVED
 
 
-def _partition(
-    block: nn.Module, rule: Rule, in_size: Size, params: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """A block's parameters as (trained, kept), a vector each."""
+def _mask(block: nn.Module, rule: Rule, in_size: Size) -> np.ndarray:
+    """Which of a block's parameters a rule trains, ``bool[n]``."""
     shapes = trace(block, in_size).variables.get("params", {})
     of_trained, _ = partition(rule, shapes)
     sizes = sorted(traverse_util.flatten_dict(shapes).items())
     mask = [np.full(leaf.size, path in of_trained) for path, leaf in sizes]
-    mask = np.concatenate([np.zeros(0, bool), *mask])
-    # In NumPy, since every length would be compiled for.
-    numbers = np.asarray(params)
-    return jnp.asarray(numbers[mask]), jnp.asarray(numbers[~mask])
+    return np.concatenate([np.zeros(0, bool), *mask])

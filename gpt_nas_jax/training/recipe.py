@@ -28,17 +28,19 @@ class Update:
       optimizer: moves the parameters.
       label_smoothing: share of the label that all classes get equally.
       ema: decay of the running average; 0 where none is kept.
+      accumulate: microbatches that a batch is cut into.
     """
 
     optimizer: optax.GradientTransformation
     label_smoothing: float = 0.0
     ema: float = 0.0
+    accumulate: int = 1
 
 
 def update_of(recipe: RetrainRecipe, steps_per_epoch: int) -> Update:
     """The update of a long training."""
     moved = optimizer(recipe, steps_per_epoch)
-    return Update(moved, recipe.label_smoothing, recipe.ema)
+    return Update(moved, recipe.label_smoothing, recipe.ema, recipe.accumulate)
 
 
 def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:

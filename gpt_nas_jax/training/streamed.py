@@ -5,7 +5,6 @@ import functools
 from collections.abc import Iterator, Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
@@ -99,7 +98,7 @@ class StreamedImages:
             yield _batch(0, self.placement, pixels, right, *self._moments())
 
     def _moments(self) -> tuple[jax.Array, jax.Array]:
-        return jnp.asarray(self.mean), jnp.asarray(self.std)
+        return jax.device_put(self.mean), jax.device_put(self.std)
 
 
 class _Plan(Sequence[tuple[int, int]]):

@@ -104,6 +104,12 @@ def updated(
 ) -> tuple[NetworkState, jax.Array]:
     """One update of everything; returns the loss too.
 
+    With ``update.accumulate`` above 1 the batch is cut into so many microbatches, of
+    which one at a time is in memory, and the update is by the mean of their gradients.
+    BatchNorm normalises each by its own statistics and moves the running ones once for
+    each. So the result is that of the whole batch, but for rounding, for networks
+    without BatchNorm and dropout alone.
+
     Args:
       chain: the network; computes in the type of ``x``.
       update: moves its float32 parameters.
@@ -113,16 +119,35 @@ def updated(
       mean: of a tree, over all devices that call this with a share of the batch.
     """
 
-    def loss(params: Any) -> tuple[jax.Array, Any]:
-        variables = {"params": _cast(params, x), "batch_stats": state.stats}
-        keys = {"dropout": jax.random.fold_in(state.key, state.steps)}
+    def loss(
+        params: Any, stats: Any, key: Key, x: jax.Array, labels: jax.Array
+    ) -> tuple[jax.Array, Any]:
+        variables = {"params": _cast(params, x), "batch_stats": stats}
         logits, updates = chain.apply(
-            variables, x, True, mutable=["batch_stats"], rngs=keys
+            variables, x, True, mutable=["batch_stats"], rngs={"dropout": key}
         )
         value = cross_entropy(logits, labels, update.label_smoothing)
         return value, updates.get("batch_stats", {})
 
-    (value, stats), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+    gradient_of = jax.value_and_grad(loss, has_aux=True)
+    key = jax.random.fold_in(state.key, state.steps)
+    if update.accumulate == 1:
+        found = gradient_of(state.params, state.stats, key, x, labels)
+        (value, stats), gradient = found
+    else:
+
+        def part(before: tuple[Any, Any], batch: Any) -> tuple[tuple[Any, Any], Any]:
+            (total, stats), (number, *images) = before, batch
+            own = jax.random.fold_in(key, number)
+            found = gradient_of(state.params, stats, own, *images)
+            (value, stats), gradient = found
+            return (jax.tree.map(jnp.add, total, gradient), stats), value
+
+        count = update.accumulate
+        parts = (jnp.arange(count), *(_cut(a, count) for a in (x, labels)))
+        begin = jax.tree.map(jnp.zeros_like, state.params), state.stats
+        (total, stats), values = jax.lax.scan(part, begin, parts)
+        value, gradient = values.mean(), jax.tree.map(lambda a: a / count, total)
     value, gradient = mean((value, gradient))
     moves, inner = update.optimizer.update(gradient, state.optimizer, state.params)
     params = optax.apply_updates(state.params, moves)
@@ -132,6 +157,15 @@ def updated(
         average = _averaged(update.ema, state.steps, state.average, new)
     steps = state.steps + 1
     return NetworkState(params, stats, inner, average, steps, state.key), value
+
+
+def _cut(batch: jax.Array, count: int) -> jax.Array:
+    """``[count, B / count, ...]`` of ``[B, ...]``.
+
+    Each takes every ``count``-th row, so that of rows that lie on several devices each
+    takes as many, and none has to move.
+    """
+    return jnp.moveaxis(batch.reshape(-1, count, *batch.shape[1:]), 1, 0)
 
 
 def _averaged(decay: float, steps: jax.Array, average: Any, new: Any) -> Any:

@@ -35,10 +35,6 @@ class Runs:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.cache = home / "compiled"
-        self._environment = os.environ | {
-            "JAX_PLATFORMS": "cpu",
-            "XDG_CACHE_HOME": str(self.cache),
-        }
 
     def command(self, workdir: Path, *flags: str) -> list[str]:
         shared = (f"--workdir={workdir}", f"--prior_dir={self.home / 'prior'}")
@@ -48,7 +44,8 @@ class Runs:
     def start(self, workdir: Path, *flags: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(workdir, *flags),
-            env=self._environment,
+            env=os.environ
+            | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(self.cache)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -59,6 +59,31 @@ def test_warming_up_changes_no_result(runs: Runs, tmp_path: Path) -> None:
     assert all(line["fitness"] for line in ledger(tmp_path / "warm"))
 
 
+@pytest.mark.slow
+def test_four_devices_compile_what_one_does_with_the_same_results(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(devices: int) -> list[str]:
+        monkeypatch.setenv(
+            "XLA_FLAGS", f"--xla_force_host_platform_device_count={devices}"
+        )
+        cache = tmp_path / f"compiled{devices}"
+        runs.finish(
+            tmp_path / f"run{devices}",
+            "--stage=search",
+            "--search_strategy=genetic",
+            "--search_generations=1",
+            f"--train_cache_dir={cache}",
+        )
+        # Behind the name of a program is what says how many devices there are.
+        return sorted(path.name.split("-")[0] for path in cache.glob("*-cache"))
+
+    one, four = (search(devices) for devices in (1, 4))
+    assert one == four
+    assert len(one) > 20
+    assert ledger(tmp_path / "run1") == ledger(tmp_path / "run4")
+
+
 # Compiles three programs and prints how many were found in the directory.
 FOUND = """
 import sys

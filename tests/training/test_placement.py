@@ -1,5 +1,6 @@
 """Several devices give what one gives."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,10 +14,12 @@ import pytest
 from gpt_nas_jax.training.placement import compute_type
 
 DEVICES = 4
-# Takes the same twenty steps in every way, in float32 and in float64. Prints how far
-# each way is from one device after the first step and after the last, relative to how
-# far the parameters have moved.
+# Takes the same twenty steps in every way, in float32 and in float64, with batches
+# whole and in two microbatches. Prints how far each way is from one device after the
+# first step and after the last, relative to how far the parameters have moved.
 STEPS = """
+import dataclasses
+import itertools
 import json
 import jax
 import jax.numpy as jnp
@@ -35,7 +38,10 @@ recipe = RetrainRecipe(
 )
 key = jax.random.key(3)
 start = whole.start(chain, recipe, 10, (8, 8, 1), key)
-update = update_of(recipe, 10)
+updates = {
+    parts: update_of(dataclasses.replace(recipe, accumulate=parts), 10)
+    for parts in (1, 2)
+}
 mesh = Placement("float32", mesh_of(jax.local_devices()))
 generator = np.random.default_rng(0)
 images = generator.normal(size=(20, 16, 8, 8, 1)).astype(np.float32)
@@ -45,7 +51,7 @@ def vector(state):
     leaves = jax.tree.leaves((state.params, state.stats, state.average))
     return np.concatenate([np.ravel(leaf) for leaf in leaves])
 
-def trained(step, dtype, share_out, everywhere):
+def trained(update, step, dtype, share_out, everywhere):
     def cast(a):
         return jnp.array(a, dtype if a.dtype == jnp.float32 else a.dtype)
 
@@ -69,11 +75,14 @@ ways = {
     "pmap": (pmapped.step, same, same),
 }
 found = {}
-for dtype in ("float32", "float64"):
+for dtype, parts in itertools.product(("float32", "float64"), updates):
     with jax.enable_x64(dtype == "float64"):
-        of = {name: trained(way[0], dtype, *way[1:]) for name, way in ways.items()}
+        of = {
+            name: trained(updates[parts], way[0], dtype, *way[1:])
+            for name, way in ways.items()
+        }
     for name in ("mesh", "pmap"):
-        found[f"{name} {dtype}"] = [
+        found[f"{name} {dtype} {parts}"] = [
             float(np.linalg.norm(other - one) / np.linalg.norm(one - begun))
             for one, other in zip(of["one"], of[name])
         ]
@@ -197,12 +206,13 @@ def test_devices_that_share_a_batch_train_as_one(
 
 def test_ways_to_share_a_batch_differ_by_rounding_alone() -> None:
     found = printed(STEPS)
-    for way in ("mesh", "pmap"):
-        first, last = found[f"{way} float32"]
+    assert len(found) == 8
+    for way, parts in itertools.product(("mesh", "pmap"), (1, 2)):
+        first, last = found[f"{way} float32 {parts}"]
         assert first < 1e-6
         assert last < 1e-3
         # A defect would be as large here; rounding is 2**29 times as small.
-        first, last = found[f"{way} float64"]
+        first, last = found[f"{way} float64 {parts}"]
         assert first < 1e-14
         assert last < 1e-11
 

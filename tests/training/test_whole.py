@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
+from gpt_nas_jax.networks.blocks import Conv
 from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.trace import trace
@@ -108,6 +109,76 @@ def test_dropout_is_drawn_anew_each_step_and_the_same_again(
 
     assert losses() == losses()
     assert len(set(losses())) == 3
+
+
+def stepped(
+    chain: Chain, recipe: RetrainRecipe, batch: tuple[jax.Array, jax.Array]
+) -> tuple[whole.NetworkState, list[float]]:
+    """The network after three steps on the same batch, and the losses."""
+    update, losses = update_of(recipe, 1), []
+    state = whole.start(chain, recipe, 1, SIZE, KEY)
+    for _ in range(3):
+        state, loss = whole.step(chain, update, state, *batch)
+        losses.append(float(loss))
+    return state, losses
+
+
+@pytest.mark.parametrize("parts", [2, 8, 32])
+def test_microbatches_come_to_the_whole_batch(
+    batch: tuple[jax.Array, jax.Array], parts: int
+) -> None:
+    chain = Chain((Conv(16), Head(10)))
+    recipe = dataclasses.replace(AVERAGED, label_smoothing=0.1)
+    assert not whole.start(chain, recipe, 1, SIZE, KEY).stats
+    cut = dataclasses.replace(recipe, accumulate=parts)
+    (one, losses), (other, others) = (stepped(chain, r, batch) for r in (recipe, cut))
+    np.testing.assert_allclose(others, losses, rtol=1e-5)
+    for mine, theirs in zip(
+        jax.tree.leaves((other.params, other.average)),
+        jax.tree.leaves((one.params, one.average)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_running_statistics_move_once_for_each_microbatch(
+    batch: tuple[jax.Array, jax.Array],
+) -> None:
+    chain = candidate(("Stem",), width=16, num_stages=1, num_classes=10)
+    still = dataclasses.replace(AVERAGED, learning_rate=0.0, weight_decay=0.0, ema=0.0)
+    update = update_of(dataclasses.replace(still, accumulate=4), 1)
+    found, loss = whole.step(
+        chain, update, whole.start(chain, still, 1, SIZE, KEY), *batch
+    )
+    # Nothing is learned, so four steps on quarters of the batch do the same.
+    expected, losses = whole.start(chain, still, 1, SIZE, KEY), []
+    for number in range(4):
+        quarter = (part[number::4] for part in batch)
+        expected, value = whole.step(chain, update_of(still, 1), expected, *quarter)
+        losses.append(float(value))
+    assert jax.tree.leaves(found.stats)
+    for mine, theirs in zip(
+        jax.tree.leaves(found.stats), jax.tree.leaves(expected.stats), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    assert float(loss) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_every_microbatch_has_its_own_dropout() -> None:
+    chain = Chain((Head(10, dropout=0.5),))
+    still = dataclasses.replace(AVERAGED, learning_rate=0.0)
+    # Twice the same image: what is dropped alone tells its microbatches apart.
+    image = np.random.default_rng(0).normal(size=(1, 8, 8, 16)).astype(np.float32)
+    two = jnp.asarray(np.repeat(image, 2, 0)), jnp.zeros(2, jnp.int32)
+
+    def loss(parts: int, batch: tuple[jax.Array, jax.Array]) -> float:
+        update = update_of(dataclasses.replace(still, accumulate=parts), 1)
+        state = whole.start(chain, still, 1, (8, 8, 16), KEY)
+        return float(whole.step(chain, update, state, *batch)[1])
+
+    assert loss(2, two) == loss(2, two)
+    same = jax.tree.map(lambda a: jnp.repeat(a[:1], 4, 0), two)
+    assert len({loss(parts, same) for parts in (1, 2, 4)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Failures that end no search, and what they leave in memory."""
+
+import gc
+import weakref
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpt_nas_jax.evaluation.evaluator import attempt
+
+# 128 TiB.
+TOO_MANY = (2**23, 2**22)
+
+
+class Held(np.ndarray):
+    """An array that can be watched."""
+
+
+def on_device() -> list[jax.Array]:
+    gc.collect()
+    return jax.live_arrays()
+
+
+def test_running_out_of_memory_says_which_flags_help() -> None:
+    found, reason = attempt(lambda: jnp.zeros(TOO_MANY), "--eval_batch")
+    assert found is None
+    assert reason == (
+        "ran out of memory: RESOURCE_EXHAUSTED: Out of memory allocating "
+        "140737488355328 bytes.; lower --eval_max_memory or --eval_batch"
+    )
+
+
+def test_so_does_a_program_that_has_no_space_of_its_own() -> None:
+    @jax.jit
+    def program(x: jax.Array) -> jax.Array:
+        return jnp.sort(x[0, 0] * jnp.ones(TOO_MANY), 0)[0].sum()
+
+    _, reason = attempt(
+        lambda: float(jax.grad(program)(jnp.ones((2, 2))).sum()), "--eval_batch"
+    )
+    assert reason.startswith("ran out of memory: ")
+    assert "\n" not in reason
+
+
+def test_so_does_the_host() -> None:
+    _, reason = attempt(lambda: bytearray(2**62), "--eval_proxy_batch")
+    assert reason == (
+        "ran out of memory: of the host; lower --eval_max_memory or --eval_proxy_batch"
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+        ValueError("another shape"),
+    ],
+    ids=["memory", "another"],
+)
+@pytest.mark.parametrize("chained", [False, True])
+def test_nothing_that_a_candidate_held_stays(error: Exception, chained: bool) -> None:
+    held, before = [], {id(array) for array in on_device()}
+
+    def train() -> None:
+        host, device = np.zeros(2**20).view(Held), jnp.zeros(2**20)
+        held.append(weakref.ref(host))
+
+        def within() -> None:
+            # A frame that holds the error that holds the frame.
+            caught = error
+            assert host.size == device.size
+            raise caught
+
+        try:
+            within()
+        except Exception as first:
+            if chained:
+                raise type(error)(str(error)) from first
+            raise
+
+    _, reason = attempt(train, "--eval_batch")
+    assert str(error) in reason
+    left = [array for array in on_device() if id(array) not in before]
+    assert not left
+    assert held[0]() is None
+    # The next one runs.
+    assert attempt(lambda: float(jnp.ones(3).sum()), "--eval_batch") == (3.0, None)
