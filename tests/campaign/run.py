@@ -36,12 +36,15 @@ def main() -> int:
     parser.add_argument("--failures", type=int, default=40)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--kinds", help="names with commas; all without it")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     home = Home(options.home.absolute())
+    named = options.kinds and options.kinds.split(",")
+    every = [kind for kind in kinds() if not named or kind.name in named]
     ledger = home.path / "outcomes.jsonl"
     if options.only is not None:
-        for outcome in _trials(home, options.only, list(kinds())):
+        for outcome in _trials(home, options.only, every):
             print(outcome)
         return 0
     done = _read(ledger)
@@ -60,7 +63,7 @@ def main() -> int:
         }
         if not missing:
             break
-        for outcome in _trials(home, seed, list(kinds()), set(missing)):
+        for outcome in _trials(home, seed, every, set(missing)):
             done.append(outcome)
             with ledger.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
