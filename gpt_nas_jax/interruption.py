@@ -83,6 +83,21 @@ def pending() -> bool:
     return _State.received is not None
 
 
+def received() -> Stopped | None:
+    """Returns what a signal that has come raises; None where none has come."""
+    return None if _State.received is None else Stopped(_State.received)
+
+
+def obey() -> None:
+    """Raises `Stopped` if a signal has come, even if it was raised before.
+
+    A library may have caught it, or turned it into an error of its own and caught that.
+    """
+    if (stopped := received()) is not None:
+        _State.raised = True
+        raise stopped
+
+
 def check() -> None:
     """Raises the `Stopped` that was held back, if there is one, once."""
     if _State.received is not None and not _State.raised:

@@ -54,15 +54,24 @@ def main(argv: list[str]) -> int:
                 print(config)
             else:
                 run(config)
-    except UsageError as error:
-        return _end(str(error), 2)
     except interruption.Stopped as stopped:
-        return _end("stopped; the same command goes on", stopped.exit_code)
-    except OSError as error:
-        # Of files that the program does not write itself: a terminal, a cache.
-        where = f"{error.filename}: " if error.filename else ""
-        return _end(f"{where}{error.strerror or error}", 2)
+        return _stop(stopped)
+    except Exception as error:
+        # A library may have turned `Stopped` into an error of its own.
+        if (stopped := interruption.received()) is not None:
+            return _stop(stopped)
+        if isinstance(error, UsageError):
+            return _end(str(error), 2)
+        if isinstance(error, OSError):
+            # Of files that the program does not write itself: a terminal, a cache.
+            where = f"{error.filename}: " if error.filename else ""
+            return _end(f"{where}{error.strerror or error}", 2)
+        raise
     return 0
+
+
+def _stop(stopped: interruption.Stopped) -> int:
+    return _end("stopped; the same command goes on", stopped.exit_code)
 
 
 def _quieten() -> None:

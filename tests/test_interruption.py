@@ -1,14 +1,17 @@
 """Signals: obeyed at once, or where nothing is lost by it."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.interruption import Stopped
+from gpt_nas_jax.main import main
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -79,6 +82,37 @@ def test_an_ignored_signal_stays_ignored():
             assert not interruption.pending()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_a_library_has_swallowed_is_obeyed_later():
+    reached = []
+    with pytest.raises(Stopped), interruption.handled():
+        with contextlib.suppress(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        interruption.check()
+        reached.append("goes on")
+        interruption.obey()
+        reached.append("still")
+    assert reached == ["goes on"]
+
+
+def test_a_signal_that_a_library_makes_an_error_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """As JAX does with an exception in the comparison of two structures."""
+
+    def load_digits() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped as stopped:
+            raise ValueError("cannot compare") from stopped
+
+    monkeypatch.setattr("sklearn.datasets.load_digits", load_digits)
+    command = ["main", "--search_strategy=random", f"--workdir={tmp_path / 'run'}"]
+    assert main(command) == 143
+    assert capsys.readouterr().err == (
+        "gpt_nas_jax: stopped; the same command goes on\n"
+    )
 
 
 class Collected:

@@ -166,7 +166,7 @@ class _Course:
         if due or stopping:
             self._save(done, state)
         if stopping:
-            interruption.check()
+            interruption.obey()
 
     def _require_finite(self, unread: int) -> None:
         while len(self._losses) > unread:

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax import __version__, workdir
+from gpt_nas_jax import __version__, interruption, workdir
 from gpt_nas_jax.config import Config, PriorConfig
 from gpt_nas_jax.data import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
@@ -160,6 +160,7 @@ def _learn(
     def after_round(standing: Standing) -> None:
         _require_finite(dataclasses.astuple(standing.course.points[-1]))
         checkpoints.save_due(standing)
+        interruption.obey()
 
     with (
         checkpoints.saved_when_stopped(),

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.scored import Scorer
@@ -75,6 +75,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
             for record in search.records(generation, candidates, train_key, known):
                 fitness.append(_fitness(record))
                 best = max(best, fitness[-1])
+                interruption.obey()
                 if len(fitness) > len(known):
                     advance(note=f"generation {generation}, best {short(best)}")
             enough = min(total, config.search.population)
