@@ -54,6 +54,8 @@ def _run(flags: list[str], log: str, prepare: Callable[[], None] | None) -> None
     os.dup2(descriptor, 2)
     from gpt_nas_jax import main
 
+    # A shell lets its background jobs, and their children, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if prepare is not None:
         prepare()
     code = main.main(["gpt_nas_jax", *flags])

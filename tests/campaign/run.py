@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,22 @@ def _read(path: Path) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in lines]
 
 
+def _signals(done: list[Outcome]) -> str:
+    """The signals that ended runs, by their exit codes."""
+    codes = [
+        int(code)
+        for outcome in done
+        if _sort(outcome) == "kill"
+        for code in outcome.answer.split()
+    ]
+    counts = collections.Counter(code % 128 if code > 0 else -code for code in codes)
+    del counts[0]
+    return ", ".join(
+        f"{count} {signal.Signals(number).name}"
+        for number, count in counts.most_common()
+    )
+
+
 def _seeds(done: list[Outcome]) -> str:
     """The seeds in words; those of another campaign begin at a multiple of 1000."""
     starts = collections.defaultdict(list)
@@ -124,7 +141,7 @@ def _seeds(done: list[Outcome]) -> str:
 
 def _table(done: list[Outcome]) -> str:
     titles = {
-        "kill": "kills (SIGKILL 70 %, SIGTERM, SIGINT, SIGHUP)",
+        "kill": f"kills ({_signals(done)})",
         "damage": "damaged files (truncated, emptied, bit-flipped, removed)",
         "disk": "full disks",
         "failure": "searches whose candidates fail at random",
