@@ -373,7 +373,7 @@ def test_the_note_is_printed_as_one_line(
         },
     )
     dataset = problem.load_dataset(config)
-    assert capfd.readouterr() == ("", f"{dataset.note}\n")
+    assert capfd.readouterr().err == f"{dataset.note}\n"
     problem.load_dataset(fields.replace(config, {("data", "name"): "digits"}))
     assert capfd.readouterr() == ("", "")
 
