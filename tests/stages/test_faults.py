@@ -281,7 +281,10 @@ def started(runs: Runs, path: Path, *flags: str) -> subprocess.Popen[str]:
     raise AssertionError(process.wait())
 
 
-@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.slow)],
+)
 def test_a_signal_saves_the_step(
     runs: Runs, tmp_path: Path, number: str, code: int
 ) -> None:

@@ -83,6 +83,7 @@ def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
     assert "Warning" not in printed
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
