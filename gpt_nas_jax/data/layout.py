@@ -14,7 +14,7 @@ _PARTS = {
     **dict.fromkeys(("test", "testing"), "test"),
     **dict.fromkeys(("val", "valid", "validation"), "valid"),
 }
-"""What a folder of one of these names is, in lower case, if it holds classes."""
+"""The part that a folder of classes is by its name, in lower case."""
 
 _IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 _NAMED = 10
@@ -51,7 +51,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What a user's folder holds.
+    """The parts of a user's folder, and the rest.
 
     Attributes:
       train: the training part; the folder itself where it has no parts.
@@ -68,7 +68,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class _Level:
-    """What lies in a folder, by name; without hidden files and those of systems."""
+    """The entries of a folder, sorted; hidden and system files are left out."""
 
     folders: list[Path]
     pictures: list[Path]

@@ -50,7 +50,7 @@ def suffixes() -> tuple[str, ...]:
 
 
 def advice(suffix: str) -> str:
-    """What makes pictures of a kind readable that are not; empty where nothing does."""
+    """Advice for a kind of picture that cannot be read; empty where there is none."""
     return "" if suffix in suffixes() else _ADVICE.get(suffix, "")
 
 

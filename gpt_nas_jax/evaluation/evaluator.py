@@ -48,7 +48,7 @@ class Failure(Exception):
 def attempt(
     function: Callable[[], Value], batch: str
 ) -> tuple[Value | None, str | None]:
-    """What a function returns and None, or None and why it raised, in one line.
+    """Calls a function; returns (its result, None) or (None, the reason it failed).
 
     Nothing that a function held when it raised stays in memory.
 
@@ -78,7 +78,7 @@ def check_memory(cost: Cost, batch: int, limit: float) -> None:
     """Raises Failure where a training step needs more than ``limit`` GiB."""
     needed = cost.training_bytes(batch) / _GIB
     if needed > limit:
-        # Rounded up: with this limit it is trained.
+        # Rounded up, so that the candidate fits within the limit that is shown.
         enough = math.ceil(needed * 1000) / 1000
         raise Failure(
             f"a training step needs about {enough:g} GiB of memory, more than "

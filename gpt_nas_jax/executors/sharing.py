@@ -117,7 +117,7 @@ class _Sharing:
             return
 
     def _load(self, key: str, backend: Any, target: _Target) -> Any | None:
-        """A program compiled before, on a device; None where there is none.
+        """Loads a compiled program onto a device; returns None if it was not compiled.
 
         What is in JAX's cache on disk is loaded from there: one that was loaded, not
         compiled, cannot be kept again on the CPU (JAX 0.10.2).
