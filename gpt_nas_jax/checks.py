@@ -1,5 +1,6 @@
 """Settings that contradict each other."""
 
+import math
 from collections.abc import Sequence
 
 from gpt_nas_jax.config import (
@@ -111,6 +112,9 @@ def check(config: Config) -> None:
         "--search_strategy": (
             search.filter > 1 and searching and "local_search" in strategies
         ),
+        f"--eval_max_memory={config.eval.max_memory} must be auto or a number of GiB": (
+            not _is_memory(config.eval.max_memory)
+        ),
         "--eval_max_seconds stops a training; --eval_method=zero_cost trains nothing": (
             scored and config.eval.max_seconds
         ),
@@ -189,6 +193,14 @@ def _tables(config: Config) -> dict[str, bool]:
             tables.name == "5" and config.eval.recipe.schedule != "constant"
         ),
     }
+
+
+def _is_memory(text: str) -> bool:
+    """Whether a limit of memory is ``auto`` or a positive number."""
+    try:
+        return text == "auto" or 0 < float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def _each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ at once. Batches are so large, and images so small, that every form of a convolu
 is met.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from gpt_nas_jax.evaluation.proxies import programs as proxies
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.networks.platform import by_platform
+from gpt_nas_jax.networks.platform import by_platform, compiling_for
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
@@ -29,6 +30,7 @@ from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import programs, whole
 from gpt_nas_jax.training.recipe import optimizer, update_of
 from gpt_nas_jax.training.rules import Rule
+from gpt_nas_jax.training.stored import load, store
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 DTYPES = ("float32", "bfloat16")
@@ -87,10 +89,22 @@ def training(
 ) -> tuple[jax.Array, jax.Array, tuple[Any, ...]]:
     """A block's forward and backward program, one behind the other."""
     y, stats, pullback = plain(programs.forward)(state, x, is_first)
-    new = plain(programs.backward)(
-        UPDATE, pullback, state.trained, state.optimizer, jnp.ones_like(y)
-    )
+    dy = jax.tree.map(jnp.ones_like, y)
+    new = plain(programs.backward)(UPDATE, pullback, state, x, dy)
     return y, stats, new
+
+
+def stored_training(
+    state: programs.BlockState, x: jax.ShapeDtypeStruct, is_first: bool
+) -> Any:
+    """The types of `training` by feature maps in the order of axes of a TPU."""
+
+    def run(state: programs.BlockState, x: jax.Array) -> Any:
+        x = x if is_first else store(x)
+        y, stats, (trained, inner, dx) = training(state, x, is_first)
+        return load(y), stats, (trained, inner, tuple(map(load, dx)))
+
+    return jax.eval_shape(run, state, x)
 
 
 def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None:
@@ -100,7 +114,22 @@ def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None
     run = functools.partial(training, is_first=is_first)
     # What rules differ in is how parameters are cut out of vectors.
     traced = lower if rule is Rule.ALL else jax.eval_shape
-    y, stats, (trained, inner, dx) = traced(run, state, x)
+    check_types(block, dtype, state, x, traced(run, state, x))
+    if rule is Rule.ALL:
+        with compiling_for("tpu"):
+            check_types(block, dtype, state, x, stored_training(state, x, is_first))
+
+
+def check_types(
+    block: nn.Module,
+    dtype: str,
+    state: programs.BlockState,
+    x: jax.ShapeDtypeStruct,
+    found: Any,
+) -> None:
+    """Checks the types of what a training has put out."""
+    is_first = x.shape[1:] == SPACE.image
+    y, stats, (trained, inner, dx) = found
     assert y.dtype == out_type(block, dtype)
     assert types(stats) == types(state.stats)
     assert types((trained, inner)) == types((state.trained, state.optimizer))
@@ -180,11 +209,14 @@ def is_jitted(value: Any) -> bool:
     )
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_whole_network_can_be_retrained(dtype: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "accumulate"), [("float32", 1), ("bfloat16", 1), ("bfloat16", 2)]
+)
+def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
     """With averages, label smoothing and dropout, all blocks in it."""
     blocks = candidate(BLOCK_NAMES, 16, 2, CLASSES).blocks[:-1]
-    chain, update = Chain((*blocks, Head(CLASSES, dropout=0.2))), update_of(RECIPE, 1)
+    chain = Chain((*blocks, Head(CLASSES, dropout=0.2)))
+    update = update_of(dataclasses.replace(RECIPE, accumulate=accumulate), 1)
     state = whole.shapes(chain, RECIPE, 1, SPACE.image, jax.random.key(0))
     assert state.average
 

@@ -287,11 +287,11 @@ class EvalConfig:
         "proposed: the paper's acceleration; all: train everything.",
         choices=("proposed", "all"),
     )
-    max_memory: float = setting(
-        4.0,
-        "Most estimated memory of a training step, GiB; what needs more fails. "
-        "May be changed when a run goes on (ours).",
-        low=0,
+    max_memory: str = setting(
+        "auto",
+        "Most memory that a candidate's training step may take, GiB; one that needs "
+        "more fails. auto: what a device has, shared among the candidates that run on "
+        "it at once. May be changed when a run goes on (ours).",
         result=False,
     )
     max_seconds: float = setting(

@@ -13,7 +13,8 @@ from gpt_nas_jax.types import Evaluation, Key
 
 Value = TypeVar("Value")
 
-_GIB = 2**30
+GIB = 2**30
+"""Bytes of a GiB."""
 
 
 @flax.struct.dataclass
@@ -74,9 +75,14 @@ def attempt(
         return None, reason
 
 
-def check_memory(cost: Cost, batch: int, limit: float) -> None:
-    """Raises Failure where a training step needs more than ``limit`` GiB."""
-    needed = cost.training_bytes(batch) / _GIB
+def check_memory(needed: int, limit: float) -> None:
+    """Raises Failure where a training step needs more than ``limit`` GiB.
+
+    Args:
+      needed: bytes.
+      limit: ``--eval_max_memory``.
+    """
+    needed /= GIB
     if needed > limit:
         # Rounded up, so that the candidate fits within the limit that is shown.
         enough = math.ceil(needed * 1000) / 1000

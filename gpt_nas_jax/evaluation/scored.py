@@ -6,15 +6,22 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from gpt_nas_jax.data.augment import normalise
 from gpt_nas_jax.data.images import ImageSet
 from gpt_nas_jax.evaluation import ranks, zero_cost
 from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
 from gpt_nas_jax.evaluation.zero_cost import Batches
+from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.training.footprint import foreseen
+from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.types import Evaluation, Key
+
+# Proxies have no state of an optimiser.
+_UPDATE = optax.identity()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,10 +63,17 @@ class Scorer:
         return cost(self.space.decode(genome), self.space.image)
 
     def _scores(self, genome: np.ndarray) -> np.ndarray:
-        check_memory(self.cost(genome), self.batches.labels.shape[1], self.max_memory)
         chain = self.space.decode(genome)
+        check_memory(self._memory(chain), self.max_memory)
         scores = zero_cost.score(chain, self.names, self.batches, self.key[None])
         return np.array([scores[name] for name in self.names], np.float64)
+
+    def _memory(self, chain: Chain) -> int:
+        """Bytes of a training step, which holds as much as the proxies' passes do."""
+        rules = (Rule.ALL,) * len(chain.blocks)
+        batch = self.batches.labels.shape[1]
+        size = self.space.image
+        return foreseen(chain, rules, _UPDATE, size, batch, "float32")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

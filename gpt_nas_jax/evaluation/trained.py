@@ -20,7 +20,9 @@ from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import chain as chain_training
+from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
+from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule, accelerated
 from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import PAD, Evaluation
@@ -55,12 +57,14 @@ class TrainedEvaluator:
       splits: the images.
       config: recipe, rules and limits.
       placement: where, and in which type candidates compute.
+      max_memory: most memory that a training step may take, GiB.
     """
 
     space: BlockSpace
     splits: Splits
     config: EvalConfig
     placement: Placement = SINGLE
+    max_memory: float = math.inf
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
@@ -84,10 +88,13 @@ class TrainedEvaluator:
     def _accuracies(
         self, candidate: Candidate, epochs: tuple[int, ...], begin: float
     ) -> tuple[float, ...]:
-        limit, batch = self.config.max_memory, self.config.recipe.batch
-        check_memory(self.cost(candidate.genome), batch, limit)
         chain = self.space.decode(candidate.genome)
         splits, recipe = self.splits, self.config.recipe
+        rules = self._rules(chain, candidate)
+        update = optimizer(recipe, len(splits.train) // recipe.batch)
+        size, dtype = self.space.image, self.placement.dtype
+        needed = foreseen(chain, rules, update, size, recipe.batch, dtype)
+        check_memory(needed, self.max_memory)
         moments = splits.mean, splits.std, splits.flip, self.placement
         valid = placed(splits.valid, *moments)
         found = []
@@ -106,7 +113,7 @@ class TrainedEvaluator:
 
         chain_training.fit(
             chain,
-            self._rules(chain, candidate),
+            rules,
             recipe,
             placed(splits.train, *moments),
             candidate.key,

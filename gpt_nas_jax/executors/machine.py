@@ -1,8 +1,10 @@
 """The machine that evaluations run on, as far as their last digits depend on it."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,6 +24,21 @@ def describe(**limits: float) -> dict[str, Any]:
         "jax": jax.__version__,
         **limits,
     }
+
+
+def memory() -> int:
+    """Bytes of memory that each local device has.
+
+    Devices of the CPU share that of the host, or what its control group allows.
+    """
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    if limit:
+        return limit
+    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # There may be no control group, or "max" in the file.
+    with contextlib.suppress(OSError, ValueError):
+        host = min(host, int(_GROUP.read_text(encoding="utf-8")))
+    return host // jax.local_device_count()
 
 
 def tell_of_change(
@@ -48,3 +65,4 @@ def tell_of_change(
 
 
 _LINUX = sys.platform == "linux"
+_GROUP = Path("/sys/fs/cgroup/memory.max")

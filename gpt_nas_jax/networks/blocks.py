@@ -11,6 +11,8 @@ contain, are defined in `gpt_nas_jax.networks.units`.
 import flax.linen as nn
 import jax
 
+from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
+from gpt_nas_jax.networks.normalization import batch_norm
 from gpt_nas_jax.networks.operations import (
     Activation,
     Add,
@@ -20,6 +22,7 @@ from gpt_nas_jax.networks.operations import (
     Pool,
     conv,
 )
+from gpt_nas_jax.networks.parallel import side_by_side
 from gpt_nas_jax.networks.units import (
     Block,
     ConvNormActivation,
@@ -55,17 +58,33 @@ class Inception(Block):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        def branch(y: jax.Array, features: int, kernel: int, stride: int) -> jax.Array:
+        # Those of stride 1 that read the same images; Linen numbers them in this order.
+        count = 3 if self.stride == 1 else 2
+        names = [f"{ConvNormActivation.__name__}_{i}" for i in range(count)]
+        first, second, *third = side_by_side(self, names, x)
+
+        def branch(
+            y: jax.Array,
+            features: int,
+            kernel: int,
+            stride: int,
+            convolution: Convolution = conv_general_dilated,
+        ) -> jax.Array:
             layer = ConvNormActivation(
-                features, kernel, stride, activation="relu", epsilon=1e-3
+                features,
+                kernel,
+                stride,
+                activation="relu",
+                epsilon=1e-3,
+                convolution=convolution,
             )
             return layer(y, train)
 
-        a = branch(x, self.reduce_a, 1, 1)
-        b = branch(x, self.reduce_b, 1, 1)
+        a = branch(x, self.reduce_a, 1, 1, first)
+        b = branch(x, self.reduce_b, 1, 1, second)
         pooled = Pool("max", 3, 1, (1, 1, 1, 1))(x)
         return Concat()(
-            branch(x, self.one, 1, self.stride),
+            branch(x, self.one, 1, self.stride, *third),
             branch(a, self.wide_a, 3, self.stride),
             branch(b, self.wide_b, 3, self.stride),
             branch(pooled, self.pool, 1, self.stride),
@@ -203,7 +222,7 @@ class BatchNorm(Block):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        return nn.BatchNorm(not train, momentum=0.9)(x)
+        return batch_norm(train)(x)
 
 
 class ReLU(Block):

@@ -5,7 +5,13 @@ gradients, native against the form here (`launch/benchmarks/operations.py`, 2 CP
 JAX 0.10.2, 22 November 2026): a depthwise 3x3 on 64x32x32x128 as a sum of shifted
 products, 765 against 72 ms; a 3x3 in 8 groups on 64x32x32x32 as a dense one with zeros,
 1397 against 38 ms; a 1x1 on the same as a product, 23 against 5.6 ms; a 3x3 on
-64x2x2x128 as a product, 10 against 1.5 ms. Other platforms keep the native form.
+64x2x2x128 as a product, 10 against 1.5 ms.
+
+On a TPU, groups that fill no more than one of its registers are convolved as one, with
+zeros between them. XLA moves such images into an order that fits the groups and back: a
+ResBottleneckBlock of 512x32x32x128 reads and writes 4.8 instead of 5.9 GB by that
+(`launch/check_accelerators.py`, libtpu 0.0.42, 25 November 2026). Everything else keeps
+the native form.
 """
 
 import math
@@ -18,7 +24,7 @@ from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
 from gpt_nas_jax.networks import kernel_gradient
-from gpt_nas_jax.networks.platform import by_platform
+from gpt_nas_jax.networks.platform import by_platform, target
 from gpt_nas_jax.networks.window import Window
 
 CONVOLVED = "convolved"
@@ -27,6 +33,13 @@ CONVOLVED = "convolved"
 # On fewer pixels XLA's convolution takes many times longer than a product: 4.9 and
 # 0.6 ms on 64x2x2x128.
 _FEW_PIXELS = 4
+
+LANES = 128
+"""Numbers in a row of a TPU's registers."""
+
+
+Convolution = Callable[..., jax.Array]
+"""A function with the arguments of `lax.conv_general_dilated`."""
 
 
 def conv_general_dilated(
@@ -48,6 +61,14 @@ def conv_general_dilated(
 
     def native(lhs: jax.Array, rhs: jax.Array) -> jax.Array:
         return lax.conv_general_dilated(lhs, rhs, window_strides, padding, **options)
+
+    groups, channels = options.get("feature_group_count", 1), lhs.shape[-1]
+    if target() == "tpu" and 1 < groups < channels <= LANES:
+        rhs, options = (
+            _without_groups(rhs, groups),
+            options | {"feature_group_count": 1},
+        )
+        return checkpoint_name(native(lhs, rhs), CONVOLVED)
 
     strides = tuple(window_strides)
     dilation = tuple(options.get("rhs_dilation") or (1, 1))
@@ -114,13 +135,17 @@ def _narrow(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """A dense convolution whose kernel is zero between groups."""
-    inner, features = kernel.shape[2:]
-    groups = x.shape[-1] // inner
-    mask = jnp.repeat(jnp.eye(groups, dtype=kernel.dtype), features // groups, axis=1)
-    dense = kernel[:, :, None] * mask[:, None]
-    dense = dense.reshape(*window.taps, x.shape[-1], features)
+    dense = _without_groups(kernel, x.shape[-1] // kernel.shape[2])
     form = _dense_form(x, dense, window) or _dense
     return form(x, dense, window)
+
+
+def _without_groups(kernel: jax.Array, groups: int) -> jax.Array:
+    """The kernel ``[h, w, C, F]`` of a dense convolution, zero between groups."""
+    *taps, inner, features = kernel.shape
+    mask = jnp.repeat(jnp.eye(groups, dtype=kernel.dtype), features // groups, axis=1)
+    dense = kernel[:, :, None] * mask[:, None]
+    return dense.reshape(*taps, groups * inner, features)
 
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:

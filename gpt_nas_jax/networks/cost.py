@@ -1,4 +1,4 @@
-"""Parameters, arithmetic, memory and depth of a network without running it."""
+"""Parameters, arithmetic and depth of a network without running it."""
 
 import dataclasses
 import functools
@@ -12,9 +12,6 @@ from gpt_nas_jax.networks import layers
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 
-_FLOAT_BYTES = 4
-# Weights, gradients and momentum are held for every trained parameter.
-_COPIES_OF_PARAMS = 3
 _WEIGHTED = {"conv_general_dilated", "dot_general"}
 
 
@@ -37,14 +34,6 @@ class Cost:
     def flops(self) -> int:
         """Floating-point operations for one image: two a multiply-accumulate."""
         return 2 * self.macs
-
-    def training_bytes(self, batch: int) -> int:
-        """Estimated peak memory of a float32 training step, in bytes.
-
-        Every layer's output is kept for the backward pass.
-        """
-        activations = batch * self.activations
-        return _FLOAT_BYTES * (_COPIES_OF_PARAMS * self.params + activations)
 
 
 def cost(module: nn.Module, in_size: layers.Size) -> Cost:

@@ -8,6 +8,7 @@ from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks.blocks import AvgPool, BatchNorm, ReLU
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.normalization import batch_norm
 from gpt_nas_jax.networks.operations import Activation, Add, Pool, conv
 from gpt_nas_jax.networks.units import conv_norm
 
@@ -31,7 +32,7 @@ class ReluConvNorm(nn.Module):
         x = Activation("relu")(x)
         features = self.features or x.shape[-1]
         x = conv(features, self.kernel, self.stride)(x)
-        return nn.BatchNorm(not train, momentum=0.9)(x)
+        return batch_norm(train)(x)
 
 
 class CellModule(nn.Module):

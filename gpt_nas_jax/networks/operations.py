@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.networks.convolution import conv_general_dilated
+from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
 from gpt_nas_jax.networks.pooling import avg_pool, max_pool
 
 Padding = tuple[int, int, int, int]
@@ -23,7 +23,12 @@ _ACTIVATIONS = {
 
 
 def conv(
-    features: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
+    features: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    bias: bool = False,
+    convolution: Convolution = conv_general_dilated,
 ) -> nn.Conv:
     """A square convolution, He-initialised; an odd kernel keeps the size at stride 1.
 
@@ -36,7 +41,7 @@ def conv(
         padding=[(kernel // 2, kernel // 2)] * 2,
         feature_group_count=groups,
         use_bias=bias,
-        conv_general_dilated=conv_general_dilated,
+        conv_general_dilated=convolution,
         kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
     )
 

@@ -9,6 +9,30 @@ import jax
 from jax import lax
 
 _NATIVE = contextvars.ContextVar("native", default=False)
+_TARGET: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "target", default=None
+)
+
+
+def target() -> str | None:
+    """The platform that is compiled for, such as ``tpu``; None in `native_forms`.
+
+    It is the one that JAX runs on, unless `compiling_for` says otherwise.
+    """
+    return None if _NATIVE.get() else _TARGET.get() or jax.default_backend()
+
+
+@contextlib.contextmanager
+def compiling_for(platform: str) -> Iterator[None]:
+    """Traces what is traced in here for another platform than JAX runs on.
+
+    A jitted function that has been traced before keeps its trace.
+    """
+    token = _TARGET.set(platform)
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 import flax.linen as nn
 import jax
 
+from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
+from gpt_nas_jax.networks.normalization import batch_norm
 from gpt_nas_jax.networks.operations import Activation, Pool, Scale, conv
 
 
@@ -15,7 +17,10 @@ class Block(nn.Module):
 
 
 class ConvNormActivation(Block):
-    """Convolution, BatchNorm and, unless None, an activation."""
+    """Convolution, BatchNorm and, unless None, an activation.
+
+    ``convolution`` is what convolves.
+    """
 
     features: int
     kernel: int = 3
@@ -24,12 +29,13 @@ class ConvNormActivation(Block):
     activation: str | None = "silu"
     epsilon: float = 1e-5
     momentum: float = 0.9
+    convolution: Convolution = conv_general_dilated
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        x = conv(self.features, self.kernel, self.stride, self.groups)(x)
-        norm = nn.BatchNorm(not train, momentum=self.momentum, epsilon=self.epsilon)
-        x = norm(x)
+        how = {"groups": self.groups, "convolution": self.convolution}
+        x = conv(self.features, self.kernel, self.stride, **how)(x)
+        x = batch_norm(train, self.momentum, self.epsilon)(x)
         return x if self.activation is None else Activation(self.activation)(x)
 
 

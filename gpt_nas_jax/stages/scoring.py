@@ -8,10 +8,10 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.evaluator import Evaluator
+from gpt_nas_jax.evaluation.evaluator import GIB, Evaluator
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
@@ -36,7 +36,15 @@ def evaluator(config: Config, problem: Problem) -> Evaluator:
         problem.splits,
         config.eval,
         Placement(compute_type(config.train.precision)),
+        memory_limit(config),
     )
+
+
+def memory_limit(config: Config) -> float:
+    """GiB that a candidate may take: ``--eval_max_memory``."""
+    if config.eval.max_memory != "auto":
+        return float(config.eval.max_memory)
+    return round(machine.memory() / config.search.workers / GIB, 3)
 
 
 def scorer(config: Config, problem: Problem) -> Scorer:
@@ -47,7 +55,7 @@ def scorer(config: Config, problem: Problem) -> Scorer:
         problem.space,
         config.search_proxies(),
         draw(splits.train, splits.mean, splits.std, size, batch_key),
-        config.eval.max_memory,
+        memory_limit(config),
         init_key,
     )
 

@@ -37,7 +37,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates as make a population could be evaluated.
     """
     path = Path(config.workdir)
-    now = machine.describe(max_memory=config.eval.max_memory)
+    now = machine.describe(max_memory=scoring.memory_limit(config))
     ledger = Ledger(path / workdir.LEDGER, now)
     search = _Search(config, problem, ledger, scoring.evaluator(config, problem))
     name = config.search.strategy

@@ -18,6 +18,7 @@ from gpt_nas_jax.training.loss import count_right, loss_and_gradient
 from gpt_nas_jax.training.programs import BlockState
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
+from gpt_nas_jax.training.stored import store
 from gpt_nas_jax.types import Key
 
 States = tuple[BlockState, ...]
@@ -55,8 +56,10 @@ def compile_block(
       x: shape and type of its input, ``[B, H, W, C]``.
       is_first: whether that are images.
     """
+    in_size = x.shape[1:]
+    x = x if is_first else jax.eval_shape(store, x)
     for rule in rules:
-        state = programs.compile_start(block, rule, optimizer, x.shape[1:])
+        state = programs.compile_start(block, rule, optimizer, in_size)
         frozen = state.rule is Rule.NOTHING
         if frozen:
             programs.forward_only.lower(state, x).compile()
@@ -65,9 +68,7 @@ def compile_block(
             forward = programs.forward.lower(state, x, is_first)
             forward.compile()
             y, _, pullback = forward.out_info
-            programs.backward.lower(
-                optimizer, pullback, state.trained, state.optimizer, y
-            ).compile()
+            programs.backward.lower(optimizer, pullback, state, x, y).compile()
         programs.infer.lower(state, x).compile()
 
 
@@ -84,20 +85,18 @@ def step(
     lowest = next(
         index for index, state in enumerate(states) if state.rule is not Rule.NOTHING
     )
-    new, pullbacks = list(states), {}
+    new, runs = list(states), {}
     for index, state in enumerate(states):
         if index < lowest:
             x, stats = programs.forward_only(state, x)
         else:
-            x, stats, pullbacks[index] = programs.forward(state, x, index == 0)
+            y, stats, pullback = programs.forward(state, x, index == 0)
+            runs[index], x = (pullback, state, x), y
         new[index] = state.replace(stats=stats)
     loss, *dy = loss_and_gradient(x, labels)
     for index in reversed(range(lowest, len(states))):
-        state = new[index]
-        trained, inner, dy = programs.backward(
-            optimizer, pullbacks.pop(index), state.trained, state.optimizer, *dy
-        )
-        new[index] = state.replace(trained=trained, optimizer=inner)
+        trained, inner, dy = programs.backward(optimizer, *runs.pop(index), *dy)
+        new[index] = new[index].replace(trained=trained, optimizer=inner)
     return tuple(new), loss
 
 

@@ -27,6 +27,10 @@ class Program:
     def __call__(self, *args: Any) -> Any:
         return self._jitted(*args)
 
+    def eval_shape(self, *args: Any) -> Any:
+        """As of `jax.jit`; an equal call is not traced again."""
+        return self._jitted.eval_shape(*args)
+
     def lower(self, *args: Any) -> jax.stages.Lowered:
         """As of `jax.jit`; once it is compiled, equal calls compile nothing."""
         return self._jitted.lower(*args)

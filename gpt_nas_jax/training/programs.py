@@ -21,11 +21,13 @@ from flax import traverse_util
 from jax.extend import core
 
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.networks.convolution import CONVOLVED
-from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.convolution import CONVOLVED, LANES
+from gpt_nas_jax.networks.layers import Conv, Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training.jit import jit
+from gpt_nas_jax.training.pullback import Pullback, without
 from gpt_nas_jax.training.rules import Rule, joined, partition
+from gpt_nas_jax.training.stored import load, store
 from gpt_nas_jax.training.vectors import flatten, unflatten
 from gpt_nas_jax.types import Key
 
@@ -140,63 +142,90 @@ def _simplest(rule: Rule, mask: np.ndarray) -> Rule:
 
 @jit(static_argnums=2)
 def forward(
-    state: BlockState, x: jax.Array, is_first: bool
-) -> tuple[jax.Array, jax.Array, Any]:
+    state: BlockState, x: Any, is_first: bool
+) -> tuple[Any, jax.Array, Pullback]:
     """The block's output, new statistics, and the pullback of (trained, x).
 
-    A pullback is a pytree (`jax.tree_util.Partial`), so it may leave one program
-    and enter another. It holds ``x`` and the outputs of convolutions; the rest is
-    cheaper to compute again than to write and read.
+    The pullback holds the outputs of convolutions; the rest is cheaper to compute
+    again than to write and read.
 
     Args:
       state: the block.
-      x: ``[B, H, W, C]``.
+      x: images ``[B, H, W, C]``, or what the program of the block before put out.
       is_first: whether ``x`` are images; there is no pullback to them.
     """
+    x = load(x)
 
     def run(trained: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         return _apply(state, trained, x)
 
     run = jax.checkpoint(run, policy=is_saved, prevent_cse=False)
     if is_first:
-        y, pullback, stats = jax.vjp(
+        y, function, stats = jax.vjp(
             lambda trained: run(trained, x), state.trained, has_aux=True
         )
     else:
-        y, pullback, stats = jax.vjp(run, state.trained, x, has_aux=True)
-    return y, stats, pullback
+        y, function, stats = jax.vjp(run, state.trained, x, has_aux=True)
+    pullback = without(_arguments(state, x), function, _grouped(state))
+    return store(y), stats, pullback
 
 
 @jit()
-def forward_only(state: BlockState, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def forward_only(state: BlockState, x: Any) -> tuple[Any, jax.Array]:
     """The block's output and new statistics, for blocks below all training."""
-    return _apply(state, state.trained, x)
+    y, stats = _apply(state, state.trained, load(x))
+    return store(y), stats
 
 
 @jit(static_argnums=0)
 def backward(
     optimizer: optax.GradientTransformation,
-    pullback: Any,
-    trained: jax.Array,
-    state: optax.OptState,
-    dy: jax.Array,
-) -> tuple[jax.Array, optax.OptState, tuple[jax.Array, ...]]:
+    pullback: Pullback,
+    state: BlockState,
+    x: Any,
+    dy: Any,
+) -> tuple[jax.Array, optax.OptState, tuple[Any, ...]]:
     """Updates a block's parameters.
+
+    Args:
+      optimizer: moves them.
+      pullback: of `forward`.
+      state: the block as `forward` got it, but for the statistics.
+      x: as `forward` got it.
+      dy: gradient of the output.
 
     Returns:
       The parameters, the optimiser's state and, unless the block is the first, the
       gradient of its input.
     """
-    gradient, *dx = pullback(dy)
-    updates, state = optimizer.update(gradient, state, trained)
-    return optax.apply_updates(trained, updates), state, tuple(dx)
+    function = pullback.function(_arguments(state, load(x)))
+    gradient, *dx = function(load(dy))
+    updates, inner = optimizer.update(gradient, state.optimizer, state.trained)
+    moved = optax.apply_updates(state.trained, updates)
+    return moved, inner, tuple(map(store, dx))
 
 
 @jit()
-def infer(state: BlockState, x: jax.Array) -> jax.Array:
+def infer(state: BlockState, x: Any) -> Any:
     """The block's output by its running statistics."""
+    x = load(x)
     variables = _variables(state, state.trained, x.dtype)
-    return state.block.apply(variables, x, False)
+    return store(state.block.apply(variables, x, False))
+
+
+def _arguments(state: BlockState, x: jax.Array) -> tuple[jax.Array, ...]:
+    """The arguments that a pullback may hold."""
+    return state.trained, state.kept, x
+
+
+def _grouped(state: BlockState) -> frozenset[int]:
+    """Numbers of channels that a TPU convolves in groups of several channels."""
+    layers = [part.layer for part in trace(state.block, state.in_size).layers]
+    found = [layer for layer in layers if isinstance(layer, Conv) and layer.groups > 1]
+    channels = {
+        layer.in_size[-1] for layer in found if layer.groups < layer.in_size[-1]
+    }
+    return frozenset(number for number in channels if number > LANES)
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=_UNOPTIMISED)

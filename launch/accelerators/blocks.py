@@ -12,6 +12,7 @@ from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
+from gpt_nas_jax.training.stored import store
 
 # What a short check compiles: a convolution, a pooling, groups.
 _FEW = ("ConvNormActivation", "AvgPool", "ResBottleneckBlock")
@@ -58,8 +59,9 @@ def _of(name: str, rule: Rule, names: tuple[str, ...], short: bool) -> Iterator[
         if state.rule is not rule and not nothing:
             # It has the programs of another rule.
             continue
-        x = array((recipe.batch, *size), settings.COMPUTE)
         is_first = size == space.image
+        x = array((recipe.batch, *size), settings.COMPUTE)
+        x = x if is_first else jax.eval_shape(store, x)
         called = f"{name} {title} {state.rule.value}"
 
         def forward(state: Any, x: Any, is_first: bool = is_first) -> Any:
@@ -70,7 +72,7 @@ def _of(name: str, rule: Rule, names: tuple[str, ...], short: bool) -> Iterator[
 
         yield Work("blocks", f"{called} forward", forward, (state, x))
         y, _, pullback = jax.eval_shape(forward, state, x)
-        args = pullback, state.trained, state.optimizer, y
+        args = pullback, state, x, y
         yield Work("blocks", f"{called} backward", backward, args)
         if rule is Rule.ALL:
             yield Work("blocks", f"{called} infer", plain(programs.infer), (state, x))

@@ -18,6 +18,7 @@ from accelerators import blocks, gpt, proxies, retrain, tabular
 from accelerators.chips import CHIPS, SLICE, Chip
 from accelerators.ledger import Ledger, fingerprint
 from accelerators.work import BATCH, Work
+from gpt_nas_jax.networks.platform import compiling_for
 
 PARTS = {
     "tabular": tabular.works,
@@ -33,11 +34,12 @@ def main(name: str, parts: str, short: str, file: str) -> None:
     chip, ledger = CHIPS[name], Ledger(Path(file))
     counts = (1, SLICE) if chip.slice else (1,)
     meshes = {count: _mesh(chip, count) for count in counts}
-    for part in parts.split(","):
-        for work in PARTS[part](short == "short"):
-            if work.chips in meshes:
-                line = {"chip": name, "part": work.part, "name": work.name}
-                _compile(chip, meshes[work.chips], work, line, ledger)
+    with compiling_for(name):
+        for part in parts.split(","):
+            for work in PARTS[part](short == "short"):
+                if work.chips in meshes:
+                    line = {"chip": name, "part": work.part, "name": work.name}
+                    _compile(chip, meshes[work.chips], work, line, ledger)
 
 
 def _compile(
@@ -73,7 +75,13 @@ def _figures(compiled: Any) -> dict[str, float]:
     figures = {}
     memory = compiled.memory_analysis()
     if memory is not None:
-        figures["bytes"] = memory.temp_size_in_bytes + memory.argument_size_in_bytes
+        figures["temporary"] = memory.temp_size_in_bytes
+        figures["bytes"] = (
+            memory.temp_size_in_bytes
+            + memory.argument_size_in_bytes
+            + memory.output_size_in_bytes
+            - memory.alias_size_in_bytes
+        )
     # The CUDA plugin knows none.
     cost = compiled.cost_analysis() or {}
     if "bytes accessed" in cost:

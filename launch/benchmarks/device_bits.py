@@ -34,9 +34,7 @@ def bits(name: str, side: int, channels: int) -> str:
         for _ in range(2)
     )
     y, stats, pullback = programs.forward(state, x, False)
-    trained, _, dx = programs.backward(
-        update, pullback, state.trained, state.optimizer, dy
-    )
+    trained, _, dx = programs.backward(update, pullback, state, x, dy)
     digest = hashlib.sha256()
     for array in (y, stats, trained, *dx):
         digest.update(np.asarray(array).tobytes())

@@ -48,8 +48,8 @@ def test_equal_keys_give_equal_fitness(splits: images.Splits) -> None:
 def test_too_large_a_candidate_fails_with_the_flag_named(
     splits: images.Splits,
 ) -> None:
-    config = dataclasses.replace(CONFIG, max_memory=1e-6)
-    result = TrainedEvaluator(SPACE, splits, config)(candidate(LEARNER))
+    evaluator = TrainedEvaluator(SPACE, splits, CONFIG, max_memory=1e-6)
+    result = evaluator(candidate(LEARNER))
     assert result.fitness == -math.inf
     assert "--eval_max_memory" in result.reason
 

@@ -32,14 +32,6 @@ def test_groups_divide_the_arithmetic_of_a_convolution():
         assert cost(grouped, (8, 8, 16)).macs == dense // groups
 
 
-def test_training_memory_grows_by_one_images_activations():
-    measured = cost(TINY, IMAGE)
-    small, large = measured.training_bytes(1), measured.training_bytes(64)
-    assert large - small == 63 * 4 * measured.activations
-    # Weights, gradients and momentum in float32 are there without any image.
-    assert measured.training_bytes(0) == 12 * measured.params
-
-
 class DenseOnPixels(nn.Module):
     """A fully connected layer over the channels of every pixel."""
 

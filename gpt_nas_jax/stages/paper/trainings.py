@@ -15,7 +15,14 @@ from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.stages import claim, compilation, compile_cache, pretrain, problem
+from gpt_nas_jax.stages import (
+    claim,
+    compilation,
+    compile_cache,
+    pretrain,
+    problem,
+    scoring,
+)
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
@@ -161,7 +168,7 @@ def _records(
     config: Config, loaded: Problem, plan: Plan, items: Sequence[Training]
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
-    now = machine.describe(max_memory=config.eval.max_memory)
+    now = machine.describe(max_memory=scoring.memory_limit(config))
     ledger = Ledger(Path(config.workdir) / LEDGER, now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)
@@ -203,7 +210,11 @@ class _Train:
         )
         placement = Placement(compute_type(self.config.train.precision))
         evaluator = TrainedEvaluator(
-            self.loaded.space, self.loaded.splits, settings, placement
+            self.loaded.space,
+            self.loaded.splits,
+            settings,
+            placement,
+            scoring.memory_limit(self.config),
         )
         return evaluator.curve(item.candidate, self.plan.epochs)
 

@@ -1,0 +1,53 @@
+"""Several convolutions of the same images, convolved as one on a TPU.
+
+Alone, each of them reads the images, and takes XLA for TPUs a second to compile.
+Merged, an Inception's backward program on 512x32x32x128 is compiled in 12 instead of
+15 s and moves 3.6 instead of 4.5 GB (`launch/check_accelerators.py`, libtpu 0.0.42, one
+core of a CPU, 25 November 2026).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
+from gpt_nas_jax.networks.platform import target
+
+
+def side_by_side(
+    module: nn.Module, names: Sequence[str], x: jax.Array
+) -> list[Convolution]:
+    """What the 1x1 convolutions of a module convolve ``x`` with.
+
+    Args:
+      module: inside its call.
+      names: of its layers with such a convolution, without bias and of stride 1.
+      x: images ``[B, H, W, C]``.
+
+    Returns:
+      A function a name. It returns the layer's share of what has been convolved.
+    """
+    if target() != "tpu" or module.is_initializing():
+        return [conv_general_dilated] * len(names)
+    params = module.variables["params"]
+    kernels = [params[name]["Conv_0"]["kernel"] for name in names]
+    y = conv_general_dilated(
+        x,
+        jnp.concatenate(kernels, axis=-1),
+        (1, 1),
+        "VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    ends = np.cumsum([kernel.shape[-1] for kernel in kernels])[:-1]
+
+    def share(part: jax.Array) -> Convolution:
+        def convolution(*_: Any, **__: Any) -> jax.Array:
+            return part
+
+        return convolution
+
+    return list(map(share, jnp.split(y, ends, axis=-1)))

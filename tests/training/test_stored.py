@@ -1,0 +1,97 @@
+"""Block programs in the order of axes of a TPU, run on the CPU."""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate_block
+from gpt_nas_jax.networks.layers import Conv
+from gpt_nas_jax.networks.platform import compiling_for
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.training import programs
+from gpt_nas_jax.training.rules import Rule
+from gpt_nas_jax.training.stored import Stored, load, store
+
+UPDATE = optax.sgd(0.1)
+BATCH = 4
+
+pytestmark = pytest.mark.usefixtures("compiles_quickly")
+
+
+def step(state: programs.BlockState, x: jax.Array, dy: jax.Array) -> Any:
+    """A block's output, statistics, new parameters and the gradient of its input."""
+    y, stats, pullback = programs.forward.__wrapped__(state, store(x), False)
+    trained, _, (dx,) = programs.backward.__wrapped__(
+        UPDATE, pullback, state, store(x), store(dy)
+    )
+    return load(y), stats, trained, load(dx)
+
+
+def state_of(block: nn.Module, size: tuple[int, int, int]) -> programs.BlockState:
+    return programs.start(block, Rule.ALL, UPDATE, size, jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("Inception", 16),
+        ("ResBottleneckBlock", 16),
+        # In groups that fill more than one register.
+        ("BottleneckGrouped", 512),
+        ("InvertedResidual", 256),
+    ],
+)
+def test_a_block_is_trained_as_on_a_cpu(name: str, channels: int) -> None:
+    block, size = candidate_block(name, channels, 1, False), (4, 4, channels)
+    state, generator = state_of(block, size), np.random.default_rng(0)
+    x, dy = (generator.normal(size=(BATCH, *size)) for _ in range(2))
+    args = state, jnp.asarray(x, jnp.float32), jnp.asarray(dy, jnp.float32)
+    theirs = jax.jit(step)(*args)
+    with compiling_for("tpu"):
+        # Of another function, since what is traced once is not traced again.
+        ours = jax.jit(lambda *args: step(*args))(*args)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert np.linalg.norm(mine - other) <= 2e-5 * np.linalg.norm(other)
+
+
+@pytest.mark.parametrize("platform", ["cpu", "tpu"])
+@pytest.mark.parametrize("name", BLOCK_NAMES)
+def test_a_pullback_holds_the_outputs_of_convolutions_alone(
+    name: str, platform: str
+) -> None:
+    """What a program was given it does not put out again."""
+    block, size = candidate_block(name, 16, 1, False), (4, 4, 16)
+    state = programs.shapes(block, Rule.ALL, UPDATE, size)
+    x = jax.ShapeDtypeStruct((BATCH, *size), jnp.bfloat16)
+    with compiling_for(platform):
+        _, _, pullback = jax.eval_shape(
+            lambda state, x: programs.forward.__wrapped__(state, x, False), state, x
+        )
+    layers = (part.layer for part in trace(block, size).layers)
+    outputs = (layer.out_size for layer in layers if isinstance(layer, Conv))
+    most = BATCH * sum(math.prod(size) for size in outputs)
+    saved = sum(leaf.size for leaf in jax.tree.leaves(pullback.saved))
+    # Statistics are a few numbers a channel.
+    assert saved <= most + x.size / BATCH
+
+
+@given(
+    st.tuples(*4 * [st.integers(1, 5)]) | st.tuples(*2 * [st.integers(1, 5)]),
+    st.sampled_from(["cpu", "tpu"]),
+)
+def test_what_is_stored_is_loaded_as_it_was(
+    shape: tuple[int, ...], platform: str
+) -> None:
+    x = np.arange(np.prod(shape)).reshape(shape)
+    with compiling_for(platform):
+        stored = store(x)
+    assert isinstance(stored, Stored) == (platform == "tpu" and len(shape) == 4)
+    np.testing.assert_array_equal(load(stored), x)
