@@ -1,15 +1,6 @@
-"""Random candidates of cifar10.flags, by the programs of their blocks.
+"""Random candidates of cifar10.flags, by the programs of their blocks."""
 
-    cd launch && python -m accelerators.candidates FILE...
-
-For each FILE of compiled programs, and each chip: the bytes that a step of the 12
-candidates of benchmarks/candidate_training.py moves, and the peak memory of 24 others
-beside what the program foresees. Chips of which programs are missing are left out.
-"""
-
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,14 +8,11 @@ import numpy as np
 
 from accelerators import settings
 from accelerators.blocks import places
-from accelerators.chips import CHIPS
-from accelerators.ledger import Ledger
 from accelerators.work import array
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.platform import compiling_for
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.footprint import BlockFootprint, foreseen, peak
 from gpt_nas_jax.training.recipe import optimizer
@@ -103,39 +91,33 @@ def _bytes(tree: Any) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def show(path: Path) -> None:
-    """Prints what a file of compiled programs says of both."""
-    for name, chip in CHIPS.items():
-        lines = {
-            line["name"]: line
-            for line in Ledger(path).lines()
-            if (line["chip"], line["part"]) == (name, "blocks")
-        }
+def of_blocks(lines: Sequence[dict[str, Any]], chip: str) -> Lines:
+    """The lines of a chip's block programs by their names."""
+    chosen = (
+        line for line in lines if (line["chip"], line["part"]) == (chip, "blocks")
+    )
+    return {line["name"]: line for line in chosen}
+
+
+def moved(lines: Lines) -> list[float]:
+    """Bytes that the 12 candidates of benchmarks/candidate_training.py move.
+
+    Empty where a program of theirs is missing.
+    """
+    try:
+        return accessed(lines, sampled(0, 12))
+    except KeyError:
+        return []
+
+
+def peaks(lines: Lines, chip: str) -> list[tuple[int, int]]:
+    """Peak memory of 24 candidates, by the compiler and as foreseen.
+
+    Empty where a program of theirs is missing.
+    """
+    with compiling_for(chip):
         try:
-            moved = accessed(lines, sampled(0, 12))
+            chains = sampled(1, 24)
+            return [(compiled_peak(lines, c), expected_peak(c)) for c in chains]
         except KeyError:
-            moved = []
-        if moved:
-            rows = [(str(i), f"{gb / 1e9:.2f}") for i, gb in enumerate(moved)]
-            rows.append(("all", f"{sum(moved) / 1e9:.2f}"))
-            title = f"{chip.title}, {path}: a step of 12 candidates"
-            show_table(title, ("candidate", "GB"), rows)
-        with compiling_for(name):
-            try:
-                chains = sampled(1, 24)
-                pairs = [(compiled_peak(lines, c), expected_peak(c)) for c in chains]
-            except KeyError:
-                continue
-        show_table(
-            f"{chip.title}, {path}: peak memory of 24 candidates, GiB",
-            ("candidate", "compiler", "foreseen", "foreseen / compiler"),
-            [
-                (str(i), f"{a / 2**30:.2f}", f"{b / 2**30:.2f}", f"{b / a:.2f}")
-                for i, (a, b) in enumerate(pairs)
-            ],
-        )
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        show(Path(argument))
+            return []
