@@ -84,6 +84,10 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--space_min_depth=3", "--space_num_stages=4"],
         ),
         ({"space_width": 24}, ["--space_width=24", "multiple of 16"]),
+        *[
+            ({"eval_max_memory": text}, [f"--eval_max_memory={text}", "auto or a num"])
+            for text in ("much", "0", "-1", "inf", "nan", "")
+        ],
         ({"prior_width": 66}, ["--prior_width=66", "multiple", "4 heads"]),
         ({"data_name": "cifar10"}, ["--data_name=cifar10", "--data_dir"]),
         ({"data_name": "cifar100"}, ["--data_name=cifar100", "--data_dir"]),

@@ -7,9 +7,20 @@ from typing import Any
 import jax
 import pytest
 from accelerators import blocks as block_works
-from accelerators import gpt, proxies, report, retrain, tabular
+from accelerators import (
+    candidates,
+    gpt,
+    proxies,
+    report,
+    retrain,
+    settings,
+    tables,
+    tabular,
+)
 from accelerators.ledger import Ledger
 from jax.sharding import AxisType
+
+from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 
 PARTS = {
     "blocks": block_works.works,
@@ -77,3 +88,20 @@ def test_the_table_has_least_times_and_what_fails(
     assert first["arithmetic_ms"] == pytest.approx(1)
     assert first["memory_ms"] == pytest.approx(3)
     assert "memory_ms" not in last
+
+
+def test_the_bytes_of_candidates_are_those_of_their_blocks(path: pathlib.Path) -> None:
+    """Each of their programs reads and writes 1 GB, and 2 GB before."""
+    titles = block_works.places(settings.space("cifar10"), BLOCK_NAMES, False).values()
+    measured = {"accessed": 1e9, "flops": 1.0, "bytes": 0}
+    lines = [
+        LINE | {"name": f"cifar10 {title} {rule} {part}"} | measured
+        for title in titles
+        for rule in ("all", "nothing")
+        for part in ("forward", "backward")
+    ]
+    before = [line | {"accessed": 2e9} for line in lines]
+    tables.write(lines, before, path)
+    blocks = sum(len(chain.blocks) for chain in candidates.sampled(0, 12))
+    row = f"| all | {4 * blocks:.3g} | {2 * blocks:.3g} | 0.50 |"
+    assert row in path.read_text(encoding="utf-8").splitlines()
