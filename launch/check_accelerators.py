@@ -36,6 +36,9 @@ from accelerators.chips import CHIPS, Chip
 from accelerators.ledger import Ledger
 
 _LAUNCH = Path(__file__).resolve().parent
+NOT_INSTALLED = 3
+"""Exit status where a compiler cannot be had; of what fails it is 1."""
+
 _PARTS = ("blocks", "retrain", "gpt", "proxies", "tabular")
 
 
@@ -96,7 +99,11 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     file, status = args.out / "programs.jsonl", 0
     for name in args.chips.split(",") if args.parts else ():
-        compiler = install(CHIPS[name], args.cache.absolute())
+        try:
+            compiler = install(CHIPS[name], args.cache.absolute())
+        except subprocess.CalledProcessError:
+            print(f"{CHIPS[name].title}: its compiler could not be installed")
+            return NOT_INSTALLED
         status |= compile_all(name, args.parts, args.short, file, compiler)
     lines = Ledger(file).lines()
     report.show(lines)

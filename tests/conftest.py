@@ -14,6 +14,12 @@ from gpt_nas_jax.networks.zoo import ZOO
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
+# By its older generator of code XLA compiles for the CPU in two thirds of the time, and
+# compiling is most of what the tests do. Processes that the tests start inherit it.
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"]
+)
+
 # The same examples in every run; an example may be the one that compiles.
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50

@@ -76,7 +76,8 @@ def test_items_that_have_not_begun_are_dropped(fails: bool):
     dropped = threading.Event()
 
     def items() -> Iterator[Item]:
-        for number in range(last + 1):
+        # One behind the last, since the executor holds on to what it cancels at the end.
+        for number in range(last + 2):
             item = Item(number)
             if number == last:
                 weakref.finalize(item, dropped.set)
@@ -100,7 +101,7 @@ def test_items_that_have_not_begun_are_dropped(fails: bool):
         assert next(results) == "first"
         results.close()
     assert dropped.is_set()
-    assert last not in began
+    assert not {last, last + 1} & {*began}
 
 
 FOUR_DEVICES = """
