@@ -76,7 +76,7 @@ def test_items_that_have_not_begun_are_dropped(fails: bool):
     dropped = threading.Event()
 
     def items() -> Iterator[Item]:
-        # One behind the last, since the executor holds on to what it cancels at the end.
+        # And one more, since the executor holds the last one that it cancels.
         for number in range(last + 2):
             item = Item(number)
             if number == last:
