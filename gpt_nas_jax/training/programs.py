@@ -25,9 +25,9 @@ from gpt_nas_jax.networks.convolution import CONVOLVED, LANES
 from gpt_nas_jax.networks.layers import Conv, Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training.jit import jit
-from gpt_nas_jax.training.pullback import Pullback, without
+from gpt_nas_jax.training.pullback import Pullback, portable
 from gpt_nas_jax.training.rules import Rule, joined, partition
-from gpt_nas_jax.training.stored import load, store
+from gpt_nas_jax.training.stored import FeatureMaps, load, store
 from gpt_nas_jax.training.vectors import flatten, unflatten
 from gpt_nas_jax.types import Key
 
@@ -142,8 +142,8 @@ def _simplest(rule: Rule, mask: np.ndarray) -> Rule:
 
 @jit(static_argnums=2)
 def forward(
-    state: BlockState, x: Any, is_first: bool
-) -> tuple[Any, jax.Array, Pullback]:
+    state: BlockState, x: FeatureMaps, is_first: bool
+) -> tuple[FeatureMaps, jax.Array, Pullback]:
     """The block's output, new statistics, and the pullback of (trained, x).
 
     The pullback holds the outputs of convolutions; the rest is cheaper to compute
@@ -166,12 +166,12 @@ def forward(
         )
     else:
         y, function, stats = jax.vjp(run, state.trained, x, has_aux=True)
-    pullback = without(_arguments(state, x), function, _grouped(state))
+    pullback = portable(_arguments(state, x), function, _grouped(state))
     return store(y), stats, pullback
 
 
 @jit()
-def forward_only(state: BlockState, x: Any) -> tuple[Any, jax.Array]:
+def forward_only(state: BlockState, x: FeatureMaps) -> tuple[FeatureMaps, jax.Array]:
     """The block's output and new statistics, for blocks below all training."""
     y, stats = _apply(state, state.trained, load(x))
     return store(y), stats
@@ -182,9 +182,9 @@ def backward(
     optimizer: optax.GradientTransformation,
     pullback: Pullback,
     state: BlockState,
-    x: Any,
-    dy: Any,
-) -> tuple[jax.Array, optax.OptState, tuple[Any, ...]]:
+    x: FeatureMaps,
+    dy: FeatureMaps,
+) -> tuple[jax.Array, optax.OptState, tuple[FeatureMaps, ...]]:
     """Updates a block's parameters.
 
     Args:
@@ -206,7 +206,7 @@ def backward(
 
 
 @jit()
-def infer(state: BlockState, x: Any) -> Any:
+def infer(state: BlockState, x: FeatureMaps) -> FeatureMaps:
     """The block's output by its running statistics."""
     x = load(x)
     variables = _variables(state, state.trained, x.dtype)

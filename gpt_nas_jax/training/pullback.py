@@ -6,7 +6,7 @@ from typing import Any
 import flax.struct
 import jax
 
-from gpt_nas_jax.training.stored import load, store
+from gpt_nas_jax.training.stored import FeatureMaps, load, store
 
 
 @flax.struct.dataclass
@@ -23,7 +23,7 @@ class Pullback:
       structure: of the function that `jax.vjp` returned.
     """
 
-    saved: tuple[Any, ...]
+    saved: tuple[FeatureMaps, ...]
     places: tuple[int, ...] = flax.struct.field(pytree_node=False)
     structure: Any = flax.struct.field(pytree_node=False)
 
@@ -34,10 +34,10 @@ class Pullback:
         return jax.tree.unflatten(self.structure, leaves)
 
 
-def without(
+def portable(
     args: Sequence[jax.Array], function: Any, grouped: Collection[int]
 ) -> Pullback:
-    """The pullback for another program.
+    """A pullback that may leave the program it was made in.
 
     Args:
       args: of the program that has made it.

@@ -8,7 +8,7 @@ Other platforms compute in the order that images have.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import TypeAlias
 
 import flax.struct
 import jax
@@ -31,7 +31,11 @@ class Stored:
     order: tuple[int, ...] = flax.struct.field(pytree_node=False)
 
 
-def store(x: jax.Array, grouped: Collection[int] = ()) -> Any:
+FeatureMaps: TypeAlias = jax.Array | Stored
+"""What one program hands to another."""
+
+
+def store(x: jax.Array, grouped: Collection[int] = ()) -> FeatureMaps:
     """An array as it leaves a program.
 
     Args:
@@ -46,7 +50,7 @@ def store(x: jax.Array, grouped: Collection[int] = ()) -> Any:
     return Stored(jnp.transpose(x, order), order)
 
 
-def load(x: Any) -> jax.Array:
+def load(x: FeatureMaps) -> jax.Array:
     """The array that was stored."""
     if not isinstance(x, Stored):
         return x
