@@ -14,12 +14,6 @@ from gpt_nas_jax.networks.zoo import ZOO
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# By its older generator of code XLA compiles for the CPU in two thirds of the time, and
-# compiling is most of what the tests do. Processes that the tests start inherit it.
-os.environ["XLA_FLAGS"] = " ".join(
-    [os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"]
-)
-
 # The same examples in every run; an example may be the one that compiles.
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50
@@ -29,8 +23,15 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Runs in this process keep their programs here, not at their user's home."""
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    """Runs keep their programs here, not at their user's home.
+
+    The workers of a test run share it, so that what one has compiled others load.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = shared / "cache"
+    path.mkdir(exist_ok=True)
+    os.environ["XDG_CACHE_HOME"] = str(path)
 
 
 @pytest.fixture(scope="session", autouse=True)
