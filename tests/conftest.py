@@ -23,15 +23,8 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Runs keep their programs here, not at their user's home.
-
-    The workers of a test run share it, so that what one has compiled others load.
-    """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    path = shared / "cache"
-    path.mkdir(exist_ok=True)
-    os.environ["XDG_CACHE_HOME"] = str(path)
+    """Runs in this process keep their programs here, not at their user's home."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session", autouse=True)
