@@ -16,9 +16,21 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax import export
+from platforms_support import (
+    BATCH,
+    CLASSES,
+    DTYPES,
+    PLACES,
+    RECIPE,
+    SPACE,
+    UPDATE,
+    Place,
+    images,
+    lower,
+    name_of,
+    plain,
+)
 
-from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.evaluation.proxies import programs as proxies
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
@@ -26,52 +38,10 @@ from gpt_nas_jax.networks.platform import by_platform, compiling_for
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
-from gpt_nas_jax.spaces.blocks import BlockSpace
 from gpt_nas_jax.training import programs, whole
-from gpt_nas_jax.training.recipe import optimizer, update_of
+from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import load, store
-
-PLATFORMS = ("cpu", "cuda", "tpu")
-DTYPES = ("float32", "bfloat16")
-BATCH = 1024
-CLASSES = 10
-RECIPE = RetrainRecipe(batch=BATCH, label_smoothing=0.1, ema=0.9)
-UPDATE = optimizer(RECIPE, 1)
-SPACE = BlockSpace((4, 4, 3), CLASSES, 2, 4, width=16, num_stages=2)
-# Behind the first block of a stage only the width tells one stage from another.
-PLACES = tuple(
-    (block, size)
-    for block, size in SPACE.places()
-    if size != SPACE.in_size(1, first=False) or isinstance(block, Head)
-)
-
-Place = tuple[nn.Module, Size]
-
-
-def name_of(value: Any) -> str | None:
-    """The name of a place in a test's report."""
-    if not isinstance(value, tuple):
-        return None
-    block, size = value
-    inner = getattr(block, "block", None)
-    names = [type(block).__name__, type(inner).__name__ if inner else ""]
-    return "-".join([*filter(None, names), "x".join(map(str, size))])
-
-
-def plain(program: Callable[..., Any]) -> Callable[..., Any]:
-    """What `training.jit.jit` decorates: its options are for the CPU alone."""
-    return program.__wrapped__
-
-
-def lower(function: Callable[..., Any], *args: Any) -> Any:
-    """Lowers a function for all platforms at once; returns what it puts out."""
-    lowered = export.export(jax.jit(function), platforms=PLATFORMS)(*args)
-    return jax.tree.unflatten(lowered.out_tree, lowered.out_avals)
-
-
-def images(size: Size, dtype: str, batch: Any = BATCH) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((batch, *size), dtype)
 
 
 def types(tree: Any) -> Any:
@@ -115,7 +85,7 @@ def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None
     # What rules differ in is how parameters are cut out of vectors.
     traced = lower if rule is Rule.ALL else jax.eval_shape
     check_types(block, dtype, state, x, traced(run, state, x))
-    if rule is Rule.ALL:
+    if rule is Rule.ALL and dtype == "bfloat16":
         with compiling_for("tpu"):
             check_types(block, dtype, state, x, stored_training(state, x, is_first))
 
@@ -159,54 +129,6 @@ def test_every_block_infers_on_any_number_of_images(place: Place, dtype: str) ->
     y = lower(plain(programs.infer), state, images(size, dtype, batch))
     assert y.shape[0] == batch
     assert y.dtype == out_type(block, dtype)
-
-
-@pytest.mark.parametrize("place", PLACES, ids=name_of)
-def test_every_block_can_be_scored_at_every_place(place: Place) -> None:
-    """By all programs of the zero-cost proxies, which compute in float32."""
-    block, size = place
-    used: set[str] = set()
-
-    def called(name: str) -> Callable[..., Any]:
-        used.add(name)
-        return plain(getattr(proxies, name))
-
-    def score(params: jax.Array, x: jax.Array, labels: jax.Array) -> Any:
-        run = called("forward")(block, True, params, x)
-        dy = called("signs")(jax.random.key(0), run.y)
-        found, dx = called("backward")(block, size, params, run, dy)
-        flow = called("forward")(block, False, jnp.abs(params), x)
-        y, scale, log_scale = called("rescaled")(flow.y, jnp.float32(0))
-        both = found.params, found.params
-        gradients = block, size, params, found.params
-        mixed = called("mixed_derivative")(*gradients, (x, x, x, x))
-        result = [
-            called("divided")(y, scale),
-            called("_added")(found, found),
-            called("input_gradient")(run, dy),
-            called("log_flow")(*gradients, log_scale),
-            called("signal_to_noise")(block, size, both),
-            called("covariance")(run.y),
-        ]
-        logits = [part.reshape(BATCH, -1) for part in mixed]
-        result.append(called("mixed_loss")(tuple(logits), labels))
-        if run.y.ndim == 4:
-            result.append(called("mean_jacobian")(dy, dx))
-        return result
-
-    state = programs.shapes(block, Rule.ALL, UPDATE, size)
-    labels = jax.ShapeDtypeStruct((BATCH,), jnp.int32)
-    lower(score, state.trained, images(size, "float32"), labels)
-    there = {name for name, value in vars(proxies).items() if is_jitted(value)}
-    assert there - used <= ({"mean_jacobian"} if isinstance(block, Head) else set())
-
-
-def is_jitted(value: Any) -> bool:
-    """Whether a function of the proxies' programs is a program."""
-    return (
-        hasattr(value, "__wrapped__")
-        and getattr(value, "__module__", "") == proxies.__name__
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""Every block at every place, and lowering for all platforms at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+from jax import export
+
+from gpt_nas_jax.config import RetrainRecipe
+from gpt_nas_jax.networks.chain import Head
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.training.recipe import optimizer
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+DTYPES = ("float32", "bfloat16")
+BATCH = 1024
+CLASSES = 10
+RECIPE = RetrainRecipe(batch=BATCH, label_smoothing=0.1, ema=0.9)
+UPDATE = optimizer(RECIPE, 1)
+SPACE = BlockSpace((4, 4, 3), CLASSES, 2, 4, width=16, num_stages=2)
+# Behind the first block of a stage only the width tells one stage from another.
+PLACES = tuple(
+    (block, size)
+    for block, size in SPACE.places()
+    if size != SPACE.in_size(1, first=False) or isinstance(block, Head)
+)
+
+Place = tuple[nn.Module, Size]
+
+
+def name_of(value: Any) -> str | None:
+    """The name of a place in a test's report."""
+    if not isinstance(value, tuple):
+        return None
+    block, size = value
+    inner = getattr(block, "block", None)
+    names = [type(block).__name__, type(inner).__name__ if inner else ""]
+    return "-".join([*filter(None, names), "x".join(map(str, size))])
+
+
+def plain(program: Callable[..., Any]) -> Callable[..., Any]:
+    """What `training.jit.jit` decorates: its options are for the CPU alone."""
+    return program.__wrapped__
+
+
+def lower(function: Callable[..., Any], *args: Any) -> Any:
+    """Lowers a function for all platforms at once; returns what it puts out."""
+    lowered = export.export(jax.jit(function), platforms=PLATFORMS)(*args)
+    return jax.tree.unflatten(lowered.out_tree, lowered.out_avals)
+
+
+def images(size: Size, dtype: str, batch: Any = BATCH) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((batch, *size), dtype)
