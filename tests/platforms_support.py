@@ -1,6 +1,6 @@
 """Every block at every place, and lowering for all platforms at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -41,13 +41,15 @@ def name_of(value: Any) -> str | None:
 
 
 def plain(program: Callable[..., Any]) -> Callable[..., Any]:
-    """What `training.jit.jit` decorates: its options are for the CPU alone."""
+    """Unwraps a program of `training.jit.jit`, whose options are for the CPU alone."""
     return program.__wrapped__
 
 
-def lower(function: Callable[..., Any], *args: Any) -> Any:
-    """Lowers a function for all platforms at once; returns what it puts out."""
-    lowered = export.export(jax.jit(function), platforms=PLATFORMS)(*args)
+def lower(
+    function: Callable[..., Any], *args: Any, platforms: Sequence[str] = PLATFORMS
+) -> Any:
+    """Lowers a function for platforms at once; returns the shapes of its results."""
+    lowered = export.export(jax.jit(function), platforms=platforms)(*args)
     return jax.tree.unflatten(lowered.out_tree, lowered.out_avals)
 
 

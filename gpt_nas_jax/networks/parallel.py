@@ -21,15 +21,15 @@ from gpt_nas_jax.networks.platform import target
 def side_by_side(
     module: nn.Module, names: Sequence[str], x: jax.Array
 ) -> list[Convolution]:
-    """What the 1x1 convolutions of a module convolve ``x`` with.
+    """Returns functions that do the 1x1 convolutions of several layers at once.
 
     Args:
-      module: inside its call.
+      module: the module, within its call.
       names: of its layers with such a convolution, without bias and of stride 1.
-      x: images ``[B, H, W, C]``.
+      x: input of all these layers, ``[B, H, W, C]``.
 
     Returns:
-      A function a name. It returns the layer's share of what has been convolved.
+      A function for each name, which returns the output of that layer's convolution.
     """
     if target() != "tpu" or module.is_initializing():
         return [conv_general_dilated] * len(names)

@@ -30,7 +30,7 @@ _POOLED = 4
 
 @dataclasses.dataclass(frozen=True)
 class BlockFootprint:
-    """What one block takes, in bytes.
+    """Memory of one block, in bytes.
 
     Attributes:
       state: parameters, statistics and the optimiser's state.
@@ -76,9 +76,22 @@ def foreseen(
     batch: int,
     dtype: str,
 ) -> int:
-    """Bytes that a step of a chain takes at the most; nothing is compiled.
+    """Bytes that a step of a chain takes at the most, by `footprints`.
 
     The images of the data set are not counted.
+    """
+    return peak(footprints(chain, rules, update, in_size, batch, dtype))
+
+
+def footprints(
+    chain: Chain,
+    rules: tuple[Rule, ...],
+    update: optax.GradientTransformation,
+    in_size: Size,
+    batch: int,
+    dtype: str,
+) -> list[BlockFootprint]:
+    """Memory of each block of a chain; nothing is compiled.
 
     Args:
       chain: the network.
@@ -92,7 +105,7 @@ def foreseen(
     for number, (block, rule) in enumerate(zip(chain.blocks, rules, strict=True)):
         found.append(_block(block, rule, update, size, batch, dtype, number == 0))
         size = trace(block, size).out_size
-    return peak(found)
+    return found
 
 
 @functools.cache
@@ -109,18 +122,19 @@ def _block(
     x = jax.ShapeDtypeStruct((batch, *in_size), dtype)
     given = x if is_first else jax.eval_shape(store, x)
     y, _, pullback = programs.forward.eval_shape(state, given, is_first)
-    saved, images = _bytes(pullback), _bytes(x)
+    saved, images = bytes_of(pullback), bytes_of(x)
     layers = (part.layer for part in trace(block, in_size).layers)
     pooled = any(isinstance(layer, Pool) and layer.type == "max" for layer in layers)
     return BlockFootprint(
-        state=_bytes(state),
+        state=bytes_of(state),
         x=images,
-        y=_bytes(y),
+        y=bytes_of(y),
         saved=saved,
         space=2 * saved + images * (1 + _POOLED * pooled),
         trains=state.rule is not Rule.NOTHING,
     )
 
 
-def _bytes(tree: Any) -> int:
+def bytes_of(tree: Any) -> int:
+    """Bytes of all arrays of a tree, or of their shapes and types."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

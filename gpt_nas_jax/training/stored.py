@@ -32,7 +32,7 @@ class Stored:
 
 
 FeatureMaps: TypeAlias = jax.Array | Stored
-"""What one program hands to another."""
+"""Feature maps as programs exchange them."""
 
 
 def store(x: jax.Array, grouped: Collection[int] = ()) -> FeatureMaps:

@@ -1,5 +1,6 @@
 """Random candidates of cifar10.flags, by the programs of their blocks."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +9,17 @@ import numpy as np
 
 from accelerators import settings
 from accelerators.blocks import places
-from accelerators.work import array
 from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.platform import compiling_for
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.footprint import BlockFootprint, foreseen, peak
+from gpt_nas_jax.training.footprint import (
+    BlockFootprint,
+    bytes_of,
+    footprints,
+    peak,
+)
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
 
@@ -34,61 +39,44 @@ def accessed(lines: Lines, chains: Sequence[Chain]) -> list[float]:
     return [
         sum(
             lines[f"{title} {part}"]["accessed"]
-            for title, _, _ in _titled(chain)
+            for title, _ in _titled(chain)
             for part in ("forward", "backward")
         )
         for chain in chains
     ]
 
 
-def compiled_peak(lines: Lines, chain: Chain) -> int:
-    """Bytes in use at the most, by the compiler's analyses of all programs."""
-    batch = settings.config("cifar10").eval.recipe.batch
-    found = []
-    for title, state, size in _titled(chain):
-        forward, backward = (lines[f"{title} {p}"] for p in ("forward", "backward"))
-        x = array((batch, *size), settings.COMPUTE)
-        out = trace(state.block, size).out_size
-        is_head = out[:2] == (1, 1)
-        y = array((batch, *out), "float32" if is_head else settings.COMPUTE)
-        taken = _bytes(state) + _bytes(x)
-        put_out = forward["bytes"] - forward["temporary"] - taken
-        found.append(
-            BlockFootprint(
-                state=_bytes(state),
-                x=_bytes(x),
-                y=_bytes(y),
-                saved=put_out - _bytes(y) - _bytes(state.stats),
-                space=backward["temporary"],
-                trains=state.rule is not Rule.NOTHING,
-            )
-        )
-    return peak(found)
-
-
-def expected_peak(chain: Chain) -> int:
-    """The same as the program foresees it."""
+def _foreseen(chain: Chain) -> list[BlockFootprint]:
+    """Memory of each block as the program foresees it."""
     recipe = settings.config("cifar10").eval.recipe
     rules, size = (Rule.ALL,) * len(chain.blocks), settings.space("cifar10").image
     update = optimizer(recipe, _STEPS)
-    return foreseen(chain, rules, update, size, recipe.batch, settings.COMPUTE)
+    return footprints(chain, rules, update, size, recipe.batch, settings.COMPUTE)
 
 
-def _titled(chain: Chain) -> list[tuple[str, programs.BlockState, Any]]:
-    """Name of the lines, state and input size of each block."""
+def _compiled(lines: Lines, chain: Chain) -> list[BlockFootprint]:
+    """The same with what the compiler's analyses of the programs say."""
+    found = []
+    for (title, state), block in zip(_titled(chain), _foreseen(chain), strict=True):
+        forward, backward = (lines[f"{title} {p}"] for p in ("forward", "backward"))
+        put_out = forward["bytes"] - forward["temporary"] - block.state - block.x
+        saved = put_out - block.y - bytes_of(state.stats)
+        space = backward["temporary"]
+        found.append(dataclasses.replace(block, saved=saved, space=space))
+    return found
+
+
+def _titled(chain: Chain) -> list[tuple[str, programs.BlockState]]:
+    """Name of the lines and state of each block."""
     space = settings.space("cifar10")
     update = optimizer(settings.config("cifar10").eval.recipe, _STEPS)
     known, size, found = places(space, BLOCK_NAMES, False), space.image, []
     for block in chain.blocks:
         state = programs.shapes(block, Rule.ALL, update, size)
         title = f"cifar10 {known[block, size]} {state.rule.value}"
-        found.append((title, state, size))
+        found.append((title, state))
         size = trace(block, size).out_size
     return found
-
-
-def _bytes(tree: Any) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def of_blocks(lines: Sequence[dict[str, Any]], chip: str) -> Lines:
@@ -118,6 +106,6 @@ def peaks(lines: Lines, chip: str) -> list[tuple[int, int]]:
     with compiling_for(chip):
         try:
             chains = sampled(1, 24)
-            return [(compiled_peak(lines, c), expected_peak(c)) for c in chains]
+            return [(peak(_compiled(lines, c)), peak(_foreseen(c))) for c in chains]
         except KeyError:
             return []

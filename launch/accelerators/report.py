@@ -39,25 +39,25 @@ def show(lines: list[dict[str, Any]]) -> None:
 def write(lines: list[dict[str, Any]], path: Path) -> None:
     """Writes the lines with their least times."""
     path.write_text(
-        json.dumps([line | _least(line) for line in lines], indent=1), encoding="utf-8"
+        json.dumps([line | least(line) for line in lines], indent=1), encoding="utf-8"
     )
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
-    least = _least(line)
+    times = least(line)
     return (
         str(line["chips"]),
         line["name"],
         f"{line['seconds']:.1f}",
         _number(line.get("flops"), 1e9),
         _number(line.get("accessed"), 1e9),
-        _number(least.get("arithmetic_ms"), 1),
-        _number(least.get("memory_ms"), 1),
+        _number(times.get("arithmetic_ms"), 1),
+        _number(times.get("memory_ms"), 1),
         _number(line.get("bytes"), 2**30),
     )
 
 
-def _least(line: dict[str, Any]) -> dict[str, float]:
+def least(line: dict[str, Any]) -> dict[str, float]:
     """Milliseconds that a chip takes at least; none where they are not known."""
     if "flops" not in line:
         return {}

@@ -10,7 +10,8 @@ from typing import Any
 import jax
 
 from accelerators import candidates
-from accelerators.chips import CHIPS, Chip
+from accelerators.chips import CHIPS
+from accelerators.report import least
 
 Line = dict[str, Any]
 _GIB, _GB = 2**30, 1e9
@@ -73,7 +74,7 @@ def _summary(lines: Sequence[Line]) -> Iterator[str]:
 
 
 def _bytes(lines: Sequence[Line], before: Sequence[Line]) -> Iterator[str]:
-    """What a step of random candidates moves."""
+    """Tables of the bytes that a step of random candidates moves."""
     for name, chip in CHIPS.items():
         now = candidates.moved(_accessed(lines, name))
         then = candidates.moved(_accessed(before, name)) or [0.0] * len(now)
@@ -123,7 +124,7 @@ def _memory(lines: Sequence[Line]) -> Iterator[str]:
 
 
 def _blocks(lines: Sequence[Line], before: Sequence[Line]) -> Iterator[str]:
-    """Every program of every block, with what it was before."""
+    """Tables of all block programs, each beside its earlier version."""
     for name, chip in CHIPS.items():
         now, then = (_accessed(each, name) for each in (lines, before))
         if now:
@@ -139,17 +140,17 @@ def _blocks(lines: Sequence[Line], before: Sequence[Line]) -> Iterator[str]:
                     "memory, ms",
                     "compiling, s",
                 ),
-                (_row(chip, line, then.get(title)) for title, line in now.items()),
+                (_row(line, then.get(title)) for title, line in now.items()),
             )
 
 
-def _row(chip: Chip, line: Line, before: Line | None) -> tuple[str, ...]:
-    then = before["accessed"] if before else 0.0
+def _row(line: Line, before: Line | None) -> tuple[str, ...]:
+    then, times = before["accessed"] if before else 0.0, least(line)
     return (
         line["name"],
         *_compared((then, line["accessed"])),
         f"{line['flops'] / 1e9:.3g}",
-        f"{1e3 * line['flops'] / chip.flops:.3g}",
-        f"{1e3 * line['accessed'] / chip.bandwidth:.3g}",
+        f"{times['arithmetic_ms']:.3g}",
+        f"{times['memory_ms']:.3g}",
         f"{line['seconds']:.1f}",
     )

@@ -68,7 +68,7 @@ def test_a_block_is_trained_as_on_a_cpu(name: str, channels: int) -> None:
 def test_a_pullback_holds_the_outputs_of_convolutions_alone(
     name: str, platform: str
 ) -> None:
-    """What a program was given it does not put out again."""
+    """A program does not return its own arguments."""
     block, size = candidate_block(name, 16, 1, False), (4, 4, 16)
     state = programs.shapes(block, Rule.ALL, UPDATE, size)
     x = jax.ShapeDtypeStruct((BATCH, *size), jnp.bfloat16)
