@@ -21,8 +21,8 @@ import numpy as np
 from scipy import stats
 
 from gpt_nas_jax import flags, main
+from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import search
-from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.types import UsageError
 
 HOME = Path("runs/ablation_digits")

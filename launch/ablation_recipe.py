@@ -23,7 +23,7 @@ import numpy as np
 from scipy import stats
 
 from gpt_nas_jax import flags, main, workdir
-from gpt_nas_jax.stages.terminal import show_table
+from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.types import UsageError
 
 HOME = Path("runs/ablation_recipe")

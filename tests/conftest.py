@@ -1,16 +1,29 @@
 """Fixtures that the whole test suite shares."""
 
+import itertools
 import os
 import pathlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import flax.linen as nn
 import hypothesis
 import jax
+import numpy as np
 import pytest
 
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+from gpt_nas_jax.types import PAD, Genome
+
+Spell = Callable[[BlockSpace, Genome, Vocabulary], list[np.ndarray]]
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -70,3 +83,45 @@ def compiles_quickly() -> Iterator[None]:
 def zoo_traces() -> dict[str, Trace]:
     """The 36 networks of the zoo with 1000 classes, each at its own image size."""
     return {name: trace(entry.build(1000), entry.image) for name, entry in ZOO.items()}
+
+
+@pytest.fixture(scope="session")
+def random_variables() -> Callable[[nn.Module, Size], Any]:
+    """Makes positive parameters and statistics without compiling anything."""
+
+    def make(module: nn.Module, in_size: Size) -> Any:
+        generator = np.random.default_rng(0)
+        return jax.tree.map(
+            lambda leaf: generator.uniform(0.1, 1.0, leaf.shape).astype(np.float32),
+            trace(module, in_size).variables,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def zoo_vocabulary(zoo_traces: dict[str, Trace]) -> Vocabulary:
+    """The words of the zoo and of NAS-Bench-101."""
+    networks = [[word(p.layer) for p in t.layers] for t in zoo_traces.values()]
+    return vocabulary.build([*networks, nasbench101_corpus.words()])
+
+
+@pytest.fixture(scope="session")
+def spell() -> Spell:
+    """Tokens of each block of a genome, read off the whole decoded network."""
+
+    def tokens(space: BlockSpace, genome: Genome, words: Vocabulary) -> list:
+        depth = int((np.asarray(genome) != PAD).sum())
+        blocks = space.decode(genome).blocks
+        # How many layers a block has shows in how far the chain up to it reaches.
+        ends = [
+            len(trace(Chain(blocks[:count]), space.image).layers)
+            for count in range(depth + 1)
+        ]
+        layers = trace(space.decode(genome), space.image).layers
+        return [
+            words.encode(word(part.layer) for part in layers[start:end])
+            for start, end in itertools.pairwise(ends)
+        ]
+
+    return tokens

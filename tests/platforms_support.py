@@ -10,7 +10,7 @@ from jax import export
 from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training.recipe import optimizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from gpt_nas_jax.data import images
+from gpt_nas_jax.datasets import images
 
 VERSION = "3.0.2"
 SHARD = "cifar100-{}.array_record-00000-of-00001"

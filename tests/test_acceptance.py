@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data import nasbench101
-from gpt_nas_jax.networks.nasbench101 import IMAGE, network
+from gpt_nas_jax.datasets.benchmarks import nasbench101
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.spaces.nasbench101_cells import from_columns
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101.cells import from_columns
+from gpt_nas_jax.spaces.nasbench101.network import IMAGE, network
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule

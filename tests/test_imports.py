@@ -14,14 +14,16 @@ ROWS = (
     {"main"},
     {"flags"},
     {"stages"},
+    {"reports"},
     {"executors"},
     {"evaluation"},
-    {"evolution"},
+    {"strategies"},
     {"prior"},
     {"training"},
     {"spaces"},
+    {"tokens"},
     {"networks"},
-    {"data"},
+    {"datasets"},
     {"workdir"},
     {"checks"},
     {"config", "interruption", "keys", "types", "__version__"},
@@ -29,19 +31,19 @@ ROWS = (
 DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}
 # Neighbours from above that are strangers all the same.
 STRANGERS = {
-    "evolution": {"evaluation"},
+    "strategies": {"evaluation"},
     "executors": {
-        *("evaluation", "evolution", "prior", "training"),
-        *("spaces", "networks", "data"),
+        *("evaluation", "strategies", "prior", "training"),
+        *("spaces", "tokens", "networks", "datasets"),
     },
 }
 # Libraries, and the only modules that import them.
 ALONE = {
-    "absl.flags": {"main.py", "flags.py", "data/streams.py"},
-    "grain": {"data/streams.py"},
-    "matplotlib": {"stages/figure.py"},
+    "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
+    "grain": {"datasets/streams.py"},
+    "matplotlib": {"reports/figure.py"},
     "orbax": {"workdir/checkpoints.py"},
-    "tensorflow_datasets": {"data/prepared.py"},
+    "tensorflow_datasets": {"datasets/prepared.py"},
 }
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
 

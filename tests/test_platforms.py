@@ -31,13 +31,13 @@ from platforms_support import (
     plain,
 )
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.platform import by_platform, compiling_for
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
 from gpt_nas_jax.training import programs, whole
 from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.rules import Rule

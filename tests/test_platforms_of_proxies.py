@@ -17,7 +17,7 @@ from platforms_support import (
     plain,
 )
 
-from gpt_nas_jax.evaluation.proxies import programs as proxies
+from gpt_nas_jax.evaluation.proxies import passes as proxies
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule

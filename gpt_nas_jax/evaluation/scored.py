@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gpt_nas_jax.data.augment import normalise
-from gpt_nas_jax.data.images import ImageSet
+from gpt_nas_jax.datasets.augment import normalise
+from gpt_nas_jax.datasets.images import ImageSet
 from gpt_nas_jax.evaluation import ranks, zero_cost
 from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.types import Evaluation, Key

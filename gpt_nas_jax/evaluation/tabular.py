@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.evolution.programs import jit_by_class
+from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Key, Space, Strategy
 
 

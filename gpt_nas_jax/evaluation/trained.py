@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import EvalConfig
-from gpt_nas_jax.data.images import Splits
+from gpt_nas_jax.datasets.images import Splits
 from gpt_nas_jax.evaluation.evaluator import (
     Candidate,
     Failure,
@@ -18,7 +18,7 @@ from gpt_nas_jax.evaluation.evaluator import (
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training import chain as chain_training
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement

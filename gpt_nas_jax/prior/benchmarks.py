@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from gpt_nas_jax.prior import cells, nasbench201_cells
-from gpt_nas_jax.prior.cells import Columns
-from gpt_nas_jax.prior.corpus import Architectures
-from gpt_nas_jax.prior.vocabulary import Vocabulary
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
+from gpt_nas_jax.tokens.corpus import Architectures
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +25,11 @@ class CellBenchmark:
     architectures: Callable[[Columns, Vocabulary], Architectures]
 
 
-NASBENCH101 = CellBenchmark("NAS-Bench-101", cells.words, cells.architectures)
+NASBENCH101 = CellBenchmark(
+    "NAS-Bench-101", nasbench101_corpus.words, nasbench101_corpus.architectures
+)
 NASBENCH201 = CellBenchmark(
-    "NAS-Bench-201", nasbench201_cells.words, nasbench201_cells.architectures
+    "NAS-Bench-201", nasbench201_corpus.words, nasbench201_corpus.architectures
 )
 BENCHMARKS: Mapping[str, CellBenchmark] = {
     "nasbench101": NASBENCH101,

@@ -6,11 +6,11 @@ import functools
 import jax
 import numpy as np
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.reading import Rows, Table
-from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.reading import Rows, Table
+from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
 from gpt_nas_jax.types import Genome
 
 

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 import optax
 
-from gpt_nas_jax.prior.corpus import Windows
 from gpt_nas_jax.prior.curve import Course, Point, Round, follow
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.vocabulary import START, UNKNOWN
+from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN
 from gpt_nas_jax.types import Key
 
 Progress: TypeAlias = Callable[[int], None]

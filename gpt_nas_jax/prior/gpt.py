@@ -4,8 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import Tokens
 
 

@@ -8,10 +8,8 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior import (
-    corpus,
     curve,
     examples,
     fit,
@@ -20,12 +18,9 @@ from gpt_nas_jax.prior import (
     phases,
     samples,
     tables,
-    vocabulary,
 )
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
-from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.clock import Clock
-from gpt_nas_jax.prior.corpus import Architectures
 from gpt_nas_jax.prior.curve import Point
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
@@ -33,11 +28,15 @@ from gpt_nas_jax.prior.fit import Progress, Schedule
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.gpt_phases import AfterRound, Outcome, Standing
 from gpt_nas_jax.prior.phases import Phase
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT, Table
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.samples import Samples
-from gpt_nas_jax.prior.vocabulary import Vocabulary, word
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.tokens import corpus, vocabulary
+from gpt_nas_jax.tokens.corpus import Architectures
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Table
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import Key, Space
 
 _FCN_BATCH = 128

@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.gpt import next_layer_logits
-from gpt_nas_jax.prior.nasbench101_table import VertexTable
-from gpt_nas_jax.prior.nasbench201_table import EdgeTable
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
+from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
+from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.types import Key, Tokens
 
 _BATCH = 1024

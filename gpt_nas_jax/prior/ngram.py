@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gpt_nas_jax.prior.corpus import Windows, merge
+from gpt_nas_jax.tokens.corpus import Windows, merge
 
 ORDER = 5
 """Tokens an n-gram spans: it predicts one from the four before it."""

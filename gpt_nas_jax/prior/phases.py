@@ -9,9 +9,9 @@ import dataclasses
 import math
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import corpus
-from gpt_nas_jax.prior.corpus import Architectures, Windows
 from gpt_nas_jax.prior.fit import STEPS_A_CALL, Schedule
+from gpt_nas_jax.tokens import corpus
+from gpt_nas_jax.tokens.corpus import Architectures, Windows
 from gpt_nas_jax.types import Key
 
 # Between two measurements: a measurement costs as much as some dozen steps.

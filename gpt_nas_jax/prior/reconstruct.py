@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.prior.reading import Proposer, Table, read
+from gpt_nas_jax.tokens.reading import Proposer, Table, read
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 

@@ -11,7 +11,7 @@ from gpt_nas_jax.prior import tables
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.gpt import next_layer_logits
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.prior.vocabulary import START, Vocabulary
+from gpt_nas_jax.tokens.vocabulary import START, Vocabulary
 from gpt_nas_jax.types import Genome, Key, Space
 
 _PLACES = 4

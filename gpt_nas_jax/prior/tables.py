@@ -1,13 +1,15 @@
 """The table by which the prior reads genomes of a space."""
 
-from gpt_nas_jax.data import nasbench101, nasbench201
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
-from gpt_nas_jax.prior import nasbench101_table, nasbench201_table, table
-from gpt_nas_jax.prior.reading import Table
-from gpt_nas_jax.prior.vocabulary import Vocabulary
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
+from gpt_nas_jax.spaces.blocks import reading as blocks_reading
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101 import reading as nasbench101_reading
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
+from gpt_nas_jax.spaces.nasbench201 import reading as nasbench201_reading
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.tokens.reading import Table
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Space
 
 
@@ -15,11 +17,11 @@ def build(space: Space, vocabulary: Vocabulary) -> Table:
     """The table of a space in the tokens of a vocabulary."""
     match space:
         case NasBench101Space():
-            return nasbench101_table.build(vocabulary)
+            return nasbench101_reading.build(vocabulary)
         case NasBench201Space():
-            return nasbench201_table.build(vocabulary)
+            return nasbench201_reading.build(vocabulary)
         case BlockSpace():
-            return table.build(space, vocabulary)
+            return blocks_reading.build(space, vocabulary)
     raise TypeError(f"no table reads genomes of {space}")
 
 

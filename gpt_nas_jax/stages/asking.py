@@ -7,8 +7,8 @@ import numpy as np
 
 from gpt_nas_jax.evaluation import ranks
 from gpt_nas_jax.evaluation.scored import Scorer
-from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.executors import local
+from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Candidates, Key, Strategy
 
 

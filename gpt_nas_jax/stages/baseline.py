@@ -6,16 +6,10 @@ from typing import Any
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
-from gpt_nas_jax.data.images import Dataset
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.stages import (
-    claim,
-    compile_cache,
-    long_training,
-    problem,
-    report,
-    retrain,
-)
+from gpt_nas_jax.reports import summary
+from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
 
 _STATE = "baseline"
 
@@ -34,7 +28,7 @@ def run(config: Config) -> None:
     dataset = problem.load_dataset(config)
     long_training.check_devices(config)
     with claim.opened(config):
-        report.write(config, _trained(config, dataset))
+        summary.write(config, _trained(config, dataset))
 
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:

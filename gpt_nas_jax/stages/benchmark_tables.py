@@ -10,18 +10,19 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, TablesConfig
-from gpt_nas_jax.data import nasbench101, nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201, scores
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.reports import curve_tables
+from gpt_nas_jax.reports.curves import COUNTS, Curves
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
-from gpt_nas_jax.stages import claim, compile_cache, curve_tables, pretrain
-from gpt_nas_jax.stages.curves import COUNTS, Curves
-from gpt_nas_jax.stages.strategies import Setup
-from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.stages import claim, compile_cache, pretrain
+from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 _AGAINST = ("local_search", "surrogate", "genetic")

@@ -8,8 +8,8 @@ import jax
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training import chain
 from gpt_nas_jax.training.placement import compute_type
 from gpt_nas_jax.training.recipe import optimizer

@@ -8,9 +8,14 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.data import compact, nasbench101, nasbench201, nats_bench
-from gpt_nas_jax.data.nasbench201_text import read_csv, read_json
-from gpt_nas_jax.stages.terminal import progress, show_table
+from gpt_nas_jax.datasets.benchmarks import (
+    compact,
+    nasbench101,
+    nasbench201,
+    nats_bench,
+)
+from gpt_nas_jax.datasets.benchmarks.nasbench201_text import read_csv, read_json
+from gpt_nas_jax.reports.terminal import progress, show_table
 from gpt_nas_jax.types import UsageError
 
 Columns = dict[str, np.ndarray]

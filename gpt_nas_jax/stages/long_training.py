@@ -12,10 +12,10 @@ import numpy as np
 
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
-from gpt_nas_jax.data.images import Dataset
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.memory import is_exhausted

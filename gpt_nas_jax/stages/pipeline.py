@@ -6,7 +6,8 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
-from gpt_nas_jax.prior.cells import Columns
+from gpt_nas_jax.reports import summary
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.stages import (
     claim,
     compilation,
@@ -14,7 +15,6 @@ from gpt_nas_jax.stages import (
     long_training,
     pretrain,
     problem,
-    report,
     retrain,
     search,
 )
@@ -71,12 +71,12 @@ def _stages(
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
         parts = {
-            "prior": report.prior_part(path / pretrain.REPORT),
-            "search": report.search_part(config, records),
+            "prior": summary.prior_part(path / pretrain.REPORT),
+            "search": summary.search_part(config, records),
         }
-        genome = np.array(search.best(records)["genome"], np.int32)
+        genome = np.array(workdir.best(records)["genome"], np.int32)
     if config.stage == "search":
-        report.show(f"{config.data.name}, seed {config.seed}", parts)
+        summary.show(f"{config.data.name}, seed {config.seed}", parts)
     if config.stage in ("all", "retrain"):
         again = fields.to_text(retrain.config_again(config, genome))
-        report.write(config, parts | retrain.run(config, loaded, genome, again))
+        summary.write(config, parts | retrain.run(config, loaded, genome, again))

@@ -18,21 +18,21 @@ import numpy as np
 
 from gpt_nas_jax import __version__, interruption, workdir
 from gpt_nas_jax.config import Config, PriorConfig
-from gpt_nas_jax.data import nasbench101, nasbench201
+from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.prior import learn, tables
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
-from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.gpt_phases import Standing
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.prior.vocabulary import Vocabulary
-from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
-from gpt_nas_jax.stages import prior_summary
+from gpt_nas_jax.reports import prior_summary
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
-from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Space, UsageError
 
 _LARGEST_ENUMERATED = 5

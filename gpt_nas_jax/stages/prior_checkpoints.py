@@ -13,7 +13,7 @@ from gpt_nas_jax.prior import fit
 from gpt_nas_jax.prior.curve import Course, Point, Round
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 
 
 class Checkpoints:

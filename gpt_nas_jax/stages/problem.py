@@ -7,11 +7,11 @@ import sys
 import numpy as np
 
 from gpt_nas_jax.config import Config, Recipe
-from gpt_nas_jax.data import images
-from gpt_nas_jax.data.images import Dataset, Splits
+from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.types import UsageError
 
 

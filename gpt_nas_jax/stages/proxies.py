@@ -12,20 +12,22 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.data import images, nasbench201, scores
-from gpt_nas_jax.data.images import Dataset
-from gpt_nas_jax.data.nasbench201 import Benchmark
-from gpt_nas_jax.data.scores import Scores
+from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import Benchmark
+from gpt_nas_jax.datasets.benchmarks.scores import Scores
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.evaluation import zero_cost
 from gpt_nas_jax.evaluation.proxies import az_nas
 from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.networks.nasbench201 import network
-from gpt_nas_jax.stages import claim, compile_cache, proxy_tables
-from gpt_nas_jax.stages.proxy_tables import Scored
-from gpt_nas_jax.stages.terminal import progress
+from gpt_nas_jax.reports import proxy_tables
+from gpt_nas_jax.reports.proxy_tables import Scored
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.nasbench201.network import network
+from gpt_nas_jax.stages import claim, compile_cache
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -64,8 +66,8 @@ def run(config: Config) -> None:
     """Scores the networks that are missing and writes the tables.
 
     Goes on where it was stopped. What lies in the workdir afterwards: `LEDGER`, one
-    line a network; `SCORES` (see `data.scores`) and ``tables/``. The same cell scores
-    the same however many are scored, as its key derives from its row.
+    line a network; `SCORES` (see `benchmarks.scores`) and ``tables/``. The same cell
+    scores the same however many are scored, as its key derives from its row.
 
     Raises:
       UsageError: an input cannot be used, or the ledger is damaged or of another

@@ -9,12 +9,12 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.data.images import Dataset
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import PAD, UsageError

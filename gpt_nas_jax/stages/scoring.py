@@ -13,8 +13,8 @@ from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Key
 
@@ -58,15 +58,6 @@ def scorer(config: Config, problem: Problem) -> Scorer:
         memory_limit(config),
         init_key,
     )
-
-
-def measure(config: Config) -> str:
-    """What the number is that a search calls fitness, for people."""
-    if config.eval.method == "trained":
-        return "validation accuracy"
-    if len(config.search_proxies()) == 1:
-        return f"score by {config.eval.proxies}, no accuracy"
-    return f"mean log rank by {config.eval.proxies}, no accuracy"
 
 
 def _keys(config: Config) -> tuple[Key, Key, Key]:

@@ -15,14 +15,14 @@ from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.scored import Scorer
-from gpt_nas_jax.evolution.programs import jit_by_class
 from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.reports.terminal import progress, short
 from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.stages.strategies import Setup
-from gpt_nas_jax.stages.terminal import progress, short
+from gpt_nas_jax.strategies.jitted import jit_by_class
+from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -135,12 +135,6 @@ def _refuse_failures(records: list[dict[str, Any]]) -> None:
         f"none of {len(records)} candidates could be evaluated; {count} failed "
         f"with: {reason}"
     )
-
-
-def best(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fittest evaluation; of equals the first."""
-    scored = [record for record in records if record["fitness"] is not None]
-    return max(scored, key=lambda record: record["fitness"])
 
 
 def _fitness(record: dict[str, Any]) -> float:

@@ -7,7 +7,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.cost import cost, depth
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.stages.terminal import progress, show_table
+from gpt_nas_jax.reports.terminal import progress, show_table
 
 _CLASSES = 1000
 

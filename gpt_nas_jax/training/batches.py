@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
-from gpt_nas_jax.data.images import Images
+from gpt_nas_jax.datasets.augment import augment, epoch_batches, normalise
+from gpt_nas_jax.datasets.images import Images
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.data.augment import augment, epoch_batches, normalise
-from gpt_nas_jax.data.images import Images, ImageSet
+from gpt_nas_jax.datasets.augment import augment, epoch_batches, normalise
+from gpt_nas_jax.datasets.images import Images, ImageSet
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.training.batches import Batch, TrainingData, epoch_keys, to_device

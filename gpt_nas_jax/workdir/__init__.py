@@ -14,7 +14,7 @@ from gpt_nas_jax.workdir.checkpoints import (
 )
 from gpt_nas_jax.workdir.claims import FLAGS, LEDGER, check, opened, require_writable
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
-from gpt_nas_jax.workdir.ledger import Ledger
+from gpt_nas_jax.workdir.ledger import Ledger, best
 from gpt_nas_jax.workdir.structured import (
     read_json,
     read_sealed,
@@ -26,6 +26,7 @@ __all__ = [
     "FLAGS",
     "LEDGER",
     "Ledger",
+    "best",
     "check",
     "damaged",
     "load_latest",

@@ -129,3 +129,9 @@ def _sealed(record: Mapping[str, Any], last: str) -> tuple[bytes, str]:
 
 def _checksum(text: bytes, last: str) -> str:
     return hashlib.sha256(last.encode() + text).hexdigest()[:16]
+
+
+def best(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fittest evaluation; of equals the first."""
+    scored = [record for record in records if record["fitness"] is not None]
+    return max(scored, key=lambda record: record["fitness"])

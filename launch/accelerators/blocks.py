@@ -7,8 +7,8 @@ import jax
 
 from accelerators import settings
 from accelerators.work import Work, array, plain
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule

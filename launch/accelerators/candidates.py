@@ -9,10 +9,10 @@ import numpy as np
 
 from accelerators import settings
 from accelerators.blocks import places
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.platform import compiling_for
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.footprint import (
     BlockFootprint,

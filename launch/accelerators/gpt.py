@@ -8,8 +8,8 @@ import jax
 from accelerators import settings
 from accelerators.work import Work, array
 from gpt_nas_jax.prior import fit
-from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.tokens.corpus import CONTEXT
 
 # As many words as NAS-Bench-101 and the 36 human networks have, roughly.
 _VOCABULARY = 128

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from accelerators import settings
 from accelerators.blocks import places
 from accelerators.work import Work, array, plain
-from gpt_nas_jax.evaluation.proxies import programs
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
+from gpt_nas_jax.evaluation.proxies import passes
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.training.programs import shapes
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
@@ -29,26 +29,26 @@ def works(short: bool) -> Iterator[Work]:
 
 def _of(block: Any, size: Any, title: str, params: Any, x: Any) -> Iterator[Work]:
     def forward(params: Any, x: Any) -> Any:
-        return plain(programs.forward)(block, True, params, x)
+        return plain(passes.forward)(block, True, params, x)
 
     def flow(params: Any, x: Any) -> Any:
-        return plain(programs.forward)(block, False, params, x)
+        return plain(passes.forward)(block, False, params, x)
 
     def backward(params: Any, run: Any, dy: Any) -> Any:
-        return plain(programs.backward)(block, size, params, run, dy)
+        return plain(passes.backward)(block, size, params, run, dy)
 
     def mixed(params: Any, gradient: Any, x: Any) -> Any:
-        run = plain(programs.mixed_derivative)
+        run = plain(passes.mixed_derivative)
         return run(block, size, params, gradient, (x, x, x, x))
 
     def of_gradients(gradient: Any) -> Any:
         both = gradient, gradient
-        noise = plain(programs.signal_to_noise)(block, size, both)
-        log_flow = plain(programs.log_flow)
+        noise = plain(passes.signal_to_noise)(block, size, both)
+        log_flow = plain(passes.log_flow)
         return noise, log_flow(block, size, *both, jnp.float32(0))
 
     run = jax.eval_shape(forward, params, x)
-    to_input = plain(programs.input_gradient)
+    to_input = plain(passes.input_gradient)
     every = {
         "forward": (forward, (params, x)),
         "flow": (flow, (params, x)),

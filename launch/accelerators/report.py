@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerators.chips import CHIPS
-from gpt_nas_jax.stages.terminal import show_table
+from gpt_nas_jax.reports.terminal import show_table
 
 _COLUMNS = (
     "chips",

@@ -8,7 +8,7 @@ import jax
 from accelerators import settings
 from accelerators.chips import SLICE
 from accelerators.work import Work, array
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.recipe import update_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
 LAUNCH = Path(__file__).resolve().parents[1]
 COMPUTE = "bfloat16"

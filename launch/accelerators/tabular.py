@@ -8,10 +8,10 @@ import jax
 
 from accelerators.work import Work, array, plain
 from gpt_nas_jax.config import SearchConfig
-from gpt_nas_jax.data.nasbench201 import CELLS
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import CELLS
 from gpt_nas_jax.evaluation import tabular
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
-from gpt_nas_jax.stages.strategies import Setup
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.strategies.registry import Setup
 
 _SEARCHES = 25
 _QUERIES = 300

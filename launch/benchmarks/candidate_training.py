@@ -33,8 +33,8 @@ import numpy as np
 from gpt_nas_jax.config import RetrainRecipe, SpaceConfig
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.stages.terminal import show_table
+from gpt_nas_jax.reports.terminal import show_table
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.placement import compute_type

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate_block
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate_block
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule
 

@@ -19,8 +19,8 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import compile_cache, problem
-from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import to_device
 from gpt_nas_jax.training.placement import Placement, compute_type

@@ -23,8 +23,8 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config, RetrainRecipe
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.executors import local
+from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import problem
-from gpt_nas_jax.stages.terminal import show_table
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import to_device
 

@@ -19,7 +19,7 @@ from jax import lax
 
 from gpt_nas_jax.networks.convolution import conv_general_dilated
 from gpt_nas_jax.networks.pooling import avg_pool, max_pool
-from gpt_nas_jax.stages.terminal import show_table
+from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.training.jit import jit
 
 _BATCH = 64

@@ -6,13 +6,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax.data.nasbench201 import OPERATIONS
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import OPERATIONS
 from gpt_nas_jax.evaluation.proxies.segments import Segment
 from gpt_nas_jax.networks.blocks import BatchNorm, ReLU
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.nasbench201 import CellModule
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.units import conv_norm
+from gpt_nas_jax.spaces.nasbench201.network import CellModule
 from gpt_nas_jax.training.vectors import unflatten
 
 NONE, SKIP, CONV1, CONV3, POOL = range(len(OPERATIONS))

@@ -7,11 +7,11 @@ import pytest
 from proxies_support import CLASSES, NONE, SKIP, numbers, row
 from scipy.linalg import hadamard
 
-from gpt_nas_jax.evaluation.proxies import az_nas, programs
+from gpt_nas_jax.evaluation.proxies import az_nas, passes
 from gpt_nas_jax.evaluation.proxies.segments import segments
 from gpt_nas_jax.networks.blocks import Conv
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.nasbench201 import CellModule
+from gpt_nas_jax.spaces.nasbench201.network import CellModule
 
 pytestmark = pytest.mark.usefixtures("compiles_quickly")
 
@@ -72,7 +72,7 @@ def test_the_jacobian_of_a_1x1_convolution_is_its_kernel(
 def test_the_mean_jacobian_of_uncorrelated_signs_is_exact():
     dy = BALANCED.reshape(4, 2, 2, 4)
     matrix = numbers(GENERATOR, 3, 4)
-    jacobian, same = programs.mean_jacobian(dy, dy @ matrix.T)
+    jacobian, same = passes.mean_jacobian(dy, dy @ matrix.T)
     np.testing.assert_allclose(jacobian, matrix, rtol=1e-5, atol=1e-6)
     assert not same
 
@@ -83,7 +83,7 @@ def test_pixels_that_make_one_of_the_output_count_as_channels():
     dx = np.zeros((4, 4, 4, 3))
     for down, across in np.ndindex(2, 2):
         dx[:, down::2, across::2] = dy @ matrix[down, across].T
-    jacobian, _ = programs.mean_jacobian(dy, dx)
+    jacobian, _ = passes.mean_jacobian(dy, dx)
     expected = matrix.reshape(-1, 4)
     np.testing.assert_allclose(jacobian, expected, rtol=1e-5, atol=1e-6)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gpt_nas_jax.evaluation.proxies import flow, weights
 from gpt_nas_jax.evaluation.proxies.segments import segments
-from gpt_nas_jax.networks.candidate import candidate_block
 from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.spaces.blocks.network import candidate_block
 
 pytestmark = pytest.mark.usefixtures("compiles_quickly")
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from proxies_support import CLASSES, CONV1, CONV3, NONE, POOL, SKIP, of_cells, tree_of
 
-from gpt_nas_jax.data.nasbench201 import EDGES
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES
 from gpt_nas_jax.evaluation.proxies import loss, weights
 from gpt_nas_jax.evaluation.proxies.segments import Segment, is_connected, segments
 from gpt_nas_jax.evaluation.proxies.walk import Walk
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.platform import native_forms
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training.loss import cross_entropy, loss_and_gradient
 
 pytestmark = pytest.mark.usefixtures("compiles_quickly")

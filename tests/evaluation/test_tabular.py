@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from gpt_nas_jax.data import nasbench201
+from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.evaluation import tabular
-from gpt_nas_jax.evolution.local_search import LocalSearch
-from gpt_nas_jax.evolution.random_search import RandomSearch
-from gpt_nas_jax.evolution.regularised import RegularisedEvolution
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
-from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.strategies.local_search import LocalSearch
+from gpt_nas_jax.strategies.random_search import RandomSearch
+from gpt_nas_jax.strategies.regularised import RegularisedEvolution
 
 SPACE = NasBench201Space()
 SEEDS, QUERIES = 200, 192

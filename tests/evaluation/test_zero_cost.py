@@ -15,9 +15,9 @@ from gpt_nas_jax.evaluation.proxies.segments import Segment, segments
 from gpt_nas_jax.evaluation.zero_cost import Batches, score
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.networks.nasbench201 import IMAGE, network
 from gpt_nas_jax.networks.units import conv_norm_relu
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench201.network import IMAGE, network
 
 pytestmark = pytest.mark.usefixtures("compiles_quickly")
 

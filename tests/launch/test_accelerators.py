@@ -20,7 +20,7 @@ from accelerators import (
 from accelerators.ledger import Ledger
 from jax.sharding import AxisType
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 
 PARTS = {
     "blocks": block_works.works,

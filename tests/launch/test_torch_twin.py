@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
 from gpt_nas_jax.training import whole
 
 torch = pytest.importorskip("torch", reason="needs pip install torch==2.13.0")

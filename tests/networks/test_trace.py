@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpt_nas_jax.networks import nasbench101
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Conv, FullyConnected, Other, Size
 from gpt_nas_jax.networks.trace import layers_of, trace
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
+from gpt_nas_jax.spaces.nasbench101 import network as nasbench101_network
 from gpt_nas_jax.types import UsageError
 
 
@@ -129,7 +129,7 @@ def test_a_convolution_outside_table_one_is_refused(
 
 CHAINS = {
     "candidate": (candidate(BLOCK_NAMES, 16, 3, 10), (9, 16, 3)),
-    "cells": (nasbench101.network(((0, 1), (0, 2), (1, 2)), (0,)), (32, 32, 3)),
+    "cells": (nasbench101_network.network(((0, 1), (0, 2), (1, 2)), (0,)), (32, 32, 3)),
     "EfficientNet": (ZOO["EfficientNet-B0"].build(10), (224, 224, 3)),
 }
 

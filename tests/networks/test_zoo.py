@@ -5,10 +5,10 @@ import collections
 import pytest
 
 from gpt_nas_jax.config import NETWORKS
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.cost import cost, depth
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 
 # Section 2 of the article's facts: 1000 classes, no auxiliary heads.
 PARAMETERS = {

@@ -1,53 +1,16 @@
 """What the tests of the prior share."""
 
-import itertools
-from collections.abc import Callable
-
 import jax
-import numpy as np
 import pytest
 from prior_support import learn_from
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.networks.trace import Trace, trace
-from gpt_nas_jax.prior import cells, learn, vocabulary
+from gpt_nas_jax.networks.trace import Trace
+from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.prior.vocabulary import Vocabulary, word
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
-from gpt_nas_jax.types import PAD, Genome
-
-Spell = Callable[[BlockSpace, Genome, Vocabulary], list[np.ndarray]]
-
-
-@pytest.fixture(scope="session")
-def zoo_vocabulary(zoo_traces: dict[str, Trace]) -> Vocabulary:
-    """The words of the zoo and of NAS-Bench-101."""
-    networks = [[word(p.layer) for p in t.layers] for t in zoo_traces.values()]
-    return vocabulary.build([*networks, cells.words()])
-
-
-@pytest.fixture(scope="session")
-def spell() -> Spell:
-    """Tokens of each block of a genome, read off the whole decoded network."""
-
-    def tokens(space: BlockSpace, genome: Genome, words: Vocabulary) -> list:
-        depth = int((np.asarray(genome) != PAD).sum())
-        blocks = space.decode(genome).blocks
-        # How many layers a block has shows in how far the chain up to it reaches.
-        ends = [
-            len(trace(Chain(blocks[:count]), space.image).layers)
-            for count in range(depth + 1)
-        ]
-        layers = trace(space.decode(genome), space.image).layers
-        return [
-            words.encode(word(part.layer) for part in layers[start:end])
-            for start, end in itertools.pairwise(ends)
-        ]
-
-    return tokens
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,21 @@ import functools
 import jax
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import cells, learn, nasbench201_cells, tables, vocabulary
+from gpt_nas_jax.prior import learn, tables
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
+from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import Genome, Key, Space
 
-WORDS = vocabulary.build([cells.words(), nasbench201_cells.words()])
+WORDS = vocabulary.build([nasbench101_corpus.words(), nasbench201_corpus.words()])
 SPACES: dict[str, Space] = {
     "nasbench101": NasBench101Space(),
     "nasbench201": NasBench201Space(),

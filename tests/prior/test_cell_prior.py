@@ -12,17 +12,17 @@ import pytest
 from prior_support import SPACES, learn_from, sample, small_prior
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.data import nasbench201
+from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, NASBENCH201, CellBenchmark
-from gpt_nas_jax.prior.cells import Columns
 from gpt_nas_jax.prior.learn import PriorReport
-from gpt_nas_jax.prior.reading import read
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
-from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
+from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.tokens.reading import read
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import Space
 
 POPULATION = 64

@@ -9,17 +9,20 @@ import pytest
 from hypothesis import strategies as st
 from prior_support import SPACES, sample
 
-from gpt_nas_jax.networks import nasbench101, nasbench201
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.prior import cells, examples, nasbench201_cells, tables
-from gpt_nas_jax.prior.corpus import CONTEXT
-from gpt_nas_jax.prior.reading import Table, read
-from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.spaces.nasbench101_cells import Cell, prune
+from gpt_nas_jax.prior import examples, tables
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.spaces.nasbench101 import network as nasbench101_network
+from gpt_nas_jax.spaces.nasbench101.cells import Cell, prune
+from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
+from gpt_nas_jax.spaces.nasbench201 import network as nasbench201_network
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.reading import Table, read
+from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
 
-WORDS_201 = Vocabulary(nasbench201_cells.words())
-WORDS_101 = Vocabulary(cells.words())
+WORDS_201 = Vocabulary(nasbench201_corpus.words())
+WORDS_101 = Vocabulary(nasbench101_corpus.words())
 EDGES, INNER = 21, 5
 CELLS_201 = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 CELLS_101 = st.tuples(
@@ -42,7 +45,7 @@ def table_101() -> Table:
 
 def traced(network: Chain, words: Vocabulary, blocks: int | None = None) -> list[int]:
     """Tokens of a network, or of its first blocks."""
-    layers = trace(Chain(network.blocks[:blocks]), nasbench201.IMAGE).layers
+    layers = trace(Chain(network.blocks[:blocks]), nasbench201_network.IMAGE).layers
     return words.encode(word(part.layer) for part in layers).tolist()
 
 
@@ -70,7 +73,7 @@ def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: Table):
     # Without an edge its words, and nothing else, are missing from the front.
     fronts = [[*genome[:count], *[0] * (6 - count)] for count in range(7)]
     expected = [
-        last(traced(nasbench201.network(tuple(front)), WORDS_201, 2))
+        last(traced(nasbench201_network.network(tuple(front)), WORDS_201, 2))
         for front in fronts
     ]
     assert contexts(table_201, genome) == expected
@@ -82,15 +85,15 @@ def test_reading_vertices_is_tracing_the_pruned_cell(
 ):
     cell = pruned(genome)
     found = contexts(table_101, genome)
-    stem = last(traced(nasbench101.network(((0, 1),), ()), WORDS_101, 1))
+    stem = last(traced(nasbench101_network.network(((0, 1),), ()), WORDS_101, 1))
     if cell is None:
         assert found == [stem] * (INNER + 1)
         return
-    whole = traced(nasbench101.network(cell.edges, cell.ops), WORDS_101, 2)
+    whole = traced(nasbench101_network.network(cell.edges, cell.ops), WORDS_101, 2)
     assert found[-1] == last(whole)
     # Each operation follows the context in front of it, and those of vertices on no
     # path are not read.
-    operations = cells.parts().operations
+    operations = nasbench101_corpus.parts().operations
     live = np.asarray(table_101.eliminable(np.array(genome)))[EDGES:]
     assert [genome[EDGES + i] for i in np.flatnonzero(live)] == [*cell.ops]
     for index in range(INNER):
@@ -140,17 +143,19 @@ def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
     assert found.starts.all()
     rows = zip(found.contexts.tolist(), found.tokens.tolist(), strict=True)
     for genome in drawn.tolist():
-        whole = traced(nasbench201.network(tuple(genome)), WORDS_201)
+        whole = traced(nasbench201_network.network(tuple(genome)), WORDS_201)
         for count in range(6):
             front = (*genome[:count], *[0] * (6 - count))
-            place = len(traced(nasbench201.network(front), WORDS_201, 2))
+            place = len(traced(nasbench201_network.network(front), WORDS_201, 2))
             assert next(rows) == (last(whole[:place]), whole[place])
 
 
 def test_examples_of_vertices_are_their_own_layers(table_101: Table):
     drawn = np.array(sample(SPACES["nasbench101"], jax.random.key(0), 30))
     found = examples.of_genomes(drawn, table_101)
-    firsts = [WORDS_101.encode(ops[:1])[0] for ops in cells.parts().operations]
+    firsts = [
+        WORDS_101.encode(ops[:1])[0] for ops in nasbench101_corpus.parts().operations
+    ]
     assert found.tokens.tolist() == [firsts[label] for label in found.labels]
     kept = [pruned(genome.tolist()) for genome in drawn]
     labels = [operation for cell in kept if cell for operation in cell.ops]

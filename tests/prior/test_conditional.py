@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.prior import conditional
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.types import PAD
 
 SPACE = NasBench201Space()

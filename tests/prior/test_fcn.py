@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.tokens.corpus import CONTEXT
 
 MODEL = FCN(vocabulary_size=5, num_blocks=3, embedding=4, hidden=8)
 

@@ -6,13 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
 from gpt_nas_jax.networks.trace import Trace, TracedLayer
-from gpt_nas_jax.prior import examples, table
-from gpt_nas_jax.prior.corpus import CONTEXT
+from gpt_nas_jax.prior import examples
 from gpt_nas_jax.prior.examples import Examples
-from gpt_nas_jax.prior.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks import reading as blocks_reading
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
 from gpt_nas_jax.types import PAD
 
 RESNET_18 = ["Conv", "BatchNorm", "ReLU", "MaxPool", *["BasicBlock"] * 8, "AvgPool"]
@@ -88,7 +89,7 @@ def test_chains_are_labelled_by_their_genes_and_read_as_traced(
     zoo_vocabulary: Vocabulary,
     spell: Callable[..., list[np.ndarray]],
 ):
-    blocks = table.build(space, zoo_vocabulary)
+    blocks = blocks_reading.build(space, zoo_vocabulary)
     genomes = np.asarray(space.sample(jax.random.key(3), 20))
     drawn = examples.of_genomes(genomes, blocks)
     np.testing.assert_array_equal(drawn.labels, genomes[genomes != PAD])

@@ -7,14 +7,15 @@ import jax
 import numpy as np
 import pytest
 
-from gpt_nas_jax.prior import corpus, examples, fit, ngram
-from gpt_nas_jax.prior.corpus import CONTEXT, Architectures, Windows
+from gpt_nas_jax.prior import examples, fit, ngram
 from gpt_nas_jax.prior.curve import Point
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import BlockLoss, NextLayerLoss, Schedule
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.vocabulary import START, UNKNOWN
+from gpt_nas_jax.tokens import corpus
+from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures, Windows
+from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN
 
 SIZE = 6
 GPT_MODEL = GPT(SIZE, 8, num_layers=1)

@@ -10,11 +10,11 @@ import pytest
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.prior import fit, gpt_phases, phases
 from gpt_nas_jax.prior.clock import Clock
-from gpt_nas_jax.prior.corpus import CONTEXT, Architectures, Windows
 from gpt_nas_jax.prior.curve import Course
 from gpt_nas_jax.prior.fit import Schedule
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
+from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures, Windows
 
 SIZE = 6
 MODEL = GPT(SIZE, 8, num_layers=1)

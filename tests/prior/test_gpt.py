@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 
 SIZE, WIDTH = 7, 8
 MODEL = GPT(SIZE, WIDTH)

@@ -10,12 +10,14 @@ from prior_support import learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import cells, corpus, examples, fit, learn, ngram, phases
+from gpt_nas_jax.prior import examples, fit, learn, ngram, phases
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.prior.vocabulary import word
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.spaces.nasbench101_cells import enumerate_cells, to_columns
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
+from gpt_nas_jax.tokens import corpus
+from gpt_nas_jax.tokens.vocabulary import word
 from gpt_nas_jax.types import UsageError
 
 Learned = tuple[Prior, PriorReport]
@@ -29,7 +31,9 @@ def test_the_report_counts_words_and_architectures(learned: Learned, corpora: Co
     assert report.words_by_kind == kinds
     human, benchmark = report.finetune, report.pretrain
     assert (human.networks, human.architectures, human.held_out) == (36, 26, 4)
-    merged = cells.architectures(to_columns(enumerate_cells(4)), corpora.vocabulary)
+    merged = nasbench101_corpus.architectures(
+        to_columns(enumerate_cells(4)), corpora.vocabulary
+    )
     assert benchmark.architectures + benchmark.held_out == len(merged)
     assert benchmark.held_out == round(0.15 * len(merged))
     assert human.windows == len(corpus.windows(corpora.human[0]))

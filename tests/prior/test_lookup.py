@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from prior_support import SPACES, sample, small_prior
 
-from gpt_nas_jax.evolution.genetic import Genetic
-from gpt_nas_jax.evolution.gpt_nas import GptNas
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.lookup import LookupPrior
-from gpt_nas_jax.prior.reading import read
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.strategies.genetic import Genetic
+from gpt_nas_jax.strategies.gpt_nas import GptNas
+from gpt_nas_jax.tokens.reading import read
 from gpt_nas_jax.types import Space
 
 Case = tuple[Space, Prior, LookupPrior]

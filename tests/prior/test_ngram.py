@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.prior import ngram
-from gpt_nas_jax.prior.corpus import CONTEXT, Windows, merge
 from gpt_nas_jax.prior.ngram import ORDER, NGram
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
 SIZE = 5
 ROW = st.lists(st.integers(0, SIZE - 1), min_size=CONTEXT + 1, max_size=CONTEXT + 1)

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from gpt_nas_jax.prior.corpus import CONTEXT
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
-from gpt_nas_jax.prior.reading import EMPTY_CONTEXT
 from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
-from gpt_nas_jax.prior.vocabulary import NUM_SPECIAL
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import PAD, Genome, Key
 
 POPULATION = 64

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from prior_support import SPACES, WORDS, sample, small_prior
 
-from gpt_nas_jax.data import nasbench201
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES
+from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.prior import examples, samples
 from gpt_nas_jax.prior.gpt import next_layer_logits
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
 Learned = tuple[Prior, PriorReport]
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, stage_starts
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, stage_starts
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.types import PAD, UsageError
 
 SPACE = BlockSpace((7, 9, 2), 10, min_depth=3, max_depth=8, width=16, num_stages=3)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from gpt_nas_jax.data import nasbench101
-from gpt_nas_jax.data.nasbench101 import pack_edges
-from gpt_nas_jax.spaces.nasbench101_cells import (
+from gpt_nas_jax.datasets.benchmarks import nasbench101
+from gpt_nas_jax.datasets.benchmarks.nasbench101 import pack_edges
+from gpt_nas_jax.spaces.nasbench101.cells import (
     Cell,
     enumerate_cells,
     from_columns,

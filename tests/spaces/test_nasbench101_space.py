@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from gpt_nas_jax.data import nasbench101
-from gpt_nas_jax.networks.nasbench101 import IMAGE, vertex_channels
+from gpt_nas_jax.datasets.benchmarks import nasbench101
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.nasbench101 import NasBench101Space, genomes_of
-from gpt_nas_jax.spaces.nasbench101_cells import (
+from gpt_nas_jax.spaces.nasbench101.cells import (
     Cell,
     enumerate_cells,
     is_valid,
@@ -19,6 +17,8 @@ from gpt_nas_jax.spaces.nasbench101_cells import (
     prune,
     to_columns,
 )
+from gpt_nas_jax.spaces.nasbench101.network import IMAGE, vertex_channels
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
 
 SPACE = NasBench101Space()
 GENOMES = st.tuples(

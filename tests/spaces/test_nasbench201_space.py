@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 
-from gpt_nas_jax.data.nasbench201 import EDGES, OPERATIONS
-from gpt_nas_jax.networks.nasbench201 import network
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
+from gpt_nas_jax.spaces.nasbench201.network import network
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 
 SPACE = NasBench201Space()
 ALL = np.array([*itertools.product(range(5), repeat=6)], np.int32)

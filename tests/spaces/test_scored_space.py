@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 
-from gpt_nas_jax.spaces.nasbench201 import NasBench201Space
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.scored import scored
 
 SPACE = NasBench201Space()

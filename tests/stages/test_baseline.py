@@ -11,7 +11,7 @@ import pytest
 from stages_support import Runs, result
 
 from gpt_nas_jax import interruption, workdir
-from gpt_nas_jax.data import images
+from gpt_nas_jax.datasets import images
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax import main
-from gpt_nas_jax.data import nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
 from gpt_nas_jax.stages import benchmark_tables as tables
 
 STRATEGIES = "random,local_search,genetic,surrogate"

@@ -14,14 +14,9 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TABLE_ROWS, Config, fields
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
-from gpt_nas_jax.stages.paper import (
-    figure2,
-    published,
-    table3,
-    table4,
-    table5,
-)
-from gpt_nas_jax.stages.paper.trainings import Outcome, Plan
+from gpt_nas_jax.reports.paper import published
+from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.stages.paper import figure2, table3, table4, table5
 from gpt_nas_jax.types import UsageError
 
 NAN = float("nan")
@@ -29,8 +24,8 @@ NAN = float("nan")
 
 def outcome(
     accuracies: np.ndarray, plan: Plan, dataset: str = "digits", failed: int = 0
-) -> Outcome:
-    return Outcome(plan, accuracies, failed, 0.5, 216, dataset)
+) -> Measured:
+    return Measured(plan, accuracies, failed, 0.5, 216, dataset)
 
 
 def by_rate(*networks: list[float], seeds: int = 1) -> np.ndarray:
@@ -61,7 +56,7 @@ def latex_cells(path: Path) -> list[list[list[str]]]:
     ]
 
 
-def table_of(module: Any, found: Outcome, path: Path) -> Path:
+def table_of(module: Any, found: Measured, path: Path) -> Path:
     """What a table writes of trainings that came to this; its folder."""
     module.write(dataclasses.replace(Config(), workdir=str(path)), found)
     return path / "tables"

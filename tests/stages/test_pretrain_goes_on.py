@@ -14,13 +14,13 @@ from stages_support import Runs
 
 from gpt_nas_jax import flags, workdir
 from gpt_nas_jax.prior import fit
-from gpt_nas_jax.prior.corpus import CONTEXT, Windows
 from gpt_nas_jax.prior.fit import Schedule
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.stages import pretrain, problem
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 
 # Measured before the first step, behind the 50th and behind the last.
 FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")

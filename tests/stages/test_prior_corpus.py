@@ -8,7 +8,7 @@ import pytest
 from stages_support import Runs
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.data import nasbench201
+from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.main import main
 from gpt_nas_jax.stages import pretrain
 

@@ -15,10 +15,10 @@ from scipy import stats
 
 from gpt_nas_jax import flags, main
 from gpt_nas_jax.config import fields
-from gpt_nas_jax.data import compact, nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks import compact, nasbench201, scores
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.networks.nasbench201 import IMAGE, network
-from gpt_nas_jax.stages.proxy_tables import choices
+from gpt_nas_jax.reports.proxy_tables import choices
+from gpt_nas_jax.spaces.nasbench201.network import IMAGE, network
 from gpt_nas_jax.workdir import Ledger
 
 NAMES = ("flops", "params")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import pytest
 
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
-from gpt_nas_jax.data import images
+from gpt_nas_jax.datasets import images
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.types import UsageError

@@ -16,11 +16,10 @@ from PIL import Image
 from stages_support import Runs, ledger, result
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.data import images
+from gpt_nas_jax.datasets import images
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.stages import search
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
 
@@ -267,7 +266,7 @@ def test_a_prior_is_found_again(
 
 def test_the_fittest_is_chosen_and_of_equals_the_first() -> None:
     records = [{"fitness": f, "index": i} for i, f in enumerate([0.1, None, 0.9, 0.9])]
-    assert search.best(records)["index"] == 2
+    assert workdir.best(records)["index"] == 2
 
 
 def test_an_unfinished_search_is_not_retrained(

@@ -11,8 +11,8 @@ from stages_support import Runs, ledger
 
 from gpt_nas_jax.evaluation import ranks
 from gpt_nas_jax.main import main
-from gpt_nas_jax.spaces.blocks import BlockSpace
-from gpt_nas_jax.stages.terminal import short
+from gpt_nas_jax.reports.terminal import short
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
 SEARCH = ("--stage=search", "--search_batch=4", "--eval_proxy_batch=8")

@@ -13,8 +13,8 @@ from stages_support import Runs, ledger, result
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.main import main
-from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import candidate
 
 SIDE = 32
 

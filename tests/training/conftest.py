@@ -4,9 +4,9 @@ import jax
 import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.data import images
-from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.datasets import images
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training.batches import DeviceImages, to_device
 
 

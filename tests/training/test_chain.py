@@ -11,9 +11,9 @@ import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.blocks import Conv
-from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import programs, whole
 from gpt_nas_jax.training.batches import DeviceImages

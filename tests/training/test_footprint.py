@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.footprint import BlockFootprint, foreseen, peak
 from gpt_nas_jax.training.recipe import optimizer

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_nas_jax.networks.candidate import BLOCK_NAMES, candidate, candidate_block
 from gpt_nas_jax.networks.layers import Conv
 from gpt_nas_jax.networks.platform import compiling_for
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate, candidate_block
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule

@@ -12,9 +12,9 @@ import pytest
 from imagenet_support import CLASSES, TEST, prepare_imagenet
 
 from gpt_nas_jax.config import Recipe, RetrainRecipe
-from gpt_nas_jax.data import example, images, pictures
-from gpt_nas_jax.data.augment import epoch_batches
-from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.datasets import example, images, pictures
+from gpt_nas_jax.datasets.augment import epoch_batches
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import DeviceImages, epoch_keys

@@ -10,11 +10,11 @@ import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.blocks import Conv
-from gpt_nas_jax.networks.candidate import candidate
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import DeviceImages
 from gpt_nas_jax.training.loss import cross_entropy

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from scipy.stats import rankdata
 
-from gpt_nas_jax.evaluation.proxies import programs
+from gpt_nas_jax.evaluation.proxies import passes
 from gpt_nas_jax.evaluation.proxies.segments import Segment
 from gpt_nas_jax.evaluation.proxies.walk import Walk
 from gpt_nas_jax.evaluation.proxies.weights import Weights
@@ -49,11 +49,11 @@ def read(
     covariances, jacobians, passes_on, x = [], [], [], noise
     for number in range(len(parts) - 1):
         x = walk.forward(number, x)
-        covariances.append(programs.covariance(x))
+        covariances.append(passes.covariance(x))
         if number:
-            signs = programs.signs(jax.random.fold_in(key, number), x)
+            signs = passes.signs(jax.random.fold_in(key, number), x)
             dx = walk.to_input(number, signs)
-            jacobian, same = programs.mean_jacobian(signs, dx)
+            jacobian, same = passes.mean_jacobian(signs, dx)
             jacobians.append(jacobian)
             passes_on.append(same)
     return {"covariances": covariances, "jacobians": jacobians, "passes_on": passes_on}

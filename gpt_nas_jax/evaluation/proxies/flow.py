@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.evaluation.proxies import programs
+from gpt_nas_jax.evaluation.proxies import passes
 from gpt_nas_jax.evaluation.proxies.segments import Segment
 from gpt_nas_jax.evaluation.proxies.walk import Walk
 from gpt_nas_jax.evaluation.proxies.weights import Weights, magnitudes
@@ -53,23 +53,23 @@ def read(
     head, scales, x, log_scale = len(parts) - 1, [], image, np.float32(0)
     for number in range(head):
         y = walk.forward(number, x)
-        x, scale, log_scale = programs.rescaled(y, log_scale)
+        x, scale, log_scale = passes.rescaled(y, log_scale)
         scales.append(scale)
     dy = walk.backward(head, jnp.ones_like(walk.forward(head, x)))
     for number in reversed(range(head)):
-        dy = walk.backward(number, programs.divided(dy, scales[number]))
+        dy = walk.backward(number, passes.divided(dy, scales[number]))
     flows = []
     for place, gradients in walk.gradients.items():
         node, params = walk.node(place), walk.weights[place[0]][place[1]]
         flows.append(
-            programs.log_flow(
+            passes.log_flow(
                 node.block, node.in_size, params, gradients.params, log_scale
             )
         )
     return {
-        "flow": programs.total([g.saliency for g in walk.gradients.values()]),
+        "flow": passes.total([g.saliency for g in walk.gradients.values()]),
         "log_scale": log_scale,
-        "logsynflow": programs.total(flows),
+        "logsynflow": passes.total(flows),
     }
 
 

@@ -35,8 +35,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.evaluation.proxies import programs
-from gpt_nas_jax.evaluation.proxies.programs import Mixed
+from gpt_nas_jax.evaluation.proxies import passes
+from gpt_nas_jax.evaluation.proxies.passes import Mixed
 from gpt_nas_jax.evaluation.proxies.segments import Node, Segment
 from gpt_nas_jax.evaluation.proxies.walk import Walk, through
 from gpt_nas_jax.evaluation.proxies.weights import Weights
@@ -106,8 +106,8 @@ def _sums(walk: Walk) -> dict[str, jax.Array]:
         {name: getattr(gradients, field) for name, field in _OF_GRADIENTS.items()}
         for gradients in walk.gradients.values()
     ]
-    agreements = programs.total([run.agreements for run in walk.passes.values()])
-    return programs.total(of_nodes) | {"agreements": agreements}
+    agreements = passes.total([run.agreements for run in walk.passes.values()])
+    return passes.total(of_nodes) | {"agreements": agreements}
 
 
 def _zico(walks: list[Walk]) -> jax.Array:
@@ -115,8 +115,8 @@ def _zico(walks: list[Walk]) -> jax.Array:
     for place in walks[0].gradients:
         node = walks[0].node(place)
         gradients = tuple(walk.gradients[place].params for walk in walks)
-        ratios.append(programs.signal_to_noise(node.block, node.in_size, gradients))
-    return programs.total(ratios)
+        ratios.append(passes.signal_to_noise(node.block, node.in_size, gradients))
+    return passes.total(ratios)
 
 
 def _grasp(walk: Walk, images: jax.Array, labels: jax.Array) -> jax.Array:
@@ -127,11 +127,11 @@ def _grasp(walk: Walk, images: jax.Array, labels: jax.Array) -> jax.Array:
         params = walk.weights[number][index]
         gradients = walk.gradients.get((number, index))
         gradient = np.zeros_like(params) if gradients is None else gradients.params
-        return programs.mixed_derivative(node.block, node.in_size, params, gradient, x)
+        return passes.mixed_derivative(node.block, node.in_size, params, gradient, x)
 
     for number, part in enumerate(walk.parts):
         x = through(part, x, functools.partial(step, number))
-    return -programs.mixed_loss(x, labels)
+    return -passes.mixed_loss(x, labels)
 
 
 def _log_determinant(agreements: np.ndarray) -> float:

@@ -8,13 +8,13 @@ import dataclasses
 
 import flax.linen as nn
 
-from gpt_nas_jax.data.nasbench201 import EDGES
-from gpt_nas_jax.networks import nasbench201
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES
 from gpt_nas_jax.networks.blocks import BatchNorm, ReLU
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.networks.nasbench201 import NONE, SKIP
 from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.nasbench201 import network as nasbench201_network
+from gpt_nas_jax.spaces.nasbench201.network import NONE, SKIP
 
 INPUT = -1
 """The source that is a segment's input."""
@@ -77,7 +77,7 @@ def is_connected(parts: tuple[Segment, ...]) -> bool:
 
 
 def _segment(block: nn.Module, in_size: Size) -> Segment:
-    if isinstance(block, nasbench201.CellModule):
+    if isinstance(block, nasbench201_network.CellModule):
         return _cell(block.operations, in_size)
     return Segment((Node(block, in_size, (INPUT,)),), (0,))
 
@@ -91,7 +91,7 @@ def _cell(operations: tuple[int, ...], size: Size) -> Segment:
         if operation == NONE:
             added = ()
         elif operation != SKIP:
-            nodes.append(Node(nasbench201.edge(operation), size, added))
+            nodes.append(Node(nasbench201_network.edge(operation), size, added))
             added = (len(nodes) - 1,)
         into[target] = into.get(target, ()) + added
     return Segment(tuple(nodes), into[max(into)])

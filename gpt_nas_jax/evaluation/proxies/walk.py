@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax.evaluation.proxies import programs
-from gpt_nas_jax.evaluation.proxies.programs import Gradients, Pass
+from gpt_nas_jax.evaluation.proxies import passes
+from gpt_nas_jax.evaluation.proxies.passes import Gradients, Pass
 from gpt_nas_jax.evaluation.proxies.segments import INPUT, Node, Segment
 from gpt_nas_jax.evaluation.proxies.weights import Weights
 
@@ -44,7 +44,7 @@ class Walk:
 
         def step(index: int, node: Node, x: jax.Array) -> jax.Array:
             params = self.weights[number][index]
-            run = programs.forward(node.block, self._train, params, x)
+            run = passes.forward(node.block, self._train, params, x)
             self.passes[number, index] = run
             return run.y
 
@@ -56,7 +56,7 @@ class Walk:
         def step(index: int, node: Node, dy: jax.Array) -> jax.Array:
             place = number, index
             params = self.weights[number][index]
-            self.gradients[place], dx = programs.backward(
+            self.gradients[place], dx = passes.backward(
                 node.block, node.in_size, params, self.passes[place], dy
             )
             return dx
@@ -68,9 +68,7 @@ class Walk:
         return _back(
             self.parts[number],
             dy,
-            lambda index, _, dy: programs.input_gradient(
-                self.passes[number, index], dy
-            ),
+            lambda index, _, dy: passes.input_gradient(self.passes[number, index], dy),
         )
 
 
@@ -88,7 +86,7 @@ def through(part: Segment, x: Any, step: Callable[[int, Node, Any], Any]) -> Any
         if not sources:
             # In NumPy, since every shape would be compiled for.
             return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), x)
-        return programs.total([values[source] for source in sources])
+        return passes.total([values[source] for source in sources])
 
     for index, node in enumerate(part.nodes):
         values[index] = step(index, node, total(node.sources))
@@ -108,5 +106,5 @@ def _back(
     for index in reversed(range(len(part.nodes))):
         if index in gradients:
             node = part.nodes[index]
-            share(node.sources, step(index, node, programs.total(gradients[index])))
-    return programs.total(gradients[INPUT])
+            share(node.sources, step(index, node, passes.total(gradients[index])))
+    return passes.total(gradients[INPUT])

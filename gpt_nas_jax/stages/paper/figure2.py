@@ -3,14 +3,15 @@
 import numpy as np
 
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.agreement import LEVEL
-from gpt_nas_jax.evaluation.pearson import Correlation, pearson
-from gpt_nas_jax.stages import figure
-from gpt_nas_jax.stages.formats import Cell, Table, number, p_value
-from gpt_nas_jax.stages.paper import published, trainings, writing
+from gpt_nas_jax.reports import figure
+from gpt_nas_jax.reports.agreement import LEVEL
+from gpt_nas_jax.reports.formats import Cell, Table, number, p_value
+from gpt_nas_jax.reports.paper import published, writing
+from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.reports.paper.writing import spread
+from gpt_nas_jax.reports.pearson import Correlation, pearson
+from gpt_nas_jax.stages.paper import trainings
 from gpt_nas_jax.stages.paper.table5 import interval
-from gpt_nas_jax.stages.paper.trainings import Outcome, Plan
-from gpt_nas_jax.stages.paper.writing import spread
 
 Matrix = list[list[Correlation]]
 
@@ -31,7 +32,7 @@ def run(config: Config) -> None:
     write(config, trainings.run(config, plan))
 
 
-def write(config: Config, outcome: Outcome) -> None:
+def write(config: Config, outcome: Measured) -> None:
     """Writes what trainings came to into the workdir."""
     pooled = matrix(outcome.pooled())
     seeds = [matrix(outcome.networks(s)) for s in range(len(outcome.accuracies))]
@@ -65,7 +66,7 @@ def matrix(accuracies: np.ndarray) -> Matrix:
     ]
 
 
-def _matrix(outcome: Outcome, pooled: Matrix) -> Table:
+def _matrix(outcome: Measured, pooled: Matrix) -> Table:
     rates = [f"{rate:g}" for rate in outcome.plan.rates]
     lines = [
         [
@@ -88,7 +89,7 @@ def _matrix(outcome: Outcome, pooled: Matrix) -> Table:
     return Table(caption, ["proposed, all", *rates], lines)
 
 
-def _diagonal(outcome: Outcome, pooled: Matrix, seeds: list[Matrix]) -> Table:
+def _diagonal(outcome: Measured, pooled: Matrix, seeds: list[Matrix]) -> Table:
     means = outcome.pooled()[..., -1].mean(0)
     lines = [
         [
@@ -115,7 +116,7 @@ def _diagonal(outcome: Outcome, pooled: Matrix, seeds: list[Matrix]) -> Table:
 
 
 def _long(
-    outcome: Outcome, pooled: Matrix, seeds: list[Matrix]
+    outcome: Measured, pooled: Matrix, seeds: list[Matrix]
 ) -> tuple[list[str], list[list[object]]]:
     """One line a pair of rates and seed, and one for all seeds together."""
     columns = ["dataset", "rate_proposed", "rate_all", "seed", "networks", "r"]

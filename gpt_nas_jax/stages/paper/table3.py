@@ -17,13 +17,13 @@ from gpt_nas_jax.config import (
     TablesConfig,
 )
 from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.reports.curves import p_values
+from gpt_nas_jax.reports.formats import Cell, Table, p_value
+from gpt_nas_jax.reports.paper import published, writing
+from gpt_nas_jax.reports.paper.published import Result
+from gpt_nas_jax.reports.paper.writing import EMPTY, spread
 from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
-from gpt_nas_jax.stages.curves import p_values
-from gpt_nas_jax.stages.formats import Cell, Table, p_value
-from gpt_nas_jax.stages.paper import published, writing
-from gpt_nas_jax.stages.paper.published import Result
 from gpt_nas_jax.stages.paper.trainings import DAY
-from gpt_nas_jax.stages.paper.writing import EMPTY, spread
 
 RUNS = "runs"
 """The folder of the runs, each a workdir of its own, in that of the table."""

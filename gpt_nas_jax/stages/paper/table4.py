@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.stages.curves import p_values
-from gpt_nas_jax.stages.formats import Cell, Table, number, p_value
-from gpt_nas_jax.stages.paper import published, trainings, writing
-from gpt_nas_jax.stages.paper.trainings import Outcome, Plan
-from gpt_nas_jax.stages.paper.writing import EMPTY, spread
+from gpt_nas_jax.reports.curves import p_values
+from gpt_nas_jax.reports.formats import Cell, Table, number, p_value
+from gpt_nas_jax.reports.paper import published, writing
+from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.reports.paper.writing import EMPTY, spread
+from gpt_nas_jax.stages.paper import trainings
 
 _DIGITS = 4
 
@@ -52,13 +53,13 @@ def run(config: Config) -> None:
     write(config, trainings.run(config, plan))
 
 
-def write(config: Config, outcome: Outcome) -> None:
+def write(config: Config, outcome: Measured) -> None:
     """Writes what trainings came to into the workdir."""
     found = rows(outcome)
     writing.write(config, "Table IV", [_table(outcome, found)], _long(outcome, found))
 
 
-def rows(outcome: Outcome) -> list[Row]:
+def rows(outcome: Measured) -> list[Row]:
     """Every rate, the first of which is 0."""
     seeds = range(len(outcome.accuracies))
     accuracy = outcome.pooled()[:, :, 0, -1]
@@ -77,7 +78,7 @@ def rows(outcome: Outcome) -> list[Row]:
     ]
 
 
-def _table(outcome: Outcome, found: Sequence[Row]) -> Table:
+def _table(outcome: Measured, found: Sequence[Row]) -> Table:
     best = max(np.mean(row.means) for row in found)
     lines = []
     for row in found:
@@ -122,7 +123,7 @@ def _published(row: Row, dataset: str) -> list[Cell]:
 
 
 def _long(
-    outcome: Outcome, found: Sequence[Row]
+    outcome: Measured, found: Sequence[Row]
 ) -> tuple[list[str], list[list[object]]]:
     """One line a rate and seed, and one a rate for all seeds together."""
     columns = ["dataset", "rate", "seed", "epochs", "accuracy", "better", "equal"]

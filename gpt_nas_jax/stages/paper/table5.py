@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.agreement import LEVEL, Estimate
-from gpt_nas_jax.evaluation.pearson import Correlation, pearson
-from gpt_nas_jax.stages.formats import Cell, Table, number, p_value
-from gpt_nas_jax.stages.paper import published, trainings, writing
-from gpt_nas_jax.stages.paper.trainings import Outcome, Plan
-from gpt_nas_jax.stages.paper.writing import EMPTY, spread
+from gpt_nas_jax.reports.agreement import LEVEL, Estimate
+from gpt_nas_jax.reports.formats import Cell, Table, number, p_value
+from gpt_nas_jax.reports.paper import published, writing
+from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.reports.paper.writing import EMPTY, spread
+from gpt_nas_jax.reports.pearson import Correlation, pearson
+from gpt_nas_jax.stages.paper import trainings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +45,13 @@ def run(config: Config) -> None:
     write(config, trainings.run(config, plan))
 
 
-def write(config: Config, outcome: Outcome) -> None:
+def write(config: Config, outcome: Measured) -> None:
     """Writes what trainings came to into the workdir."""
     found = rows(outcome)
     writing.write(config, "Table V", [_table(outcome, found)], _long(outcome, found))
 
 
-def rows(outcome: Outcome) -> list[Row]:
+def rows(outcome: Measured) -> list[Row]:
     """The first epochs against all later ones."""
     parts = list(map(outcome.networks, range(len(outcome.accuracies))))
 
@@ -75,7 +76,7 @@ def interval(estimate: Estimate) -> str:
     return f"[{', '.join(ends)}]"
 
 
-def _table(outcome: Outcome, found: Sequence[Row]) -> Table:
+def _table(outcome: Measured, found: Sequence[Row]) -> Table:
     lines = []
     for row in found:
         theirs = _theirs(outcome.dataset, row)
@@ -119,7 +120,7 @@ def _theirs(dataset: str, row: Row) -> tuple[float, float] | None:
 
 
 def _long(
-    outcome: Outcome, found: Sequence[Row]
+    outcome: Measured, found: Sequence[Row]
 ) -> tuple[list[str], list[list[object]]]:
     """One line a pair of epochs and seed, and one for all seeds together."""
     columns = ["dataset", "epochs", "against", "seed", "networks", "r", "r_low"]

@@ -15,6 +15,8 @@ from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import (
     claim,
     compilation,
@@ -24,7 +26,6 @@ from gpt_nas_jax.stages import (
     scoring,
 )
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.stages.terminal import progress
 from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
@@ -54,54 +55,7 @@ class Training:
     candidate: Candidate
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a table trains of each of its networks.
-
-    Attributes:
-      rates: elimination rates; 0 leaves a network as it was drawn.
-      trained_blocks: ``proposed``, ``all`` or both.
-      epochs: after which validation accuracy is measured, ascending; the last is
-        where a training ends, that is ``--eval_epochs``.
-    """
-
-    rates: tuple[float, ...]
-    trained_blocks: tuple[str, ...]
-    epochs: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the trainings came to.
-
-    Attributes:
-      plan: what was trained.
-      accuracies: ``float64[seeds, networks, rates, trained_blocks, epochs]`` in
-        [0, 1]; nan throughout a network of which a training failed.
-      failed: networks left out for that, of all seeds together.
-      days: that the trainings kept a device busy.
-      images: how many an accuracy is measured on.
-      dataset: its name.
-    """
-
-    plan: Plan
-    accuracies: np.ndarray
-    failed: int
-    days: float
-    images: int
-    dataset: str
-
-    def networks(self, seed: int) -> np.ndarray:
-        """``float64[N, rates, trained_blocks, epochs]`` of a seed, without gaps."""
-        found = self.accuracies[seed]
-        return found[np.isfinite(found).all((1, 2, 3))]
-
-    def pooled(self) -> np.ndarray:
-        """The same of all seeds together."""
-        return np.concatenate(list(map(self.networks, range(len(self.accuracies)))))
-
-
-def run(config: Config, plan: Plan) -> Outcome:
+def run(config: Config, plan: Plan) -> Measured:
     """Does the trainings that are missing; one line each in `LEDGER`.
 
     Goes on where it was stopped. The networks of a repetition depend on neither the
@@ -237,7 +191,7 @@ def _description(loaded: Problem, plan: Plan, item: Training) -> dict[str, Any]:
 
 def _outcome(
     config: Config, loaded: Problem, plan: Plan, records: Sequence[dict[str, Any]]
-) -> Outcome:
+) -> Measured:
     nothing = [np.nan] * len(plan.epochs)
     found = np.array([record["accuracy"] or nothing for record in records])
     settings = config.tables
@@ -255,7 +209,7 @@ def _outcome(
             "fewer than two networks of a repetition could be trained; one failed "
             f"with: {min(reasons)}"
         )
-    return Outcome(
+    return Measured(
         plan,
         found,
         int((~whole).sum()),

@@ -1,0 +1,41 @@
+"""One image with its class, as TFDS writes it into a record, without TensorFlow."""
+
+from gpt_nas_jax.datasets.protobuf import read_fields, read_varint
+
+
+def read(record: bytes) -> tuple[bytes, int]:
+    """The encoded image and the label of a serialised ``tf.train.Example``.
+
+    Raises:
+      ValueError: the record is none, or lacks one of them.
+    """
+    values = {}
+    for features in _parts(record, 1):
+        for entry in _parts(features, 1):
+            pair = dict(read_fields(entry))
+            if pair.get(1) in (b"image", b"label") and isinstance(pair.get(2), bytes):
+                values[pair[1]] = _value(pair[2])
+    match values.get(b"image"), values.get(b"label"):
+        case bytes(image), int(label):
+            return image, label
+    raise ValueError("the record holds no image with a label")
+
+
+def _value(feature: bytes) -> bytes | int | None:
+    """The first of a feature's bytes, field 1, or of its integers, field 3."""
+    for kind, values in read_fields(feature):
+        for number, value in read_fields(values) if isinstance(values, bytes) else ():
+            # Integers may stand one by one or packed.
+            if kind == 3 and number == 1 and isinstance(value, bytes):
+                return read_varint(value, 0)[0]
+            if kind in (1, 3) and number == 1 and not isinstance(value, float):
+                return value
+    return None
+
+
+def _parts(message: bytes, field: int) -> list[bytes]:
+    return [
+        value
+        for number, value in read_fields(message)
+        if number == field and isinstance(value, bytes)
+    ]

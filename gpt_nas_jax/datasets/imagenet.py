@@ -1,0 +1,108 @@
+"""ImageNet (ILSVRC 2012) as TFDS prepares it, left on disk and streamed."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.datasets import prepared
+from gpt_nas_jax.datasets.images import Dataset, Progress
+from gpt_nas_jax.datasets.streams import Records, StoredImages
+from gpt_nas_jax.types import UsageError
+
+NAME = "imagenet2012"
+_SIDE = 224
+# Of the pixels of its training images, as everybody uses them.
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+def load(
+    data_dir: pathlib.Path, side: int, workers: int, progress: Progress
+) -> Dataset:
+    """Opens ``<data_dir>/imagenet2012/<version>``; its validation images are for tests.
+
+    All labels are read once, which takes minutes for the whole of it, and kept in
+    ``$XDG_CACHE_HOME/gpt_nas_jax_labels`` or ``~/.cache``.
+
+    Args:
+      data_dir: where TFDS has prepared it as ArrayRecord.
+      side: of decoded images, pixels; 0 for 224.
+      workers: processes that decode; 0 for none but this one.
+      progress: shows how far the reading of labels is.
+
+    Raises:
+      UsageError: the directory is missing, incomplete or damaged.
+    """
+    directory = prepared.find(NAME, data_dir)
+    try:
+        num_classes = _num_classes(directory)
+        classes = prepared.class_names(directory, num_classes)
+        train, test = (
+            _images(directory, part, side or _SIDE, workers, progress)
+            for part in ("train", "validation")
+        )
+        highest = max(train.labels.max(), test.labels.max())
+        lowest = min(train.labels.min(), test.labels.min())
+        if not 0 <= lowest <= highest < num_classes:
+            raise ValueError(f"labels go from {lowest} to {highest}")
+    except UsageError:
+        raise
+    # ArrayRecord has no error class of its own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"cannot read {directory}: {reason}; prepare {NAME} again with: "
+            f"{prepared.command(NAME, data_dir)}"
+        ) from error
+    return Dataset(NAME, num_classes, train, test, flip=True, classes=classes)
+
+
+def _num_classes(directory: pathlib.Path) -> int:
+    features = json.loads((directory / "features.json").read_text(encoding="utf-8"))
+    label = features["featuresDict"]["features"]["label"]
+    return int(label["classLabel"]["numClasses"])
+
+
+def _images(
+    directory: pathlib.Path, part: str, side: int, workers: int, progress: Progress
+) -> StoredImages:
+    files = sorted(directory.glob(f"{NAME}-{part}.array_record-*-of-*"))
+    count = int(files[-1].name.rpartition("-")[2]) if files else 1
+    if len(files) != count:
+        raise UsageError(
+            f"{directory} holds {len(files)} of {count} files {NAME}-{part}.*; copy or "
+            "prepare the rest"
+        )
+    records = Records(files)
+    labels = _labels(records, files, part, progress)
+    rows = np.arange(len(labels))
+    return StoredImages(records, rows, labels, side, workers, _MEAN, _STD)
+
+
+def _labels(
+    records: Records, files: list[pathlib.Path], part: str, progress: Progress
+) -> np.ndarray:
+    """Those that were kept of these very files, or else read from them."""
+    sha = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        sha.update(
+            f"{file.absolute()} {status.st_size} {status.st_mtime_ns}\n".encode()
+        )
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    kept = pathlib.Path(home) / "gpt_nas_jax_labels" / f"{sha.hexdigest()}.npy"
+    with contextlib.suppress(UsageError):
+        labels = workdir.read_array(kept)
+        if labels.dtype == np.int32 and labels.shape == (len(records),):
+            return labels
+    with progress(f"reading labels, {part} images", len(records)) as advance:
+        labels = records.labels(advance)
+    # Without a place to keep them they are read again.
+    with contextlib.suppress(UsageError):
+        workdir.write_array(kept, labels)
+    return labels

@@ -1,0 +1,210 @@
+"""Images that stay on disk and are decoded, batch by batch, by Grain."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import grain
+import jax
+import numpy as np
+from absl import flags
+
+from gpt_nas_jax.datasets import example, pictures
+from gpt_nas_jax.types import UsageError
+
+# Batches that a process decodes ahead.
+_AHEAD = 2
+_FEW = 64
+
+Decode = Callable[[bytes, int], np.ndarray]
+"""An encoded image and its row to ``uint8[side, side, 3]``."""
+
+Plan = Sequence[tuple[int, int]]
+"""Which image comes when, and 64 bits that decide what becomes of it; goes to the
+processes that decode, so it may be worked out there, entry by entry."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredImages:
+    """Images in ArrayRecord files as TFDS writes them, with their classes.
+
+    Attributes:
+      records: the files as one sequence, each record an example.
+      rows: ``int64[N]`` which of the records.
+      labels: ``int32[N]``.
+      side: of decoded images, pixels.
+      workers: processes that decode; 0 for a thread of this one.
+      mean: by channel, of pixels in [0, 1].
+      std: likewise.
+    """
+
+    records: Sequence[bytes]
+    rows: np.ndarray
+    labels: np.ndarray
+    side: int
+    workers: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, indices: np.ndarray) -> "StoredImages":
+        """The images at ``indices`` (``int[M]``), in that order."""
+        return dataclasses.replace(
+            self, rows=self.rows[indices], labels=self.labels[indices]
+        )
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width and channels of each image."""
+        return self.side, self.side, 3
+
+    def pixels(self) -> np.ndarray:
+        """All of them, not augmented, ``uint8[N, H, W, C]``; for a few."""
+        alone = dataclasses.replace(self, workers=0)
+        return np.concatenate(list(alone.plain(_FEW)))
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation by channel, ``float32[C]`` each."""
+        return np.array(self.mean, np.float32), np.array(self.std, np.float32)
+
+    def plain(self, batch: int) -> Iterator[np.ndarray]:
+        """The central part of every image, ``uint8[batch, H, W, C]`` at a time."""
+        return self._stream(batch, _Centres(self))
+
+    def augmented(
+        self, batch: int, plan: Plan, flip: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """A random part of every image of a plan, with its class, batch by batch.
+
+        What becomes of an image depends on its bits and the image alone. Each batch is
+        ``uint8[batch, H, W, C]`` and ``int32[batch]``.
+        """
+        return self._stream(batch, _Parts(self, plan, flip))
+
+    def _stream(self, batch: int, source: Sequence[Any]) -> Iterator[Any]:
+        ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        stream = grain.MapDataset.source(source).batch(batch).to_iter_dataset(ahead)
+        workers = min(self.workers, -(-len(source) // batch))
+        if workers:
+            _let_grain_read_flags()
+            options = grain.MultiprocessingOptions(workers, _AHEAD)
+            stream = stream.mp_prefetch(options, _begin_worker)
+        batches = iter(stream)
+        try:
+            yield from batches
+        finally:
+            batches.close()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Centres:
+    """Random access to the centres of images, in a process of its own or not."""
+
+    images: StoredImages
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        def decode(encoded: bytes, row: int) -> np.ndarray:
+            return pictures.decode_centre(encoded, self.images.side)
+
+        return _decoded(self.images, index, decode)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Parts:
+    """Likewise to random parts, as a plan wants them."""
+
+    images: StoredImages
+    plan: Plan
+    flip: bool
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.int32]:
+        image, bits = self.plan[index]
+
+        def decode(encoded: bytes, row: int) -> np.ndarray:
+            random = np.random.Generator(np.random.Philox(key=[bits, row]))
+            return pictures.decode_random(encoded, self.images.side, self.flip, random)
+
+        return _decoded(self.images, image, decode), self.images.labels[image]
+
+
+def _decoded(images: StoredImages, index: int, decode: Decode) -> np.ndarray:
+    row = int(images.rows[index])
+    try:
+        encoded, _ = example.read(images.records[row])
+        return decode(encoded, row)
+    # Neither ArrayRecord nor Pillow has an error class of its own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"{images.records}: record {row} cannot be decoded: {reason}; fetch or "
+            "prepare the data set again"
+        ) from error
+
+
+class Records(grain.sources.ArrayRecordDataSource):
+    """ArrayRecord files as one sequence; may be sent to other processes."""
+
+    def __init__(self, files: Sequence[os.PathLike[str]]) -> None:
+        _raise_open_files()
+        super().__init__([os.fspath(file) for file in files])
+
+    def __repr__(self) -> str:
+        return os.path.dirname(self.paths[0])
+
+    def labels(self, advance: Callable[[int], None]) -> np.ndarray:
+        """``int32[N]``, by one pass over the files.
+
+        Args:
+          advance: called with how many more are read.
+        """
+        found = np.empty(len(self), np.int32)
+        for begin in range(0, len(self), 256):
+            rows = range(begin, min(begin + 256, len(self)))
+            for row, record in zip(rows, self.__getitems__(rows), strict=True):
+                _, found[row] = example.read(record)
+            advance(len(rows))
+        return found
+
+
+def _begin_worker(index: int, count: int) -> None:
+    """What a decoding process does first."""
+    # The process that it works for ends it: by itself, or by being killed.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    # The accelerator belongs to the one that trains.
+    jax.config.update("jax_platforms", "cpu")
+    _raise_open_files()
+
+
+def _let_grain_read_flags() -> None:
+    # Its own settings are flags of absl's global registry, which nothing parses here.
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()
+
+
+def _raise_open_files() -> None:
+    # Every shard stays open, and ImageNet has 1,024 of them.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

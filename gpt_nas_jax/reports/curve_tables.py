@@ -1,0 +1,202 @@
+"""The tables and the figure of searches on tabular benchmarks, written to a folder."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.reports import figure, formats
+from gpt_nas_jax.reports.curves import (
+    Curves,
+    Paired,
+    Summary,
+    check,
+    listed,
+    paired,
+    summary,
+    to_optimum,
+)
+from gpt_nas_jax.reports.formats import Cell, Table, number, p_value
+
+_EARLY = 100
+"""Besides the largest count, where strategies are compared: they differ more."""
+
+_Section: TypeAlias = tuple[str, Sequence[Table]]
+"""A heading and what stands below it."""
+
+
+def write(
+    folder: Path,
+    title: str,
+    all_curves: Sequence[Curves],
+    counts: Sequence[int],
+    against: Sequence[str],
+) -> list[Path]:
+    """Writes what searches came to as text, as LaTeX, as numbers and as a figure.
+
+    ``table.md``, ``table.tex``, ``table.csv`` and ``paired.csv`` (accuracies in %,
+    one line a strategy and count), ``figure.svg`` and ``figure.png``. The same
+    input gives the same bytes.
+
+    Args:
+      folder: made where it is missing; each file is written whole or not at all.
+      title: the head of ``table.md``.
+      all_curves: one a data set.
+      counts: queries to compare at; those beyond a search's end are left out.
+      against: strategies that the others are tested against, where they are present.
+
+    Returns:
+      The files, in the order above.
+
+    Raises:
+      ValueError: curves that do not fit their table (see `curves.check`); nothing is
+        written.
+    """
+    for curves in all_curves:
+        check(curves)
+    summaries = [(c.dataset, row) for c in all_curves for row in summary(c, counts)]
+    tests = [
+        (curves.dataset, test)
+        for name in against
+        for curves in all_curves
+        for test in _tests(curves, name, counts)
+    ]
+    sections = [
+        *((curves.dataset, [_accuracy(curves, counts)]) for curves in all_curves),
+        ("Paired tests", list(_paired(tests, against))),
+        ("Queries to the optimum", [_optimum(all_curves)]),
+    ]
+    contents = {
+        "table.md": _markdown(title, sections),
+        "table.tex": _latex(title, sections),
+        "table.csv": _long(Summary, summaries),
+        "paired.csv": _long(Paired, tests),
+    }
+    data = {name: text.encode() for name, text in contents.items()}
+    for form in ("svg", "png"):
+        data[f"figure.{form}"] = figure.render(all_curves, form)
+    for name, content in data.items():
+        workdir.write_bytes(folder / name, content)
+    return [folder / name for name in data]
+
+
+def _tests(curves: Curves, against: str, counts: Sequence[int]) -> Iterator[Paired]:
+    """At 100 queries and at the largest count; none where ``against`` is absent."""
+    if against in curves.accuracy:
+        last = listed(counts, curves.queries)[-1]
+        for count in sorted({min(_EARLY, last), last}):
+            yield from paired(curves, against, count)
+
+
+def _about(curves: Curves) -> str:
+    """What the numbers of one data set rest on."""
+    seeds = "1 seed" if curves.seeds == 1 else f"{curves.seeds} seeds"
+    return (
+        f"{curves.dataset}: {seeds}; the incumbent is chosen by {curves.selection}. "
+        f"The best cell by {curves.selection} has {curves.optimum:.2f} % test "
+        f"accuracy; the highest in the table is {curves.highest:.2f} %."
+    )
+
+
+def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
+    """Strategies below each other, counts side by side."""
+    rows = summary(curves, counts)
+    counts = listed(counts, curves.queries)
+    means = {(row.strategy, row.queries): number(row.mean, ".2f") for row in rows}
+    # Of what is shown: equal in print is equally good.
+    best = {
+        count: max((means[name, count] for name in curves.accuracy), key=float)
+        for count in counts
+    }
+    spread = {(row.strategy, row.queries): number(row.std, ".2f") for row in rows}
+    lines = [
+        [
+            Cell(name),
+            *(
+                Cell(
+                    f"{means[name, count]} +- {spread[name, count]}",
+                    bold=means[name, count] == best[count],
+                )
+                for count in counts
+            ),
+        ]
+        for name in curves.accuracy
+    ]
+    caption = (
+        f"{_about(curves)} Test accuracy of the incumbent in % after so many queries: "
+        "mean +- standard deviation over seeds; the best mean of a column is bold."
+    )
+    return Table(caption, ["strategy", *map(str, counts)], lines)
+
+
+def _paired(
+    tests: Sequence[tuple[str, Paired]], against: Sequence[str]
+) -> Iterator[Table]:
+    """One table for each strategy compared with."""
+    for name in against:
+        rows = [
+            [
+                Cell(dataset),
+                Cell(test.strategy),
+                Cell(str(test.queries)),
+                Cell(number(test.difference, "+.2f")),
+                Cell(p_value(test.t_test)),
+                Cell(p_value(test.wilcoxon)),
+            ]
+            for dataset, test in tests
+            if test.against == name
+        ]
+        caption = (
+            f"Paired tests against {name}: test accuracy minus that of {name} with the "
+            "same seed, mean in percentage points; two-sided p of the paired t-test "
+            "and of Wilcoxon's signed-rank test, not corrected for their number."
+        )
+        columns = ["data set", "strategy", "queries", "difference"]
+        columns += ["p, t-test", "p, Wilcoxon"]
+        if rows:
+            yield Table(caption, columns, rows, names=2)
+
+
+def _optimum(all_curves: Sequence[Curves]) -> Table:
+    rows = [
+        [
+            Cell(curves.dataset),
+            Cell(row.strategy),
+            Cell(number(100 * row.share, ".1f")),
+            Cell(number(row.median, ".1f")),
+            Cell(number(row.mean, ".1f")),
+        ]
+        for curves in all_curves
+        for row in to_optimum(curves)
+    ]
+    caption = (
+        "Queries to the optimum, the best cell by the selection: the share of seeds "
+        "that evaluated it, and the median and mean of queries among them."
+    )
+    columns = ["data set", "strategy", "seeds in %", "median", "mean"]
+    return Table(caption, columns, rows, names=2)
+
+
+def _markdown(title: str, sections: Sequence[_Section]) -> str:
+    parts = [f"# {title}\n"]
+    for head, tables in sections:
+        if tables:
+            parts += [f"## {head}\n", *map(formats.markdown, tables)]
+    return "\n".join(parts)
+
+
+def _latex(title: str, sections: Sequence[_Section]) -> str:
+    head = f"% Packages needed: {', '.join(formats.PACKAGES)}\n% {title}\n"
+    tables = (table for _, tables in sections for table in tables)
+    return "\n".join([head, *map(formats.latex, tables)])
+
+
+def _long(
+    row_type: type[Summary] | type[Paired],
+    rows: Sequence[tuple[str, Summary | Paired]],
+) -> str:
+    """One line a row, behind the data set's name."""
+    columns = ["dataset", *(field.name for field in dataclasses.fields(row_type))]
+    lines = ((dataset, *dataclasses.astuple(row)) for dataset, row in rows)
+    return formats.comma_separated(columns, lines)

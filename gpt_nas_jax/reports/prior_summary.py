@@ -1,0 +1,81 @@
+"""What a prior learned, how well and how long, and what it proposes: for a terminal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gpt_nas_jax.reports.terminal import show_table
+
+Report = dict[str, Any]
+"""A prior's ``report.json``."""
+
+
+def show(report: Report, benchmark: str) -> None:
+    """Prints a report; ``benchmark`` is what the GPT was pre-trained on."""
+    phases = ((benchmark, report["pretrain"]), ("human networks", report["finetune"]))
+    show_table(
+        "Next-layer perplexity on held-out architectures",
+        ("corpus", "networks", "seen", "held out", "windows", "GPT", "5-gram"),
+        [
+            (
+                phase,
+                part["networks"],
+                part["architectures"] + part["stopping"],
+                part["held_out"],
+                part["windows"],
+                f"{part['gpt_perplexity']:.4f}",
+                f"{part['ngram_perplexity']:.4f}",
+            )
+            for phase, part in phases
+        ],
+    )
+    for line in _lines(report, phases):
+        print(line)
+    _show_samples(report["samples"])
+
+
+def _lines(report: Report, phases: tuple[tuple[str, Report], ...]) -> Iterator[str]:
+    for phase, part in phases:
+        first, last = part["curve"][0], part["curve"][-1]
+        kept = next(p for p in part["curve"] if p["step"] == part["kept_step"])
+        held = "kept for stopping" if part["stopping"] else "held out"
+        yield (
+            f"{phase}: {last['step']} steps, {part['passes']} passes; loss on "
+            f"architectures {held} {first['held_out_loss']:.4f} at first, "
+            f"{last['held_out_loss']:.4f} at last; kept are the parameters after step "
+            f"{kept['step']} with {kept['held_out_loss']:.4f}"
+        )
+    kinds = ", ".join(
+        f"{kind} {folded} ({grouped})"
+        for kind, (folded, grouped) in report["words_by_kind"].items()
+    )
+    yield (
+        f"vocabulary: {report['vocabulary_size']} words "
+        f"({report['words_with_groups']} with numbers of groups kept; the paper "
+        f"counts 168): {kinds}"
+    )
+    yield (
+        f"FCN on what it has not seen: {report['fcn_accuracy']:.4f} where genes begin, "
+        f"{report['fcn_layer_accuracy']:.4f} at every layer"
+    )
+    spent = ", ".join(f"{name} {value}" for name, value in report["seconds"].items())
+    yield f"seconds: {spent}; peak memory {report['peak_memory_gib']} GiB"
+
+
+def _show_samples(samples: Report) -> None:
+    print("proposals where nothing was learned from:")
+    for proposal in samples["proposals"]:
+        print("  behind " + "\n         ".join(proposal["context"]))
+        for layer, probability in proposal["layers"]:
+            print(f"    {probability:.3f} {layer}")
+        print(f"    as a gene: {proposal['gene']}")
+        print(f"    in truth: {proposal['actual_layer']} ({proposal['actual_gene']})")
+    for rewriting in samples["rewritings"]:
+        before = (
+            f"[{gene}]" if gone else gene
+            for gene, gone in zip(
+                rewriting["before"], rewriting["eliminated"], strict=True
+            )
+        )
+        print(f"a random network, [eliminated] at rate {rewriting['rate']}:")
+        print("  before " + " ".join(before))
+        print("  after  " + " ".join(rewriting["after"]))

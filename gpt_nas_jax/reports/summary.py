@@ -1,0 +1,78 @@
+"""What a run came to: ``result.json`` and the summary on the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.reports.terminal import short, show_table
+
+
+def prior_part(path: Path) -> dict[str, Any] | None:
+    """The part ``prior`` of ``result.json``, from the kept report.
+
+    None where there is none: a search without the GPT.
+    """
+    if not path.exists():
+        return None
+    report = workdir.read_sealed(path, "start --stage=pretrain: it is written again")
+    pretrain, finetune = report["pretrain"], report["finetune"]
+    return {
+        "vocabulary_size": report["vocabulary_size"],
+        "corpus_windows": pretrain["windows"] + finetune["windows"],
+        "gpt_perplexity": finetune["gpt_perplexity"],
+        "ngram_perplexity": finetune["ngram_perplexity"],
+        "pretrain_gpt_perplexity": pretrain["gpt_perplexity"],
+        "pretrain_ngram_perplexity": pretrain["ngram_perplexity"],
+        "fcn_accuracy": report["fcn_accuracy"],
+    }
+
+
+def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part ``search`` of ``result.json``; seconds are those of the evaluations."""
+    return {
+        "strategy": config.search.strategy,
+        "generations": 1 + records[-1]["generation"],
+        "evaluations": len(records),
+        "failed": sum(record["fitness"] is None for record in records),
+        "seconds": round(sum(record["seconds"] for record in records), 1),
+        "fitness": _measure(config),
+        "best_fitness": workdir.best(records)["fitness"],
+    }
+
+
+def write(config: Config, parts: dict[str, Any]) -> None:
+    """Writes ``result.json`` and prints the summary."""
+    path = Path(config.workdir)
+    result = {"dataset": config.data.name, "seed": config.seed, **parts}
+    workdir.write_sealed(path / "result.json", result)
+    show(f"{config.data.name}, seed {config.seed}", result)
+    print(f"network, weights and the flags to train it again: {path / 'best'}")
+
+
+def show(title: str, result: dict[str, Any]) -> None:
+    """Prints the parts of a result as one table."""
+    rows = [
+        (f"{part}.{name}", _short(value))
+        for part, values in result.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    ]
+    show_table(title, ("what", "value"), rows)
+
+
+def _measure(config: Config) -> str:
+    """What the number is that a search calls fitness, for people."""
+    if config.eval.method == "trained":
+        return "validation accuracy"
+    if len(config.search_proxies()) == 1:
+        return f"score by {config.eval.proxies}, no accuracy"
+    return f"mean log rank by {config.eval.proxies}, no accuracy"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return short(value)
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return str(value)

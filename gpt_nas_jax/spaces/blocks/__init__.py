@@ -1,0 +1,1 @@
+"""The paper's space: chains of blocks."""

@@ -1,0 +1,82 @@
+"""What each block of a space reads like at each place of a chain, as arrays."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.networks.trace import layers_of
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+from gpt_nas_jax.types import PAD, Genome, Key, Tokens
+
+
+@flax.struct.dataclass
+class BlockTable:
+    """A `Table` of block chains: tokens of every block at every kind of place.
+
+    A place is a stage and whether the block is the first of it.
+
+    Attributes:
+      tokens: ``int32[S, 2, G, K]``, padded.
+      lengths: ``int32[S, 2, G]``, how many of the K count.
+      stage: ``int32[D + 1, D]``, stage of each position by depth of the chain.
+      first: ``int32[D + 1, D]``, 1 where the position begins a stage.
+    """
+
+    tokens: jax.Array
+    lengths: jax.Array
+    stage: jax.Array
+    first: jax.Array
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(range(self.stage.shape[1]))
+
+    @property
+    def num_genes(self) -> int:
+        """As many as there are blocks."""
+        return self.tokens.shape[2]
+
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """Every block, ``bool[D]``."""
+        return genome != PAD
+
+    def start(self, genome: Genome) -> Tokens:
+        """Nothing stands in front of a chain."""
+        return jnp.asarray(EMPTY_CONTEXT)
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """The layers of a block."""
+        depth = (genome != PAD).sum()
+        place = self.stage[depth, position], self.first[depth, position]
+        return Rows(self.tokens, self.lengths).at(*place, genome[position])
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """Nothing: every block has layers."""
+        return sequence[:0]
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """The best block."""
+        return jnp.argmax(logits).astype(jnp.int32)
+
+
+def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
+    """Traces every block of the space at every place."""
+    spelled = [
+        vocabulary.encode(
+            word(layer)
+            for layer in layers_of(
+                space.block(name, stage, bool(first)), space.in_size(stage, bool(first))
+            )
+        )
+        for stage in range(space.num_stages)
+        for first in (0, 1)
+        for name in BLOCK_NAMES
+    ]
+    blocks = rows(spelled, (space.num_stages, 2, len(BLOCK_NAMES)))
+    stage, first = map(jnp.asarray, space.stages())
+    return BlockTable(blocks.tokens, blocks.lengths, stage, first)

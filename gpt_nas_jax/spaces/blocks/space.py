@@ -1,0 +1,242 @@
+"""The paper's search space: chains of blocks of Table II."""
+
+import dataclasses
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks import network, variation
+from gpt_nas_jax.types import PAD, Genome, Key, UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSpace:
+    """Chains of ``min_depth`` to ``max_depth`` blocks for one kind of image.
+
+    A genome is ``int32[max_depth]``: indices into `network.BLOCK_NAMES`, then
+    `PAD`. What a gene becomes depends on its place: see
+    `gpt_nas_jax.spaces.blocks.network`.
+
+    Attributes:
+      image: height, width and channels of the images.
+      num_classes: size of the output.
+      min_depth: fewest blocks, at least ``num_stages``.
+      max_depth: most blocks, the length of a genome.
+      width: channels of the first stage, a multiple of `network.WIDTH_MULTIPLE`.
+      num_stages: how many widths and resolutions there are.
+
+    Raises:
+      UsageError: a number contradicts the above.
+    """
+
+    image: Size
+    num_classes: int
+    min_depth: int
+    max_depth: int
+    width: int
+    num_stages: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_stages <= self.min_depth <= self.max_depth:
+            raise UsageError(
+                f"num_stages {self.num_stages}, min_depth {self.min_depth}, max_depth "
+                f"{self.max_depth}: give at least 1, none less than the one before"
+            )
+        if self.width < 1 or self.width % network.WIDTH_MULTIPLE:
+            raise UsageError(
+                f"width {self.width}: give a multiple of {network.WIDTH_MULTIPLE}"
+            )
+
+    @property
+    def num_genes(self) -> int:
+        """How many blocks there are to choose from."""
+        return len(network.BLOCK_NAMES)
+
+    @property
+    def length(self) -> int:
+        """Genes of the deepest chain."""
+        return self.max_depth
+
+    @property
+    def num_neighbours(self) -> int:
+        """How many single edits a chain may have."""
+        return variation.num_neighbours(self.max_depth, self.num_genes)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, max_depth]`` genomes, uniform in depth and in blocks."""
+        depth_key, gene_key = jax.random.split(key)
+        depths = jax.random.randint(
+            depth_key, (count, 1), self.min_depth, self.max_depth + 1
+        )
+        genes = jax.random.randint(
+            gene_key, (count, self.max_depth), 0, self.num_genes, jnp.int32
+        )
+        return jnp.where(jnp.arange(self.max_depth) < depths, genes, PAD)
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether ``int32[..., max_depth]`` are chains of this space, ``bool[...]``."""
+        real = genomes != PAD
+        depths = real.sum(-1, keepdims=True)
+        contiguous = jnp.all(real == (jnp.arange(self.max_depth) < depths), -1)
+        known = jnp.all(~real | ((genomes >= 0) & (genomes < self.num_genes)), -1)
+        return contiguous & known & (depths[..., 0] >= self.min_depth)
+
+    def repair(self, genomes: Genome) -> Genome:
+        """Valid genomes made of any ``int32[..., max_depth]``.
+
+        Gaps are closed, genes out of range wrap around, and a chain that is too
+        short is continued by repeating itself; an empty one repeats block 0. Valid
+        genomes stay as they are.
+        """
+        real = genomes != PAD
+        order = jnp.argsort(~real, axis=-1, stable=True)
+        genes = jnp.take_along_axis(genomes, order, -1)
+        depths = real.sum(-1, keepdims=True)
+        genes = jnp.where(depths > 0, genes % self.num_genes, 0)
+        position = jnp.arange(self.max_depth)
+        genes = jnp.take_along_axis(genes, position % jnp.maximum(depths, 1), -1)
+        return jnp.where(position < jnp.maximum(depths, self.min_depth), genes, PAD)
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """The front of one chain joined to the back of another."""
+        return variation.crossover(key, first, second, self.min_depth)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """One block replaced, inserted or removed, equally likely."""
+        return variation.mutate(key, genome, self.min_depth, self.num_genes)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One block replaced, inserted or removed, and whether it can be."""
+        return variation.neighbour(genome, index, self.min_depth, self.num_genes)
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """The genomes themselves, ``int32[..., max_depth]``."""
+        return genomes
+
+    def choices(self) -> jax.Array:
+        """``bool[max_depth, G + 1]``: any block; `PAD`, the last, once deep enough."""
+        shape = (self.max_depth, self.num_genes + 1)
+        deep = jnp.arange(self.max_depth) >= self.min_depth
+        return jnp.ones(shape, bool).at[:, -1].set(deep)
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """Parameters of the blocks, ``[...]``."""
+        params, (stage, first) = _params(self), self.stages()
+        depths = (genomes != PAD).sum(-1)
+        stages, firsts = jnp.asarray(stage)[depths], jnp.asarray(first)[depths]
+        each = jnp.asarray(params)[stages, firsts, jnp.maximum(genomes, 0)]
+        return jnp.where(genomes != PAD, each, 0).sum(-1)
+
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log1p(self.size(genomes))[..., None]
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """Blocks, pairs of neighbouring blocks and the depth, ``[..., G + G * G + 1]``.
+
+        Blocks and pairs count as often as they occur.
+        """
+        blocks = jax.nn.one_hot(genomes, self.num_genes)
+        pairs = jnp.einsum(
+            "...lg,...lh->...gh", blocks[..., :-1, :], blocks[..., 1:, :]
+        )
+        pairs = pairs.reshape(*genomes.shape[:-1], -1)
+        depth = (genomes != PAD).sum(-1, keepdims=True).astype(blocks.dtype)
+        return jnp.concatenate([blocks.sum(-2), pairs, depth], -1)
+
+    def stages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Stage of every position, and 1 where it begins one, by depth of the chain.
+
+        Both are ``int32[max_depth + 1, max_depth]``.
+        """
+        shape = (self.max_depth + 1, self.max_depth)
+        stage, first = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        for depth in range(self.min_depth, self.max_depth + 1):
+            for start in network.stage_starts(depth, self.num_stages):
+                first[depth, start] = 1
+            stage[depth] = np.cumsum(first[depth]) - 1
+        return stage, first
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """The blocks of one genome, by name."""
+        return tuple(
+            network.BLOCK_NAMES[gene] for gene in np.asarray(genome) if gene != PAD
+        )
+
+    def genome(self, names: tuple[str, ...]) -> np.ndarray:
+        """The genome of named blocks, ``int32[max_depth]``.
+
+        Raises:
+          UsageError: a name is none of `network.BLOCK_NAMES`, or they are too many.
+        """
+        unknown = sorted(set(names) - set(network.BLOCK_NAMES))
+        if unknown:
+            raise UsageError(
+                f"no block is called {', '.join(unknown)}: "
+                f"give names of {', '.join(network.BLOCK_NAMES)}"
+            )
+        if len(names) > self.max_depth:
+            raise UsageError(f"{len(names)} blocks: give at most {self.max_depth}")
+        genes = [network.BLOCK_NAMES.index(name) for name in names]
+        return np.array(genes + [PAD] * (self.max_depth - len(genes)), np.int32)
+
+    def decode(self, genome: Genome) -> Chain:
+        """The network of one valid genome."""
+        return network.candidate(
+            self.names(genome), self.width, self.num_stages, self.num_classes
+        )
+
+    def places(self) -> tuple[tuple[nn.Module, Size], ...]:
+        """Every block at every place of a chain with the size of its input."""
+        parts = [
+            (self.block(name, stage, first), self.in_size(stage, first))
+            for stage in range(self.num_stages)
+            for first in (True, False)
+            for name in network.BLOCK_NAMES
+        ]
+        *_, (last, size) = parts
+        return (*parts, (Head(self.num_classes), trace(last, size).out_size))
+
+    def block(self, name: str, stage: int, first: bool) -> nn.Module:
+        """The module of a block in a stage; ``first`` of it changes the shape."""
+        stride = 2 if first and stage > 0 else 1
+        return network.candidate_block(name, self.width * 2**stage, stride, first)
+
+    def in_size(self, stage: int, first: bool) -> Size:
+        """The size of a block's input, height, width and channels, in a stage."""
+        if first and stage == 0:
+            return self.image
+        halvings = stage - first
+        height, width, _ = self.image
+        # Strides round up, so halving repeatedly is one division that rounds up.
+        return (
+            -(-height // 2**halvings),
+            -(-width // 2**halvings),
+            self.width * 2**halvings,
+        )
+
+
+@functools.cache
+def _params(space: BlockSpace) -> np.ndarray:
+    """Parameters of every block, ``float32[stage, first of it, block]``."""
+    return np.array(
+        [
+            [
+                [
+                    trace(
+                        space.block(name, stage, first), space.in_size(stage, first)
+                    ).params
+                    for name in network.BLOCK_NAMES
+                ]
+                for first in (False, True)
+            ]
+            for stage in range(space.num_stages)
+        ],
+        np.float32,
+    )

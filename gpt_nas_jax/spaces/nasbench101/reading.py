@@ -1,0 +1,130 @@
+"""What each operation of a NAS-Bench-101 cell reads like, as arrays."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.datasets.benchmarks.nasbench101 import MAX_VERTICES, OPERATIONS
+from gpt_nas_jax.spaces.nasbench101 import corpus
+from gpt_nas_jax.spaces.nasbench101.space import pruned
+from gpt_nas_jax.tokens.reading import (
+    EMPTY_CONTEXT,
+    Rows,
+    append,
+    appended,
+    joined,
+    rows,
+)
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
+from gpt_nas_jax.types import Genome, Key, Tokens
+
+_OUTPUT = MAX_VERTICES - 1
+_EDGES = MAX_VERTICES * (MAX_VERTICES - 1) // 2
+
+
+@flax.struct.dataclass
+class VertexTable:
+    """A `Table` of cells whose operations alone the prior proposes; edges stay.
+
+    Between two operations stand the projections, sums and concatenations that follow
+    from the edges. The genome is read as the first cell of the network, without what
+    lies on no path from its input to its output.
+
+    Attributes:
+      operations: rows ``[G]``.
+      wiring: rows ``[2, 2, V]`` in front of a vertex, by whether it is the output,
+        whether the input feeds it, and how many inner vertices do.
+      stem: the context in front of the first cell, ``int32[CONTEXT]``.
+    """
+
+    operations: Rows
+    wiring: Rows
+    stem: Tokens
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The operations of the inner vertices."""
+        return tuple(range(_EDGES, _EDGES + _OUTPUT - 1))
+
+    @property
+    def num_genes(self) -> int:
+        """As many as there are operations."""
+        return len(OPERATIONS)
+
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """The operations of vertices that are part of the network, ``bool[26]``."""
+        _, kept = pruned(genome)
+        return jnp.concatenate([jnp.zeros(_EDGES, bool), kept[1:_OUTPUT]])
+
+    def start(self, genome: Genome) -> Tokens:
+        """The stem, and what the first vertex is fed by."""
+        edges, _ = pruned(genome)
+        return append(self.stem, self._wiring(edges, 1))
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """The layers of a vertex, and what the next one is fed by."""
+        (edges, kept), vertex = pruned(genome), position - _EDGES + 1
+        own = self.operations.at(genome[position])
+        own = own.replace(lengths=jnp.where(kept[vertex], own.lengths, 0))
+        return joined(own, self._wiring(edges, vertex + 1))
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """Nothing: every operation has layers."""
+        return sequence[:0]
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """An operation, drawn by its probability."""
+        return jax.random.categorical(key, logits).astype(jnp.int32)
+
+    def contexts(self) -> np.ndarray:
+        """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
+        fronts, asked = np.asarray(self.stem)[None], []
+        for vertex in range(1, _OUTPUT):
+            fed = np.concatenate(
+                [
+                    appended(fronts, self.wiring.at(0, projected, inner))
+                    for projected in range(2)
+                    for inner in range(vertex)
+                    if projected + inner
+                ]
+            )
+            asked.append(np.unique(fed, axis=0))
+            behind = [
+                appended(asked[-1], self.operations.at(operation))
+                for operation in range(self.num_genes)
+            ]
+            # A vertex need not be part of the network.
+            fronts = np.unique(np.concatenate([fronts, *behind]), axis=0)
+        return np.unique(np.concatenate(asked), axis=0)
+
+    def _wiring(self, edges: jax.Array, vertex: jax.Array | int) -> Rows:
+        projected, inner = edges[0, vertex], edges[1:, vertex].sum()
+        place = jnp.asarray(vertex) == _OUTPUT, projected, inner
+        return self.wiring.at(*(number.astype(int) for number in place))
+
+
+def build(vocabulary: Vocabulary) -> VertexTable:
+    """Encodes the words of every operation and of all that stands between."""
+    parts = corpus.parts()
+    inner = [
+        parts.wiring(projected, projected + count)
+        for projected in (False, True)
+        for count in range(MAX_VERTICES)
+    ]
+    output = [
+        parts.end(projected, count)
+        for projected in (False, True)
+        for count in range(MAX_VERTICES)
+    ]
+    stem = rows([vocabulary.encode(parts.skeleton.stem)], ())
+    return VertexTable(
+        operations=rows(
+            [*map(vocabulary.encode, parts.operations)], (len(OPERATIONS),)
+        ),
+        wiring=rows(
+            [vocabulary.encode(part) for part in (*inner, *output)],
+            (2, 2, MAX_VERTICES),
+        ),
+        stem=append(jnp.asarray(EMPTY_CONTEXT), stem),
+    )

@@ -1,0 +1,275 @@
+"""The search space of NAS-Bench-101 (arXiv 1902.09635) as padded graphs."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.datasets.benchmarks.nasbench101 import (
+    MAX_VERTICES,
+    NO_OPERATION,
+    OPERATIONS,
+)
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.spaces import cells
+from gpt_nas_jax.spaces.nasbench101 import network
+from gpt_nas_jax.spaces.nasbench101.cells import MAX_EDGES, Cell, prune
+from gpt_nas_jax.spaces.neighbours import random_neighbour
+from gpt_nas_jax.types import Genome, Key, UsageError
+
+_OUTPUT = MAX_VERTICES - 1
+_INNER = MAX_VERTICES - 2
+# Edges in the order of `nasbench101.pack_edges`.
+_EDGES = [(x, y) for y in range(MAX_VERTICES) for x in range(y)]
+_SOURCES, _TARGETS = np.array(_EDGES).T
+_NUM_EDGES = len(_EDGES)
+_ATTEMPTS = 24
+_LEAST_SIZE = 0.1
+_WEIGHTS = np.array([9.0, 1.0, 0.0])
+"""Of an operation, in squares of its channels: `OPERATIONS`."""
+# Any four numbers do; with these no two cells collide.
+_SEEDS = np.array([0x9E3779B9, 0x85EBCA6B, 0x27D4EB2F, 0x165667B1], np.uint32)
+
+
+# Arrays have no single truth value: spaces are equal where they are the same.
+@dataclasses.dataclass(frozen=True, eq=False)
+class NasBench101Space:
+    """Cells of up to seven vertices and nine edges.
+
+    A genome is ``int32[26]``: whether each of the 21 possible edges is there, in the
+    order of `nasbench101.pack_edges`, then for every inner vertex an index into
+    `OPERATIONS`. What lies on no path from input to output does not count.
+
+    Attributes:
+      listed: ``int8[N, 26]``, one genome of every network, from which all are drawn
+        equally likely; without it random graphs are, most of them large.
+    """
+
+    listed: np.ndarray | None = None
+
+    @property
+    def length(self) -> int:
+        """Genes of a genome."""
+        return _NUM_EDGES + _INNER
+
+    @property
+    def num_genes(self) -> int:
+        """How many values a gene may have; one of an edge has two."""
+        return len(OPERATIONS)
+
+    @property
+    def num_neighbours(self) -> int:
+        """An edge more or less, or another operation."""
+        return _NUM_EDGES + _INNER * (len(OPERATIONS) - 1)
+
+    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+        """The benchmark's network of one valid genome.
+
+        Raises:
+          UsageError: input and output are not connected.
+        """
+        genes = [int(gene) for gene in np.asarray(genome)]
+        bits = sum(gene << index for index, gene in enumerate(genes[:_NUM_EDGES]))
+        cell = prune(Cell(bits, tuple(genes[_NUM_EDGES:])))
+        if cell is None:
+            raise UsageError("a cell whose output is not connected to its input")
+        return network.network(cell.edges, cell.ops, num_classes)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, 26]``: of those listed, or random graphs that are valid."""
+        if self.listed is not None:
+            rows = jax.random.randint(key, (count,), 0, len(self.listed))
+            return jnp.asarray(self.listed)[rows].astype(jnp.int32)
+        return jax.vmap(self._sample)(jax.random.split(key, count))
+
+    def _sample(self, key: Key) -> Genome:
+        edge_key, operation_key = jax.random.split(key)
+        edges = jax.random.bernoulli(edge_key, 0.5, (_ATTEMPTS, _NUM_EDGES))
+        # The last is valid, should none before it be.
+        edges = edges.at[-1].set(
+            jnp.arange(_NUM_EDGES) == _NUM_EDGES - MAX_VERTICES + 1
+        )
+        operations = jax.random.randint(
+            operation_key, (_ATTEMPTS, _INNER), 0, len(OPERATIONS)
+        )
+        genomes = jnp.concatenate([edges.astype(jnp.int32), operations], -1)
+        return genomes[jnp.argmax(self.valid(genomes))]
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether ``int32[..., 26]`` are cells of the space, ``bool[...]``."""
+        edges, operations = genomes[..., :_NUM_EDGES], genomes[..., _NUM_EDGES:]
+        known = jnp.all((edges == 0) | (edges == 1), -1) & jnp.all(
+            (operations >= 0) & (operations < len(OPERATIONS)), -1
+        )
+        adjacency, kept = pruned(genomes)
+        few = adjacency.sum((-2, -1)) <= MAX_EDGES
+        return known & few & kept[..., 0] & kept[..., -1]
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """The front of one genome, the back of the other; the first if that is none."""
+        child = cells.crossover(key, first, second)
+        return jnp.where(self.valid(child), child, first)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """One edge more or less, or one operation replaced."""
+        return random_neighbour(self, key, genome)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One edge flipped or one operation replaced, and whether it stays valid.
+
+        It may be the same network still, by what is on no path.
+        """
+        flips = index < _NUM_EDGES
+        rest = index - _NUM_EDGES
+        place = jnp.where(flips, index, _NUM_EDGES + rest // (len(OPERATIONS) - 1))
+        step = jnp.where(flips, 1, 1 + rest % (len(OPERATIONS) - 1))
+        count = jnp.where(flips, 2, len(OPERATIONS))
+        changed = genome.at[place].set((genome[place] + step) % count)
+        return changed, self.valid(changed)
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """``int32[..., 2]``, equal for isomorphic pruned cells.
+
+        Vertices take up their neighbours' values as in the benchmark's module hash,
+        with an integer hash in place of MD5. No two of the 423,624 cells share one.
+        """
+        adjacency, kept = pruned(genomes)
+        edges = adjacency.astype(jnp.uint32)
+        labels = _labels(genomes)
+        incoming, outgoing = edges.sum(-2), edges.sum(-1)
+        values = _mix(labels + 8 * incoming + 64 * outgoing)
+        for _ in range(MAX_VERTICES):
+            before = (edges * _mix(values ^ _SEEDS[0])[..., :, None]).sum(-2)
+            after = (edges * _mix(values ^ _SEEDS[1])[..., None, :]).sum(-1)
+            values = _mix(values * 3 + _mix(before) * 5 + _mix(after + 1) * 7)
+        words = [jnp.where(kept, _mix(values ^ seed), 0).sum(-1) for seed in _SEEDS[2:]]
+        return jax.lax.bitcast_convert_type(jnp.stack(words, -1), jnp.int32)
+
+    def choices(self) -> jax.Array:
+        """``bool[26, 4]``: which value each gene may have; the last is `PAD`."""
+        edge = jnp.arange(self.length)[:, None] < _NUM_EDGES
+        value = jnp.arange(self.num_genes + 1)
+        return jnp.where(edge, value < 2, value < self.num_genes)
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """About the cell's weights, in squares of its width, ``[...]``.
+
+        Channels are shared out as in `spaces.nasbench101.network`, without rounding.
+        """
+        adjacency, _ = pruned(genomes)
+        to_output = adjacency[..., 1:_OUTPUT, _OUTPUT]
+        share = 1 / jnp.maximum(to_output.sum(-1), 1)
+        channels = {}
+        for vertex in range(_OUTPUT - 1, 0, -1):
+            widest = jnp.zeros(share.shape)
+            for target, width in channels.items():
+                fed = adjacency[..., vertex, target]
+                widest = jnp.maximum(widest, jnp.where(fed, width, 0))
+            feeds = adjacency[..., vertex, _OUTPUT]
+            channels[vertex] = jnp.where(feeds, share, widest)
+        total = adjacency[..., 0, _OUTPUT].astype(jnp.float32)
+        weights = jnp.asarray(_WEIGHTS)[genomes[..., _NUM_EDGES:]]
+        for vertex, width in channels.items():
+            total += weights[..., vertex - 1] * width**2
+            total += jnp.where(adjacency[..., 0, vertex], width, 0)
+        return total
+
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log(self.size(genomes) + _LEAST_SIZE)[..., None]
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """Paths, operations and shape of ``int32[..., 26]``, ``[..., 373]``.
+
+        Each sequence of operations weighs the root of how many input-to-output paths
+        read so (BANANAS, arXiv 1910.11858, notes whether one does). Then how many
+        vertices have each operation, the edges, those into the output, the longest
+        path in vertices and in 3x3 convolutions, and twice the logarithm of `size`.
+        """
+        flat = genomes.reshape(-1, self.length)
+        size = 2 * self.trends(flat)
+        features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
+        return features.reshape(*genomes.shape[:-1], -1)
+
+
+def genomes_of(
+    n_vertices: np.ndarray, edge_bits: np.ndarray, ops: np.ndarray
+) -> np.ndarray:
+    """Genomes ``int8[N, 26]`` of columns as `nasbench101.Cells` holds them.
+
+    The output becomes the last of seven vertices; those between are on no path.
+    """
+    genomes = np.zeros((len(n_vertices), _NUM_EDGES + _INNER), np.int8)
+    for index, (source, target) in enumerate(_EDGES):
+        there = (edge_bits >> index & 1).astype(bool)
+        target = np.where(target == n_vertices - 1, _OUTPUT, target)
+        place = source + target * (target - 1) // 2
+        genomes[there, place[there]] = 1
+    genomes[:, _NUM_EDGES:] = np.where(ops == NO_OPERATION, 0, ops)
+    return genomes
+
+
+def pruned(genomes: Genome) -> tuple[jax.Array, jax.Array]:
+    """Edges ``bool[..., 7, 7]`` on paths from input to output, and the vertices."""
+    shape = (*genomes.shape[:-1], MAX_VERTICES, MAX_VERTICES)
+    edges = jnp.zeros(shape, bool)
+    edges = edges.at[..., _SOURCES, _TARGETS].set(genomes[..., :_NUM_EDGES] == 1)
+    begins = jnp.zeros(shape[:-1], bool).at[..., 0].set(True)
+    ends = jnp.zeros(shape[:-1], bool).at[..., _OUTPUT].set(True)
+    for vertex in range(1, MAX_VERTICES):
+        reached = (edges[..., :, vertex] & begins).any(-1)
+        begins = begins.at[..., vertex].set(reached)
+    for vertex in range(_OUTPUT - 1, -1, -1):
+        reaches = (edges[..., vertex, :] & ends).any(-1)
+        ends = ends.at[..., vertex].set(reaches)
+    kept = begins & ends
+    return edges & kept[..., :, None] & kept[..., None, :], kept
+
+
+def _labels(genomes: Genome) -> jax.Array:
+    """``uint32[..., 7]``: operations between input and output."""
+    operations = genomes[..., _NUM_EDGES:].astype(jnp.uint32)
+    ends = [(0, 0)] * (genomes.ndim - 1) + [(1, 1)]
+    labels = jnp.pad(operations, ends, constant_values=len(OPERATIONS))
+    return labels.at[..., -1].add(1)
+
+
+def _mix(values: jax.Array) -> jax.Array:
+    """A bijection of ``uint32`` in which every bit depends on every other."""
+    values = (values ^ (values >> 16)) * jnp.uint32(0x7FEB352D)
+    values = (values ^ (values >> 15)) * jnp.uint32(0x846CA68B)
+    return values ^ (values >> 16)
+
+
+def _features(genome: Genome) -> jax.Array:
+    adjacency, kept = pruned(genome)
+    edges = adjacency.astype(jnp.float32)
+    operations = jax.nn.one_hot(genome[_NUM_EDGES:], len(OPERATIONS))
+    operations = operations * kept[1:_OUTPUT, None]
+    paths = {0: cells.start_paths(len(OPERATIONS), _INNER)}
+
+    def into(vertex: int) -> cells.Paths:
+        sources = [[edges[x, vertex] * part for part in paths[x]] for x in paths]
+        return [sum(parts) for parts in zip(*sources, strict=True)]
+
+    for vertex in range(1, _OUTPUT):
+        paths[vertex] = cells.extend_paths(into(vertex), operations[vertex - 1])
+    convolutions = jnp.pad(operations[:, OPERATIONS.index("conv3x3-bn-relu")], (1, 1))
+    numbers = [
+        *operations.sum(0),
+        edges.sum(),
+        edges[:, _OUTPUT].sum(),
+        _longest(adjacency, kept.astype(jnp.float32)),
+        _longest(adjacency, convolutions),
+    ]
+    return jnp.concatenate([jnp.sqrt(p) for p in into(_OUTPUT)] + [jnp.stack(numbers)])
+
+
+def _longest(adjacency: jax.Array, weights: jax.Array) -> jax.Array:
+    """The weight of the heaviest path to the output; every vertex has one."""
+    totals = jnp.zeros(MAX_VERTICES)
+    for vertex in range(1, MAX_VERTICES):
+        before = jnp.where(adjacency[:, vertex], totals, 0).max()
+        totals = totals.at[vertex].set(before + weights[vertex])
+    return totals[_OUTPUT]

@@ -1,0 +1,126 @@
+"""The search space of NAS-Bench-201 (arXiv 2001.00326)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.spaces import cells
+from gpt_nas_jax.spaces.nasbench201 import network
+from gpt_nas_jax.spaces.neighbours import random_neighbour
+from gpt_nas_jax.types import Genome, Key
+
+_NONE, _SKIP, _CONV1, _CONV3, _POOL = map(
+    OPERATIONS.index,
+    ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
+)
+# Operations that leave a layer behind, as a path reads them.
+_LAYERS = (_CONV1, _CONV3, _POOL)
+_NODES = 1 + max(target for _, target in EDGES)
+_LONGEST_PATH = _NODES - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class NasBench201Space:
+    """Cells of four nodes with an operation on each of the six edges.
+
+    A genome is ``int32[6]``: for every edge of `nasbench201.EDGES` an index into
+    `OPERATIONS`. All 15,625 are valid, and the benchmark trained each on its own.
+    """
+
+    @property
+    def length(self) -> int:
+        """Genes of a genome."""
+        return len(EDGES)
+
+    @property
+    def num_genes(self) -> int:
+        """How many values a gene may have."""
+        return len(OPERATIONS)
+
+    @property
+    def num_neighbours(self) -> int:
+        """How many genomes differ in one gene."""
+        return len(EDGES) * (len(OPERATIONS) - 1)
+
+    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+        """The benchmark's network of one genome."""
+        operations = tuple(int(gene) for gene in np.asarray(genome))
+        return network.network(operations, num_classes)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, 6]`` genomes, uniform."""
+        shape = (count, self.length)
+        return jax.random.randint(key, shape, 0, self.num_genes, jnp.int32)
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether every gene of ``int32[..., 6]`` names an operation, ``bool[...]``."""
+        return jnp.all((genomes >= 0) & (genomes < self.num_genes), -1)
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """The front of one genome, the back of the other."""
+        return cells.crossover(key, first, second)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """One operation replaced by another."""
+        return random_neighbour(self, key, genome)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One edge with another operation; there always is one."""
+        place, step = index // (self.num_genes - 1), index % (self.num_genes - 1)
+        gene = (genome[place] + 1 + step) % self.num_genes
+        return genome.at[place].set(gene), jnp.bool_(True)
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """``int32[..., 1]``, equal for equal networks: the genome as one number."""
+        places = self.num_genes ** jnp.arange(self.length, dtype=jnp.int32)
+        return (genomes * places).sum(-1, keepdims=True)
+
+    def choices(self) -> jax.Array:
+        """``bool[6, 6]``: which value each gene may have; the last is `PAD`."""
+        return jnp.ones((self.length, self.num_genes + 1), bool).at[:, -1].set(False)
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """Weights of the cell's convolutions, in squares of its width, ``[...]``."""
+        return 9.0 * (genomes == _CONV3).sum(-1) + (genomes == _CONV1).sum(-1)
+
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of `size`, ``[..., 1]``."""
+        return jnp.log1p(self.size(genomes))[..., None]
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """Operations, paths and size of ``int32[..., 6]``, ``[..., 71]``.
+
+        An operation is 1 at its edge. A path from input to output is read as its
+        layers, one that crosses a `none` not at all; each kind weighs twice the root of
+        how many there are. Last, twice the logarithm of 1 more than `size`.
+        """
+        flat = genomes.reshape(-1, self.length)
+        size = 2 * self.trends(flat)
+        features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
+        return features.reshape(*genomes.shape[:-1], -1)
+
+
+def _features(genome: Genome) -> jax.Array:
+    operations = jax.nn.one_hot(genome, len(OPERATIONS))
+    start = cells.start_paths(len(_LAYERS), _LONGEST_PATH)
+    paths = {0: start}
+    for node in range(1, _NODES):
+        reached = []
+        for edge, (source, target) in enumerate(EDGES):
+            if target == node:
+                kind = operations[edge]
+                longer = cells.extend_paths(paths[source], kind[jnp.array(_LAYERS)])
+                reached.append(
+                    [
+                        same * kind[_SKIP] + more
+                        for same, more in zip(paths[source], longer, strict=True)
+                    ]
+                )
+        paths[node] = [sum(parts) for parts in zip(*reached, strict=True)]
+    return jnp.concatenate(
+        [operations.ravel(), *(2 * jnp.sqrt(kind) for kind in paths[_NODES - 1])]
+    )

@@ -1,0 +1,86 @@
+"""The genetic algorithm: the paper's search without the GPT."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.strategies import operators
+from gpt_nas_jax.types import Candidates, Genome, Key, Space
+
+
+@flax.struct.dataclass
+class PopulationState:
+    """The survivors and how far the search is.
+
+    Attributes:
+      genomes: ``int32[P, L]``, the fittest first once a generation was told.
+      fitness: ``float32[P]``; ``-inf`` before that.
+      generation: ``int32``, generations told.
+    """
+
+    genomes: Genome
+    fitness: jax.Array
+    generation: jax.Array
+
+
+@flax.struct.dataclass
+class Genetic:
+    """Variable-length genetic algorithm with survival of the fittest.
+
+    The first generation is random. Every further one has as many children: of
+    parents chosen by binary tournament, crossed with ``crossover_rate``, mutated
+    with ``mutation_rate``. The fittest of parents and children survive. The paper
+    gives the rates (section 4 of the experiments); operators and selection are
+    ours, as in its authors' earlier searches (arXiv 1710.10741).
+
+    Attributes:
+      space: where genomes come from.
+      population: individuals.
+      crossover_rate: probability that a child has two parents.
+      mutation_rate: probability that a child mutates.
+    """
+
+    space: Space = flax.struct.field(pytree_node=False)
+    population: int = flax.struct.field(pytree_node=False)
+    crossover_rate: float
+    mutation_rate: float
+
+    def init(self, key: Key) -> PopulationState:
+        """A random population of unknown fitness."""
+        return PopulationState(
+            self.space.sample(key, self.population),
+            jnp.full(self.population, -jnp.inf),
+            jnp.int32(0),
+        )
+
+    def ask(self, key: Key, state: PopulationState) -> Candidates:
+        """The random population first, later children; none is proposed."""
+        keys = jax.random.split(key, self.population)
+        children = jax.vmap(self._child, (0, None))(keys, state)
+        genomes = jnp.where(state.generation == 0, state.genomes, children)
+        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+
+    def tell(
+        self, state: PopulationState, candidates: Candidates, fitness: jax.Array
+    ) -> PopulationState:
+        """The fittest of survivors and candidates survive; of equals the candidate."""
+        genomes, fitness = operators.best(
+            jnp.concatenate([candidates.genomes, state.genomes]),
+            jnp.concatenate([fitness, state.fitness]),
+            self.population,
+        )
+        return PopulationState(genomes, fitness, state.generation + 1)
+
+    def _child(self, key: Key, state: PopulationState) -> Genome:
+        parent_key, cross_key, cut_key, mutate_key, change_key = jax.random.split(
+            key, 5
+        )
+        parent_keys = jax.random.split(parent_key)
+        parents = jax.vmap(operators.tournament, (0, None))(parent_keys, state.fitness)
+        first, second = state.genomes[parents]
+        crossed = self.space.crossover(cut_key, first, second)
+        crosses = jax.random.bernoulli(cross_key, self.crossover_rate)
+        child = jnp.where(crosses, crossed, first)
+        mutated = self.space.mutate(change_key, child)
+        mutates = jax.random.bernoulli(mutate_key, self.mutation_rate)
+        return jnp.where(mutates, mutated, child)

@@ -1,0 +1,45 @@
+"""GPT-NAS: the genetic algorithm with blocks that the GPT proposes."""
+
+import flax.struct
+import jax
+
+from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
+from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
+from gpt_nas_jax.tokens.reading import Proposer
+from gpt_nas_jax.types import Candidates, Key
+
+
+@flax.struct.dataclass
+class GptNas:
+    """`Genetic`, whose candidates lose genes at random and get others (Eq. 3).
+
+    Attributes:
+      genetic: the algorithm underneath.
+      elimination_rate: probability in generation 0 that a gene is eliminated.
+      generations: after which the probability is 0.
+      prior: fills the gaps (Algorithm 1).
+    """
+
+    genetic: Genetic
+    elimination_rate: float
+    generations: int
+    prior: Proposer
+
+    def init(self, key: Key) -> PopulationState:
+        """A random population of unknown fitness."""
+        return self.genetic.init(key)
+
+    def ask(self, key: Key, state: PopulationState) -> Candidates:
+        """The genetic algorithm's candidates, eliminated and reconstructed."""
+        ask_key, reconstruct_key = jax.random.split(key)
+        genomes = self.genetic.ask(ask_key, state).genomes
+        rate = elimination_rate(
+            self.elimination_rate, state.generation, self.generations
+        )
+        return Candidates(*reconstruct(self.prior, reconstruct_key, genomes, rate))
+
+    def tell(
+        self, state: PopulationState, candidates: Candidates, fitness: jax.Array
+    ) -> PopulationState:
+        """The fittest of survivors and candidates survive."""
+        return self.genetic.tell(state, candidates, fitness)

@@ -1,0 +1,101 @@
+"""GPT-NAS online: the GPT learns from the search itself, a surrogate chooses."""
+
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.prior import conditional
+from gpt_nas_jax.strategies import surrogate
+from gpt_nas_jax.strategies.batched import Batched
+from gpt_nas_jax.strategies.history import History, empty
+from gpt_nas_jax.types import Candidates, Genome, Key
+
+_BATCH = 32
+
+
+@flax.struct.dataclass
+class OnlineState:
+    """What was evaluated and what the GPT made of it.
+
+    Attributes:
+      history: all evaluations.
+      params: of the GPT.
+      optimizer: its state.
+      key: decides the order in which it learns.
+    """
+
+    history: History
+    params: Any
+    optimizer: Any
+    key: Key
+
+
+@flax.struct.dataclass
+class GptNasOnline(Batched):
+    """A GPT, told to write networks of the best level, proposes; a surrogate picks.
+
+    After every batch the GPT learns from the whole history, each network behind the
+    level that its fitness has by now. It writes whole networks, and the missing genes
+    of the best ones, of which some are eliminated as in the paper. The first batch
+    comes from `conditional.pretrained`, for which large is good.
+
+    Attributes:
+      params: of the GPT in the beginning.
+      pool: proposals to choose from.
+      elites: as many of the best so far, from which half of the pool is made.
+      elimination_rate: probability that a gene of an elite is written anew.
+      steps: updates of the GPT after each batch.
+    """
+
+    params: Any
+    pool: int = flax.struct.field(pytree_node=False, default=256)
+    elites: int = flax.struct.field(pytree_node=False, default=8)
+    elimination_rate: float = 0.6
+    steps: int = flax.struct.field(pytree_node=False, default=16)
+
+    def init(self, key: Key) -> OnlineState:
+        """Nothing was evaluated; the GPT knows the space."""
+        optimizer = conditional.OPTIMIZER.init(self.params)
+        history = empty(self.space, self.queries)
+        return OnlineState(history, self.params, optimizer, key)
+
+    def ask(self, key: Key, state: OnlineState) -> Candidates:
+        """The most promising of what the GPT proposes; at first as it comes."""
+        random_key, key = jax.random.split(key)
+        # Should the space refuse what the GPT writes, a few it does not refuse.
+        spare = self.space.sample(random_key, self.batch)
+        pool = jnp.concatenate([self._proposals(key, state), spare])
+        history = state.history
+        first = history.fresh(self.space, pool, self.batch)
+        chosen = surrogate.promising(self.space, history, pool, self.batch)
+        genomes = jnp.where(history.count == 0, first, chosen)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+    def tell(
+        self, state: OnlineState, candidates: Candidates, fitness: jax.Array
+    ) -> OnlineState:
+        """Notes what was evaluated and learns from all of it."""
+        history = state.history.add(self.space, candidates.genomes, fitness)
+        level = conditional.levels(history.fitness, history.known)
+        tokens = conditional.encode(self.space, history.genomes, level)
+        key, learn_key = jax.random.split(state.key)
+
+        def step(carry: tuple[Any, Any], key: Key) -> tuple[tuple[Any, Any], None]:
+            rows = jax.random.randint(key, (_BATCH,), 0, history.count)
+            return conditional.update(self.space, *carry, tokens[rows]), None
+
+        keys = jax.random.split(learn_key, self.steps)
+        carry = state.params, state.optimizer
+        (params, optimizer), _ = jax.lax.scan(step, carry, keys)
+        return OnlineState(history, params, optimizer, key)
+
+    def _proposals(self, key: Key, state: OnlineState) -> Genome:
+        """Half written whole, half made from elites; all whole where there are none."""
+        parent_key, keep_key, key = jax.random.split(key, 3)
+        elites = surrogate.parents(parent_key, state.history, self.elites, self.pool)
+        whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
+        eliminated = jax.random.bernoulli(keep_key, self.elimination_rate, elites.shape)
+        kept = ~eliminated & ~whole[:, None]
+        return conditional.generate(self.space, state.params, key, elites, kept)

@@ -1,0 +1,103 @@
+"""Local search: first improvement, random restarts (arXiv 2005.02960)."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.spaces.neighbours import neighbours as neighbours_of
+from gpt_nas_jax.strategies.batched import Batched
+from gpt_nas_jax.strategies.history import History, empty
+from gpt_nas_jax.strategies.random_search import random_fresh
+from gpt_nas_jax.types import Candidates, Genome, Key
+
+
+@flax.struct.dataclass
+class LocalState:
+    """Where the search stands.
+
+    Attributes:
+      history: all evaluations.
+      genome: ``int32[L]``, the network whose neighbours are tried.
+      fitness: ``float32``, of it; ``-inf`` before the first.
+      order: ``float32[N]``, its neighbours are tried from the least on.
+      restarts: ``bool``, whether the next candidates are random.
+      key: decides the orders.
+    """
+
+    history: History
+    genome: Genome
+    fitness: jax.Array
+    order: jax.Array
+    restarts: jax.Array
+    key: Key
+
+
+@flax.struct.dataclass
+class LocalSearch(Batched):
+    """Moves to the first better neighbour; without one, begins at a random network.
+
+    Neighbours are tried in random order. One that was evaluated before is not asked
+    again, but moved to where it is better.
+    """
+
+    def init(self, key: Key) -> LocalState:
+        """Nothing was evaluated; the first candidates are random."""
+        return LocalState(
+            empty(self.space, self.queries),
+            jnp.zeros(self.space.length, jnp.int32),
+            jnp.float32(-jnp.inf),
+            jnp.zeros(self.space.num_neighbours),
+            jnp.bool_(True),
+            key,
+        )
+
+    def ask(self, key: Key, state: LocalState) -> Candidates:
+        """The next new neighbours, random networks where there are too few."""
+        history = state.history
+        randoms = random_fresh(self.space, key, history, self.batch)
+        neighbours, exists = neighbours_of(self.space, state.genome)
+        # What stands for an edit that is none was evaluated, so it is not asked.
+        neighbours = jnp.where(exists[:, None], neighbours, state.genome)
+        neighbours = neighbours[jnp.argsort(state.order)]
+        both = jnp.concatenate([neighbours, randoms])
+        genomes = history.fresh(self.space, both, self.batch)
+        genomes = jnp.where(state.restarts, randoms, genomes)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+    def tell(
+        self, state: LocalState, candidates: Candidates, fitness: jax.Array
+    ) -> LocalState:
+        """Moves to the first better candidate, and on while better ones are known."""
+        history = state.history.add(self.space, candidates.genomes, fitness)
+        better = state.restarts | (fitness > state.fitness)
+        first = jnp.where(state.restarts, jnp.argmax(fitness), jnp.argmax(better))
+        state = state.replace(history=history)
+        state = self._move(
+            state, better.any(), candidates.genomes[first], fitness[first]
+        )
+
+        def step(
+            carry: tuple[LocalState, jax.Array],
+        ) -> tuple[LocalState, jax.Array]:
+            state, _ = carry
+            neighbours, exists = neighbours_of(self.space, state.genome)
+            match = history.match(self.space.identity(neighbours))
+            known = jnp.where(match, history.fitness, -jnp.inf).max(-1)
+            new = exists & ~match.any(-1)
+            higher = exists & (known > state.fitness)
+            first = jnp.argmin(jnp.where(new | higher, state.order, jnp.inf))
+            moves = higher[first]
+            state = self._move(state, moves, neighbours[first], known[first])
+            return state.replace(restarts=~moves & ~new.any()), moves
+
+        return jax.lax.while_loop(
+            lambda carry: carry[1], step, (state, jnp.bool_(True))
+        )[0]
+
+    def _move(
+        self, state: LocalState, moves: jax.Array, genome: Genome, fitness: jax.Array
+    ) -> LocalState:
+        order_key, key = jax.random.split(state.key)
+        order = jax.random.uniform(order_key, state.order.shape)
+        moved = state.replace(genome=genome, fitness=fitness, order=order, key=key)
+        return jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)

@@ -1,0 +1,28 @@
+"""Random search."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.strategies.batched import Remembering
+from gpt_nas_jax.strategies.history import History
+from gpt_nas_jax.types import Candidates, Key, Space
+
+
+@flax.struct.dataclass
+class RandomSearch(Remembering):
+    """Networks drawn at random, none twice."""
+
+    def ask(self, key: Key, state: History) -> Candidates:
+        """Random networks that were not asked before."""
+        genomes = random_fresh(self.space, key, state, self.batch)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+
+SPARE = 8
+"""More draws than are asked, should some be known."""
+
+
+def random_fresh(space: Space, key: Key, history: History, count: int) -> jax.Array:
+    """``int32[count, L]`` random networks, as new as some spare draws can make them."""
+    return history.fresh(space, space.sample(key, count + SPARE), count)

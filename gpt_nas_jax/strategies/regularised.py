@@ -1,0 +1,47 @@
+"""Regularised evolution (Real et al., 2019, arXiv 1802.01548)."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.strategies.batched import Remembering
+from gpt_nas_jax.strategies.history import History
+from gpt_nas_jax.strategies.random_search import SPARE, random_fresh
+from gpt_nas_jax.types import Candidates, Genome, Key
+
+
+@flax.struct.dataclass
+class RegularisedEvolution(Remembering):
+    """The best of a random sample of the youngest has the next child.
+
+    The population is the last ``population`` evaluations, so the oldest dies whatever
+    its fitness. Parents of one batch are of one population.
+
+    Attributes:
+      population: individuals, at first random.
+      sample: individuals that a parent is the best of, drawn with replacement.
+      repeats: whether a child may be a network that was evaluated before, and is
+        evaluated again, as in the published algorithm.
+    """
+
+    population: int = flax.struct.field(pytree_node=False)
+    sample: int = flax.struct.field(pytree_node=False)
+    repeats: bool = flax.struct.field(pytree_node=False)
+
+    def ask(self, key: Key, state: History) -> Candidates:
+        """Random networks until the population is full, then mutated parents."""
+        random_key, child_key = jax.random.split(key)
+        keys = jax.random.split(child_key, self.batch + (0 if self.repeats else SPARE))
+        children = jax.vmap(self._child, (0, None))(keys, state)
+        if not self.repeats:
+            children = state.fresh(self.space, children, self.batch)
+        first = random_fresh(self.space, random_key, state, self.batch)
+        genomes = jnp.where(state.count < self.population, first, children)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+    def _child(self, key: Key, state: History) -> Genome:
+        sample_key, mutate_key = jax.random.split(key)
+        ages = jax.random.randint(sample_key, (self.sample,), 0, self.population)
+        rows = jnp.maximum(state.count - 1 - ages, 0)
+        parent = state.genomes[rows[jnp.argmax(state.fitness[rows])]]
+        return self.space.mutate(mutate_key, parent)

@@ -1,0 +1,111 @@
+"""Search by a surrogate: a Gaussian process with expected improvement."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.strategies import gaussian_process
+from gpt_nas_jax.strategies.batched import Remembering
+from gpt_nas_jax.strategies.history import History
+from gpt_nas_jax.strategies.random_search import random_fresh
+from gpt_nas_jax.types import Candidates, Genome, Key, Space
+
+_EDITS = 3
+_LEAST = 1e-4
+
+
+@flax.struct.dataclass
+class Surrogate(Remembering):
+    """Asks for the networks that a Gaussian process expects to gain most by.
+
+    The process sees the log of what fitness lacks, `Space.features` and `Space.trends`;
+    it chooses among random networks and edits of the best ones, as BANANAS does (arXiv
+    1910.11858).
+
+    Attributes:
+      initial: random networks in the beginning.
+      pool: networks to choose from, half of them random.
+      elites: the best so far, whose edits are the other half.
+    """
+
+    initial: int = flax.struct.field(pytree_node=False, default=10)
+    pool: int = flax.struct.field(pytree_node=False, default=1024)
+    elites: int = flax.struct.field(pytree_node=False, default=8)
+
+    def ask(self, key: Key, state: History) -> Candidates:
+        """Random networks first, then those of highest expected improvement."""
+        first_key, random_key, parent_key, edit_key = jax.random.split(key, 4)
+        first = random_fresh(self.space, first_key, state, self.batch)
+        half = self.pool // 2
+        pool = jnp.concatenate(
+            [
+                self.space.sample(random_key, half),
+                edited(
+                    self.space,
+                    edit_key,
+                    parents(parent_key, state, self.elites, half),
+                ),
+            ]
+        )
+        genomes = promising(self.space, state, pool, self.batch)
+        genomes = jnp.where(state.count < self.initial, first, genomes)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+
+def parents(key: Key, history: History, elites: int, count: int) -> Genome:
+    """``int32[count, L]``: drawn from the ``elites`` fittest, as far as there are any.
+
+    Before anything is evaluated they are no networks of the space.
+    """
+    best = jax.lax.top_k(history.fitness, min(elites, len(history.fitness)))[1]
+    drawn = jax.random.randint(key, (count,), 0, jnp.clip(history.count, 1, len(best)))
+    return history.genomes[best[drawn]]
+
+
+def edited(space: Space, key: Key, genomes: Genome) -> Genome:
+    """``int32[N, L]`` genomes after one to three random edits each.
+
+    An edit that does not exist is none, which is cheaper than to look for another.
+    """
+
+    def child(key: Key, genome: Genome) -> Genome:
+        edits_key, key = jax.random.split(key)
+        edits = jax.random.randint(edits_key, (), 1, _EDITS + 1)
+        indices = jax.random.randint(key, (_EDITS,), 0, space.num_neighbours)
+        for edit, index in enumerate(indices):
+            changed, exists = space.neighbour(genome, index)
+            genome = jnp.where(exists & (edit < edits), changed, genome)
+        return genome
+
+    return jax.vmap(child)(jax.random.split(key, len(genomes)), genomes)
+
+
+def promising(space: Space, history: History, pool: Genome, count: int) -> Genome:
+    """The ``count`` new networks of a pool that together promise the most.
+
+    One after the other the network of highest expected improvement. What is like one
+    chosen before is taken for known in part, so that a batch does not try one thing.
+    """
+    scores = gaussian_process.scores(history.fitness, history.known)
+    features, pool_features = space.features(history.genomes), space.features(pool)
+    trends, pool_trends = space.trends(history.genomes), space.trends(pool)
+    # The pool tells what is usual; the first few evaluations do not.
+    middle, spread = pool_trends.mean(0), pool_trends.std(0) + _LEAST
+    trends, pool_trends = (trends - middle) / spread, (pool_trends - middle) / spread
+    process = gaussian_process.fit(features, trends, scores, history.known)
+    # The best score itself is luck in part; measured by it nothing seems to gain.
+    top = jnp.where(history.known, process(features, trends)[0], -jnp.inf).max()
+    identity = space.identity(pool)
+    stale, invalid = history.match(identity).any(-1), ~space.valid(pool)
+    mean, std = process(pool_features, pool_trends)
+    chosen = []
+    for _ in range(count):
+        gains = gaussian_process.expected_improvement(mean, std, top)
+        # Known networks rather than none.
+        gains = jnp.where(stale, -1.0, gains)
+        index = jnp.argmax(jnp.where(invalid, -jnp.inf, gains))
+        chosen.append(pool[index])
+        stale |= jnp.all(identity == identity[index], -1)
+        alike = process.correlation(pool_features, pool_features[index][None])[:, 0]
+        std *= jnp.sqrt(jnp.maximum(1 - alike**2, _LEAST))
+    return jnp.stack(chosen)

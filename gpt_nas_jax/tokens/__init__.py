@@ -1,0 +1,1 @@
+"""Vocabulary and reading: networks as sequences of tokens."""

@@ -1,0 +1,116 @@
+"""How the prior reads genomes: rows of tokens and the interface of tables."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.vocabulary import START
+from gpt_nas_jax.types import Genome, Key, Tokens
+
+EMPTY_CONTEXT = np.full(CONTEXT, START, np.int32)
+"""The context in front of the first layer of a network."""
+
+
+@flax.struct.dataclass
+class Rows:
+    """Token sequences of different lengths.
+
+    Attributes:
+      tokens: ``int32[..., K]``, padded.
+      lengths: ``int32[...]``, how many of the K count.
+    """
+
+    tokens: Tokens
+    lengths: jax.Array
+
+    def at(self, *place: jax.Array | int) -> "Rows":
+        """The rows at a place of the leading axes."""
+        return Rows(self.tokens[place], self.lengths[place])
+
+
+def rows(sequences: Sequence[np.ndarray], shape: tuple[int, ...]) -> Rows:
+    """Sequences ``int32[L]`` as rows ``int32[*shape, K]``, dealt out in order."""
+    longest = max(map(len, sequences))
+    tokens = np.full((len(sequences), longest), START, np.int32)
+    for row, sequence in zip(tokens, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    lengths = np.array([len(sequence) for sequence in sequences], np.int32)
+    return Rows(
+        jnp.asarray(tokens.reshape(*shape, longest)),
+        jnp.asarray(lengths.reshape(shape)),
+    )
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """One row behind another."""
+    room = jnp.pad(first.tokens, (0, len(second.tokens)), constant_values=START)
+    tokens = jax.lax.dynamic_update_slice(room, second.tokens, (first.lengths,))
+    return Rows(tokens, first.lengths + second.lengths)
+
+
+def append(context: Tokens, row: Rows) -> Tokens:
+    """The last `CONTEXT` tokens once a row follows."""
+    both = jnp.concatenate([context, row.tokens])
+    return jax.lax.dynamic_slice(both, (row.lengths,), (CONTEXT,))
+
+
+def appended(contexts: np.ndarray, row: Rows) -> np.ndarray:
+    """`append` for ``int32[N, CONTEXT]``, on the host."""
+    tokens = np.asarray(row.tokens)[: int(row.lengths)]
+    both = np.concatenate([contexts, np.tile(tokens, (len(contexts), 1))], 1)
+    return both[:, -CONTEXT:]
+
+
+class Table(Protocol):
+    """How genomes of one space read, gene by gene; a pytree of small arrays.
+
+    Methods take one genome and may be called under jit and vmap; `behind` may not.
+    """
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The genes that the prior may propose, in the order of their layers."""
+
+    @property
+    def num_genes(self) -> int:
+        """How many there are to choose from at each of `positions`."""
+
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """Which genes the prior may replace, ``bool[L]``, some of `positions`."""
+
+    def start(self, genome: Genome) -> Tokens:
+        """The context in front of the first of `positions`, ``int32[CONTEXT]``."""
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """One row: what is read from one of `positions` up to the next.
+
+        It depends on no gene of later `positions`.
+        """
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """What follows the words of a whole genome, ``int32[L]``.
+
+        Empty where every gene that the prior may replace has words of its own.
+        """
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """The gene, ``int32``, that the FCN's ``[num_genes]`` logits propose."""
+
+
+def read(table: Table, context: Tokens, genome: Genome, position: jax.Array) -> Tokens:
+    """The context of the next of a table's positions."""
+    return append(context, table.words(genome, position))
+
+
+class Proposer(Protocol):
+    """What fills the gaps of genomes; a pytree."""
+
+    table: Table
+
+    def propose(self, key: Key, context: Tokens) -> jax.Array:
+        """A gene, ``int32``, behind ``int32[CONTEXT]``."""

@@ -1,0 +1,128 @@
+"""What is printed where the output is no terminal, and where it is one."""
+
+import pytest
+from rich.text import Text
+
+from gpt_nas_jax.reports.terminal import progress, show_table
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich takes any output for a terminal of 60 columns."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rich sees that the output is captured, whatever the surroundings say."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "60")
+
+
+def run() -> None:
+    with progress("search, candidates", 3, done=1) as advance:
+        advance()
+        advance(1, note="best 0.9871")
+
+
+@pytest.mark.usefixtures("piped")
+def test_progress_is_a_line_a_minute_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with progress("search, candidates", 40, done=8) as advance:
+        for number in range(10):
+            clock[0] += 25
+            advance(note=f"best 0.{number}")
+    assert capfd.readouterr().out.splitlines() == [
+        "search, candidates: 8 of 40 done",
+        "search, candidates: 11 of 40 done; best 0.2",
+        "search, candidates: 14 of 40 done; best 0.5",
+        "search, candidates: 17 of 40 done; best 0.8",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_before_the_first_the_time_so_far_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress("scoring, networks", 64):
+        clock[0] += 150
+    assert "150 s so far" in Text.from_ansi(capfd.readouterr().out).plain
+
+
+@pytest.mark.usefixtures("terminal")
+def test_progress_shows_title_count_and_note(capfd: pytest.CaptureFixture[str]):
+    run()
+    shown = capfd.readouterr().out
+    assert "search, candidates" in shown
+    assert "1/3" in shown
+    assert "3/3" in shown
+    assert "best 0.9871" in shown
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_time_left_goes_by_all_that_was_done(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    """Two candidates that are done at once, after 100 seconds, are no fast ones."""
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress("search, candidates", 40, done=8) as advance:
+        clock[0] += 99.9
+        advance()
+        clock[0] += 0.1
+        advance()
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert "50.0 s each" in shown
+    # 30 are left.
+    assert "0:25:00" in shown
+
+
+CELLS = [
+    ("best.blocks", " ".join(["ConvNormActivation"] * 20)),
+    ("reason", "needs [bold] 3 GiB :smile: [/] of [1, 2]"),
+    ("params", "-12,345"),
+]
+TITLE = "a title that is longer than all cells of a narrow table together"
+
+
+@pytest.mark.usefixtures("piped")
+def test_tables_in_a_file_are_unbroken_and_literal(capfd: pytest.CaptureFixture[str]):
+    show_table(TITLE, ("what", "value"), CELLS)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == TITLE
+    for cells in (("what", "value"), *CELLS):
+        assert sum(all(cell in line for cell in cells) for line in lines) == 1
+
+
+@pytest.mark.usefixtures("piped")
+def test_a_title_is_not_broken_at_the_width_of_its_table(
+    capfd: pytest.CaptureFixture[str],
+):
+    show_table(TITLE, ("a",), [(1,)])
+    assert capfd.readouterr().out.splitlines()[0] == TITLE
+
+
+@pytest.mark.usefixtures("terminal")
+def test_tables_fit_the_terminal(capfd: pytest.CaptureFixture[str]):
+    show_table("digits", ("what", "value"), CELLS)
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert shown.count("ConvNormActivation") == 20
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+@pytest.mark.usefixtures("piped")
+def test_numbers_are_aligned_right_and_words_left(capfd: pytest.CaptureFixture[str]):
+    show_table("t", ("words", "numbers"), [("a", 1), ("bbbbbbb", -1000000.5)])
+    rows = [line.strip("│").split("│") for line in capfd.readouterr().out.splitlines()]
+    words, numbers = zip(*(row for row in rows if len(row) == 2), strict=True)
+    assert words == (" a       ", " bbbbbbb ")
+    assert numbers == ("          1 ", " -1000000.5 ")

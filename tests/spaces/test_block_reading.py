@@ -1,0 +1,89 @@
+"""What blocks read like, from the table and from tracing whole candidates."""
+
+from collections.abc import Callable
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks import reading as blocks_reading
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
+from gpt_nas_jax.spaces.blocks.reading import BlockTable
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, read
+from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
+
+SPACES = {
+    "even": BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2),
+    "odd": BlockSpace((9, 5, 3), 7, min_depth=3, max_depth=7, width=32, num_stages=3),
+}
+
+
+@pytest.fixture(scope="module")
+def words() -> Vocabulary:
+    """All words of the spaces, more than the zoo has: no layer reads `UNKNOWN`."""
+    return vocabulary.build(
+        [word(part.layer) for part in trace(chain, space.image).layers]
+        for space in SPACES.values()
+        for name in BLOCK_NAMES
+        for chain in [candidate((name,) * 6, space.width, space.num_stages, 10)]
+    )
+
+
+@pytest.fixture(scope="module")
+def tables(words: Vocabulary) -> dict[str, BlockTable]:
+    return {name: blocks_reading.build(space, words) for name, space in SPACES.items()}
+
+
+reads = jax.jit(read)
+
+
+@pytest.mark.parametrize("name", SPACES)
+@hypothesis.given(data=st.data())
+def test_reading_the_table_is_tracing_the_candidate(
+    name: str,
+    data: st.DataObject,
+    words: Vocabulary,
+    tables: dict[str, BlockTable],
+    spell: Callable[..., list[np.ndarray]],
+):
+    space = SPACES[name]
+    names = st.lists(
+        st.sampled_from(BLOCK_NAMES),
+        min_size=space.min_depth,
+        max_size=space.max_depth,
+    )
+    genome = space.genome(tuple(data.draw(names)))
+    before = context = EMPTY_CONTEXT
+    blocks = spell(space, genome, words)
+    for position, tokens in enumerate(blocks):
+        context = reads(tables[name], context, genome, position)
+        before = np.concatenate([before, tokens])
+        np.testing.assert_array_equal(context, before[-CONTEXT:])
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_table_knows_every_block_in_a_vocabulary_of_its_space(
+    name: str, tables: dict[str, BlockTable]
+):
+    space = SPACES[name]
+    assert tables[name].tokens.shape[:3] == (space.num_stages, 2, space.num_genes)
+    assert not (tables[name].tokens == UNKNOWN).any()
+    assert (tables[name].lengths > 0).all()
+
+
+def test_layers_outside_the_vocabulary_read_unknown():
+    only = vocabulary.build([["other name=relu value="]])
+    blocks = blocks_reading.build(SPACES["even"], only)
+    place = (1, 0, BLOCK_NAMES.index("Stem"))
+    assert blocks.lengths[place] == 3
+    assert blocks.tokens[place][:3].tolist() == [UNKNOWN, UNKNOWN, 2]
+
+
+def test_an_empty_context_is_ten_start_tokens():
+    np.testing.assert_array_equal(EMPTY_CONTEXT, [0] * 10)

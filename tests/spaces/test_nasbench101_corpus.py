@@ -1,0 +1,78 @@
+"""Layers of cells put together from parts against networks really traced."""
+
+import collections
+import pathlib
+
+import numpy as np
+import pytest
+
+from gpt_nas_jax.datasets.benchmarks.nasbench101 import pack_edges
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.spaces.nasbench101.cells import (
+    Cell,
+    enumerate_cells,
+    from_columns,
+    to_columns,
+)
+from gpt_nas_jax.spaces.nasbench101.network import IMAGE, network
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+
+WORDS = Vocabulary(nasbench101_corpus.words())
+SMALL = enumerate_cells(5)
+
+
+def traced(cell: Cell) -> list[str]:
+    layers = trace(network(cell.edges, cell.ops), IMAGE).layers
+    return [word(part.layer) for part in layers]
+
+
+def spelled(cell: Cell) -> list[str]:
+    (sequence,) = nasbench101_corpus.architectures(to_columns([cell]), WORDS).sequences
+    return WORDS.decode(sequence)
+
+
+# Ten at random, the input joined to the output alone, and with a pooling between.
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(SMALL[i] for i in np.random.default_rng(0).choice(len(SMALL), 10, False)),
+        Cell(pack_edges([(0, 1)]), ()),
+        Cell(pack_edges([(0, 1), (0, 2), (1, 2)]), (2,)),
+    ],
+    ids=str,
+)
+def test_a_cell_is_spelled_as_its_network_is_traced(cell: Cell):
+    assert spelled(cell) == traced(cell)
+
+
+def test_cells_of_seven_vertices_are_spelled_as_traced(shared_data: pathlib.Path):
+    with np.load(shared_data / "nasbench101.npz") as archive:
+        columns = [archive[name] for name in ("n_vertices", "edge_bits", "ops")]
+    largest = np.flatnonzero(columns[0] == 7)
+    rows = np.random.default_rng(0).choice(largest, 5, replace=False)
+    for cell in from_columns(*(column[rows] for column in columns)):
+        assert spelled(cell) == traced(cell)
+
+
+def test_equal_sequences_are_merged_and_every_cell_counts():
+    together = nasbench101_corpus.architectures(to_columns(SMALL), WORDS)
+    expected = collections.Counter(tuple(spelled(cell)) for cell in SMALL)
+    words = [tuple(WORDS.decode(tokens)) for tokens in together.sequences]
+    assert dict(zip(words, together.counts.tolist(), strict=True)) == expected
+    assert len(words) == len(expected) < len(SMALL)
+    assert together.counts.sum() == len(SMALL) == 2532
+
+
+def test_projections_and_1x1_operations_may_spell_one_sequence():
+    # Two branches of one projection and one 1x1 each, and three 1x1 in a row behind
+    # one projection, the first of which feeds the output as the last does.
+    branches = Cell(pack_edges([(0, 1), (0, 2), (1, 3), (2, 3)]), (1, 1))
+    row = Cell(pack_edges([(0, 1), (1, 2), (2, 3), (1, 4), (3, 4)]), (1, 1, 1))
+    assert traced(branches) == traced(row)
+    together = nasbench101_corpus.architectures(to_columns([branches, row]), WORDS)
+    assert together.counts.tolist() == [2]
+
+
+def test_no_cells_make_no_architectures():
+    assert len(nasbench101_corpus.architectures(to_columns([]), WORDS)) == 0

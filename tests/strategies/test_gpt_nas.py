@@ -1,0 +1,126 @@
+"""The genetic algorithm with blocks that a prior proposes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.networks.trace import layers_of
+from gpt_nas_jax.prior import learn
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.blocks import reading as blocks_reading
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
+from gpt_nas_jax.strategies.gpt_nas import GptNas
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.types import PAD, Candidates
+
+SPACE = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
+GENETIC = Genetic(SPACE, population=6, crossover_rate=0.9, mutation_rate=0.3)
+GENERATIONS = 4
+
+
+@jax.jit
+def ask(
+    strategy: GptNas, key: jax.Array, state: PopulationState
+) -> tuple[Candidates, Candidates]:
+    """What GPT-NAS asks, and what its genetic algorithm asks with its key."""
+    genetic_key, _ = jax.random.split(key)
+    return strategy.ask(key, state), strategy.genetic.ask(genetic_key, state)
+
+
+@pytest.fixture(scope="module")
+def prior() -> Prior:
+    """A prior that knows few words and has learned nothing."""
+    modules = [SPACE.block(name, 1, False) for name in ("Conv", "MaxPool", "BatchNorm")]
+    layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
+    words = vocabulary.build([map(vocabulary.word, part) for part in layers])
+    gpt, fcn = learn.models(PriorConfig(width=16), words.size)
+    context = blocks_reading.EMPTY_CONTEXT[None]
+    gpt_key, fcn_key = jax.random.split(jax.random.key(0))
+    return Prior(
+        gpt,
+        fcn,
+        jax.jit(gpt.init)(gpt_key, context)["params"],
+        jax.jit(fcn.init)(fcn_key, context, context[:, 0])["params"],
+        blocks_reading.build(SPACE, words),
+    )
+
+
+@pytest.fixture(scope="module")
+def state() -> PopulationState:
+    """Survivors of one generation, of the depths 4 to 8."""
+    genes = np.arange(48).reshape(6, 8) % SPACE.num_genes
+    depths = np.array([4, 5, 6, 7, 8, 8])[:, None]
+    genomes = jnp.array(np.where(np.arange(8) < depths, genes, PAD), jnp.int32)
+    return PopulationState(genomes, jnp.linspace(0.9, 0.1, 6), jnp.int32(1))
+
+
+def at(state: PopulationState, generation: int) -> PopulationState:
+    return state.replace(generation=jnp.int32(generation))
+
+
+@pytest.mark.parametrize("generation", [0, 1])
+def test_without_elimination_it_is_the_genetic_algorithm(
+    prior: Prior, state: PopulationState, generation: int
+):
+    strategy = GptNas(GENETIC, 0.0, GENERATIONS, prior)
+    candidates, plain = ask(strategy, jax.random.key(3), at(state, generation))
+    np.testing.assert_array_equal(candidates.genomes, plain.genomes)
+    assert not candidates.proposed.any()
+
+
+def test_nothing_is_eliminated_at_the_end(prior: Prior, state: PopulationState):
+    strategy = GptNas(GENETIC, 1.0, GENERATIONS, prior)
+    candidates, plain = ask(strategy, jax.random.key(3), at(state, GENERATIONS))
+    np.testing.assert_array_equal(candidates.genomes, plain.genomes)
+    assert not candidates.proposed.any()
+
+
+def test_at_rate_1_every_block_is_proposed_and_no_padding(
+    prior: Prior, state: PopulationState
+):
+    strategy = GptNas(GENETIC, 1.0, GENERATIONS, prior)
+    candidates, plain = ask(strategy, jax.random.key(3), at(state, 0))
+    np.testing.assert_array_equal(candidates.proposed, plain.genomes != PAD)
+    assert SPACE.valid(candidates.genomes).all()
+    assert (candidates.genomes != plain.genomes).any()
+
+
+def test_proposals_replace_blocks_at_the_rate_of_the_generation(
+    prior: Prior, state: PopulationState
+):
+    strategy = GptNas(GENETIC, 0.8, GENERATIONS, prior)
+    shares = []
+    for generation in (1, 2):
+        proposed = []
+        for seed in range(15):
+            now = at(state, generation)
+            candidates, plain = ask(strategy, jax.random.key(seed), now)
+            genomes, before = map(np.asarray, (candidates.genomes, plain.genomes))
+            real, kept = before != PAD, ~np.asarray(candidates.proposed)
+            # The depth stays, and so does every block that was not proposed.
+            np.testing.assert_array_equal(genomes != PAD, real)
+            np.testing.assert_array_equal(genomes[kept], before[kept])
+            assert (kept | real).all()
+            proposed.append(~kept[real])
+        shares.append(np.concatenate(proposed).mean())
+    # Eq. 3: 0.8 less a quarter and less a half of it.
+    np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.05)
+
+
+def test_init_and_tell_are_those_of_the_genetic_algorithm(
+    prior: Prior, state: PopulationState
+):
+    strategy = GptNas(GENETIC, 0.4, GENERATIONS, prior)
+    key = jax.random.key(0)
+    np.testing.assert_array_equal(strategy.init(key).genomes, GENETIC.init(key).genomes)
+    candidates, _ = ask(strategy, key, state)
+    fitness = jnp.linspace(0.0, 1.0, 6)
+    after = strategy.tell(state, candidates, fitness)
+    pool = [*zip(fitness.tolist(), candidates.genomes.tolist(), strict=True)]
+    pool += zip(state.fitness.tolist(), state.genomes.tolist(), strict=True)
+    pool.sort(key=lambda individual: -individual[0])
+    assert after.genomes.tolist() == [genome for _, genome in pool[:6]]
+    assert after.generation == state.generation + 1

@@ -1,0 +1,53 @@
+"""Selection: who wins, and how often."""
+
+import functools
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from gpt_nas_jax.strategies import operators
+
+
+@functools.partial(jax.jit, static_argnums=1)
+@functools.partial(jax.vmap, in_axes=(0, None))
+def winners(key, fitness):
+    return operators.tournament(key, jnp.array(fitness))
+
+
+@pytest.mark.parametrize(
+    "fitness",
+    [
+        (0.1, 0.4, 0.2, 0.3),
+        (-np.inf, 0.5, 0.0),
+        (0.7, -np.inf),
+        (-0.3, -0.1, -0.2),
+    ],
+)
+def test_the_better_of_every_pair_wins(fitness: tuple[float, ...]):
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    wins = np.bincount(winners(keys, fitness), minlength=len(fitness))
+    pairs = [(a, b) for a in range(len(fitness)) for b in range(len(fitness))]
+    better = [max(pair, key=lambda index: fitness[index]) for pair in pairs]
+    expected = np.bincount(better, minlength=len(fitness)) / len(pairs)
+    np.testing.assert_allclose(wins / len(keys), expected, atol=0.015)
+
+
+def test_a_tournament_of_failures_has_a_winner():
+    keys = jax.random.split(jax.random.key(0), 500)
+    assert set(winners(keys, (-np.inf,) * 3).tolist()) == {0, 1, 2}
+
+
+@hypothesis.given(data=st.data())
+def test_best_are_the_first_of_the_stable_order(data: st.DataObject):
+    values = st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 1.0])
+    fitness = np.array(data.draw(st.lists(values, min_size=6, max_size=6)), np.float32)
+    count = data.draw(st.integers(1, 6))
+    genomes = np.arange(12, dtype=np.int32).reshape(6, 2)
+    order = sorted(range(6), key=lambda index: -fitness[index])[:count]
+    kept, kept_fitness = operators.best(genomes, fitness, count)
+    np.testing.assert_array_equal(kept, genomes[order])
+    np.testing.assert_array_equal(kept_fitness, fitness[order])
