@@ -6,7 +6,8 @@ from typing import Any
 
 from absl import flags
 
-from gpt_nas_jax.config import Config, fields, flagfile
+from gpt_nas_jax import plugins
+from gpt_nas_jax.config import Config, Setting, fields, flagfile
 from gpt_nas_jax.types import UsageError
 
 
@@ -69,10 +70,22 @@ def _value(field: fields.Field, given: Any) -> Any:
     return path
 
 
+def _with_choices(setting: Setting) -> str:
+    return f"<{'|'.join(setting.choices)}|module:Name>: {setting.help}"
+
+
 def _define(field: fields.Field, values: flags.FlagValues) -> None:
     setting, default = field.setting, field.default
     args = field.name, default
-    if setting.choices:
+    if setting.choices and setting.plugin:
+        flags.DEFINE_string(*args, _with_choices(setting), flag_values=values)
+        flags.register_validator(
+            field.name,
+            lambda given: given in setting.choices or plugins.is_path(given),
+            f"give one of {', '.join(setting.choices)}, or module:Name",
+            flag_values=values,
+        )
+    elif setting.choices:
         flags.DEFINE_enum(*args, setting.choices, setting.help, flag_values=values)
     elif isinstance(default, bool):
         flags.DEFINE_bool(*args, setting.help, flag_values=values)

@@ -47,6 +47,9 @@ def main(argv: list[str]) -> int:
     SIGINT, SIGTERM or SIGHUP ended it, and the same command goes on.
     """
     _quieten()
+    # Plug-ins lie where the command is run; an installed script does not look there.
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         with interruption.handled():
             config = flags.parse(argv)

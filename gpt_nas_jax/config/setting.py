@@ -17,6 +17,7 @@ class Setting:
         equal values only.
       path: whether the value is the path of a local file or folder; one with a default
         must not be empty.
+      plugin: whether an import path, ``module:Name``, may stand in place of a choice.
     """
 
     help: str
@@ -25,6 +26,7 @@ class Setting:
     high: float | None = None
     result: bool = True
     path: bool = False
+    plugin: bool = False
 
 
 def setting(default: Any, help: str, **options: Any) -> Any:

@@ -1,0 +1,55 @@
+"""Objects of the user's own modules, named by import path."""
+
+import importlib
+from typing import Any
+
+from gpt_nas_jax.types import UsageError
+
+
+def is_path(value: str) -> bool:
+    """Whether a setting's value is an import path, ``module:Name``."""
+    return ":" in value
+
+
+def load(setting: str, value: str) -> Any:
+    """Imports ``module:Name``; a dotted name reaches into a class.
+
+    Args:
+      setting: the flag or argument that holds the path, for messages.
+      value: the import path.
+
+    Raises:
+      UsageError: there is no such module or name, or the module fails to import.
+    """
+    where = f"{setting}={value}"
+    module_name, _, name = value.partition(":")
+    if not module_name or not name:
+        raise UsageError(f"{where}: give an import path, module:Name")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{where}: no module named {error.name!r}; run from the folder that holds "
+            "it, or add that folder to PYTHONPATH"
+        ) from error
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise UsageError(f"{where}: importing {module_name} raised {text}") from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{where}: {module_name} has no {name}")
+        found = getattr(found, part)
+    return found
+
+
+def require(where: str, found: Any, parts: tuple[str, ...]) -> None:
+    """Raises UsageError where an object lacks one of these attributes.
+
+    Args:
+      where: the setting and its value, for the message.
+      found: the object.
+      parts: names of the attributes.
+    """
+    missing = [part for part in parts if not hasattr(found, part)]
+    if missing:
+        raise UsageError(f"{where} lacks {', '.join(missing)}")

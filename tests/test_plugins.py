@@ -1,0 +1,50 @@
+"""Objects of the user's own modules, by import path."""
+
+import pathlib
+
+import pytest
+
+from gpt_nas_jax import plugins
+from gpt_nas_jax.types import UsageError
+
+
+@pytest.fixture
+def module(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module of a user, which can be imported."""
+    name = f"of_a_user_{tmp_path.name}"
+    text = "class Outer:\n    class Inner:\n        value = 3\n"
+    (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    (tmp_path / f"{name}_broken.py").write_text("1 / 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_names_reach_into_classes(module: str):
+    assert plugins.load("--flag", f"{module}:Outer.Inner").value == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{0}:Absent", "--flag={0}:Absent: {0} has no Absent"),
+        ("{0}:Outer.Absent", "--flag={0}:Outer.Absent: {0} has no Outer.Absent"),
+        ("{0}_absent:Outer", "no module named '{0}_absent'"),
+        ("{0}_broken:Outer", "importing {0}_broken raised ZeroDivisionError"),
+        ("{0}:", "give an import path, module:Name"),
+        (":Outer", "give an import path, module:Name"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_in_one_line(
+    module: str, given: str, message: str
+):
+    with pytest.raises(UsageError) as caught:
+        plugins.load("--flag", given.format(module))
+    assert message.format(module) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_parts_are_named(module: str):
+    found = plugins.load("--flag", f"{module}:Outer")
+    plugins.require("--flag", found, ("Inner",))
+    with pytest.raises(UsageError, match="--flag=x lacks ask, tell"):
+        plugins.require("--flag=x", found, ("Inner", "ask", "tell"))
