@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from gpt_nas_jax import plugins
 from gpt_nas_jax.config import (
     BENCHMARKS,
     PROXIES,
@@ -13,6 +14,7 @@ from gpt_nas_jax.config import (
     Config,
     ProxiesConfig,
     Recipe,
+    SpaceConfig,
     TablesConfig,
 )
 from gpt_nas_jax.types import UsageError
@@ -41,13 +43,7 @@ def check(config: Config) -> None:
     batch, parts = config.retrain.recipe.batch, config.retrain.recipe.accumulate
     scored, asked = config.eval.method == "zero_cost", config.eval.proxies.split(",")
     problems = {
-        f"--space_min_depth={space.min_depth} is more than "
-        f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
-        f"--space_min_depth={space.min_depth} leaves a stage empty; it must be at "
-        f"least --space_num_stages={space.num_stages}": (
-            space.min_depth < space.num_stages
-        ),
-        f"--space_width={space.width} must be a multiple of 16": space.width % 16,
+        **_space(space),
         f"--prior_width={config.prior.width} must be a multiple of the GPT's 4 "
         "heads": config.prior.width % 4,
         f"--data_name={config.data.name} needs --data_dir, where the data set "
@@ -73,9 +69,11 @@ def check(config: Config) -> None:
             config.prior.corpus == "nasbench101" and config.prior.nasbench201
         ),
         f"--stage=pretrain needs --search_strategy=gpt_nas; {search.strategy} learns "
-        "no prior": config.stage == "pretrain" and search.strategy != "gpt_nas",
+        "no prior": config.stage == "pretrain" and not config.reads_cells(),
         f"--search_batch={search.batch} must divide the {evaluations} evaluations of a "
-        "search": set(strategies) - WHOLE and searching and evaluations % search.batch,
+        "search": set(strategies) & ({*STRATEGIES} - WHOLE)
+        and searching
+        and evaluations % search.batch,
         f"--search_queries={search.queries} must be a multiple of --search_population="
         f"{search.population}": (
             tabular and set(strategies) & WHOLE and evaluations % search.population
@@ -148,6 +146,22 @@ def check(config: Config) -> None:
             raise UsageError(problem)
 
 
+def _space(space: SpaceConfig) -> dict[str, bool]:
+    """Contradictions among the settings of the space."""
+    return {
+        f"--space_min_depth={space.min_depth} is more than "
+        f"--space_max_depth={space.max_depth}": space.min_depth > space.max_depth,
+        f"--space_min_depth={space.min_depth} leaves a stage empty; it must be at "
+        f"least --space_num_stages={space.num_stages}": (
+            space.min_depth < space.num_stages
+        ),
+        f"--space_width={space.width} must be a multiple of 16": space.width % 16,
+        f"--space_blocks needs --space_name=blocks, not {space.name}": (
+            space.blocks and space.name != "blocks"
+        ),
+    }
+
+
 def _recipe(config: Config, name: str, recipe: Recipe) -> dict[str, bool]:
     """What contradicts how candidates, or the best, are trained."""
     streamed = config.data.name == "imagenet2012"
@@ -204,4 +218,5 @@ def _is_memory(text: str) -> bool:
 
 
 def _each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:
-    return set(given) <= set(allowed) and len(set(given)) == len(given)
+    named = {name for name in given if not plugins.is_path(name)}
+    return named <= set(allowed) and len(set(given)) == len(given)

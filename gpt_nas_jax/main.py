@@ -4,40 +4,13 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import absl.logging
 
-from gpt_nas_jax import checks, flags, interruption
-from gpt_nas_jax.config import Config
-from gpt_nas_jax.stages import (
-    baseline,
-    import_benchmark,
-    pipeline,
-    proxies,
-    tables,
-    zoo,
-)
+from gpt_nas_jax import flags, interruption
+from gpt_nas_jax.api.runs import run
 from gpt_nas_jax.types import UsageError
-
-_STAGES: dict[str, Callable[[Config], None]] = {
-    "zoo": zoo.run,
-    "import_benchmark": import_benchmark.run,
-    "tables": tables.run,
-    "proxies": proxies.run,
-    "baseline": baseline.run,
-}
-
-
-def run(config: Config) -> None:
-    """Does what the config says.
-
-    Raises:
-      UsageError: it cannot be done as told.
-    """
-    checks.check(config)
-    _STAGES.get(config.stage, pipeline.run)(config)
 
 
 def main(argv: list[str]) -> int:

@@ -80,6 +80,8 @@ def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
 
 def another(default: Any, setting: Setting) -> Any:
     """An allowed value that is not the default."""
+    if setting.plugin:
+        return "module:Name"
     if setting.choices:
         return next(choice for choice in setting.choices if choice != default)
     if isinstance(default, str):

@@ -12,6 +12,7 @@ PACKAGE = pathlib.Path(gpt_nas_jax.__file__).parent
 # Each imports only from its own row and the rows below.
 ROWS = (
     {"main"},
+    {"api"},
     {"flags"},
     {"stages"},
     {"reports"},

@@ -2,11 +2,14 @@
 
 import dataclasses
 
+from gpt_nas_jax import plugins
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
+    EXECUTORS,
     NETWORKS,
     PROXIES,
     SEARCH_ROWS,
+    SPACES,
     STAGES,
     STRATEGIES,
     TABLE_ROWS,
@@ -34,9 +37,11 @@ from gpt_nas_jax.config.stages import (
 
 __all__ = [
     "BENCHMARKS",
+    "EXECUTORS",
     "NETWORKS",
     "PROXIES",
     "SEARCH_ROWS",
+    "SPACES",
     "STAGES",
     "STRATEGIES",
     "TABLE_ROWS",
@@ -67,6 +72,13 @@ class Config:
     stage: str = setting("all", "What to do.", choices=STAGES, result=False)
     workdir: str = setting(
         "runs/default", "Where the run lives.", result=False, path=True
+    )
+    executor: str = setting(
+        "local",
+        "Where evaluations run. local: on the devices of this process.",
+        choices=EXECUTORS,
+        plugin=True,
+        result=False,
     )
     # JAX drops the higher bits of a larger seed.
     seed: int = setting(0, "Decides everything random.", low=0, high=2**32 - 1)
@@ -111,8 +123,16 @@ class Config:
     def reads_cells(self) -> bool:
         """Whether there is a prior among what these settings are about."""
         eliminates = self.stage == "tables" and self.tables.name in ("4", "figure2")
-        return eliminates or "gpt_nas" in self.strategies()
+        return eliminates or any(map(_asks_prior, self.strategies()))
 
     def needs_prior(self) -> bool:
         """Whether the stage asks the prior that it learns from cells."""
         return self.reads_cells() and self.stage != "retrain"
+
+
+def _asks_prior(strategy: str) -> bool:
+    """Whether a strategy, or a class of the user's, asks the paper's prior."""
+    if not plugins.is_path(strategy):
+        return strategy == "gpt_nas"
+    kind = plugins.load("--search_strategy", strategy)
+    return "prior" in getattr(kind, "__dataclass_fields__", {})

@@ -13,7 +13,9 @@ STRATEGIES = (
     "surrogate",
     "gpt_nas_online",
 )
+EXECUTORS = ("local",)
 BENCHMARKS = ("nasbench101", "nasbench201")
+SPACES = ("blocks", *BENCHMARKS)
 TABLES = (*BENCHMARKS, "3", "4", "5", "figure2")
 """Benchmarks, and the tables and the figure of the paper."""
 HUMAN_ROWS = (

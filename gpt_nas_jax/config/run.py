@@ -8,6 +8,7 @@ from gpt_nas_jax.config.names import (
     DATA_NAMES,
     PROXIES,
     SCHEDULES,
+    SPACES,
     STRATEGIES,
     WHOLE,
 )
@@ -129,8 +130,20 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SpaceConfig:
-    """The search space of block chains."""
+    """The search space; all but its name is about chains of blocks."""
 
+    name: str = setting(
+        "blocks",
+        "blocks: the paper's chains of blocks; nasbench101, nasbench201: cells of "
+        "these benchmarks, trained on the images.",
+        choices=SPACES,
+        plugin=True,
+    )
+    blocks: str = setting(
+        "",
+        "Further blocks, as import paths with commas: Linen modules with the fields "
+        "features and stride, or without both where they keep their input's shape.",
+    )
     min_depth: int = setting(10, "Fewest blocks (paper: 10).", low=1)
     max_depth: int = setting(20, "Most blocks (paper: 20).", low=1)
     width: int = setting(
@@ -222,6 +235,12 @@ class SearchConfig:
         "gpt_nas: the paper; genetic: the same without the GPT; gpt_nas_online: a GPT "
         "that learns from the search, with a surrogate; the others are baselines.",
         choices=STRATEGIES,
+        plugin=True,
+    )
+    settings: str = setting(
+        "",
+        "Further settings of the strategy, fields of its class, such as "
+        "pool=512,elites=16.",
     )
     batch: int = setting(
         5,

@@ -15,7 +15,7 @@ from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.types import Evaluation, Key
@@ -39,7 +39,7 @@ class Scorer:
       key: decides the weights of every network.
     """
 
-    space: BlockSpace
+    space: NetworkSpace
     names: tuple[str, ...]
     batches: Batches
     max_memory: float

@@ -18,14 +18,14 @@ from gpt_nas_jax.evaluation.evaluator import (
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule, accelerated
 from gpt_nas_jax.training.streamed import placed
-from gpt_nas_jax.types import PAD, Evaluation
+from gpt_nas_jax.types import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ class TrainedEvaluator:
       max_memory: most memory that a training step may take, GiB.
     """
 
-    space: BlockSpace
+    space: NetworkSpace
     splits: Splits
     config: EvalConfig
     placement: Placement = SINGLE
@@ -123,10 +123,9 @@ class TrainedEvaluator:
         return tuple(found)
 
     def _rules(self, chain: Chain, candidate: Candidate) -> tuple[Rule, ...]:
-        depth = int((candidate.genome != PAD).sum())
         if self.config.trained_blocks == "all":
             return (Rule.ALL,) * len(chain.blocks)
-        proposed = tuple(map(bool, candidate.proposed[:depth]))
+        proposed = self.space.proposed_blocks(candidate.genome, candidate.proposed)
         # Only BatchNorm carries running statistics.
         has_norm = trace(chain, self.space.image).state > 0
         return (*accelerated(proposed, has_norm), Rule.ALL)

@@ -15,7 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax import plugins
 from gpt_nas_jax.evaluation.proxies import az_nas, flow, loss, weights
+from gpt_nas_jax.evaluation.proxies.own import find
 from gpt_nas_jax.evaluation.proxies.segments import Segment, is_connected, segments
 from gpt_nas_jax.evaluation.proxies.weights import Weights
 from gpt_nas_jax.keys import GENERATOR
@@ -47,7 +49,7 @@ def score(
 
     Args:
       chain: the network.
-      names: of `config.PROXIES`.
+      names: of `config.PROXIES`, or import paths of a `proxies.own.Proxy`.
       batches: two or more.
       keys: ``[S]``, each decides weights and AZ-NAS's noise. Several go through the
         same programs side by side.
@@ -59,9 +61,13 @@ def score(
     in_size = batches.images.shape[2:]
     total = cost(chain, in_size)
     found = {"params": float(total.params), "flops": float(total.flops)}
-    parts = segments(chain, in_size)
+    parts, own = segments(chain, in_size), {*filter(plugins.is_path, names)}
     if is_connected(parts):
-        found |= _measured(parts, {*names} - _COUNTED, batches, keys)
+        found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
+    for name in own:
+        proxy = find("--eval_proxies", name)
+        scores = [proxy(chain, batches.images, batches.labels, key) for key in keys]
+        found[name] = float(np.mean(scores))
     return {name: _number(found.get(name, -math.inf)) for name in names}
 
 

@@ -2,14 +2,14 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.reading import Rows, Table
+from gpt_nas_jax.tokens.reading import ReadingTable, Rows
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
 from gpt_nas_jax.types import Genome
 
@@ -21,7 +21,7 @@ class Examples:
     Attributes:
       contexts: ``int32[N, CONTEXT]`` tokens of the layers before.
       tokens: ``int32[N]`` tokens of the layers.
-      labels: ``int32[N]`` genes; on chains, indices into `BLOCK_NAMES`.
+      labels: ``int32[N]`` genes.
       starts: ``bool[N]``, whether the layer is the first of its gene, which is
         where the search asks.
     """
@@ -35,8 +35,10 @@ class Examples:
         return len(self.tokens)
 
 
-def of_networks(traces: list[Trace], vocabulary: Vocabulary) -> Examples:
-    """Every layer of traced networks that lies in a block of Table II."""
+def of_networks(
+    traces: list[Trace], vocabulary: Vocabulary, genes: Mapping[str, int]
+) -> Examples:
+    """Every layer of traced networks that lies in a block of these names."""
     rows = []
     lead = np.full(CONTEXT, START, np.int32)
     for trace in traces:
@@ -44,8 +46,8 @@ def of_networks(traces: list[Trace], vocabulary: Vocabulary) -> Examples:
         padded = np.concatenate([lead, tokens])
         before = None
         for index, part in enumerate(trace.layers):
-            if part.block is not None:
-                label = BLOCK_NAMES.index(part.block)
+            if part.block in genes:
+                label = genes[part.block]
                 start = part.instance != before
                 context = padded[index : index + CONTEXT]
                 rows.append((context, tokens[index], label, start))
@@ -59,7 +61,7 @@ def of_networks(traces: list[Trace], vocabulary: Vocabulary) -> Examples:
     )
 
 
-def of_genomes(genomes: Genome, table: Table) -> Examples:
+def of_genomes(genomes: Genome, table: ReadingTable) -> Examples:
     """The first layer behind every gene of ``int32[N, L]`` that can be eliminated.
 
     Where a gene has no layers of its own, that is the first of a later one.
@@ -86,7 +88,7 @@ def of_genomes(genomes: Genome, table: Table) -> Examples:
 
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, None))
-def _spelled(genome: Genome, table: Table) -> tuple[jax.Array, jax.Array, Rows]:
+def _spelled(genome: Genome, table: ReadingTable) -> tuple[jax.Array, jax.Array, Rows]:
     """What of a genome's positions can be eliminated, what they start from and read."""
     positions = np.array(table.positions)
     words = jax.vmap(table.words, (None, 0))(genome, positions)

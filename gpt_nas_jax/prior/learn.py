@@ -17,7 +17,6 @@ from gpt_nas_jax.prior import (
     ngram,
     phases,
     samples,
-    tables,
 )
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
 from gpt_nas_jax.prior.clock import Clock
@@ -30,14 +29,13 @@ from gpt_nas_jax.prior.gpt_phases import AfterRound, Outcome, Standing
 from gpt_nas_jax.prior.phases import Phase
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.samples import Samples
-from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import corpus, vocabulary
 from gpt_nas_jax.tokens.corpus import Architectures
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Table
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, ReadingTable
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
-from gpt_nas_jax.types import Key, Space
+from gpt_nas_jax.types import Key
 
 _FCN_BATCH = 128
 _FCN_RATE = 1e-3
@@ -178,7 +176,7 @@ def corpora(
 
 
 def models(
-    config: PriorConfig, vocabulary_size: int, num_genes: int = len(BLOCK_NAMES)
+    config: PriorConfig, vocabulary_size: int, num_genes: int
 ) -> tuple[GPT, FCN]:
     """The two networks of the prior; the FCN tells so many genes apart."""
     gpt = GPT(vocabulary_size, config.width)
@@ -196,7 +194,7 @@ def cut(config: PriorConfig, corpora: Corpora, key: Key) -> tuple[Phase, Phase]:
 
 def learn(
     config: PriorConfig,
-    space: Space,
+    space: ReadableSpace,
     corpora: Corpora,
     parts: tuple[Phase, Phase],
     key: Key,
@@ -222,7 +220,7 @@ def learn(
       after_round: called with every measurement of the GPT.
     """
     size = corpora.vocabulary.size
-    table = tables.build(space, corpora.vocabulary)
+    table = space.reading(corpora.vocabulary)
     gpt, fcn = models(config, size, table.num_genes)
     init_key, pre_key, fine_key, fcn_key, show_key = jax.random.split(key, 5)
     params = jax.jit(gpt.init)(init_key, EMPTY_CONTEXT[None])["params"]
@@ -313,17 +311,17 @@ def _learn_fcn(
 
 
 def _fcn_examples(
-    space: Space, table: Table, corpora: Corpora, key: Key
+    space: ReadableSpace, table: ReadingTable, corpora: Corpora, key: Key
 ) -> tuple[Examples, np.ndarray, Examples]:
     """What the FCN learns from, the weight of each example, and what is held out."""
     sample = jax.jit(space.sample, static_argnums=1)
     drawn = examples.of_genomes(sample(key, _RANDOM), table)
-    if not isinstance(space, BlockSpace):
-        # Human networks hold none of the operations of cells.
+    if not space.human_genes:
         others = sample(jax.random.fold_in(key, 1), _RANDOM)
         return drawn, np.ones(len(drawn)), examples.of_genomes(others, table)
     human, held = (
-        examples.of_networks(traces, corpora.vocabulary) for traces in corpora.traces
+        examples.of_networks(traces, corpora.vocabulary, space.human_genes)
+        for traces in corpora.traces
     )
     weights = [
         np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),

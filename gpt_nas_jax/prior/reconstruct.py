@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.tokens.reading import Proposer, Table, read
+from gpt_nas_jax.tokens.reading import Proposer, ReadingTable, read
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 
@@ -21,7 +21,7 @@ class Prior:
     fcn: FCN = flax.struct.field(pytree_node=False)
     gpt_params: dict
     fcn_params: dict
-    table: Table
+    table: ReadingTable
 
     def propose(self, key: Key, context: Tokens) -> jax.Array:
         """A gene behind ``int32[CONTEXT]``, for a layer that the GPT samples."""

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.prior import tables
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.gpt import next_layer_logits
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary
-from gpt_nas_jax.types import Genome, Key, Space
+from gpt_nas_jax.types import Genome, Key
 
 _PLACES = 4
 _LAYERS_SHOWN = 4
@@ -65,7 +65,7 @@ class Samples:
 
 
 def draw(
-    prior: Prior, space: Space, vocabulary: Vocabulary, held: Examples, key: Key
+    prior: Prior, space: ReadableSpace, vocabulary: Vocabulary, held: Examples, key: Key
 ) -> Samples:
     """Asks a prior at a few places that it has not learned, and for a few genomes.
 
@@ -77,7 +77,7 @@ def draw(
       key: decides which places and genomes, and what is proposed for these.
     """
     place_key, sample_key, *keys = jax.random.split(key, 2 + len(_RATES))
-    names = tables.gene_names(space)
+    names = space.gene_names
     genomes = jax.jit(space.sample, static_argnums=1)(sample_key, len(_RATES))
     return Samples(
         proposals=_proposals(prior, names, vocabulary, held, place_key),

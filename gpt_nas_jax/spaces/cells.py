@@ -1,8 +1,12 @@
-"""What the spaces of cells share: variation of genomes and paths as features."""
+"""Shared by the spaces of cells: variation, paths as features, common blocks."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.types import Genome, Key
 
 
@@ -30,3 +34,15 @@ def extend_paths(paths: Paths, layer: jax.Array) -> Paths:
       layer: ``[kinds]``, one-hot; all zero where there is no layer.
     """
     return [jnp.zeros(1), *(jnp.outer(part, layer).ravel() for part in paths[:-1])]
+
+
+def shared_blocks(
+    chain: Chain, image: Size, cell: type[nn.Module]
+) -> tuple[tuple[nn.Module, Size], ...]:
+    """The distinct blocks of a network but its cells, with their input sizes."""
+    found, size = {}, image
+    for block in chain.blocks:
+        if not isinstance(block, cell):
+            found[block, size] = None
+        size = trace(block, size).out_size
+    return tuple(found)

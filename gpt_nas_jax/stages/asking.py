@@ -7,7 +7,7 @@ import numpy as np
 
 from gpt_nas_jax.evaluation import ranks
 from gpt_nas_jax.evaluation.scored import Scorer
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Candidates, Key, Strategy
 
@@ -20,7 +20,13 @@ def ask(strategy: Strategy, key: Key, state: Any) -> Candidates:
 
 
 def ask_filtered(
-    strategy: Strategy, key: Key, state: Any, times: int, scorer: Scorer, workers: int
+    strategy: Strategy,
+    key: Key,
+    state: Any,
+    times: int,
+    scorer: Scorer,
+    executor: Executor,
+    workers: int,
 ) -> Candidates:
     """As many as a strategy asks, the best of ``times`` as many.
 
@@ -46,6 +52,7 @@ def ask_filtered(
       state: of the strategy.
       times: how often it is asked.
       scorer: of the networks.
+      executor: where networks are scored.
       workers: networks scored at a time on each device.
     """
     asked = [
@@ -56,7 +63,7 @@ def ask_filtered(
     _, first, network = np.unique(
         scorer.space.identity(genomes), axis=0, return_index=True, return_inverse=True
     )
-    scores = np.stack([row for row, _ in local.run(scorer, genomes[first], workers)])
+    scores = np.stack([row for row, _ in executor(scorer, genomes[first], workers)])
     fitness = ranks.fitness(scores, scores)[network.ravel()]
     repeated = ~np.isin(np.arange(len(genomes)), first)
     rows = ranks.best(fitness, repeated, len(genomes) // times)

@@ -22,6 +22,7 @@ from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
 from gpt_nas_jax.stages import claim, compile_cache, pretrain
+from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
@@ -115,6 +116,8 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used.
     """
     claim.check(config)
+    for name in config.strategies():
+        registry.check(name, config.search, config.search.queries)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = load(config.tables)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
@@ -190,7 +193,9 @@ class _Searches:
     def _chunks(self) -> Iterator[tuple[range, Path]]:
         for start in range(0, self.seeds, _CHUNK):
             stop = min(start + _CHUNK, self.seeds)
-            yield range(start, stop), self.folder / f"{self.name}-{start}-{stop}.npy"
+            # Rows of another version of the strategy are not those of this one.
+            name = f"{self.name}@{registry.version(self.name)}-{start}-{stop}.npy"
+            yield range(start, stop), self.folder / name
 
 
 def _searches(

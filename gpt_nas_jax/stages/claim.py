@@ -1,15 +1,27 @@
 """The directory of a run, claimed by its config."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 
 
 def check(config: Config) -> None:
     """Raises UsageError where ``--workdir`` belongs to a run with other flags."""
     workdir.check(Path(config.workdir), fields.result_text(config))
+
+
+def keep_space(config: Config, space: ReadableSpace) -> None:
+    """Ties the claimed directory to what the genes of the space mean.
+
+    Raises:
+      UsageError: its results were made by genes that read as other layers.
+    """
+    digest = hashlib.sha256(space.definition().encode()).hexdigest()
+    workdir.keep_same(Path(config.workdir), "space", digest)
 
 
 def opened(config: Config) -> contextlib.AbstractContextManager[None]:

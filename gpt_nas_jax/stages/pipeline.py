@@ -6,6 +6,7 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.stages import (
@@ -18,6 +19,7 @@ from gpt_nas_jax.stages import (
     retrain,
     search,
 )
+from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
 
@@ -37,6 +39,8 @@ def run(config: Config) -> None:
             f"--workdir={path} holds no search; run --stage=search first, or name a "
             "network with --retrain_genome"
         )
+    registry.check(config.search.strategy, config.search, config.evaluations())
+    executors.find(config.executor)
     compile_cache.keep(config.train)
     loaded = problem.load(config)
     if config.stage in ("all", "retrain"):
@@ -46,6 +50,7 @@ def run(config: Config) -> None:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
+        claim.keep_space(config, loaded.space)
         _stages(config, loaded, cells, genome)
 
 

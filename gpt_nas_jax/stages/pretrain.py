@@ -22,7 +22,7 @@ from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import learn, tables
+from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.gpt_phases import Standing
 from gpt_nas_jax.prior.reconstruct import Prior
@@ -30,10 +30,11 @@ from gpt_nas_jax.reports import prior_summary
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
-from gpt_nas_jax.types import Space, UsageError
+from gpt_nas_jax.types import UsageError
 
 _LARGEST_ENUMERATED = 5
 _FEWEST_CELLS = 2
@@ -91,7 +92,7 @@ def _read_nasbench201(file: str) -> Columns:
     return (benchmark.ops[np.sort(best)],)
 
 
-def run(config: Config, space: Space, cells: Columns) -> Prior:
+def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     """The prior for these settings: from disk, or learned and kept.
 
     Leaves its report in the workdir, as `REPORT`. There lies its checkpoint, too, until
@@ -119,15 +120,24 @@ def home(config: Config) -> Path:
     return Path(config.prior.dir or Path(config.workdir) / "prior")
 
 
-def _folder(config: Config, space: Space, cells: Columns) -> Path:
+def _folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:
     """The folder of the prior with these settings, wherever its file was."""
     settings = dataclasses.asdict(config.prior)
     settings |= {"dir": "", "nasbench101": "", "nasbench201": ""}
     del settings["checkpoint_steps"]
-    kind = type(space).__name__
-    parts = [__version__, _FORMAT, settings, config.seed, kind, vars(space), cells]
+    parts = [__version__, _FORMAT, settings, config.seed, _identity(space), cells]
     text = json.dumps(parts, default=_digest)
     return home(config) / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _identity(space: ReadableSpace) -> list[Any]:
+    """What a prior for a space depends on: its genes' layers and what it samples."""
+    numbers = {
+        name: value
+        for name, value in sorted(vars(space).items())
+        if isinstance(value, int | float | str | np.ndarray | None)
+    }
+    return [type(space).__name__, space.definition(), numbers]
 
 
 def _digest(array: np.ndarray) -> str:
@@ -135,7 +145,7 @@ def _digest(array: np.ndarray) -> str:
 
 
 def _learn(
-    config: Config, space: Space, cells: Columns, path: Path
+    config: Config, space: ReadableSpace, cells: Columns, path: Path
 ) -> tuple[Prior, dict[str, Any], Vocabulary]:
     """Learns it, or goes on from the checkpoint in ``path``, with the same result."""
     settings, started = config.prior, time.perf_counter()
@@ -150,7 +160,7 @@ def _learn(
     corpora = learn.corpora(cells, traces, split_key, settings.holdout, benchmark)
     parts = learn.cut(settings, corpora, stop_key)
     checkpoints = Checkpoints(path, settings.checkpoint_steps)
-    gpt, _ = learn.models(settings, corpora.vocabulary.size)
+    gpt, _ = learn.models(settings, corpora.vocabulary.size, len(space.gene_names))
     standing = checkpoints.load(gpt, settings.learning_rate)
     total = settings.fcn_steps + sum(phase.schedule.steps for phase in parts)
     done = standing.steps if standing else 0
@@ -217,9 +227,13 @@ def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -
 
 
 def _load(
-    path: Path, config: PriorConfig, space: Space, words: Vocabulary, remedy: str
+    path: Path,
+    config: PriorConfig,
+    space: ReadableSpace,
+    words: Vocabulary,
+    remedy: str,
 ) -> Prior:
-    table = tables.build(space, words)
+    table = space.reading(words)
     gpt, fcn = learn.models(config, words.size, table.num_genes)
     key = jax.random.key(0)
     context = EMPTY_CONTEXT[None]

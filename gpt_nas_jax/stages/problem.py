@@ -11,7 +11,8 @@ from gpt_nas_jax.datasets import images
 from gpt_nas_jax.datasets.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces import registry
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import UsageError
 
 
@@ -21,7 +22,7 @@ class Problem:
 
     dataset: Dataset
     splits: Splits
-    space: BlockSpace
+    space: NetworkSpace
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -79,19 +80,8 @@ def load(config: Config) -> Problem:
             f"the {len(splits.train)} images there"
         )
     _check_batch("--eval_batch", config.eval.recipe, len(splits.train))
-    space = config.space
-    return Problem(
-        dataset,
-        splits,
-        BlockSpace(
-            image=dataset.train.size,
-            num_classes=dataset.num_classes,
-            min_depth=space.min_depth,
-            max_depth=space.max_depth,
-            width=space.width,
-            num_stages=space.num_stages,
-        ),
-    )
+    space = registry.build(config.space, dataset.train.size, dataset.num_classes)
+    return Problem(dataset, splits, space)
 
 
 def _check_batch(flag: str, recipe: Recipe, count: int) -> None:

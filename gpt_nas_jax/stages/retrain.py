@@ -14,7 +14,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import PAD, UsageError
@@ -81,26 +81,30 @@ def train_and_keep(
     return result
 
 
-def genome_of(text: str, space: BlockSpace) -> np.ndarray:
+def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
     """Reads ``--retrain_genome``: genes with commas between them.
 
     Raises:
-      UsageError: it is no chain of this space.
+      UsageError: it is no network of this space.
     """
     try:
         genes = [int(gene) for gene in text.split(",")]
     except ValueError:
         genes = []
+    shortest = int((~np.asarray(space.choices())[:, -1]).sum())
     known = all(0 <= gene < space.num_genes for gene in genes)
-    if not known or not space.min_depth <= len(genes) <= space.max_depth:
+    genome = np.array(genes + [PAD] * (space.length - len(genes)), np.int32)
+    fits = shortest <= len(genes) <= space.length
+    if not known or not fits or not space.valid(genome):
+        count = f"{shortest} to {space.length}" if shortest < space.length else shortest
         raise UsageError(
-            f"--retrain_genome={text} should hold {space.min_depth} to "
-            f"{space.max_depth} genes from 0 to {space.num_genes - 1}"
+            f"--retrain_genome={text} is no network of the space; give {count} genes "
+            f"from 0 to {space.num_genes - 1}"
         )
-    return np.array(genes + [PAD] * (space.max_depth - len(genes)), np.int32)
+    return genome
 
 
-def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
+def describe(space: NetworkSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
     """The network for people and programs: blocks, layers, sizes, cost."""
     names = space.names(genome)
     return {
@@ -109,8 +113,7 @@ def describe(space: BlockSpace, genome: np.ndarray, chain: Chain) -> dict[str, A
         "depth": len(names),
         "image": list(space.image),
         "num_classes": space.num_classes,
-        "width": space.width,
-        "num_stages": space.num_stages,
+        **space.settings,
         **figures(chain, space.image),
     }
 

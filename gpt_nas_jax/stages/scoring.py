@@ -11,7 +11,7 @@ from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import GIB, Evaluator
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
-from gpt_nas_jax.executors import local, machine
+from gpt_nas_jax.executors import machine, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
@@ -82,7 +82,8 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     genomes = np.asarray(scores.space.sample(_keys(config)[-1], _REFERENCES))
     rows = []
     with progress("scoring, reference networks", len(genomes)) as advance:
-        for row, _ in local.run(scores, genomes, config.search.workers):
+        run = registry.find(config.executor)
+        for row, _ in run(scores, genomes, config.search.workers):
             rows.append([None if math.isinf(score) else score for score in row])
             advance()
     workdir.write_sealed(

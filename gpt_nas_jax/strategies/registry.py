@@ -4,10 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gpt_nas_jax.config import WHOLE, SearchConfig
+from gpt_nas_jax import plugins
+from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.prior import conditional
 from gpt_nas_jax.prior.lookup import LookupPrior
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.strategies import settings
 from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.gpt_nas_online import GptNasOnline
@@ -15,11 +17,48 @@ from gpt_nas_jax.strategies.local_search import LocalSearch
 from gpt_nas_jax.strategies.random_search import RandomSearch
 from gpt_nas_jax.strategies.regularised import RegularisedEvolution
 from gpt_nas_jax.strategies.surrogate import Surrogate
-from gpt_nas_jax.types import Key, Space, Strategy
+from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 # Regularised evolution's parents are the best of so large a share of the population,
 # as usual on NAS-Bench-201.
 _SAMPLE_SHARE = 5
+
+_BATCHED = ("space", "batch", "queries")
+_PAPER = (
+    *("space", "population", "crossover_rate", "mutation_rate"),
+    *("elimination_rate", "generations", "prior"),
+)
+FILLED = tuple(sorted({*_BATCHED, *_PAPER, "key"}))
+"""The fields of a strategy that a search fills in, whoever wrote the class."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A strategy.
+
+    Attributes:
+      kind: its dataclass.
+      filled: the fields that a search fills in; the rest are `--search_settings`.
+      whole: whether it asks a whole population at a time, else a batch.
+      build: makes it from the filled fields and the settings.
+      optional: settings that `build` derives where they are not given.
+    """
+
+    kind: type
+    filled: tuple[str, ...]
+    whole: bool
+    build: Callable[["Setup", Mapping[str, Any]], Strategy]
+    optional: tuple[str, ...] = ()
+
+    def settings(self, name: str, config: SearchConfig) -> dict[str, Any]:
+        """The values of ``--search_settings`` for the strategy of this name.
+
+        Raises:
+          UsageError: they do not fit its fields.
+        """
+        return settings.values(
+            name, self.kind, self.filled, config.settings, self.optional
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,9 +69,9 @@ class Setup:
       config: their settings.
       space: where they search.
       queries: evaluations of a whole search.
-      batch: candidates that those ask at a time which need not ask one.
-      ageing: the population of regularised evolution.
-      key: decides what a GPT knows before the search.
+      batch: candidates that those ask at a time which need not ask a population.
+      ageing: the population of regularised evolution, unless set otherwise.
+      key: decides the initial weights of a GPT.
       prior: the paper's, for ``gpt_nas``.
       repeats: whether regularised evolution may evaluate a network again.
     """
@@ -46,43 +85,136 @@ class Setup:
     prior: Prior | LookupPrior | None
     repeats: bool = False
 
-    def _batched(self, kind: Callable[..., Any], *args: Any) -> Strategy:
-        return kind(self.space, self.batch, self.queries, *args)
-
-    def _genetic(self) -> Genetic:
-        settings = self.config
-        return Genetic(
-            self.space,
-            settings.population,
-            settings.crossover_rate,
-            settings.mutation_rate,
-        )
-
-    def _gpt_nas(self) -> GptNas:
-        generations = self.queries // self.config.population
-        rate = self.config.elimination_rate
-        return GptNas(self._genetic(), rate, generations, self.prior)
-
     def build(self, name: str) -> Strategy:
-        """The strategy of this name, a pytree."""
-        kinds: Mapping[str, Callable[[], Strategy]] = {
-            "random": lambda: self._batched(RandomSearch),
-            "regularised_evolution": lambda: self._batched(
-                RegularisedEvolution,
-                self.ageing,
-                -(-self.ageing // _SAMPLE_SHARE),
-                self.repeats,
-            ),
-            "local_search": lambda: self._batched(LocalSearch),
-            "genetic": self._genetic,
-            "gpt_nas": self._gpt_nas,
-            "surrogate": lambda: self._batched(Surrogate),
-            "gpt_nas_online": lambda: self._batched(
-                GptNasOnline, conditional.pretrained(self.space, self.key)
-            ),
-        }
-        return kinds[name]()
+        """The strategy of this name, a pytree.
+
+        Raises:
+          UsageError: see `check`.
+        """
+        entry = find(name)
+        return entry.build(self, entry.settings(name, self.config))
 
     def asked(self, name: str) -> int:
         """Candidates that a strategy asks at a time."""
-        return self.config.population if name in WHOLE else self.batch
+        return self.config.population if find(name).whole else self.batch
+
+    def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """The values of fields that a search fills in."""
+        config = self.config
+        known = {
+            "space": self.space,
+            "batch": self.batch,
+            "queries": self.queries,
+            "population": config.population,
+            "generations": self.queries // config.population,
+            "crossover_rate": config.crossover_rate,
+            "mutation_rate": config.mutation_rate,
+            "elimination_rate": config.elimination_rate,
+            "prior": self.prior,
+            "key": self.key,
+        }
+        return {name: known[name] for name in names}
+
+
+def _plain(kind: type, filled: tuple[str, ...], whole: bool = False) -> Entry:
+    """A strategy whose fields are filled by their names."""
+    return Entry(
+        kind,
+        filled,
+        whole,
+        lambda setup, chosen: kind(**setup.fields(filled), **chosen),
+    )
+
+
+def _regularised(setup: Setup, chosen: Mapping[str, Any]) -> RegularisedEvolution:
+    population = chosen.get("population", setup.ageing)
+    sample = chosen.get("sample", -(-population // _SAMPLE_SHARE))
+    filled = setup.fields(_BATCHED)
+    return RegularisedEvolution(
+        **filled, population=population, sample=sample, repeats=setup.repeats
+    )
+
+
+def _gpt_nas(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
+    genetic = Genetic(**setup.fields(_PAPER[:4]))
+    return GptNas(genetic, **setup.fields(_PAPER[4:]))
+
+
+def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
+    params = conditional.pretrained(setup.space, setup.key)
+    return GptNasOnline(**setup.fields(_BATCHED), params=params, **chosen)
+
+
+STRATEGIES: Mapping[str, Entry] = {
+    "random": _plain(RandomSearch, _BATCHED),
+    "regularised_evolution": Entry(
+        RegularisedEvolution,
+        (*_BATCHED, "repeats"),
+        False,
+        _regularised,
+        ("population", "sample"),
+    ),
+    "local_search": _plain(LocalSearch, _BATCHED),
+    "genetic": _plain(Genetic, _PAPER[:4], whole=True),
+    "gpt_nas": Entry(GptNas, ("genetic", *_PAPER[4:]), True, _gpt_nas),
+    "surrogate": _plain(Surrogate, _BATCHED),
+    "gpt_nas_online": Entry(GptNasOnline, (*_BATCHED, "params"), False, _online),
+}
+
+
+def find(name: str) -> Entry:
+    """The strategy of a name, or of an import path, ``module:Name``.
+
+    A class of the user's is a dataclass that is a pytree, such as one made by
+    ``flax.struct.dataclass``, with the methods of `Strategy`. Those of its fields that
+    bear the names of `FILLED` are filled in by the search. It asks ``batch`` candidates
+    at a time where it has this field, else ``population``.
+
+    Raises:
+      UsageError: it cannot be imported, or lacks a part.
+    """
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    if not plugins.is_path(name):
+        raise UsageError(
+            f"unknown strategy {name!r}; give {', '.join(STRATEGIES)} or module:Name"
+        )
+    where = f"--search_strategy={name}"
+    kind = plugins.load("--search_strategy", name)
+    plugins.require(where, kind, ("init", "ask", "tell"))
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        raise UsageError(f"{where} is no dataclass; decorate it, flax.struct.dataclass")
+    fields = {field.name for field in dataclasses.fields(kind) if field.init}
+    if not fields & {"batch", "population"}:
+        raise UsageError(f"{where} lacks the field batch, or population")
+    filled = tuple(field for field in FILLED if field in fields)
+    return _plain(kind, filled, whole="batch" not in fields)
+
+
+def check(name: str, config: SearchConfig, evaluations: int) -> None:
+    """Raises UsageError where a strategy cannot be made by these settings.
+
+    Args:
+      name: of the strategy.
+      config: of the search.
+      evaluations: of a whole search.
+    """
+    entry = find(name)
+    entry.settings(name, config)
+    size = config.population if entry.whole else config.batch
+    if plugins.is_path(name) and evaluations % size:
+        flag = "population" if entry.whole else "batch"
+        raise UsageError(
+            f"--search_{flag}={size} must divide the {evaluations} evaluations of a "
+            "search"
+        )
+
+
+def asks_prior(name: str) -> bool:
+    """Whether a strategy asks the paper's prior."""
+    return "prior" in find(name).filled
+
+
+def version(name: str) -> int:
+    """The version of a strategy: another one may ask for other candidates."""
+    return getattr(find(name).kind, "VERSION", 1)

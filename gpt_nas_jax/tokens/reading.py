@@ -66,7 +66,7 @@ def appended(contexts: np.ndarray, row: Rows) -> np.ndarray:
     return both[:, -CONTEXT:]
 
 
-class Table(Protocol):
+class ReadingTable(Protocol):
     """How genomes of one space read, gene by gene; a pytree of small arrays.
 
     Methods take one genome and may be called under jit and vmap; `behind` may not.
@@ -102,7 +102,9 @@ class Table(Protocol):
         """The gene, ``int32``, that the FCN's ``[num_genes]`` logits propose."""
 
 
-def read(table: Table, context: Tokens, genome: Genome, position: jax.Array) -> Tokens:
+def read(
+    table: ReadingTable, context: Tokens, genome: Genome, position: jax.Array
+) -> Tokens:
     """The context of the next of a table's positions."""
     return append(context, table.words(genome, position))
 
@@ -110,7 +112,7 @@ def read(table: Table, context: Tokens, genome: Genome, position: jax.Array) -> 
 class Proposer(Protocol):
     """What fills the gaps of genomes; a pytree."""
 
-    table: Table
+    table: ReadingTable
 
     def propose(self, key: Key, context: Tokens) -> jax.Array:
         """A gene, ``int32``, behind ``int32[CONTEXT]``."""

@@ -12,9 +12,16 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_step,
     save_tree,
 )
-from gpt_nas_jax.workdir.claims import FLAGS, LEDGER, check, opened, require_writable
+from gpt_nas_jax.workdir.claims import (
+    FLAGS,
+    LEDGER,
+    check,
+    keep_same,
+    opened,
+    require_writable,
+)
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
-from gpt_nas_jax.workdir.ledger import Ledger, best
+from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
 from gpt_nas_jax.workdir.structured import (
     read_json,
     read_sealed,
@@ -26,9 +33,11 @@ __all__ = [
     "FLAGS",
     "LEDGER",
     "Ledger",
+    "MemoryLedger",
     "best",
     "check",
     "damaged",
+    "keep_same",
     "load_latest",
     "load_tree",
     "opened",

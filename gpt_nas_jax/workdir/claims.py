@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir.files import claimed, storing, write_text
+from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
 FLAGS = "flags.txt"
 LEDGER = "ledger.jsonl"
@@ -17,6 +18,7 @@ LEDGER = "ledger.jsonl"
 # What a search leaves before the first of its candidates has a fitness.
 _FAILED = (LEDGER, "search")
 _REFERENCE = "reference.json"
+_DEPENDS = "depends.json"
 # What a run with other flags would lose.
 _RESULTS = (
     *("result.json", "best", "retrain", "baseline", "tables", "rows"),
@@ -93,6 +95,30 @@ def check(path: Path, result_flags: Mapping[str, str]) -> None:
             f"--workdir={path} belongs to a run with other flags "
             f"({'; '.join(differing)}); choose another directory or those flags"
         )
+
+
+def keep_same(path: Path, name: str, value: str) -> None:
+    """Keeps a text that a claimed directory's results depend on beside the flags.
+
+    Args:
+      path: the directory, claimed.
+      name: of the text.
+      value: the text.
+
+    Raises:
+      UsageError: the directory holds results that were made with another text.
+    """
+    file = path / _DEPENDS
+    remedy = f"remove {file} if the code of its {name} is the one that began the run"
+    kept = read_sealed(file, remedy) if file.exists() else {}
+    if kept.get(name) == value:
+        return
+    if name in kept and (results := _results(path)):
+        raise UsageError(
+            f"--workdir={path} holds {results} of another {name}: its code has changed "
+            "since; choose another directory, or go on with the code that began"
+        )
+    write_sealed(file, {**kept, name: value})
 
 
 def require_writable(flag: str, path: Path) -> None:

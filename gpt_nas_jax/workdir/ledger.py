@@ -33,7 +33,7 @@ class Ledger:
           machine: what evaluations depend on beside the flags, for `append`.
         """
         self._path = path
-        self._machine = machine
+        self.machine = machine
         self._last: str | None = None
         self._numbers: list[int] = []
         self.machines: list[dict[str, Any]] = []
@@ -69,9 +69,9 @@ class Ledger:
         if self._last is None:
             self.read()
         added: list[Mapping[str, Any]] = [record]
-        if self._machine is not None and self._machine != _latest(self.machines):
-            added.insert(0, {_MACHINE: dict(self._machine)})
-            self.machines.append(dict(self._machine))
+        if self.machine is not None and self.machine != _latest(self.machines):
+            added.insert(0, {_MACHINE: dict(self.machine)})
+            self.machines.append(dict(self.machine))
         last, lines = self._last, []
         for value in added:
             line, last = _sealed(value, last)
@@ -114,6 +114,26 @@ class Ledger:
             "or delete this line and all behind it: the same command evaluates them "
             "again"
         )
+
+
+class MemoryLedger(Ledger):
+    """A ledger that nothing of is left behind."""
+
+    def __init__(self) -> None:
+        self.machine, self.machines = None, []
+        self._records: list[dict[str, Any]] = []
+
+    def read(self) -> list[dict[str, Any]]:
+        """All evaluations."""
+        return list(self._records)
+
+    def line(self, index: int) -> str:
+        """The number of an evaluation, for messages."""
+        return f"evaluation {index}"
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Adds one evaluation."""
+        self._records.append(dict(record))
 
 
 def _latest(machines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

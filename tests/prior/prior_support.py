@@ -5,12 +5,13 @@ import functools
 import jax
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import learn, tables
+from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
 from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
 from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
@@ -20,6 +21,9 @@ from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import Genome, Key, Space
 
 WORDS = vocabulary.build([nasbench101_corpus.words(), nasbench201_corpus.words()])
+GENES = {name: gene for gene, name in enumerate(BLOCK_NAMES)}
+"""Genes of the space of block chains."""
+
 SPACES: dict[str, Space] = {
     "nasbench101": NasBench101Space(),
     "nasbench201": NasBench201Space(),
@@ -35,7 +39,7 @@ def sample(space: Space, key: Key, count: int) -> Genome:
 @functools.cache
 def small_prior(name: str) -> Prior:
     """A prior of clear opinions that has learned nothing."""
-    table = tables.build(SPACES[name], WORDS)
+    table = SPACES[name].reading(WORDS)
     gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
     fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
     context = EMPTY_CONTEXT[None]

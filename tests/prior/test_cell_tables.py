@@ -11,14 +11,14 @@ from prior_support import SPACES, sample
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.prior import examples, tables
+from gpt_nas_jax.prior import examples
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
 from gpt_nas_jax.spaces.nasbench101 import network as nasbench101_network
 from gpt_nas_jax.spaces.nasbench101.cells import Cell, prune
 from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
 from gpt_nas_jax.spaces.nasbench201 import network as nasbench201_network
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.reading import Table, read
+from gpt_nas_jax.tokens.reading import ReadingTable, read
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
 
 WORDS_201 = Vocabulary(nasbench201_corpus.words())
@@ -34,13 +34,13 @@ reads = jax.jit(read)
 
 
 @pytest.fixture(scope="module")
-def table_201() -> Table:
-    return tables.build(SPACES["nasbench201"], WORDS_201)
+def table_201() -> ReadingTable:
+    return SPACES["nasbench201"].reading(WORDS_201)
 
 
 @pytest.fixture(scope="module")
-def table_101() -> Table:
-    return tables.build(SPACES["nasbench101"], WORDS_101)
+def table_101() -> ReadingTable:
+    return SPACES["nasbench101"].reading(WORDS_101)
 
 
 def traced(network: Chain, words: Vocabulary, blocks: int | None = None) -> list[int]:
@@ -54,7 +54,7 @@ def pruned(genome: Sequence[int]) -> Cell | None:
     return prune(Cell(bits, tuple(genome[EDGES:])))
 
 
-def contexts(table: Table, genome: Sequence[int]) -> list[list[int]]:
+def contexts(table: ReadingTable, genome: Sequence[int]) -> list[list[int]]:
     """The context in front of each position of a table, and the one behind the last."""
     genes = np.array(genome, np.int32)
     result = [jax.jit(type(table).start)(table, genes)]
@@ -69,7 +69,7 @@ def last(tokens: list[int]) -> list[int]:
 
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(genome=CELLS_201)
-def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: Table):
+def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: ReadingTable):
     # Without an edge its words, and nothing else, are missing from the front.
     fronts = [[*genome[:count], *[0] * (6 - count)] for count in range(7)]
     expected = [
@@ -81,7 +81,7 @@ def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: Table):
 
 @hypothesis.given(genome=CELLS_101)
 def test_reading_vertices_is_tracing_the_pruned_cell(
-    genome: list[int], table_101: Table
+    genome: list[int], table_101: ReadingTable
 ):
     cell = pruned(genome)
     found = contexts(table_101, genome)
@@ -111,7 +111,10 @@ def test_reading_vertices_is_tracing_the_pruned_cell(
 
 @hypothesis.given(genome=CELLS_101, data=st.data())
 def test_operations_to_come_are_not_read(
-    genome: list[int], data: st.DataObject, table_101: Table, table_201: Table
+    genome: list[int],
+    data: st.DataObject,
+    table_101: ReadingTable,
+    table_201: ReadingTable,
 ):
     for table, cell in ((table_101, genome), (table_201, data.draw(CELLS_201))):
         place = data.draw(st.integers(0, len(table.positions) - 1))
@@ -122,7 +125,9 @@ def test_operations_to_come_are_not_read(
         assert contexts(table, cell)[front] == contexts(table, other)[front]
 
 
-def test_only_operations_can_be_eliminated(table_101: Table, table_201: Table):
+def test_only_operations_can_be_eliminated(
+    table_101: ReadingTable, table_201: ReadingTable
+):
     genome = np.ones(EDGES + INNER, np.int32)
     expected = [False] * EDGES + [True] * INNER
     assert np.asarray(table_101.eliminable(genome)).tolist() == expected
@@ -135,7 +140,7 @@ def test_only_operations_can_be_eliminated(table_101: Table, table_201: Table):
     assert np.asarray(table_201.eliminable(np.zeros(6, np.int32))).all()
 
 
-def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
+def test_examples_of_edges_are_the_layers_that_follow(table_201: ReadingTable):
     drawn = np.array(sample(SPACES["nasbench201"], jax.random.key(0), 30))
     drawn[:3] = [0] * 6, [1] * 6, [3, 0, 0, 1, 0, 0]
     found = examples.of_genomes(drawn, table_201)
@@ -150,7 +155,7 @@ def test_examples_of_edges_are_the_layers_that_follow(table_201: Table):
             assert next(rows) == (last(whole[:place]), whole[place])
 
 
-def test_examples_of_vertices_are_their_own_layers(table_101: Table):
+def test_examples_of_vertices_are_their_own_layers(table_101: ReadingTable):
     drawn = np.array(sample(SPACES["nasbench101"], jax.random.key(0), 30))
     found = examples.of_genomes(drawn, table_101)
     firsts = [

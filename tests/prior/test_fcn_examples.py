@@ -5,11 +5,11 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pytest
+from prior_support import GENES
 
 from gpt_nas_jax.networks.trace import Trace, TracedLayer
 from gpt_nas_jax.prior import examples
 from gpt_nas_jax.prior.examples import Examples
-from gpt_nas_jax.spaces.blocks import reading as blocks_reading
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT
@@ -25,7 +25,7 @@ def names(labels: np.ndarray) -> list[str]:
 
 @pytest.fixture(scope="module")
 def resnet(zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary) -> Examples:
-    return examples.of_networks([zoo_traces["ResNet-18"]], zoo_vocabulary)
+    return examples.of_networks([zoo_traces["ResNet-18"]], zoo_vocabulary, GENES)
 
 
 def test_blocks_of_resnet_18_begin_where_they_do(resnet: Examples):
@@ -65,7 +65,7 @@ def test_layers_in_no_block_are_read_but_not_learned(
         for index, part in enumerate(whole.layers)
     )
     trace = Trace(hidden, whole.out_size, whole.params, whole.state, {})
-    rest = examples.of_networks([trace], zoo_vocabulary)
+    rest = examples.of_networks([trace], zoo_vocabulary, GENES)
     kept = np.r_[0:4, 11 : len(resnet)]
     np.testing.assert_array_equal(rest.contexts, resnet.contexts[kept])
     np.testing.assert_array_equal(rest.starts, resnet.starts[kept])
@@ -75,8 +75,8 @@ def test_networks_do_not_read_each_other(
     zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary
 ):
     both = [zoo_traces[name] for name in ("ResNet-18", "GoogLeNet")]
-    together = examples.of_networks(both, zoo_vocabulary)
-    apart = [examples.of_networks([trace], zoo_vocabulary) for trace in both]
+    together = examples.of_networks(both, zoo_vocabulary, GENES)
+    apart = [examples.of_networks([trace], zoo_vocabulary, GENES) for trace in both]
     joined = examples.joined(apart)
     for field in ("contexts", "tokens", "labels", "starts"):
         values = getattr(together, field)
@@ -89,7 +89,7 @@ def test_chains_are_labelled_by_their_genes_and_read_as_traced(
     zoo_vocabulary: Vocabulary,
     spell: Callable[..., list[np.ndarray]],
 ):
-    blocks = blocks_reading.build(space, zoo_vocabulary)
+    blocks = space.reading(zoo_vocabulary)
     genomes = np.asarray(space.sample(jax.random.key(3), 20))
     drawn = examples.of_genomes(genomes, blocks)
     np.testing.assert_array_equal(drawn.labels, genomes[genomes != PAD])

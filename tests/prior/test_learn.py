@@ -6,7 +6,7 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
-from prior_support import learn_from
+from prior_support import GENES, learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
@@ -58,7 +58,7 @@ def test_the_report_measures_the_prior_on_what_was_held_out(
     assert report.finetune.gpt_perplexity == pytest.approx(perplexity)
     baseline = ngram.fit(windows, corpora.vocabulary.size)
     assert report.finetune.ngram_perplexity == ngram.perplexity(baseline, held)
-    layers = examples.of_networks(corpora.traces[1], corpora.vocabulary)
+    layers = examples.of_networks(corpora.traces[1], corpora.vocabulary, GENES)
     accuracy = fit.accuracy(prior.fcn, prior.fcn_params, layers)
     assert (report.fcn_accuracy, report.fcn_layer_accuracy) == accuracy
 

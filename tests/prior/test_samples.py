@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from prior_support import SPACES, WORDS, sample, small_prior
+from prior_support import GENES, SPACES, WORDS, sample, small_prior
 
 from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.prior import examples, samples
@@ -21,7 +21,7 @@ def test_proposals_are_those_of_the_models_at_places_held_out(
 ):
     prior, report = learned
     words = corpora.vocabulary
-    held = examples.of_networks(corpora.traces[1], words)
+    held = examples.of_networks(corpora.traces[1], words, GENES)
     spelled = [tuple(words.decode(context[-4:])) for context in held.contexts]
     proposals = report.samples.proposals
     # One for each block, so that not all look alike.

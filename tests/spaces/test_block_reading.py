@@ -9,7 +9,6 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import reading as blocks_reading
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
 from gpt_nas_jax.spaces.blocks.reading import BlockTable
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -37,7 +36,7 @@ def words() -> Vocabulary:
 
 @pytest.fixture(scope="module")
 def tables(words: Vocabulary) -> dict[str, BlockTable]:
-    return {name: blocks_reading.build(space, words) for name, space in SPACES.items()}
+    return {name: space.reading(words) for name, space in SPACES.items()}
 
 
 reads = jax.jit(read)
@@ -79,7 +78,7 @@ def test_a_table_knows_every_block_in_a_vocabulary_of_its_space(
 
 def test_layers_outside_the_vocabulary_read_unknown():
     only = vocabulary.build([["other name=relu value="]])
-    blocks = blocks_reading.build(SPACES["even"], only)
+    blocks = SPACES["even"].reading(only)
     place = (1, 0, BLOCK_NAMES.index("Stem"))
     assert blocks.lengths[place] == 3
     assert blocks.tokens[place][:3].tolist() == [UNKNOWN, UNKNOWN, 2]

@@ -73,4 +73,5 @@ def test_children_take_the_front_of_one_and_the_back_of_the_other():
 
 
 def test_a_decoded_network_is_that_of_its_operations():
-    assert SPACE.decode(ALL[777], 120) == network(tuple(ALL[777].tolist()), 120)
+    space = NasBench201Space(num_classes=120)
+    assert space.decode(ALL[777]) == network(tuple(ALL[777].tolist()), 120)

@@ -9,11 +9,11 @@ from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.blocks import reading as blocks_reading
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import PAD, Candidates
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
@@ -36,15 +36,15 @@ def prior() -> Prior:
     modules = [SPACE.block(name, 1, False) for name in ("Conv", "MaxPool", "BatchNorm")]
     layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
     words = vocabulary.build([map(vocabulary.word, part) for part in layers])
-    gpt, fcn = learn.models(PriorConfig(width=16), words.size)
-    context = blocks_reading.EMPTY_CONTEXT[None]
+    gpt, fcn = learn.models(PriorConfig(width=16), words.size, SPACE.num_genes)
+    context = EMPTY_CONTEXT[None]
     gpt_key, fcn_key = jax.random.split(jax.random.key(0))
     return Prior(
         gpt,
         fcn,
         jax.jit(gpt.init)(gpt_key, context)["params"],
         jax.jit(fcn.init)(fcn_key, context, context[:, 0])["params"],
-        blocks_reading.build(SPACE, words),
+        SPACE.reading(words),
     )
 
 

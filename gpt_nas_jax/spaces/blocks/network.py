@@ -7,7 +7,8 @@ resolution. A block that cannot change the shape by itself gets a 1x1 projection
 front of it there.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -33,44 +34,49 @@ def _grouped(features: int, stride: int) -> nn.Module:
     return blocks.Bottleneck(features, inner, inner // _CARDINAL_WIDTH, stride)
 
 
-_SHAPING: dict[str, Callable[[int, int], nn.Module]] = {
-    "ConvNormActivation": lambda f, s: blocks.ConvNormActivation(f, stride=s),
-    "Inception": _inception,
-    "ResBottleneckBlock": lambda f, s: blocks.ResBottleneckBlock(f, s, _GROUP_WIDTH),
-    "Stem": blocks.Stem,
-    "Bottleneck": lambda f, s: blocks.Bottleneck(f, f // 4, stride=s),
-    "BasicBlock": blocks.BasicBlock,
-    "BottleneckGrouped": _grouped,
-    "InvertedResidual": blocks.InvertedResidual,
-    "BottleneckWide": lambda f, s: blocks.Bottleneck(f, f // 2, stride=s),
-    "Conv": lambda f, s: blocks.Conv(f, stride=s),
-}
-_KEEPING: dict[str, Callable[[int], nn.Module]] = {
-    "SqueezeExcitation": lambda f: blocks.SqueezeExcitation(f // 4),
-    "AvgPool": lambda f: blocks.AvgPool(),
-    "MaxPool": lambda f: blocks.MaxPool(),
-    "BatchNorm": lambda f: blocks.BatchNorm(),
-    "ReLU": lambda f: blocks.ReLU(),
-}
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A block that chains are made of.
 
-BLOCK_NAMES: tuple[str, ...] = (
-    "ConvNormActivation",
-    "SqueezeExcitation",
-    "Inception",
-    "AvgPool",
-    "ResBottleneckBlock",
-    "Stem",
-    "Bottleneck",
-    "BasicBlock",
-    "BottleneckGrouped",
-    "InvertedResidual",
-    "BottleneckWide",
-    "MaxPool",
-    "BatchNorm",
-    "ReLU",
-    "Conv",
+    Attributes:
+      name: as genomes are shown.
+      build: ``build(features, stride)`` returns the module, called as
+        ``module(x, train)``.
+      shapes: whether it changes width and resolution by itself; one that does not
+        stands behind a 1x1 projection where a stage begins.
+    """
+
+    name: str
+    build: Callable[[int, int], nn.Module]
+    shapes: bool = True
+
+
+TABLE_II: tuple[Block, ...] = (
+    Block("ConvNormActivation", lambda f, s: blocks.ConvNormActivation(f, stride=s)),
+    Block(
+        "SqueezeExcitation",
+        lambda f, s: blocks.SqueezeExcitation(f // 4),
+        shapes=False,
+    ),
+    Block("Inception", _inception),
+    Block("AvgPool", lambda f, s: blocks.AvgPool(), shapes=False),
+    Block(
+        "ResBottleneckBlock", lambda f, s: blocks.ResBottleneckBlock(f, s, _GROUP_WIDTH)
+    ),
+    Block("Stem", blocks.Stem),
+    Block("Bottleneck", lambda f, s: blocks.Bottleneck(f, f // 4, stride=s)),
+    Block("BasicBlock", blocks.BasicBlock),
+    Block("BottleneckGrouped", _grouped),
+    Block("InvertedResidual", blocks.InvertedResidual),
+    Block("BottleneckWide", lambda f, s: blocks.Bottleneck(f, f // 2, stride=s)),
+    Block("MaxPool", lambda f, s: blocks.MaxPool(), shapes=False),
+    Block("BatchNorm", lambda f, s: blocks.BatchNorm(), shapes=False),
+    Block("ReLU", lambda f, s: blocks.ReLU(), shapes=False),
+    Block("Conv", lambda f, s: blocks.Conv(f, stride=s)),
 )
 """The 15 blocks of Table II in its order; a gene is an index into this tuple."""
+
+BLOCK_NAMES: tuple[str, ...] = tuple(block.name for block in TABLE_II)
 
 WIDTH_MULTIPLE = 16
 """Widths must be multiples of this, so that every block divides its channels."""
@@ -89,19 +95,17 @@ class Projected(nn.Module):
         return self.block(x, train)
 
 
-def candidate_block(name: str, features: int, stride: int, first: bool) -> nn.Module:
-    """One block of a candidate.
+def module_of(block: Block, features: int, stride: int, first: bool) -> nn.Module:
+    """The module of a block in a candidate.
 
     Args:
-      name: one of `BLOCK_NAMES`.
+      block: of the space.
       features: channels of its output.
       stride: 2 where it halves the resolution.
       first: whether it is the first of its stage and so changes the shape.
     """
-    if name in _SHAPING:
-        return _SHAPING[name](features, stride)
-    block = _KEEPING[name](features)
-    return Projected(features, stride, block) if first else block
+    module = block.build(features, stride)
+    return Projected(features, stride, module) if first and not block.shapes else module
 
 
 def stage_starts(depth: int, num_stages: int) -> tuple[int, ...]:
@@ -109,22 +113,39 @@ def stage_starts(depth: int, num_stages: int) -> tuple[int, ...]:
     return tuple(-(-stage * depth // num_stages) for stage in range(num_stages))
 
 
-def candidate(
-    names: tuple[str, ...], width: int, num_stages: int, num_classes: int
+def chain_of(
+    chosen: Sequence[Block], width: int, num_stages: int, num_classes: int
 ) -> Chain:
     """The network of a chain of blocks; the classifier stands behind them.
 
     Args:
-      names: of `BLOCK_NAMES`, at least ``num_stages`` of them.
+      chosen: at least ``num_stages`` blocks.
       width: channels of the first stage, a multiple of `WIDTH_MULTIPLE`.
       num_stages: how many widths and resolutions there are.
       num_classes: size of the output.
     """
-    starts = stage_starts(len(names), num_stages)
+    starts = stage_starts(len(chosen), num_stages)
     modules, stage = [], -1
-    for position, name in enumerate(names):
+    for position, block in enumerate(chosen):
         first = position in starts
         stage += first
         stride = 2 if first and stage > 0 else 1
-        modules.append(candidate_block(name, width * 2**stage, stride, first))
+        modules.append(module_of(block, width * 2**stage, stride, first))
     return Chain((*modules, Head(num_classes)))
+
+
+def candidate(
+    names: Sequence[str], width: int, num_stages: int, num_classes: int
+) -> Chain:
+    """`chain_of` blocks of Table II, given by their names."""
+    return chain_of(named(names), width, num_stages, num_classes)
+
+
+def candidate_block(name: str, features: int, stride: int, first: bool) -> nn.Module:
+    """`module_of` a block of Table II, given by its name."""
+    return module_of(*named((name,)), features, stride, first)
+
+
+def named(names: Sequence[str]) -> tuple[Block, ...]:
+    """The blocks of Table II with these names."""
+    return tuple(TABLE_II[BLOCK_NAMES.index(name)] for name in names)

@@ -1,13 +1,13 @@
-"""What each block of a space reads like at each place of a chain, as arrays."""
+"""How chains of blocks read: the tokens of every block at every kind of place."""
+
+from collections.abc import Sequence
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.networks.trace import layers_of
-from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.networks.layers import Layer
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome, Key, Tokens
@@ -15,7 +15,7 @@ from gpt_nas_jax.types import PAD, Genome, Key, Tokens
 
 @flax.struct.dataclass
 class BlockTable:
-    """A `Table` of block chains: tokens of every block at every kind of place.
+    """A `ReadingTable` of block chains: tokens of every block at every kind of place.
 
     A place is a stage and whether the block is the first of it.
 
@@ -64,19 +64,24 @@ class BlockTable:
         return jnp.argmax(logits).astype(jnp.int32)
 
 
-def build(space: BlockSpace, vocabulary: Vocabulary) -> BlockTable:
-    """Traces every block of the space at every place."""
-    spelled = [
-        vocabulary.encode(
-            word(layer)
-            for layer in layers_of(
-                space.block(name, stage, bool(first)), space.in_size(stage, bool(first))
-            )
-        )
-        for stage in range(space.num_stages)
-        for first in (0, 1)
-        for name in BLOCK_NAMES
-    ]
-    blocks = rows(spelled, (space.num_stages, 2, len(BLOCK_NAMES)))
-    stage, first = map(jnp.asarray, space.stages())
-    return BlockTable(blocks.tokens, blocks.lengths, stage, first)
+def build(
+    vocabulary: Vocabulary,
+    layers: Sequence[Sequence[Layer]],
+    stage: np.ndarray,
+    first: np.ndarray,
+) -> BlockTable:
+    """The table of a space.
+
+    Args:
+      vocabulary: of the tokens.
+      layers: of every block at every kind of place, by stage, whether it is the first
+        there, and gene.
+      stage: ``int32[D + 1, D]``, see `BlockTable`.
+      first: ``int32[D + 1, D]``, likewise.
+    """
+    spelled = [vocabulary.encode(map(word, part)) for part in layers]
+    stages = 1 + int(stage.max())
+    blocks = rows(spelled, (stages, 2, len(layers) // (2 * stages)))
+    return BlockTable(
+        blocks.tokens, blocks.lengths, jnp.asarray(stage), jnp.asarray(first)
+    )

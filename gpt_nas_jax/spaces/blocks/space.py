@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
 import jax
@@ -9,9 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.spaces.blocks import network, variation
+from gpt_nas_jax.networks.layers import Size, to_text
+from gpt_nas_jax.networks.trace import Trace, trace
+from gpt_nas_jax.spaces.blocks import network, reading, variation
+from gpt_nas_jax.spaces.blocks.network import TABLE_II, Block
+from gpt_nas_jax.spaces.blocks.reading import BlockTable
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 
@@ -19,9 +23,8 @@ from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 class BlockSpace:
     """Chains of ``min_depth`` to ``max_depth`` blocks for one kind of image.
 
-    A genome is ``int32[max_depth]``: indices into `network.BLOCK_NAMES`, then
-    `PAD`. What a gene becomes depends on its place: see
-    `gpt_nas_jax.spaces.blocks.network`.
+    A genome is ``int32[max_depth]``: indices into ``blocks``, then `PAD`. The module
+    that a gene becomes depends on its place: see `gpt_nas_jax.spaces.blocks.network`.
 
     Attributes:
       image: height, width and channels of the images.
@@ -30,6 +33,7 @@ class BlockSpace:
       max_depth: most blocks, the length of a genome.
       width: channels of the first stage, a multiple of `network.WIDTH_MULTIPLE`.
       num_stages: how many widths and resolutions there are.
+      blocks: to choose from; names are distinct.
 
     Raises:
       UsageError: a number contradicts the above.
@@ -41,6 +45,7 @@ class BlockSpace:
     max_depth: int
     width: int
     num_stages: int
+    blocks: tuple[Block, ...] = TABLE_II
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_stages <= self.min_depth <= self.max_depth:
@@ -52,11 +57,14 @@ class BlockSpace:
             raise UsageError(
                 f"width {self.width}: give a multiple of {network.WIDTH_MULTIPLE}"
             )
+        repeated = sorted({n for n in self.gene_names if self.gene_names.count(n) > 1})
+        if repeated:
+            raise UsageError(f"blocks of one name: {', '.join(repeated)}; rename them")
 
     @property
     def num_genes(self) -> int:
         """How many blocks there are to choose from."""
-        return len(network.BLOCK_NAMES)
+        return len(self.blocks)
 
     @property
     def length(self) -> int:
@@ -163,50 +171,84 @@ class BlockSpace:
             stage[depth] = np.cumsum(first[depth]) - 1
         return stage, first
 
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """The blocks' names."""
+        return tuple(block.name for block in self.blocks)
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """Every block, by its name; human networks are made of those of Table II."""
+        return {name: gene for gene, name in enumerate(self.gene_names)}
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """What decoding a genome takes beside images and classes."""
+        return {"width": self.width, "num_stages": self.num_stages}
+
     def names(self, genome: Genome) -> tuple[str, ...]:
         """The blocks of one genome, by name."""
-        return tuple(
-            network.BLOCK_NAMES[gene] for gene in np.asarray(genome) if gene != PAD
-        )
+        return tuple(self.blocks[g].name for g in np.asarray(genome) if g != PAD)
 
-    def genome(self, names: tuple[str, ...]) -> np.ndarray:
+    def genome(self, names: Sequence[str]) -> np.ndarray:
         """The genome of named blocks, ``int32[max_depth]``.
 
         Raises:
-          UsageError: a name is none of `network.BLOCK_NAMES`, or they are too many.
+          UsageError: a name is none of the space's blocks, or they are too many.
         """
-        unknown = sorted(set(names) - set(network.BLOCK_NAMES))
+        unknown = sorted(set(names) - set(self.gene_names))
         if unknown:
             raise UsageError(
                 f"no block is called {', '.join(unknown)}: "
-                f"give names of {', '.join(network.BLOCK_NAMES)}"
+                f"give names of {', '.join(self.gene_names)}"
             )
         if len(names) > self.max_depth:
             raise UsageError(f"{len(names)} blocks: give at most {self.max_depth}")
-        genes = [network.BLOCK_NAMES.index(name) for name in names]
+        genes = [self.gene_names.index(name) for name in names]
         return np.array(genes + [PAD] * (self.max_depth - len(genes)), np.int32)
 
     def decode(self, genome: Genome) -> Chain:
         """The network of one valid genome."""
-        return network.candidate(
-            self.names(genome), self.width, self.num_stages, self.num_classes
+        chosen = tuple(self.blocks[gene] for gene in np.asarray(genome) if gene != PAD)
+        return network.chain_of(chosen, self.width, self.num_stages, self.num_classes)
+
+    def proposed_blocks(
+        self, genome: np.ndarray, proposed: np.ndarray
+    ) -> tuple[bool, ...]:
+        """Whether each block in front of the classifier is proposed: its gene is."""
+        return tuple(map(bool, proposed[: int((genome != PAD).sum())]))
+
+    def reading(self, vocabulary: Vocabulary) -> BlockTable:
+        """How chains read, in the tokens of a vocabulary."""
+        layers = [[part.layer for part in traced.layers] for _, traced in _traces(self)]
+        return reading.build(vocabulary, layers, *self.stages())
+
+    def definition(self) -> str:
+        """The layers of every block at every place, as text."""
+        return "\n".join(
+            f"{name}: {to_text(part.layer)}"
+            for name, traced in _traces(self)
+            for part in traced.layers
         )
 
     def places(self) -> tuple[tuple[nn.Module, Size], ...]:
         """Every block at every place of a chain with the size of its input."""
         parts = [
-            (self.block(name, stage, first), self.in_size(stage, first))
+            (self._module(block, stage, first), self.in_size(stage, first))
             for stage in range(self.num_stages)
             for first in (True, False)
-            for name in network.BLOCK_NAMES
+            for block in self.blocks
         ]
         *_, (last, size) = parts
         return (*parts, (Head(self.num_classes), trace(last, size).out_size))
 
     def block(self, name: str, stage: int, first: bool) -> nn.Module:
         """The module of a block in a stage; ``first`` of it changes the shape."""
+        return self._module(self.blocks[self.gene_names.index(name)], stage, first)
+
+    def _module(self, block: Block, stage: int, first: bool) -> nn.Module:
         stride = 2 if first and stage > 0 else 1
-        return network.candidate_block(name, self.width * 2**stage, stride, first)
+        return network.module_of(block, self.width * 2**stage, stride, first)
 
     def in_size(self, stage: int, first: bool) -> Size:
         """The size of a block's input, height, width and channels, in a stage."""
@@ -223,20 +265,18 @@ class BlockSpace:
 
 
 @functools.cache
+def _traces(space: BlockSpace) -> list[tuple[str, Trace]]:
+    """Name and trace of every block, by stage, whether it is the first, and gene."""
+    return [
+        (name, trace(space.block(name, stage, first), space.in_size(stage, first)))
+        for stage in range(space.num_stages)
+        for first in (False, True)
+        for name in space.gene_names
+    ]
+
+
+@functools.cache
 def _params(space: BlockSpace) -> np.ndarray:
     """Parameters of every block, ``float32[stage, first of it, block]``."""
-    return np.array(
-        [
-            [
-                [
-                    trace(
-                        space.block(name, stage, first), space.in_size(stage, first)
-                    ).params
-                    for name in network.BLOCK_NAMES
-                ]
-                for first in (False, True)
-            ]
-            for stage in range(space.num_stages)
-        ],
-        np.float32,
-    )
+    params = np.array([traced.params for _, traced in _traces(space)], np.float32)
+    return params.reshape(space.num_stages, 2, space.num_genes)

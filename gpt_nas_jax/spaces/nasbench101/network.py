@@ -11,6 +11,8 @@ from gpt_nas_jax.networks.operations import Add, Concat
 
 IMAGE: Size = (32, 32, 3)
 STACKS, CELLS = 3, 3
+DEPTH = 1 + STACKS * CELLS + STACKS - 1 + 1
+"""Blocks of a network: stem, cells, poolings between stacks and the classifier."""
 _WIDTH = 128
 _MOMENTUM = 0.997
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpt_nas_jax.datasets.benchmarks.nasbench101 import MAX_VERTICES, OPERATIONS
 from gpt_nas_jax.spaces.nasbench101 import corpus
-from gpt_nas_jax.spaces.nasbench101.space import pruned
+from gpt_nas_jax.spaces.nasbench101.graphs import NUM_EDGES, OUTPUT, pruned
 from gpt_nas_jax.tokens.reading import (
     EMPTY_CONTEXT,
     Rows,
@@ -19,13 +19,10 @@ from gpt_nas_jax.tokens.reading import (
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, Tokens
 
-_OUTPUT = MAX_VERTICES - 1
-_EDGES = MAX_VERTICES * (MAX_VERTICES - 1) // 2
-
 
 @flax.struct.dataclass
 class VertexTable:
-    """A `Table` of cells whose operations alone the prior proposes; edges stay.
+    """A `ReadingTable` of cells whose operations alone the prior proposes; edges stay.
 
     Between two operations stand the projections, sums and concatenations that follow
     from the edges. The genome is read as the first cell of the network, without what
@@ -45,7 +42,7 @@ class VertexTable:
     @property
     def positions(self) -> tuple[int, ...]:
         """The operations of the inner vertices."""
-        return tuple(range(_EDGES, _EDGES + _OUTPUT - 1))
+        return tuple(range(NUM_EDGES, NUM_EDGES + OUTPUT - 1))
 
     @property
     def num_genes(self) -> int:
@@ -55,7 +52,7 @@ class VertexTable:
     def eliminable(self, genome: Genome) -> jax.Array:
         """The operations of vertices that are part of the network, ``bool[26]``."""
         _, kept = pruned(genome)
-        return jnp.concatenate([jnp.zeros(_EDGES, bool), kept[1:_OUTPUT]])
+        return jnp.concatenate([jnp.zeros(NUM_EDGES, bool), kept[1:OUTPUT]])
 
     def start(self, genome: Genome) -> Tokens:
         """The stem, and what the first vertex is fed by."""
@@ -64,7 +61,7 @@ class VertexTable:
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
         """The layers of a vertex, and what the next one is fed by."""
-        (edges, kept), vertex = pruned(genome), position - _EDGES + 1
+        (edges, kept), vertex = pruned(genome), position - NUM_EDGES + 1
         own = self.operations.at(genome[position])
         own = own.replace(lengths=jnp.where(kept[vertex], own.lengths, 0))
         return joined(own, self._wiring(edges, vertex + 1))
@@ -80,7 +77,7 @@ class VertexTable:
     def contexts(self) -> np.ndarray:
         """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
         fronts, asked = np.asarray(self.stem)[None], []
-        for vertex in range(1, _OUTPUT):
+        for vertex in range(1, OUTPUT):
             fed = np.concatenate(
                 [
                     appended(fronts, self.wiring.at(0, projected, inner))
@@ -100,7 +97,7 @@ class VertexTable:
 
     def _wiring(self, edges: jax.Array, vertex: jax.Array | int) -> Rows:
         projected, inner = edges[0, vertex], edges[1:, vertex].sum()
-        place = jnp.asarray(vertex) == _OUTPUT, projected, inner
+        place = jnp.asarray(vertex) == OUTPUT, projected, inner
         return self.wiring.at(*(number.astype(int) for number in place))
 
 

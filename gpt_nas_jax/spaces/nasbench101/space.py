@@ -1,7 +1,9 @@
 """The search space of NAS-Bench-101 (arXiv 1902.09635) as padded graphs."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,19 +14,22 @@ from gpt_nas_jax.datasets.benchmarks.nasbench101 import (
     OPERATIONS,
 )
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces import cells
-from gpt_nas_jax.spaces.nasbench101 import network
+from gpt_nas_jax.spaces.nasbench101 import corpus, network, reading
 from gpt_nas_jax.spaces.nasbench101.cells import MAX_EDGES, Cell, prune
+from gpt_nas_jax.spaces.nasbench101.graphs import EDGES, NUM_EDGES, OUTPUT, pruned
+from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.spaces.neighbours import random_neighbour
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
-_OUTPUT = MAX_VERTICES - 1
 _INNER = MAX_VERTICES - 2
-# Edges in the order of `nasbench101.pack_edges`.
-_EDGES = [(x, y) for y in range(MAX_VERTICES) for x in range(y)]
-_SOURCES, _TARGETS = np.array(_EDGES).T
-_NUM_EDGES = len(_EDGES)
+# From input to output: where the edge between them stands.
+_DIRECT = NUM_EDGES - MAX_VERTICES + 1
 _ATTEMPTS = 24
+NO_EDGE = "none"
+"""The name of an edge that is not there."""
 _LEAST_SIZE = 0.1
 _WEIGHTS = np.array([9.0, 1.0, 0.0])
 """Of an operation, in squares of its channels: `OPERATIONS`."""
@@ -44,14 +49,18 @@ class NasBench101Space:
     Attributes:
       listed: ``int8[N, 26]``, one genome of every network, from which all are drawn
         equally likely; without it random graphs are, most of them large.
+      image: height, width and channels of the images.
+      num_classes: size of the output.
     """
 
     listed: np.ndarray | None = None
+    image: Size = network.IMAGE
+    num_classes: int = 10
 
     @property
     def length(self) -> int:
         """Genes of a genome."""
-        return _NUM_EDGES + _INNER
+        return NUM_EDGES + _INNER
 
     @property
     def num_genes(self) -> int:
@@ -61,20 +70,83 @@ class NasBench101Space:
     @property
     def num_neighbours(self) -> int:
         """An edge more or less, or another operation."""
-        return _NUM_EDGES + _INNER * (len(OPERATIONS) - 1)
+        return NUM_EDGES + _INNER * (len(OPERATIONS) - 1)
 
-    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """The operations' names; the prior proposes no edges."""
+        return OPERATIONS
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """None: human networks hold none of the operations with their layers."""
+        return {}
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """None: decoding takes images and classes alone."""
+        return {}
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """Every edge as ``source-target``, or `NO_EDGE`, then the operations."""
+        genes = [int(gene) for gene in np.asarray(genome)]
+        edges = [
+            f"{source}-{target}" if gene else NO_EDGE
+            for (source, target), gene in zip(EDGES, genes, strict=False)
+        ]
+        return (*edges, *(OPERATIONS[gene] for gene in genes[NUM_EDGES:]))
+
+    def genome(self, names: Sequence[str]) -> np.ndarray:
+        """The genome that `names` reads so, ``int32[26]``.
+
+        Raises:
+          UsageError: there is no such genome.
+        """
+        edges = [int(name != NO_EDGE) for name in names[:NUM_EDGES]]
+        operations = [
+            OPERATIONS.index(name) if name in OPERATIONS else -1
+            for name in names[NUM_EDGES:]
+        ]
+        genome = np.array(edges + operations, np.int32)
+        if len(genome) != self.length or self.names(genome) != tuple(names):
+            raise UsageError(
+                f"{', '.join(names)}: give {NUM_EDGES} edges, each as source-target "
+                f"or {NO_EDGE}, and {_INNER} of {', '.join(OPERATIONS)}"
+            )
+        return genome
+
+    def decode(self, genome: Genome) -> Chain:
         """The benchmark's network of one valid genome.
 
         Raises:
           UsageError: input and output are not connected.
         """
         genes = [int(gene) for gene in np.asarray(genome)]
-        bits = sum(gene << index for index, gene in enumerate(genes[:_NUM_EDGES]))
-        cell = prune(Cell(bits, tuple(genes[_NUM_EDGES:])))
+        bits = sum(gene << index for index, gene in enumerate(genes[:NUM_EDGES]))
+        cell = prune(Cell(bits, tuple(genes[NUM_EDGES:])))
         if cell is None:
             raise UsageError("a cell whose output is not connected to its input")
-        return network.network(cell.edges, cell.ops, num_classes)
+        return network.network(cell.edges, cell.ops, self.num_classes)
+
+    def proposed_blocks(
+        self, genome: np.ndarray, proposed: np.ndarray
+    ) -> tuple[bool, ...]:
+        """All blocks, if an operation is proposed: each cell holds it; else none."""
+        return (bool(proposed.any()),) * (network.DEPTH - 1)
+
+    def places(self) -> tuple[tuple[nn.Module, Size], ...]:
+        """The blocks that every network shares, with the sizes of their inputs."""
+        direct = np.arange(self.length) == _DIRECT
+        chain = self.decode(direct.astype(np.int32))
+        return cells.shared_blocks(chain, self.image, network.CellModule)
+
+    def reading(self, vocabulary: Vocabulary) -> VertexTable:
+        """How cells read, in the tokens of a vocabulary."""
+        return reading.build(vocabulary)
+
+    def definition(self) -> str:
+        """The words of every operation, and of all that stands around cells."""
+        return repr(corpus.parts())
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 26]``: of those listed, or random graphs that are valid."""
@@ -85,11 +157,9 @@ class NasBench101Space:
 
     def _sample(self, key: Key) -> Genome:
         edge_key, operation_key = jax.random.split(key)
-        edges = jax.random.bernoulli(edge_key, 0.5, (_ATTEMPTS, _NUM_EDGES))
+        edges = jax.random.bernoulli(edge_key, 0.5, (_ATTEMPTS, NUM_EDGES))
         # The last is valid, should none before it be.
-        edges = edges.at[-1].set(
-            jnp.arange(_NUM_EDGES) == _NUM_EDGES - MAX_VERTICES + 1
-        )
+        edges = edges.at[-1].set(jnp.arange(NUM_EDGES) == _DIRECT)
         operations = jax.random.randint(
             operation_key, (_ATTEMPTS, _INNER), 0, len(OPERATIONS)
         )
@@ -98,7 +168,7 @@ class NasBench101Space:
 
     def valid(self, genomes: Genome) -> jax.Array:
         """Whether ``int32[..., 26]`` are cells of the space, ``bool[...]``."""
-        edges, operations = genomes[..., :_NUM_EDGES], genomes[..., _NUM_EDGES:]
+        edges, operations = genomes[..., :NUM_EDGES], genomes[..., NUM_EDGES:]
         known = jnp.all((edges == 0) | (edges == 1), -1) & jnp.all(
             (operations >= 0) & (operations < len(OPERATIONS)), -1
         )
@@ -120,9 +190,9 @@ class NasBench101Space:
 
         It may be the same network still, by what is on no path.
         """
-        flips = index < _NUM_EDGES
-        rest = index - _NUM_EDGES
-        place = jnp.where(flips, index, _NUM_EDGES + rest // (len(OPERATIONS) - 1))
+        flips = index < NUM_EDGES
+        rest = index - NUM_EDGES
+        place = jnp.where(flips, index, NUM_EDGES + rest // (len(OPERATIONS) - 1))
         step = jnp.where(flips, 1, 1 + rest % (len(OPERATIONS) - 1))
         count = jnp.where(flips, 2, len(OPERATIONS))
         changed = genome.at[place].set((genome[place] + step) % count)
@@ -148,7 +218,7 @@ class NasBench101Space:
 
     def choices(self) -> jax.Array:
         """``bool[26, 4]``: which value each gene may have; the last is `PAD`."""
-        edge = jnp.arange(self.length)[:, None] < _NUM_EDGES
+        edge = jnp.arange(self.length)[:, None] < NUM_EDGES
         value = jnp.arange(self.num_genes + 1)
         return jnp.where(edge, value < 2, value < self.num_genes)
 
@@ -158,18 +228,18 @@ class NasBench101Space:
         Channels are shared out as in `spaces.nasbench101.network`, without rounding.
         """
         adjacency, _ = pruned(genomes)
-        to_output = adjacency[..., 1:_OUTPUT, _OUTPUT]
+        to_output = adjacency[..., 1:OUTPUT, OUTPUT]
         share = 1 / jnp.maximum(to_output.sum(-1), 1)
         channels = {}
-        for vertex in range(_OUTPUT - 1, 0, -1):
+        for vertex in range(OUTPUT - 1, 0, -1):
             widest = jnp.zeros(share.shape)
             for target, width in channels.items():
                 fed = adjacency[..., vertex, target]
                 widest = jnp.maximum(widest, jnp.where(fed, width, 0))
-            feeds = adjacency[..., vertex, _OUTPUT]
+            feeds = adjacency[..., vertex, OUTPUT]
             channels[vertex] = jnp.where(feeds, share, widest)
-        total = adjacency[..., 0, _OUTPUT].astype(jnp.float32)
-        weights = jnp.asarray(_WEIGHTS)[genomes[..., _NUM_EDGES:]]
+        total = adjacency[..., 0, OUTPUT].astype(jnp.float32)
+        weights = jnp.asarray(_WEIGHTS)[genomes[..., NUM_EDGES:]]
         for vertex, width in channels.items():
             total += weights[..., vertex - 1] * width**2
             total += jnp.where(adjacency[..., 0, vertex], width, 0)
@@ -200,36 +270,19 @@ def genomes_of(
 
     The output becomes the last of seven vertices; those between are on no path.
     """
-    genomes = np.zeros((len(n_vertices), _NUM_EDGES + _INNER), np.int8)
-    for index, (source, target) in enumerate(_EDGES):
+    genomes = np.zeros((len(n_vertices), NUM_EDGES + _INNER), np.int8)
+    for index, (source, target) in enumerate(EDGES):
         there = (edge_bits >> index & 1).astype(bool)
-        target = np.where(target == n_vertices - 1, _OUTPUT, target)
+        target = np.where(target == n_vertices - 1, OUTPUT, target)
         place = source + target * (target - 1) // 2
         genomes[there, place[there]] = 1
-    genomes[:, _NUM_EDGES:] = np.where(ops == NO_OPERATION, 0, ops)
+    genomes[:, NUM_EDGES:] = np.where(ops == NO_OPERATION, 0, ops)
     return genomes
-
-
-def pruned(genomes: Genome) -> tuple[jax.Array, jax.Array]:
-    """Edges ``bool[..., 7, 7]`` on paths from input to output, and the vertices."""
-    shape = (*genomes.shape[:-1], MAX_VERTICES, MAX_VERTICES)
-    edges = jnp.zeros(shape, bool)
-    edges = edges.at[..., _SOURCES, _TARGETS].set(genomes[..., :_NUM_EDGES] == 1)
-    begins = jnp.zeros(shape[:-1], bool).at[..., 0].set(True)
-    ends = jnp.zeros(shape[:-1], bool).at[..., _OUTPUT].set(True)
-    for vertex in range(1, MAX_VERTICES):
-        reached = (edges[..., :, vertex] & begins).any(-1)
-        begins = begins.at[..., vertex].set(reached)
-    for vertex in range(_OUTPUT - 1, -1, -1):
-        reaches = (edges[..., vertex, :] & ends).any(-1)
-        ends = ends.at[..., vertex].set(reaches)
-    kept = begins & ends
-    return edges & kept[..., :, None] & kept[..., None, :], kept
 
 
 def _labels(genomes: Genome) -> jax.Array:
     """``uint32[..., 7]``: operations between input and output."""
-    operations = genomes[..., _NUM_EDGES:].astype(jnp.uint32)
+    operations = genomes[..., NUM_EDGES:].astype(jnp.uint32)
     ends = [(0, 0)] * (genomes.ndim - 1) + [(1, 1)]
     labels = jnp.pad(operations, ends, constant_values=len(OPERATIONS))
     return labels.at[..., -1].add(1)
@@ -245,25 +298,25 @@ def _mix(values: jax.Array) -> jax.Array:
 def _features(genome: Genome) -> jax.Array:
     adjacency, kept = pruned(genome)
     edges = adjacency.astype(jnp.float32)
-    operations = jax.nn.one_hot(genome[_NUM_EDGES:], len(OPERATIONS))
-    operations = operations * kept[1:_OUTPUT, None]
+    operations = jax.nn.one_hot(genome[NUM_EDGES:], len(OPERATIONS))
+    operations = operations * kept[1:OUTPUT, None]
     paths = {0: cells.start_paths(len(OPERATIONS), _INNER)}
 
     def into(vertex: int) -> cells.Paths:
         sources = [[edges[x, vertex] * part for part in paths[x]] for x in paths]
         return [sum(parts) for parts in zip(*sources, strict=True)]
 
-    for vertex in range(1, _OUTPUT):
+    for vertex in range(1, OUTPUT):
         paths[vertex] = cells.extend_paths(into(vertex), operations[vertex - 1])
     convolutions = jnp.pad(operations[:, OPERATIONS.index("conv3x3-bn-relu")], (1, 1))
     numbers = [
         *operations.sum(0),
         edges.sum(),
-        edges[:, _OUTPUT].sum(),
+        edges[:, OUTPUT].sum(),
         _longest(adjacency, kept.astype(jnp.float32)),
         _longest(adjacency, convolutions),
     ]
-    return jnp.concatenate([jnp.sqrt(p) for p in into(_OUTPUT)] + [jnp.stack(numbers)])
+    return jnp.concatenate([jnp.sqrt(p) for p in into(OUTPUT)] + [jnp.stack(numbers)])
 
 
 def _longest(adjacency: jax.Array, weights: jax.Array) -> jax.Array:
@@ -272,4 +325,4 @@ def _longest(adjacency: jax.Array, weights: jax.Array) -> jax.Array:
     for vertex in range(1, MAX_VERTICES):
         before = jnp.where(adjacency[:, vertex], totals, 0).max()
         totals = totals.at[vertex].set(before + weights[vertex])
-    return totals[_OUTPUT]
+    return totals[OUTPUT]

@@ -14,6 +14,8 @@ from gpt_nas_jax.networks.units import conv_norm
 
 IMAGE: Size = (32, 32, 3)
 STACKS, CELLS = 3, 5
+DEPTH = 1 + STACKS * CELLS + STACKS - 1 + 3
+"""Blocks of a network: stem, cells, reductions, BatchNorm, ReLU and classifier."""
 NONE, SKIP = OPERATIONS.index("none"), OPERATIONS.index("skip_connect")
 _WIDTH = 16
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}

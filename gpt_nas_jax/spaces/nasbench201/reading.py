@@ -20,7 +20,7 @@ _BESIDE = np.array(
 
 @flax.struct.dataclass
 class EdgeTable:
-    """A `Table` of cells: the words of an operation, and of the sum behind it.
+    """A `ReadingTable` of cells: the words of an operation, and of the sum behind it.
 
     The genome is read as the first cell of the network. Some operations have no
     words; so the first layer behind a gene need not be its own, and the gene is drawn

@@ -1,17 +1,22 @@
 """The search space of NAS-Bench-201 (arXiv 2001.00326)."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces import cells
-from gpt_nas_jax.spaces.nasbench201 import network
+from gpt_nas_jax.spaces.nasbench201 import corpus, network, reading
+from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
 from gpt_nas_jax.spaces.neighbours import random_neighbour
-from gpt_nas_jax.types import Genome, Key
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
+from gpt_nas_jax.types import Genome, Key, UsageError
 
 _NONE, _SKIP, _CONV1, _CONV3, _POOL = map(
     OPERATIONS.index,
@@ -21,6 +26,7 @@ _NONE, _SKIP, _CONV1, _CONV3, _POOL = map(
 _LAYERS = (_CONV1, _CONV3, _POOL)
 _NODES = 1 + max(target for _, target in EDGES)
 _LONGEST_PATH = _NODES - 1
+_HALVED = 2 ** (network.STACKS - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +35,26 @@ class NasBench201Space:
 
     A genome is ``int32[6]``: for every edge of `nasbench201.EDGES` an index into
     `OPERATIONS`. All 15,625 are valid, and the benchmark trained each on its own.
+
+    Attributes:
+      image: height, width and channels of the images; height and width are multiples
+        of 4, since two reductions halve them.
+      num_classes: size of the output.
+
+    Raises:
+      UsageError: the images' sides are no such multiples.
     """
+
+    image: Size = network.IMAGE
+    num_classes: int = 10
+
+    def __post_init__(self) -> None:
+        height, width, _ = self.image
+        if height % _HALVED or width % _HALVED:
+            raise UsageError(
+                f"cells of NAS-Bench-201 halve images twice: {height}x{width} pixels "
+                f"are no multiples of {_HALVED}; resize them"
+            )
 
     @property
     def length(self) -> int:
@@ -46,10 +71,60 @@ class NasBench201Space:
         """How many genomes differ in one gene."""
         return len(EDGES) * (len(OPERATIONS) - 1)
 
-    def decode(self, genome: Genome, num_classes: int = 10) -> Chain:
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """The operations' names."""
+        return OPERATIONS
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """None: human networks hold none of the operations with their layers."""
+        return {}
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """None: decoding takes images and classes alone."""
+        return {}
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """The operation of every edge, by name."""
+        return tuple(OPERATIONS[gene] for gene in np.asarray(genome))
+
+    def genome(self, names: Sequence[str]) -> np.ndarray:
+        """The genome of six named operations, ``int32[6]``.
+
+        Raises:
+          UsageError: they are not six, or a name is none of `OPERATIONS`.
+        """
+        if len(names) != self.length or set(names) - {*OPERATIONS}:
+            raise UsageError(
+                f"{', '.join(names)}: give {self.length} of {', '.join(OPERATIONS)}"
+            )
+        return np.array([OPERATIONS.index(name) for name in names], np.int32)
+
+    def decode(self, genome: Genome) -> Chain:
         """The benchmark's network of one genome."""
         operations = tuple(int(gene) for gene in np.asarray(genome))
-        return network.network(operations, num_classes)
+        return network.network(operations, self.num_classes)
+
+    def proposed_blocks(
+        self, genome: np.ndarray, proposed: np.ndarray
+    ) -> tuple[bool, ...]:
+        """All blocks, if an operation is proposed: each cell holds it; else none."""
+        return (bool(proposed.any()),) * (network.DEPTH - 1)
+
+    def places(self) -> tuple[tuple[nn.Module, Size], ...]:
+        """The blocks that every network shares, with the sizes of their inputs."""
+        skips = np.full(self.length, network.SKIP, np.int32)
+        return cells.shared_blocks(self.decode(skips), self.image, network.CellModule)
+
+    def reading(self, vocabulary: Vocabulary) -> EdgeTable:
+        """How cells read, in the tokens of a vocabulary."""
+        return reading.build(vocabulary)
+
+    def definition(self) -> str:
+        """The words of every operation and of all that stands around cells."""
+        return repr(corpus.parts())
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 6]`` genomes, uniform."""

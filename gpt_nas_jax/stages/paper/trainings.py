@@ -12,7 +12,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
-from gpt_nas_jax.executors import local, machine
+from gpt_nas_jax.executors import machine, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
 from gpt_nas_jax.reports.paper.measured import Measured, Plan
@@ -73,6 +73,7 @@ def run(config: Config, plan: Plan) -> Measured:
     loaded = problem.load(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
+        claim.keep_space(config, loaded.space)
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
             compilation.warm_up(config, loaded)
@@ -138,7 +139,7 @@ def _records(
     train = _Train(config, loaded, plan)
     title = f"{config.tables.name}, trainings"
     with progress(title, len(items), done=len(done)) as advance:
-        results = local.run(train, rest, config.search.workers)
+        results = registry.find(config.executor)(train, rest, config.search.workers)
         for item, curve in zip(rest, results, strict=True):
             record = _description(loaded, plan, item) | {
                 "accuracy": curve.accuracies and list(curve.accuracies),

@@ -1,0 +1,1 @@
+"""The Python interface; `gpt_nas_jax` has its names."""

@@ -1,0 +1,44 @@
+"""A prior for any space whose genomes read as layers: ``gpt_nas_jax.learn_prior``."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gpt_nas_jax.config import Config, PriorConfig
+from gpt_nas_jax.plugins import require
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.stages import pretrain
+from gpt_nas_jax.types import Space
+
+_PARTS = ("gene_names", "human_genes", "reading", "definition")
+
+
+def learn_prior(
+    space: Space | ReadableSpace,
+    config: PriorConfig | None = None,
+    *,
+    seed: int = 0,
+    workdir: str | os.PathLike[str] | None = None,
+) -> Prior:
+    """Learns the paper's prior for a space: GPT and FCN.
+
+    The GPT learns from NAS-Bench-101 and the human networks, the FCN from what the
+    space's genes read like. Takes minutes by the default settings.
+
+    Args:
+      space: says how its genomes read as layers.
+      config: what to learn from, for how long.
+      seed: decides everything random.
+      workdir: keeps the prior in ``prior/``, where it is found again; None keeps none.
+
+    Raises:
+      UsageError: the space does not read as layers, or a benchmark file cannot be read.
+    """
+    require("the space", space, _PARTS)
+    config = config or PriorConfig()
+    cells = pretrain.read_cells(config)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary if workdir is None else workdir)
+        run = Config(workdir=str(path), seed=seed, prior=config)
+        return pretrain.run(run, space, cells)

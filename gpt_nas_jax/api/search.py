@@ -1,0 +1,160 @@
+"""A search by any evaluator: ``gpt_nas_jax.search``."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir as storage
+from gpt_nas_jax.api.prior import learn_prior
+from gpt_nas_jax.api.trials import Result, result_of
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.plugins import require
+from gpt_nas_jax.stages.asking import ask
+from gpt_nas_jax.stages.loop import Loop, finite
+from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.creation import create
+from gpt_nas_jax.types import Space, Strategy, UsageError
+
+Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
+"""A genome, ``int32[L]``, to its fitness, or to ``fitness``, ``reason`` and details."""
+
+_RESERVED = ("generation", "index", "genome", "seconds")
+_PARTS = (
+    *("length", "num_genes", "num_neighbours", "sample", "valid", "crossover"),
+    *("mutate", "neighbour", "identity", "choices", "size", "features", "trends"),
+)
+
+
+def search(
+    space: Space,
+    evaluate: Evaluate,
+    strategy: str | Strategy = "gpt_nas_online",
+    evaluations: int = 200,
+    seed: int = 0,
+    workdir: str | os.PathLike[str] | None = None,
+) -> Result:
+    """Searches a space for the genome of the highest fitness.
+
+    Example:
+      >>> import gpt_nas_jax as gnj
+      >>> space = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
+      >>> found = gnj.search(space, lambda g: float(sum(g)), "random", evaluations=50)
+      >>> len(found), found.best.fitness > 4
+      (50, True)
+
+    Args:
+      space: where to search.
+      evaluate: called with one genome at a time. It returns a number, or a mapping with
+        ``fitness``, which is None where the candidate failed, ``reason``, and whatever
+        else is worth keeping. An exception fails the candidate and is its reason.
+      strategy: a name, an import path ``module:Name``, or a strategy that
+        `strategies.create` made. ``gpt_nas`` learns its prior first, in minutes.
+      evaluations: how many, of a strategy by name. One that asks whole populations
+        takes the largest population up to 30 that divides them, others ask up to 5.
+      seed: decides everything random.
+      workdir: keeps every evaluation. A search that was stopped goes on when it is
+        called again with the same arguments; what is there already is not evaluated
+        again. None keeps nothing.
+
+    Returns:
+      All evaluations, and the best of them.
+
+    Raises:
+      UsageError: the strategy is unknown, the space lacks a part, the workdir belongs
+        to another search, or no candidate of a whole population could be evaluated.
+    """
+    require("the space", space, _PARTS)
+    if evaluations < 1:
+        raise UsageError(f"evaluations={evaluations}: give 1 or more")
+    name = strategy if isinstance(strategy, str) else type(strategy).__qualname__
+    path = None if workdir is None else Path(workdir)
+    flags = {
+        "space": _space_of(space),
+        "strategy": name,
+        "evaluations": str(evaluations),
+        "seed": str(seed),
+    }
+    if path is not None:
+        storage.check(path, flags)
+    with _claimed(path, flags):
+        if isinstance(strategy, str):
+            prior = None
+            if registry.asks_prior(strategy):
+                prior = learn_prior(space, seed=seed, workdir=workdir)
+            strategy = create(strategy, space, evaluations, seed=seed, prior=prior)
+        size = asked(strategy)
+        if evaluations % size:
+            raise UsageError(
+                f"{name} asks {size} candidates at a time, which must divide the "
+                f"{evaluations} evaluations"
+            )
+        ledger = (
+            storage.MemoryLedger()
+            if path is None
+            else storage.Ledger(path / storage.LEDGER)
+        )
+        loop = Loop(
+            strategy, evaluations, size, size, ledger, path, ask, _evaluations(evaluate)
+        )
+        return result_of(loop.run(stage_key(seed, "search")))
+
+
+def asked(strategy: Strategy) -> int:
+    """How many candidates a strategy asks at a time."""
+    key = jax.random.key(0)
+    state = jax.eval_shape(strategy.init, key)
+    return jax.eval_shape(strategy.ask, key, state).genomes.shape[0]
+
+
+def _space_of(space: Space) -> str:
+    """Tells a space from others, as far as it tells of itself."""
+    define = getattr(space, "definition", None)
+    text = define() if define else f"{space.length} {space.num_genes}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{type(space).__name__}-{digest}"
+
+
+def _claimed(
+    path: Path | None, flags: Mapping[str, str]
+) -> contextlib.AbstractContextManager[None]:
+    if path is None:
+        return contextlib.nullcontext()
+    text = "".join(f"--{name}={value}\n" for name, value in flags.items())
+    return storage.opened(path, text, flags)
+
+
+def _evaluations(
+    evaluate: Evaluate,
+) -> Callable[[Sequence[Candidate]], Iterator[dict[str, Any]]]:
+    def records(items: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
+        for item in items:
+            begin = time.monotonic()
+            try:
+                record = _record(evaluate(item.genome.copy()))
+            except Exception as error:
+                text = str(error).strip().partition("\n")[0]
+                record = {"fitness": None, "reason": f"{type(error).__name__}: {text}"}
+            yield record | {"seconds": round(time.monotonic() - begin, 3)}
+
+    return records
+
+
+def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
+    """What an evaluator returned, as entries of the ledger."""
+    given = dict(found) if isinstance(found, Mapping) else {"fitness": found}
+    if reserved := sorted(set(given) & {*_RESERVED}):
+        raise ValueError(f"the evaluator must not name {', '.join(reserved)}")
+    fitness, reason = given.pop("fitness", None), given.pop("reason", None)
+    fitness = None if fitness is None else finite(float(fitness))
+    if fitness is None:
+        reason = reason or "fitness is no finite number"
+    return {"fitness": fitness, "reason": reason, **json.loads(json.dumps(given))}

@@ -1,0 +1,40 @@
+"""Zero-cost proxies of the user's own."""
+
+import inspect
+from typing import Any, Protocol
+
+from gpt_nas_jax import plugins
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.types import Key, UsageError
+
+
+class Proxy(Protocol):
+    """Scores a network that has not been trained; higher is better."""
+
+    def __call__(self, chain: Chain, images: Any, labels: Any, key: Key) -> float:
+        """One network's score; no number, or an exception, fails the candidate.
+
+        Args:
+          chain: the network, a Linen module called as ``chain(x, train)``.
+          images: ``float32[K, B, H, W, C]``, K batches, normalised.
+          labels: ``int32[K, B]``.
+          key: decides whatever is random, such as the weights.
+        """
+
+
+def find(setting: str, path: str) -> Proxy:
+    """The proxy of an import path, ``module:Name``.
+
+    Raises:
+      UsageError: it cannot be imported, or cannot be called as a `Proxy`.
+    """
+    found, where = plugins.load(setting, path), f"{setting}: {path}"
+    if not callable(found):
+        raise UsageError(f"{where} is no function")
+    try:
+        inspect.signature(found).bind(chain=None, images=None, labels=None, key=None)
+    except TypeError as error:
+        raise UsageError(
+            f"{where} must take chain, images, labels and key: {error}"
+        ) from error
+    return found

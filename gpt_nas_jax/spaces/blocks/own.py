@@ -1,0 +1,75 @@
+"""Blocks of the user's own, beside those of Table II."""
+
+import dataclasses
+import inspect
+
+import flax.linen as nn
+
+from gpt_nas_jax import plugins
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import WIDTH_MULTIPLE, Block
+from gpt_nas_jax.types import UsageError
+
+_FLAG = "--space_blocks"
+_SIDE = 8
+
+
+def block(path: str) -> Block:
+    """The block of a Linen module's import path.
+
+    A module with the fields ``features`` and ``stride`` makes ``features`` channels at
+    ``1 / stride`` of the resolution, rounded up. One without both fields keeps its
+    input's shape. Either is called as ``module(x, train)``. The block bears the name of
+    the class.
+
+    Raises:
+      UsageError: it cannot be imported, is no such module, or its output has another
+        shape.
+    """
+    found, where = plugins.load(_FLAG, path), f"{_FLAG}={path}"
+    if not (inspect.isclass(found) and issubclass(found, nn.Module)):
+        raise UsageError(f"{where} is no class derived from flax.linen.Module")
+    parameters = list(inspect.signature(found.__call__).parameters)
+    if parameters[1:] != ["x", "train"]:
+        raise UsageError(f"{where} lacks __call__(self, x, train)")
+    fields = {field.name for field in dataclasses.fields(found)}
+    missing = sorted({"features", "stride"} - fields)
+    if len(missing) == 1:
+        raise UsageError(
+            f"{where} lacks the field {missing[0]}; a block has both features and "
+            "stride, or neither where it keeps its input's shape"
+        )
+    made = _keeping(found) if missing else _shaping(found)
+    _check_shapes(where, made)
+    return made
+
+
+def _shaping(kind: type[nn.Module]) -> Block:
+    return Block(kind.__name__, lambda f, s: kind(features=f, stride=s))
+
+
+def _keeping(kind: type[nn.Module]) -> Block:
+    return Block(kind.__name__, lambda f, s: kind(), shapes=False)
+
+
+def _check_shapes(where: str, made: Block) -> None:
+    """Traces the block at each kind of place."""
+    narrow, wide = WIDTH_MULTIPLE, 2 * WIDTH_MULTIPLE
+    places = [(narrow, narrow, 1)]
+    if made.shapes:
+        places += [(narrow, wide, 1), (narrow, wide, 2)]
+    for channels, features, stride in places:
+        try:
+            size = trace(
+                made.build(features, stride), (_SIDE, _SIDE, channels)
+            ).out_size
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+            raise UsageError(f"{where} cannot be traced: {text}") from error
+        expected = (_SIDE // stride, _SIDE // stride, features)
+        if size != expected:
+            raise UsageError(
+                f"{where} turns {_SIDE}x{_SIDE}x{channels} into "
+                f"{'x'.join(map(str, size))} where features={features} and "
+                f"stride={stride} ask for {'x'.join(map(str, expected))}"
+            )

@@ -1,0 +1,227 @@
+"""A space of independent choices, to search as it is or to derive one's own from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.networks.layers import Layer, to_text
+from gpt_nas_jax.spaces import cells
+from gpt_nas_jax.spaces.neighbours import random_neighbour
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
+from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
+from gpt_nas_jax.types import Genome, Key, Tokens, UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoricalSpace:
+    """Genomes with one of several named choices at each place.
+
+    A genome is ``int32[L]``: for every place an index into its choices. All are valid.
+    Derive a class to say more: `layers` lets the prior propose genes, `size` and
+    `features` help the strategies that learn from the search.
+
+    Example:
+      >>> space = CategoricalSpace((("conv", "pool"), ("relu", "silu", "tanh")))
+      >>> space.names(space.genome(("pool", "tanh")))
+      ('pool', 'tanh')
+
+    Attributes:
+      options: names of the choices of each place, two or more.
+
+    Raises:
+      UsageError: a place has fewer than two choices, or two of one name.
+    """
+
+    options: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise UsageError("a space without places; give the choices of each")
+        for place, names in enumerate(self.options):
+            if len(names) < 2 or len(set(names)) < len(names):
+                raise UsageError(
+                    f"place {place} has the choices {', '.join(names) or 'none'}; give "
+                    "two or more of different names"
+                )
+
+    @property
+    def length(self) -> int:
+        """Genes of a genome, L."""
+        return len(self.options)
+
+    @property
+    def num_genes(self) -> int:
+        """The most choices that a place has."""
+        return max(map(len, self.options))
+
+    @property
+    def num_neighbours(self) -> int:
+        """Single edits of a genome, were all places to have the most choices."""
+        return self.length * (self.num_genes - 1)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, L]`` genomes, uniform."""
+        shape = (count, self.length)
+        return jax.random.randint(key, shape, 0, self._counts(), jnp.int32)
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether every gene of ``int32[..., L]`` is a choice, ``bool[...]``."""
+        return jnp.all((genomes >= 0) & (genomes < self._counts()), -1)
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """The front of one genome, the back of the other."""
+        return cells.crossover(key, first, second)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """One gene replaced by another choice of its place."""
+        return random_neighbour(self, key, genome)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """One gene replaced, and whether its place has that many choices."""
+        place, step = index // (self.num_genes - 1), index % (self.num_genes - 1)
+        count = self._counts()[place]
+        gene = (genome[place] + 1 + step) % count
+        return genome.at[place].set(gene), step < count - 1
+
+    def identity(self, genomes: Genome) -> jax.Array:
+        """The genomes themselves, ``int32[..., L]``."""
+        return genomes
+
+    def choices(self) -> jax.Array:
+        """``bool[L, num_genes + 1]``: which value each gene may have; never `PAD`."""
+        return jnp.arange(self.num_genes + 1) < self._counts()[:, None]
+
+    def size(self, genomes: Genome) -> jax.Array:
+        """A guess of quality at no cost, ``float32[...]``; here 0 for all genomes."""
+        return jnp.zeros(genomes.shape[:-1])
+
+    def trends(self, genomes: Genome) -> jax.Array:
+        """The logarithm of 1 more than `size`, ``[..., 1]``."""
+        return jnp.log1p(self.size(genomes))[..., None]
+
+    def features(self, genomes: Genome) -> jax.Array:
+        """The choices, one-hot, ``float32[..., L * num_genes]``."""
+        chosen = jax.nn.one_hot(genomes, self.num_genes)
+        return chosen.reshape(*genomes.shape[:-1], -1)
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """The choice of every place, by name."""
+        genes = np.asarray(genome)
+        return tuple(
+            names[gene] for names, gene in zip(self.options, genes, strict=True)
+        )
+
+    def genome(self, names: Sequence[str]) -> np.ndarray:
+        """The genome of named choices, ``int32[L]``.
+
+        Raises:
+          UsageError: a name is no choice of its place, or they are not L.
+        """
+        known = len(names) == self.length and all(
+            name in options for name, options in zip(names, self.options, strict=True)
+        )
+        if not known:
+            raise UsageError(f"{', '.join(names)} is no genome of the space")
+        genes = [o.index(name) for name, o in zip(names, self.options, strict=True)]
+        return np.array(genes, np.int32)
+
+    def layers(self, name: str) -> Sequence[Layer]:
+        """The layers that a choice stands for; here none, so that no prior reads it.
+
+        `gpt_nas_jax.layers_of` lists those of a Linen module.
+        """
+        return ()
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """The choices, which must be the same at all places for a prior.
+
+        Raises:
+          UsageError: places have different choices.
+        """
+        if len(set(self.options)) > 1:
+            raise UsageError(
+                "the prior proposes genes where all places have the same choices; "
+                "search this space by another strategy"
+            )
+        return self.options[0]
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """None: the prior learns the choices from random genomes."""
+        return {}
+
+    def reading(self, vocabulary: Vocabulary) -> "ChoiceTable":
+        """How genomes read, in the tokens of a vocabulary: choice after choice.
+
+        Raises:
+          UsageError: places have different choices, or no choice has layers.
+        """
+        spelled = [
+            vocabulary.encode(map(word, self.layers(name))) for name in self.gene_names
+        ]
+        if not any(map(len, spelled)):
+            raise UsageError(
+                f"{type(self).__name__} does not say which layers its choices stand "
+                "for, which the prior reads; define layers(name), or search by another "
+                "strategy"
+            )
+        return ChoiceTable(rows(spelled, (self.num_genes,)), self.length)
+
+    def definition(self) -> str:
+        """The choices and their layers, as text."""
+        names = dict.fromkeys(name for names in self.options for name in names)
+        lines = [str(self.options)]
+        for name in names:
+            lines += [f"{name}: {to_text(layer)}" for layer in self.layers(name)]
+        return "\n".join(lines)
+
+    def _counts(self) -> jax.Array:
+        return jnp.array([len(names) for names in self.options], jnp.int32)
+
+
+@flax.struct.dataclass
+class ChoiceTable:
+    """A `ReadingTable` of genomes that read one choice after the other.
+
+    Attributes:
+      choices: rows ``[G]``, the words of every choice.
+      length: genes of a genome.
+    """
+
+    choices: Rows
+    length: int = flax.struct.field(pytree_node=False)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(range(self.length))
+
+    @property
+    def num_genes(self) -> int:
+        """As many as there are choices."""
+        return len(self.choices.lengths)
+
+    def eliminable(self, genome: Genome) -> jax.Array:
+        """Every gene, ``bool[L]``."""
+        return jnp.ones(self.length, bool)
+
+    def start(self, genome: Genome) -> Tokens:
+        """Nothing stands in front of the first choice."""
+        return jnp.asarray(EMPTY_CONTEXT)
+
+    def words(self, genome: Genome, position: jax.Array) -> Rows:
+        """The layers of the choice at a position."""
+        return self.choices.at(genome[position])
+
+    def behind(self, sequence: np.ndarray) -> np.ndarray:
+        """The genome again, and its end, should its last choices have no layers."""
+        return np.append(sequence, UNKNOWN)
+
+    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
+        """A choice, drawn by its probability."""
+        return jax.random.categorical(key, logits).astype(jnp.int32)

@@ -1,0 +1,69 @@
+"""Spaces whose genomes read as layers, and spaces whose genomes are networks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import flax.linen as nn
+import numpy as np
+
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.tokens.reading import ReadingTable
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
+from gpt_nas_jax.types import Genome, Space
+
+
+class ReadableSpace(Space, Protocol):
+    """A space that the prior can propose genes for."""
+
+    @property
+    def gene_names(self) -> tuple[str, ...]:
+        """Names of the genes that the prior chooses from."""
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """Genes that are blocks of the zoo's networks, by the block's name."""
+
+    def reading(self, vocabulary: Vocabulary) -> ReadingTable:
+        """How genomes read, in the tokens of a vocabulary."""
+
+    def definition(self) -> str:
+        """Text that changes whenever a gene comes to mean other layers."""
+
+
+class NetworkSpace(ReadableSpace, Protocol):
+    """A space whose genomes are networks that can be trained.
+
+    Attributes:
+      image: height, width and channels of the images.
+      num_classes: size of the output.
+    """
+
+    image: Size
+    num_classes: int
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Further numbers that decoding takes; kept beside a trained network."""
+
+    def decode(self, genome: Genome) -> Chain:
+        """The network of one valid genome, its classifier last."""
+
+    def names(self, genome: Genome) -> tuple[str, ...]:
+        """The name of every gene in front of `PAD`."""
+
+    def genome(self, names: Sequence[str]) -> np.ndarray:
+        """The genome of these names, ``int32[L]``; the inverse of `names`."""
+
+    def proposed_blocks(
+        self, genome: np.ndarray, proposed: np.ndarray
+    ) -> tuple[bool, ...]:
+        """Whether each block in front of the classifier counts as proposed.
+
+        Args:
+          genome: ``int32[L]``.
+          proposed: ``bool[L]``, the proposed genes.
+        """
+
+    def places(self) -> tuple[tuple[nn.Module, Size], ...]:
+        """The blocks to compile before a search, with the sizes of their inputs."""

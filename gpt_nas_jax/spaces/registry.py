@@ -1,0 +1,76 @@
+"""The spaces by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpt_nas_jax import plugins
+from gpt_nas_jax.config import SpaceConfig
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.spaces.blocks import own
+from gpt_nas_jax.spaces.blocks.network import TABLE_II
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.spaces.protocol import NetworkSpace
+from gpt_nas_jax.types import UsageError
+
+Build = Callable[[SpaceConfig, Size, int], NetworkSpace]
+
+
+def _blocks(config: SpaceConfig, image: Size, num_classes: int) -> BlockSpace:
+    paths = filter(None, config.blocks.split(","))
+    return BlockSpace(
+        image,
+        num_classes,
+        config.min_depth,
+        config.max_depth,
+        config.width,
+        config.num_stages,
+        (*TABLE_II, *map(own.block, paths)),
+    )
+
+
+SPACES: Mapping[str, Build] = {
+    "blocks": _blocks,
+    "nasbench101": lambda _, image, classes: NasBench101Space(None, image, classes),
+    "nasbench201": lambda _, image, classes: NasBench201Space(image, classes),
+}
+
+
+def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
+    """The space of ``--space_name`` for images of a size.
+
+    ``module:Name`` is called with the keywords ``image`` and ``num_classes``. It makes
+    a `NetworkSpace`.
+
+    Raises:
+      UsageError: there is no such space, it lacks a part, or its settings contradict
+        each other or the images.
+    """
+    if config.name in SPACES:
+        return SPACES[config.name](config, image, num_classes)
+    where = f"--space_name={config.name}"
+    made = plugins.load("--space_name", config.name)
+    if not callable(made):
+        raise UsageError(f"{where} is no class or function that makes a space")
+    try:
+        inspect.signature(made).bind(image=image, num_classes=num_classes)
+    except TypeError as error:
+        raise UsageError(
+            f"{where} must take the keywords image and num_classes: {error}"
+        ) from error
+    space: Any = made(image=image, num_classes=num_classes)
+    plugins.require(where, space, PARTS)
+    return space
+
+
+PARTS = tuple(
+    sorted(
+        name
+        for kind in NetworkSpace.__mro__
+        for name in (*vars(kind), *vars(kind).get("__annotations__", {}))
+        if not name.startswith("_")
+    )
+)
+"""Everything that a space for training must have."""

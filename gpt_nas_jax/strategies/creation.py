@@ -1,0 +1,69 @@
+"""A strategy by name, without a run."""
+
+from typing import Any
+
+from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.prior.lookup import LookupPrior
+from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.registry import Setup
+from gpt_nas_jax.types import Space, Strategy, UsageError
+
+_POPULATION, _BATCH = 30, 5
+
+
+def create(
+    strategy: str,
+    space: Space,
+    evaluations: int,
+    *,
+    seed: int = 0,
+    batch: int | None = None,
+    population: int | None = None,
+    prior: Prior | LookupPrior | None = None,
+    **settings: Any,
+) -> Strategy:
+    """A strategy, for `search` or to ask and tell by hand.
+
+    Example:
+      >>> import gpt_nas_jax as gnj
+      >>> space = gnj.spaces.NasBench201Space()
+      >>> created = gnj.strategies.create("surrogate", space, 100, batch=1, pool=512)
+      >>> created.batch, created.pool
+      (1, 512)
+
+    Args:
+      strategy: a name or an import path, ``module:Name``.
+      space: where it searches.
+      evaluations: of the whole search.
+      seed: decides the initial weights of a GPT.
+      batch: candidates asked at a time; None for the largest divisor of the
+        evaluations up to 5.
+      population: of those that ask a whole one; None for the largest divisor of the
+        evaluations up to 30.
+      prior: for ``gpt_nas``, from `learn_prior`.
+      **settings: further fields of the strategy's class.
+
+    Raises:
+      UsageError: the strategy is unknown, or has no such setting.
+    """
+    if registry.asks_prior(strategy) and prior is None:
+        raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
+    text = ",".join(f"{name}={value}" for name, value in settings.items())
+    config = SearchConfig(
+        strategy=strategy,
+        settings=text,
+        batch=batch or _divisor(evaluations, _BATCH),
+        population=population or _divisor(evaluations, _POPULATION),
+    )
+    registry.check(strategy, config, evaluations)
+    key = stage_key(seed, "online")
+    ageing = config.population
+    setup = Setup(config, space, evaluations, config.batch, ageing, key, prior)
+    return setup.build(strategy)
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor of a number up to a bound."""
+    return max(d for d in range(1, min(number, most) + 1) if number % d == 0)

@@ -1,0 +1,89 @@
+"""Settings of a strategy: read from text and checked against its fields."""
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from gpt_nas_jax.types import UsageError
+
+_TRUTH = {"true": True, "false": False}
+
+
+def parse(text: str) -> dict[str, str]:
+    """The values of ``--search_settings``, such as ``pool=512,elites=16``.
+
+    Raises:
+      UsageError: a part is no ``name=value``, or a name stands there twice.
+    """
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(
+                f"--search_settings={text}: {part!r} is no name=value; give some with "
+                "commas, such as pool=512,elites=16"
+            )
+        if name in found:
+            raise UsageError(f"--search_settings={text} gives {name} twice")
+        found[name] = value
+    return found
+
+
+def values(
+    strategy: str,
+    kind: type,
+    filled: Collection[str],
+    text: str,
+    optional: Collection[str] = (),
+) -> dict[str, Any]:
+    """The settings of a strategy by field, in the fields' types.
+
+    Args:
+      strategy: its name, for messages.
+      kind: its dataclass.
+      filled: the fields that the search itself fills in.
+      text: ``--search_settings``.
+      optional: fields without a default that need not be set all the same.
+
+    Raises:
+      UsageError: a setting is no field, has another type, or is missing.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    settable = {name: field for name, field in fields.items() if name not in filled}
+    found = parse(text)
+    unknown = sorted(set(found) - set(settable))
+    if unknown:
+        known = ", ".join(settable) or "none"
+        raise UsageError(
+            f"--search_settings: {strategy} has no setting {', '.join(unknown)}; its "
+            f"settings are: {known}"
+        )
+    missing = [
+        name
+        for name, field in settable.items()
+        if name not in {*found, *optional}
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UsageError(
+            f"{strategy} needs --search_settings with {', '.join(missing)}; a search "
+            f"fills in no more than {', '.join(sorted(filled))}"
+        )
+    return {
+        name: _value(strategy, settable[name], text) for name, text in found.items()
+    }
+
+
+def _value(strategy: str, field: dataclasses.Field, text: str) -> Any:
+    kind = field.type if field.default is dataclasses.MISSING else type(field.default)
+    # Annotations may be text.
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+    try:
+        if name == "bool":
+            return _TRUTH[text.lower()]
+        return {"int": int, "float": float}.get(name, str)(text)
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            f"--search_settings: {field.name}={text} of {strategy} is no {name}"
+        ) from error
