@@ -1,6 +1,6 @@
 """Writes docs/flags.md, a table of every flag for each section of the config.
 
-    python docs/generate_flags.py
+python docs/generate_flags.py
 """
 
 import pathlib
@@ -16,11 +16,11 @@ _HEAD = """# Flags
 
 Every setting of a run is a flag of `python -m gpt_nas_jax.main`, named
 `--<section>_<field>`. A flagfile holds one flag a line and may include others
-(`--flagfile=FILE`); of equal flags the last counts, so flags behind `--flagfile` override
-it. *Ours* marks a choice on which the paper is silent.
+(`--flagfile=FILE`). Of equal flags the last counts, so flags behind `--flagfile`
+override it. *Ours* marks a choice on which the paper is silent.
 
-A working directory belongs to one set of flags. Only those marked \N{DAGGER} do not
-decide a result and may change when a run resumes.
+A working directory belongs to one set of flags. Those marked \N{DAGGER} do not decide
+a result and may change when a run resumes.
 """
 
 
@@ -61,7 +61,9 @@ def _meaning(setting: Setting) -> str:
     text = setting.help.translate({ord("<"): "&lt;", ord(">"): "&gt;", ord("|"): "\\|"})
     parts = [text, _range(setting)]
     if setting.choices:
-        parts.append(f"One of {', '.join(f'`{name}`' for name in setting.choices)}.")
+        names = ", ".join(f"`{name}`" for name in setting.choices)
+        plugin = ", or an import path `module:Name`" if setting.plugin else ""
+        parts.append(f"One of {names}{plugin}.")
     return " ".join(part for part in parts if part)
 
 

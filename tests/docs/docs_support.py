@@ -105,7 +105,9 @@ def slug(heading: str) -> str:
 
 def links(page: str) -> list[str]:
     """The targets of a page's links and pictures, code left out."""
-    text = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "``", "\n".join(prose(page)), flags=re.S)
+    text = re.sub(
+        r"(`+)(?!`).+?(?<!`)\1(?!`)", "``", "\n".join(prose(page)), flags=re.S
+    )
     return _LINK.findall(text)
 
 
