@@ -1,7 +1,6 @@
 """A block of one's own beside the 15 of the paper.
 
-    cd examples
-    python -m gpt_nas_jax.main --flagfile=../launch/digits.flags \
+    PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --workdir=runs/own_block --space_blocks=own_block:GhostBlock,own_block:Gate
 
 A Linen module with the fields ``features`` and ``stride`` makes that many channels at

@@ -1,8 +1,7 @@
 """An executor of one's own: evaluations one after another, each announced.
 
-    cd examples
-    python -m gpt_nas_jax.main --flagfile=../launch/digits.flags --stage=search \
-        --workdir=runs/own_executor --executor=own_executor:announced
+    PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
+        --stage=search --workdir=runs/own_executor --executor=own_executor:announced
 
 An executor calls a function on items wherever it likes, such as in processes on other
 machines, and yields the results in the order of the items.

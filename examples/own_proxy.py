@@ -1,8 +1,7 @@
 """A zero-cost proxy of one's own: how differently images leave the network.
 
-    cd examples
-    python -m gpt_nas_jax.main --flagfile=../launch/digits.flags --stage=search \
-        --workdir=runs/own_proxy --search_strategy=random \
+    PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
+        --stage=search --workdir=runs/own_proxy --search_strategy=random \
         --eval_method=zero_cost --eval_proxies=own_proxy:spread,synflow
 
 The function scores a network that has not been trained; higher is better. Beside others

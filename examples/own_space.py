@@ -1,7 +1,6 @@
 """A space of one's own, with a table of accuracies, searched by every strategy.
 
-    cd examples
-    python own_space.py
+    python examples/own_space.py
 
 Takes about three minutes on 2 CPU cores, most of them for the prior of gpt_nas.
 """

@@ -1,9 +1,8 @@
 """A strategy of one's own: a (1 + lambda) evolution strategy.
 
-    cd examples
-    python -m gpt_nas_jax.main --flagfile=../launch/digits.flags --stage=search \
-        --workdir=runs/own_strategy --search_strategy=own_strategy:OnePlusLambda \
-        --search_settings=edits=2
+    PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
+        --stage=search --workdir=runs/own_strategy \
+        --search_strategy=own_strategy:OnePlusLambda --search_settings=edits=2
 
 The class is a dataclass and a pytree. The search fills in its fields ``space`` and
 ``batch``; ``--search_settings`` sets the others. Its methods run under jit: they take

@@ -1,0 +1,74 @@
+"""Spaces other than chains of blocks, by the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import OPERATIONS
+from gpt_nas_jax.main import main
+from gpt_nas_jax.workdir import Ledger, read_json
+
+FLAGS = (
+    "--data_train_limit=100",
+    "--data_valid_limit=50",
+    "--search_strategy=random",
+    "--search_batch=2",
+    "--search_population=2",
+    "--search_generations=1",
+    "--eval_epochs=1",
+    "--eval_batch=50",
+    "--eval_trained_blocks=all",
+    "--retrain_epochs=1",
+    "--retrain_batch=64",
+)
+
+
+def test_a_cell_of_nasbench201_is_searched_and_trained(tmp_path: Path):
+    flags = (*FLAGS, f"--workdir={tmp_path}", "--space_name=nasbench201")
+    assert main(["gpt_nas_jax", *flags]) == 0
+    records = Ledger(tmp_path / "ledger.jsonl").read()
+    assert [record["reason"] for record in records] == [None, None]
+    for record in records:
+        assert record["blocks"] == [OPERATIONS[gene] for gene in record["genome"]]
+    architecture = read_json(tmp_path / "best" / "architecture.json")
+    assert architecture["blocks"] in [record["blocks"] for record in records]
+    assert 0 <= read_json(tmp_path / "result.json")["retrain"]["test_accuracy"] <= 1
+
+
+SPACE = """
+from gpt_nas_jax.spaces import NasBench201Space
+
+class Cells(NasBench201Space):
+    pass
+
+class Partly:
+    def __init__(self, image, num_classes):
+        self.length = self.num_genes = 3
+
+class Other:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("Partly", "lacks choices, crossover, decode, definition"),
+        ("Other", "must take the keywords image and num_classes"),
+        ("Absent", "has no Absent"),
+    ],
+)
+def test_a_space_that_lacks_a_part_is_refused(
+    given: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    (tmp_path / "spaces_of_a_user.py").write_text(SPACE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    workdir = tmp_path / "run"
+    flags = (f"--workdir={workdir}", f"--space_name=spaces_of_a_user:{given}")
+    assert main(["gpt_nas_jax", *FLAGS, *flags]) == 2
+    assert message in capsys.readouterr().err
+    assert not workdir.exists()
