@@ -13,7 +13,7 @@ from gpt_nas_jax.types import Key, Space, Strategy
 
 
 @flax.struct.dataclass
-class Table:
+class FitnessTable:
     """The fitness of every network of a space.
 
     Attributes:
@@ -55,7 +55,7 @@ def _precedes(first: jax.Array, second: jax.Array) -> jax.Array:
 _CHUNK = 8192
 
 
-def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> Table:
+def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> FitnessTable:
     """The table of ``int32[N, L]`` genomes, one of each network.
 
     Raises:
@@ -73,7 +73,7 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> Table:
     identity = identity[rows]
     if (identity[1:] == identity[:-1]).all(-1).any():
         raise ValueError("two rows of the table are the same network")
-    return Table(
+    return FitnessTable(
         jnp.asarray(identity),
         jnp.asarray(rows, jnp.int32),
         jnp.asarray(fitness[rows], jnp.float32),
@@ -82,7 +82,7 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> Table:
 
 @functools.partial(jit_by_class, static_argnums=(1, 4))
 def searches(
-    strategy: Strategy, space: Space, table: Table, keys: Key, rounds: int
+    strategy: Strategy, space: Space, table: FitnessTable, keys: Key, rounds: int
 ) -> jax.Array:
     """Whole searches, one a key.
 

@@ -1,12 +1,10 @@
-"""The tables and the figure of searches on tabular benchmarks, written to a folder."""
+"""The tables and the figure of searches on a tabular benchmark."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-from gpt_nas_jax import workdir
-from gpt_nas_jax.reports import figure, formats
+from gpt_nas_jax.reports import figure, formats, output
 from gpt_nas_jax.reports.curves import (
     Curves,
     Paired,
@@ -17,13 +15,10 @@ from gpt_nas_jax.reports.curves import (
     summary,
     to_optimum,
 )
-from gpt_nas_jax.reports.formats import Cell, Table, number, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, number, p_value
 
 _EARLY = 100
 """Besides the largest count, where strategies are compared: they differ more."""
-
-_Section: TypeAlias = tuple[str, Sequence[Table]]
-"""A heading and what stands below it."""
 
 
 def write(
@@ -33,24 +28,24 @@ def write(
     counts: Sequence[int],
     against: Sequence[str],
 ) -> list[Path]:
-    """Writes what searches came to as text, as LaTeX, as numbers and as a figure.
+    """Writes the results of searches as Markdown, LaTeX, CSV and a figure.
 
     ``table.md``, ``table.tex``, ``table.csv`` and ``paired.csv`` (accuracies in %,
     one line a strategy and count), ``figure.svg`` and ``figure.png``. The same
     input gives the same bytes.
 
     Args:
-      folder: made where it is missing; each file is written whole or not at all.
-      title: the head of ``table.md``.
+      folder: as of `output.write`.
+      title: of the benchmark.
       all_curves: one a data set.
-      counts: queries to compare at; those beyond a search's end are left out.
+      counts: queries to compare at; those beyond the end of a search are left out.
       against: strategies that the others are tested against, where they are present.
 
     Returns:
       The files, in the order above.
 
     Raises:
-      ValueError: curves that do not fit their table (see `curves.check`); nothing is
+      ValueError: some curves do not fit their table (see `curves.check`); nothing is
         written.
     """
     for curves in all_curves:
@@ -62,23 +57,23 @@ def write(
         for curves in all_curves
         for test in _tests(curves, name, counts)
     ]
-    sections = [
-        *((curves.dataset, [_accuracy(curves, counts)]) for curves in all_curves),
-        ("Paired tests", list(_paired(tests, against))),
-        ("Queries to the optimum", [_optimum(all_curves)]),
-    ]
+    sections = {
+        **{curves.dataset: [_accuracy(curves, counts)] for curves in all_curves},
+        "Paired tests": list(_paired(tests, against)),
+        "Queries to the optimum": [_optimum(all_curves)],
+    }
+    title = f"{title}, {all_curves[0].seeds} searches of each strategy"
+    tables = [table for below in sections.values() for table in below]
     contents = {
-        "table.md": _markdown(title, sections),
-        "table.tex": _latex(title, sections),
+        "table.md": formats.markdown_page(title, _headed(sections)),
+        "table.tex": formats.latex_page(title, tables),
         "table.csv": _long(Summary, summaries),
         "paired.csv": _long(Paired, tests),
     }
-    data = {name: text.encode() for name, text in contents.items()}
-    for form in ("svg", "png"):
-        data[f"figure.{form}"] = figure.render(all_curves, form)
-    for name, content in data.items():
-        workdir.write_bytes(folder / name, content)
-    return [folder / name for name in data]
+    pictures = {
+        f"figure.{form}": figure.render(all_curves, form) for form in ("svg", "png")
+    }
+    return output.write(folder, contents | pictures)
 
 
 def _tests(curves: Curves, against: str, counts: Sequence[int]) -> Iterator[Paired]:
@@ -90,7 +85,7 @@ def _tests(curves: Curves, against: str, counts: Sequence[int]) -> Iterator[Pair
 
 
 def _about(curves: Curves) -> str:
-    """What the numbers of one data set rest on."""
+    """The basis of the numbers of one data set, in sentences."""
     seeds = "1 seed" if curves.seeds == 1 else f"{curves.seeds} seeds"
     return (
         f"{curves.dataset}: {seeds}; the incumbent is chosen by {curves.selection}. "
@@ -112,9 +107,9 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
     spread = {(row.strategy, row.queries): number(row.std, ".2f") for row in rows}
     lines = [
         [
-            Cell(name),
+            Entry(name),
             *(
-                Cell(
+                Entry(
                     f"{means[name, count]} +- {spread[name, count]}",
                     bold=means[name, count] == best[count],
                 )
@@ -137,12 +132,12 @@ def _paired(
     for name in against:
         rows = [
             [
-                Cell(dataset),
-                Cell(test.strategy),
-                Cell(str(test.queries)),
-                Cell(number(test.difference, "+.2f")),
-                Cell(p_value(test.t_test)),
-                Cell(p_value(test.wilcoxon)),
+                Entry(dataset),
+                Entry(test.strategy),
+                Entry(str(test.queries)),
+                Entry(number(test.difference, "+.2f")),
+                Entry(p_value(test.t_test)),
+                Entry(p_value(test.wilcoxon)),
             ]
             for dataset, test in tests
             if test.against == name
@@ -161,11 +156,11 @@ def _paired(
 def _optimum(all_curves: Sequence[Curves]) -> Table:
     rows = [
         [
-            Cell(curves.dataset),
-            Cell(row.strategy),
-            Cell(number(100 * row.share, ".1f")),
-            Cell(number(row.median, ".1f")),
-            Cell(number(row.mean, ".1f")),
+            Entry(curves.dataset),
+            Entry(row.strategy),
+            Entry(number(100 * row.share, ".1f")),
+            Entry(number(row.median, ".1f")),
+            Entry(number(row.mean, ".1f")),
         ]
         for curves in all_curves
         for row in to_optimum(curves)
@@ -178,18 +173,12 @@ def _optimum(all_curves: Sequence[Curves]) -> Table:
     return Table(caption, columns, rows, names=2)
 
 
-def _markdown(title: str, sections: Sequence[_Section]) -> str:
-    parts = [f"# {title}\n"]
-    for head, tables in sections:
+def _headed(sections: Mapping[str, Sequence[Table]]) -> Iterator[str | Table]:
+    """Every heading and the tables below it, where there are any."""
+    for heading, tables in sections.items():
         if tables:
-            parts += [f"## {head}\n", *map(formats.markdown, tables)]
-    return "\n".join(parts)
-
-
-def _latex(title: str, sections: Sequence[_Section]) -> str:
-    head = f"% Packages needed: {', '.join(formats.PACKAGES)}\n% {title}\n"
-    tables = (table for _, tables in sections for table in tables)
-    return "\n".join([head, *map(formats.latex, tables)])
+            yield f"## {heading}\n"
+            yield from tables
 
 
 def _long(

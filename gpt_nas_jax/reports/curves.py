@@ -1,4 +1,4 @@
-"""What many searches on a tabular benchmark came to: statistics over seeds."""
+"""Many searches on a tabular benchmark: curves, and statistics over seeds."""
 
 import dataclasses
 import math
@@ -7,8 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.stats
 
+from gpt_nas_jax.evaluation.tabular import incumbents
+
 COUNTS = (10, 25, 50, 75, 100, 150, 192, 300)
 """The queries at which searches are compared."""
+
+AGAINST = ("local_search", "surrogate", "genetic")
+"""The strategies that the others are tested against."""
 
 _TOLERANCE = 1e-6
 # Table entries carry far fewer digits; without it equal differences would differ in
@@ -21,7 +26,7 @@ class Curves:
     """The searches of several strategies on one data set, with the same seeds.
 
     Attributes:
-      dataset: what the table holds accuracies on.
+      dataset: whose accuracies the table holds.
       accuracy: strategy -> ``float64[S, Q]``, test accuracy in % of the incumbent
         after each query; a row is the same seed for every strategy.
       reached: strategy -> ``int64[S]``, the query, from 1, that first evaluated the
@@ -95,12 +100,41 @@ class ToOptimum:
     mean: float
 
 
+def of_searches(
+    dataset: str,
+    rows: Mapping[str, np.ndarray],
+    fitness: np.ndarray,
+    test: np.ndarray,
+    selection: str,
+) -> Curves:
+    """Reads the curves of searches off the accuracies of a benchmark.
+
+    A query for a network that the benchmark lacks changes nothing.
+
+    Args:
+      dataset: whose accuracies these are.
+      rows: strategy -> ``int32[S, Q]``, as of `tabular.searches`.
+      fitness: ``float64[N]``, by which an incumbent is chosen.
+      test: ``float64[N]``, accuracies on the test images in %.
+      selection: the name of ``fitness``, such as "validation accuracy".
+    """
+    best = int(np.argmax(fitness))
+    accuracy, reached = {}, {}
+    for name, evaluated in rows.items():
+        chosen = incumbents(evaluated, fitness)
+        accuracy[name] = np.where(chosen >= 0, test[chosen], 0.0)
+        hits = evaluated == best
+        reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
+    highest = float(test.max())
+    return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)
+
+
 def check(curves: Curves) -> None:
-    """Holds curves against the table they were read from.
+    """Compares curves with the benchmark that they were read from.
 
     Raises:
       ValueError: an accuracy is no number or above the table's highest by more than
-        1e-6, the arrays of the strategies do not go together, or ``reached`` names a
+        1e-6, the arrays of the strategies do not fit each other, or ``reached`` names a
         query that was never made.
     """
     name = curves.dataset

@@ -1,4 +1,4 @@
-"""One table as Markdown, as LaTeX and as CSV."""
+"""Tables as Markdown, as LaTeX and as CSV."""
 
 import csv
 import dataclasses
@@ -23,8 +23,8 @@ _LATEX = str.maketrans(
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
-    """What stands in one place of a table; bold where it is the best."""
+class Entry:
+    """The text in one place of a table; bold where it is the best."""
 
     text: str
     bold: bool = False
@@ -32,14 +32,18 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows below columns, with what the table says in one sentence or more.
+    """Rows below the heads of their columns, and a caption.
 
-    ``names`` is how many columns, from the left, hold names; the others hold numbers.
+    Attributes:
+      caption: one sentence or more on what the table shows.
+      columns: their heads.
+      rows: entries, as many a row as there are columns.
+      names: how many columns, from the left, hold names; the others hold numbers.
     """
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[Entry]]
     names: int = 1
 
 
@@ -53,8 +57,20 @@ def p_value(value: float) -> str:
     return number(value, ".3f" if value >= 0.001 else ".1e")
 
 
+def markdown_page(title: str, sections: Iterable[str | Table]) -> str:
+    """A page in Markdown: tables, and text such as headings between them."""
+    parts = [part if isinstance(part, str) else markdown(part) for part in sections]
+    return "\n".join([f"# {title}\n", *parts])
+
+
+def latex_page(title: str, tables: Iterable[Table]) -> str:
+    """Tables in LaTeX below comments with the title and `PACKAGES`."""
+    head = f"% Packages needed: {', '.join(PACKAGES)}\n% {title}\n"
+    return "\n".join([head, *map(latex, tables)])
+
+
 def markdown(table: Table) -> str:
-    """The table in GitHub's Markdown, behind its caption."""
+    """The table in GitHub's Markdown, below its caption."""
     numbers = len(table.columns) - table.names
     lines = [
         list(map(_markdown, table.columns)),
@@ -66,7 +82,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """The table as a float with its caption on top; needs `PACKAGES`."""
+    """The table as a float with its caption above it; needs `PACKAGES`."""
     alignment = "l" * table.names + "r" * (len(table.columns) - table.names)
     head, *body = [
         " & ".join(line) + " \\\\\n"
@@ -89,11 +105,11 @@ def latex(table: Table) -> str:
 
 
 def _rows(table: Table, escape: Callable[[str], str], bold: str) -> Iterator[list[str]]:
-    """The cells as they are written; ``bold`` is a template."""
+    """The entries as they are written; ``bold`` is a template."""
     for row in table.rows:
         yield [
-            bold.format(escape(cell.text)) if cell.bold else escape(cell.text)
-            for cell in row
+            bold.format(escape(entry.text)) if entry.bold else escape(entry.text)
+            for entry in row
         ]
 
 

@@ -1,186 +1,68 @@
-"""The tables of zero-cost proxies, written to a folder."""
+"""The tables of zero-cost proxies."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import jax
-import numpy as np
-
-from gpt_nas_jax import workdir
-from gpt_nas_jax.reports import formats
-from gpt_nas_jax.reports.agreement import (
-    LEVEL,
-    Agreement,
-    Estimate,
-    agreement,
-    resample,
+from gpt_nas_jax.reports import formats, output
+from gpt_nas_jax.reports.agreement import LEVEL, Estimate
+from gpt_nas_jax.reports.formats import Entry, Table, number
+from gpt_nas_jax.reports.proxy_statistics import (
+    DRAWS,
+    RESAMPLES,
+    ProxyRow,
+    ScoredNetworks,
+    drawn,
+    rows,
 )
-from gpt_nas_jax.reports.formats import Cell, Table, number
 from gpt_nas_jax.types import Key
-
-PUBLISHED: Mapping[str, tuple[float, float, float]] = {
-    "params": (0.75, 0.73, 0.69),
-    "flops": (0.73, 0.71, 0.67),
-    "grad_norm": (0.63, 0.63, 0.58),
-    "snip": (0.63, 0.63, 0.58),
-    "fisher": (0.55, 0.55, 0.50),
-    "synflow": (0.73, 0.76, 0.75),
-    "jacob_cov": (0.73, 0.70, 0.70),
-    "naswot": (0.77, 0.80, 0.78),
-    "zico": (0.80, 0.81, 0.79),
-}
-"""Spearman's rho as published, on the data sets in their order.
-
-Gathered from comparisons of proxies on this benchmark, for which see ZiCo (arXiv
-2301.11300) and NAS-Bench-Suite-Zero (arXiv 2210.03230).
-"""
 
 PUBLISHED_SEARCH = (92.96, 69.98, 44.44)
 """Test accuracy of NASWOT's choice of 1,000 networks in % (arXiv 2006.04647)."""
 
-_RESAMPLES, _RESAMPLING_SEED = 1000, 0
-_DRAWS, _MOST_DRAWN = 500, 1000
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scored:
-    """N networks with their scores and accuracies.
-
-    Attributes:
-      scores: proxy -> ``float64[N]``, higher is better, ``-inf`` where degenerate.
-      accuracies: data set -> ``float64[N]`` test accuracies in %.
-      seconds: median time in which a network got all its scores.
-      source: what it was scored on, for people.
-    """
-
-    scores: Mapping[str, np.ndarray]
-    accuracies: Mapping[str, np.ndarray]
-    seconds: float
-    source: str
-
-    @property
-    def count(self) -> int:
-        """How many networks, N."""
-        return len(next(iter(self.accuracies.values())))
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One proxy on one data set.
-
-    Attributes:
-      proxy: its name.
-      dataset: the accuracies'.
-      agreement: of scores with test accuracies.
-      published: Spearman's rho, or nan.
-      degenerate: networks without a score.
-      ties: networks with a score that another one has, too.
-      search_mean: of the test accuracies that `choices` found, in %.
-      search_std: likewise; with n - 1.
-    """
-
-    proxy: str
-    dataset: str
-    agreement: Agreement
-    published: float
-    degenerate: int
-    ties: int
-    search_mean: float
-    search_std: float
-
-
-def write(folder: Path, scored: Scored, key: Key) -> list[Path]:
+def write(folder: Path, scored: ScoredNetworks, key: Key) -> list[Path]:
     """Writes ``proxies.md``, ``proxies.tex`` and ``proxies.csv``.
 
     Args:
-      folder: made where it is missing; each file is written whole or not at all.
-      scored: what is in the tables.
+      folder: as of `output.write`.
+      scored: the networks.
       key: decides which networks the searches draw.
 
     Returns:
       The files, in the order above.
     """
-    rows = list(_rows(scored, key))
-    tables = [_spearman(scored, rows), _kendall(scored, rows), _search(scored, rows)]
+    found = list(rows(scored, key))
+    tables = [_spearman(scored, found), _kendall(scored, found), _search(scored, found)]
     title = f"Zero-cost proxies on NAS-Bench-201, {scored.count} networks"
-    head = f"% Packages needed: {', '.join(formats.PACKAGES)}\n% {title}\n"
     contents = {
-        "proxies.md": "\n".join([f"# {title}\n", *map(formats.markdown, tables)]),
-        "proxies.tex": "\n".join([head, *map(formats.latex, tables)]),
-        "proxies.csv": _long(rows, scored.count),
+        "proxies.md": formats.markdown_page(title, tables),
+        "proxies.tex": formats.latex_page(title, tables),
+        "proxies.csv": _long(found, scored.count),
     }
-    for name, text in contents.items():
-        workdir.write_text(folder / name, text)
-    return [folder / name for name in contents]
+    return output.write(folder, contents)
 
 
-def choices(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """What a search by the scores alone finds in each draw: the highest.
-
-    Args:
-      scores: ``float64[N]``.
-      draws: ``int[D, M]`` networks in random order; of equals the first is taken.
-
-    Returns:
-      ``int[D]`` networks.
-    """
-    first = scores[draws].argmax(1)
-    return np.take_along_axis(draws, first[:, None], 1)[:, 0]
-
-
-def _drawn(count: int) -> int:
-    """Networks of one draw: as many as are published for, yet never most of all."""
-    return max(1, min(_MOST_DRAWN, count // 2))
-
-
-def _rows(scored: Scored, key: Key) -> Iterator[Row]:
-    count = scored.count
-    resamples = resample(count, _RESAMPLES, _RESAMPLING_SEED)
-    keys = jax.random.split(key, _DRAWS)
-    shuffled = jax.vmap(jax.random.permutation, (0, None))(keys, count)
-    draws = np.asarray(shuffled[:, : _drawn(count)])
-    nowhere = (np.nan,) * len(scored.accuracies)
-    for name, scores in scored.scores.items():
-        there = scores[np.isfinite(scores)]
-        shared = np.unique(there, return_counts=True)[1]
-        chosen = choices(scores, draws)
-        published = PUBLISHED.get(name, nowhere)
-        for (dataset, accuracy), rho in zip(
-            scored.accuracies.items(), published, strict=True
-        ):
-            yield Row(
-                name,
-                dataset,
-                agreement(scores, accuracy, resamples),
-                rho,
-                len(scores) - len(there),
-                int(shared[shared > 1].sum()),
-                float(accuracy[chosen].mean()),
-                float(accuracy[chosen].std(ddof=1)),
-            )
-
-
-def _spearman(scored: Scored, rows: Sequence[Row]) -> Table:
+def _spearman(scored: ScoredNetworks, found: Sequence[ProxyRow]) -> Table:
     compared = _compared(
-        rows,
+        found,
         lambda row: row.agreement.spearman.value,
         lambda row: _interval(row.agreement.spearman),
     )
     published = {
-        (row.proxy, row.dataset): Cell(number(row.published, ".2f")) for row in rows
+        (row.proxy, row.dataset): Entry(number(row.published, ".2f")) for row in found
     }
     lines = [
         [
-            Cell(proxy),
+            Entry(proxy),
             *(
                 beside
-                for dataset, cell in cells.items()
-                for beside in (cell, published[proxy, dataset])
+                for dataset, entry in entries.items()
+                for beside in (entry, published[proxy, dataset])
             ),
         ]
-        for proxy, cells in compared.items()
+        for proxy, entries in compared.items()
     ]
     caption = (
         f"Spearman's rho of scores and test accuracies. {_about(scored)} Published: "
@@ -191,20 +73,20 @@ def _spearman(scored: Scored, rows: Sequence[Row]) -> Table:
     return Table(caption, ["proxy", *columns], lines)
 
 
-def _kendall(scored: Scored, rows: Sequence[Row]) -> Table:
+def _kendall(scored: ScoredNetworks, found: Sequence[ProxyRow]) -> Table:
     compared = _compared(
-        rows,
+        found,
         lambda row: row.agreement.kendall.value,
         lambda row: _interval(row.agreement.kendall),
     )
-    counts = {row.proxy: (row.degenerate, row.ties) for row in rows}
+    counts = {row.proxy: (row.degenerate, row.ties) for row in found}
     lines = [
         [
-            Cell(proxy),
-            *cells.values(),
-            *(Cell(f"{count:,}") for count in counts[proxy]),
+            Entry(proxy),
+            *entries.values(),
+            *(Entry(f"{count:,}") for count in counts[proxy]),
         ]
-        for proxy, cells in compared.items()
+        for proxy, entries in compared.items()
     ]
     caption = (
         f"Kendall's tau-b of scores and test accuracies. {_about(scored)} Degenerate: "
@@ -217,18 +99,18 @@ def _kendall(scored: Scored, rows: Sequence[Row]) -> Table:
     return Table(caption, columns, lines)
 
 
-def _search(scored: Scored, rows: Sequence[Row]) -> Table:
+def _search(scored: ScoredNetworks, found: Sequence[ProxyRow]) -> Table:
     compared = _compared(
-        rows,
+        found,
         lambda row: row.search_mean,
         lambda row: f"{row.search_mean:.2f} +- {row.search_std:.2f}",
     )
-    lines = [[Cell(proxy), *cells.values()] for proxy, cells in compared.items()]
-    published = (Cell(number(mean, ".2f")) for mean in PUBLISHED_SEARCH)
-    lines.append([Cell("naswot, published"), *published])
+    lines = [[Entry(proxy), *entries.values()] for proxy, entries in compared.items()]
+    published = (Entry(number(mean, ".2f")) for mean in PUBLISHED_SEARCH)
+    lines.append([Entry("naswot, published"), *published])
     caption = (
         "Search by the proxy alone: test accuracy in % of the network with the highest "
-        f"score of {_drawn(scored.count):,}, mean +- standard deviation over {_DRAWS} "
+        f"score of {drawn(scored.count):,}, mean +- standard deviation over {DRAWS} "
         f"draws without replacement from the {scored.count:,}; the best mean of a "
         "column is bold. Published: NASWOT of 1,000 networks (arXiv 2006.04647)."
     )
@@ -236,29 +118,31 @@ def _search(scored: Scored, rows: Sequence[Row]) -> Table:
 
 
 def _compared(
-    rows: Sequence[Row], value: Callable[[Row], float], text: Callable[[Row], str]
-) -> dict[str, dict[str, Cell]]:
-    """Proxy to data set to cell; the highest value of a data set is bold."""
-    shown = {row: number(value(row), ".2f") for row in rows}
+    found: Sequence[ProxyRow],
+    value: Callable[[ProxyRow], float],
+    text: Callable[[ProxyRow], str],
+) -> dict[str, dict[str, Entry]]:
+    """Proxy -> data set -> entry; the highest value of a data set is bold."""
+    shown = {row: number(value(row), ".2f") for row in found}
     best: dict[str, float] = {}
-    for row in rows:
+    for row in found:
         # Of what is shown: equal in print is equally good. A "-" is none.
         if shown[row] != "-":
             highest = best.get(row.dataset, -math.inf)
             best[row.dataset] = max(highest, float(shown[row]))
-    cells: dict[str, dict[str, Cell]] = {}
-    for row in rows:
+    entries: dict[str, dict[str, Entry]] = {}
+    for row in found:
         bold = shown[row] != "-" and float(shown[row]) == best[row.dataset]
-        cells.setdefault(row.proxy, {})[row.dataset] = Cell(text(row), bold)
-    return cells
+        entries.setdefault(row.proxy, {})[row.dataset] = Entry(text(row), bold)
+    return entries
 
 
-def _about(scored: Scored) -> str:
-    """What the coefficients rest on."""
+def _about(scored: ScoredNetworks) -> str:
+    """The basis of the coefficients, in sentences."""
     return (
         f"{scored.count:,} networks, scored on {scored.source}, in "
         f"{scored.seconds:.2f} s each (median, all proxies together). In brackets "
-        f"{LEVEL} % intervals of {_RESAMPLES:,} resamples of the networks; the highest "
+        f"{LEVEL} % intervals of {RESAMPLES:,} resamples of the networks; the highest "
         "value of a column is bold."
     )
 
@@ -268,7 +152,7 @@ def _interval(estimate: Estimate) -> str:
     return value if value == "-" else f"{value} [{low}, {high}]"
 
 
-def _long(rows: Sequence[Row], networks: int) -> str:
+def _long(found: Sequence[ProxyRow], networks: int) -> str:
     """One line a proxy and data set."""
     parts = ("", "_low", "_high")
     columns = [
@@ -287,6 +171,6 @@ def _long(rows: Sequence[Row], networks: int) -> str:
             *(row.published, row.degenerate, row.ties),
             *(row.search_mean, row.search_std),
         )
-        for row in rows
+        for row in found
     )
     return formats.comma_separated(columns, lines)

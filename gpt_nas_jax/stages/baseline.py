@@ -1,4 +1,4 @@
-"""A human network in place of the search's best: trained, tested and kept alike."""
+"""A human network, trained, tested and kept as the best one of a search is."""
 
 import dataclasses
 from pathlib import Path
@@ -8,20 +8,20 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.reports import summary
+from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
 
 _STATE = "baseline"
 
 
 def run(config: Config) -> None:
-    """Trains ``--baseline_name`` as a retraining trains, goes on where it stopped.
+    """Trains ``--baseline_name`` as a retraining does; goes on where it stopped.
 
     Writes ``best/``, with ``baseline.flags`` in place of ``retrain.flags``, and
-    ``result.json``, prints the summary.
+    ``result.json``, and prints the summary.
 
     Raises:
-      UsageError: it cannot be done as told.
+      UsageError: an input cannot be used, or the training failed.
     """
     claim.check(config)
     compile_cache.keep(config.train)
@@ -33,18 +33,9 @@ def run(config: Config) -> None:
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     """The parts ``best`` and ``retrain`` of ``result.json``."""
-    path, name, image = Path(config.workdir), config.baseline.name, dataset.train.size
-    entry, classes = ZOO[name], dataset.num_classes
-    chain = entry.build(classes, image)
-    architecture = {
-        "name": name,
-        "family": entry.family,
-        "image": list(image),
-        "num_classes": classes,
-        **retrain.figures(chain, image),
-    }
+    path, name = Path(config.workdir), config.baseline.name
+    chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
+    description = architecture.of_human(name, chain, dataset)
     again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
-    result = retrain.train_and_keep(config, path / _STATE, chain, dataset, architecture)
-    names = ("name", "params", "flops")
-    return {"best": {n: architecture[n] for n in names}, "retrain": result}
+    return retrain.train_and_keep(config, path / _STATE, chain, dataset, description)

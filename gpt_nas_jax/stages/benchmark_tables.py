@@ -1,4 +1,4 @@
-"""Many whole searches on a benchmark, and the tables and the figure of them."""
+"""Whole searches on a tabular benchmark, and their tables and figure."""
 
 import dataclasses
 import functools
@@ -9,24 +9,19 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, TablesConfig
-from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201, scores
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.reports import curve_tables
-from gpt_nas_jax.reports.curves import COUNTS, Curves
+from gpt_nas_jax.reports import curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
-from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
-from gpt_nas_jax.spaces.scored import ScoredSpace, scored
-from gpt_nas_jax.stages import claim, compile_cache, pretrain
+from gpt_nas_jax.stages import claim, compile_cache, pretrain, tabular_benchmark
+from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.registry import Setup
-from gpt_nas_jax.types import Key, Space, Strategy, UsageError
+from gpt_nas_jax.types import Key, Space, Strategy
 
-_AGAINST = ("local_search", "surrogate", "genetic")
 # Searches side by side: more fill the memory, fewer leave the processor idle.
 _CHUNK = 25
 # As usual on NAS-Bench-201: a population of 50, and one candidate at a time.
@@ -34,83 +29,11 @@ _AGEING = 50
 _SEQUENTIAL = ("random", "regularised_evolution", "local_search")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Benchmark:
-    """A table of networks.
-
-    Attributes:
-      title: for people.
-      space: of its networks, with their zero-cost scores where there are any.
-      plain: the same without scores, whose genomes a prior reads.
-      genomes: ``int32[N, L]``.
-      datasets: name -> accuracies to select by and on the test images, in %,
-        ``float64[N]`` each.
-      selection: what incumbents are chosen by.
-      repeats: whether an evaluation of a network met before counts as one more.
-    """
-
-    title: str
-    space: Space
-    plain: Space
-    genomes: np.ndarray
-    datasets: dict[str, tuple[np.ndarray, np.ndarray]]
-    selection: str
-    repeats: bool
-
-
-def load(config: TablesConfig) -> Benchmark:
-    """Reads a benchmark's compact file, and scores of its networks where told.
-
-    Raises:
-      UsageError: one is missing, damaged or another's, or scores are missing.
-    """
-    path = Path(config.source)
-    if config.name == "nasbench201":
-        cells = nasbench201.read(path)
-        columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
-        plain = NasBench201Space()
-        return Benchmark(
-            "NAS-Bench-201",
-            _scored(plain, Path(config.scores)) if config.scores else plain,
-            plain,
-            cells.ops.astype(np.int32),
-            {name: (valid, test) for name, valid, test in columns},
-            "validation accuracy",
-            repeats=True,
-        )
-    graphs = nasbench101.read(path)
-    genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
-    exact = graphs.accuracy_split == "validation"
-    space = NasBench101Space(genomes)
-    return Benchmark(
-        "NAS-Bench-101",
-        space,
-        space,
-        genomes.astype(np.int32),
-        {"cifar10": (100 * graphs.accuracy, 100 * graphs.test_accuracy)},
-        "validation accuracy" if exact else "mean test accuracy",
-        repeats=False,
-    )
-
-
-def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
-    """The space with the scores of a file, each at the number of its genome."""
-    found = scores.read(path)
-    numbers = np.asarray(space.identity(found.ops.astype(np.int32)))[:, 0]
-    if len(np.unique(numbers)) < nasbench201.CELLS:
-        raise UsageError(
-            f"{path}: scores of {len(found)} cells; --tables_scores needs all "
-            f"{nasbench201.CELLS}: --stage=proxies with --proxies_networks=0"
-        )
-    return scored(space, found.scores[np.argsort(numbers)])
-
-
 def run(config: Config) -> None:
     """Runs the searches that are missing and writes tables and figure.
 
-    Goes on where it was stopped. What lies in the workdir afterwards: ``rows/``, for
-    every search the rows of the benchmark in the order of their evaluation, and
-    ``tables/``.
+    Goes on where it was stopped. Leaves ``rows/`` in the workdir, which holds the rows
+    of the benchmark that each search evaluated, in order, and ``tables/``.
 
     Raises:
       UsageError: an input cannot be used.
@@ -119,7 +42,7 @@ def run(config: Config) -> None:
     for name in config.strategies():
         registry.check(name, config.search, config.search.queries)
     workdir.require_writable("--prior_dir", pretrain.home(config))
-    benchmark = load(config.tables)
+    benchmark = tabular_benchmark.load(config.tables)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     compile_cache.keep(config.train)
     with claim.opened(config):
@@ -127,10 +50,8 @@ def run(config: Config) -> None:
         _run(config, benchmark, prior)
 
 
-def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
-    path = Path(config.workdir)
+def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> None:
     worked_out = None if prior is None else lookup.work_out(prior)
-    curves = []
     every = {
         (dataset, name): _searches(config, benchmark, worked_out, dataset, name)
         for dataset in benchmark.datasets
@@ -138,6 +59,7 @@ def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
     }
     total = config.search.seeds * len(every)
     done = sum(searches.kept() for searches in every.values())
+    found = []
     with progress(f"searches on {benchmark.title}", total, done) as advance:
         for dataset, (fitness, test) in benchmark.datasets.items():
             table = tabular.build(benchmark.space, benchmark.genomes, fitness)
@@ -145,16 +67,13 @@ def _run(config: Config, benchmark: Benchmark, prior: Prior | None) -> None:
             for name in config.strategies():
                 tell = functools.partial(advance, note=f"{dataset}, {name}")
                 rows[name] = every[dataset, name].rows(table, tell)
-            curves.append(_curves(dataset, rows, fitness, test, benchmark.selection))
+            selection = benchmark.selection
+            found.append(curves.of_searches(dataset, rows, fitness, test, selection))
+    folder = Path(config.workdir) / "tables"
     written = curve_tables.write(
-        path / "tables",
-        f"{benchmark.title}, {config.search.seeds} searches of each strategy",
-        curves,
-        COUNTS,
-        _AGAINST,
+        folder, benchmark.title, found, curves.COUNTS, curves.AGAINST
     )
-    print((path / "tables" / "table.md").read_text(encoding="utf-8"))
-    print("written:", ", ".join(str(file) for file in written))
+    output.show(written)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -173,7 +92,9 @@ class _Searches:
         """How many searches are on disk."""
         return sum(len(seeds) for seeds, file in self._chunks() if file.exists())
 
-    def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
+    def rows(
+        self, table: tabular.FitnessTable, advance: Callable[[int], None]
+    ) -> np.ndarray:
         """Rows ``int32[S, Q]``; ``advance`` is told of searches that are done."""
         for seeds, file in self._chunks():
             if file.exists():
@@ -200,7 +121,7 @@ class _Searches:
 
 def _searches(
     config: Config,
-    benchmark: Benchmark,
+    benchmark: TabularBenchmark,
     prior: lookup.LookupPrior | None,
     dataset: str,
     name: str,
@@ -229,22 +150,3 @@ def _searches(
         settings.seeds,
         key,
     )
-
-
-def _curves(
-    dataset: str,
-    rows: dict[str, np.ndarray],
-    fitness: np.ndarray,
-    test: np.ndarray,
-    selection: str,
-) -> Curves:
-    """What the searches came to; a network that the table lacks changes nothing."""
-    best = int(np.argmax(fitness))
-    accuracy, reached = {}, {}
-    for name, evaluated in rows.items():
-        incumbents = tabular.incumbents(evaluated, fitness)
-        accuracy[name] = np.where(incumbents >= 0, test[incumbents], 0.0)
-        hits = evaluated == best
-        reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
-    highest = float(test.max())
-    return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)

@@ -1,6 +1,5 @@
-"""A benchmark as it was released becomes our compact file."""
+"""A benchmark as it was released, converted to our compact file."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -15,11 +14,9 @@ from gpt_nas_jax.datasets.benchmarks import (
     nats_bench,
 )
 from gpt_nas_jax.datasets.benchmarks.nasbench201_text import read_csv, read_json
-from gpt_nas_jax.reports.terminal import progress, show_table
+from gpt_nas_jax.reports import import_table
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.types import UsageError
-
-Columns = dict[str, np.ndarray]
-Summary = list[tuple[str, str]]
 
 
 def run(config: Config) -> None:
@@ -27,7 +24,7 @@ def run(config: Config) -> None:
 
     Raises:
       UsageError: the release cannot be read or is incomplete, or the file cannot be
-        written; what stood in its place is left.
+        written; a file in its place is left as it was.
     """
     settings = config.imports
     out = Path(settings.out)
@@ -36,20 +33,13 @@ def run(config: Config) -> None:
         raise UsageError(f"--imports_out={out} is a folder; name a file")
     print(f"reading {settings.source}")
     convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[settings.name]
-    columns, optimum = convert(Path(settings.source))
+    columns = convert(Path(settings.source))
     content = compact.to_bytes(columns)
     workdir.write_bytes(out, content)
-    rows = [
-        ("cells", f"{len(columns['ops']):,}"),
-        *optimum,
-        ("bytes", f"{len(content):,}"),
-        ("SHA-256 of the file", hashlib.sha256(content).hexdigest()),
-        ("SHA-256 of the columns", compact.digest(columns).hex()),
-    ]
-    show_table(f"{settings.name}: {out}", ("what", "value"), rows)
+    import_table.show(settings.name, out, columns, content)
 
 
-def _nasbench101(source: Path) -> tuple[Columns, Summary]:
+def _nasbench101(source: Path) -> dict[str, np.ndarray]:
     columns = nasbench101.read_official(source)
     cells = len(columns["ops"])
     # A TFRecord file that is cut between two records looks whole.
@@ -58,21 +48,14 @@ def _nasbench101(source: Path) -> tuple[Columns, Summary]:
             f"{source}: {cells:,} of the {nasbench101.CELLS:,} cells are there; fetch "
             "nasbench_only108.tfrecord again"
         )
-    valid, test = columns[nasbench101.VALID], columns[nasbench101.TEST]
-    best = valid.argmax()
-    return columns, [_optimum("cifar10", 100 * valid[best], 100 * test[best])]
+    return columns
 
 
-def _nasbench201(source: Path) -> tuple[Columns, Summary]:
-    benchmark = _read_nasbench201(source)
-    best = benchmark.valid.argmax(1)
-    return nasbench201.to_columns(benchmark), [
-        _optimum(name, benchmark.valid[i, best[i]], benchmark.test[i, best[i]])
-        for i, name in enumerate(nasbench201.DATASETS)
-    ]
+def _nasbench201(source: Path) -> dict[str, np.ndarray]:
+    return nasbench201.to_columns(_read_nasbench201(source))
 
 
-def _read_nasbench201(source: Path) -> nasbench201.Benchmark:
+def _read_nasbench201(source: Path) -> nasbench201.NasBench201:
     if os.path.isdir(source):
         with progress("reading NATS-Bench", nasbench201.CELLS) as advance:
             return nats_bench.read(source, advance)
@@ -83,10 +66,3 @@ def _read_nasbench201(source: Path) -> nasbench201.Benchmark:
             "folder NATS-tss-v1_0-3ffb9-simple, or a table of all cells"
         )
     return readers[source.suffix](source)
-
-
-def _optimum(dataset: str, valid: float, test: float) -> tuple[str, str]:
-    return (
-        f"{dataset}: best validation, its test accuracy",
-        f"{valid:.3f} %, {test:.3f} %",
-    )

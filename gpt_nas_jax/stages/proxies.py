@@ -1,4 +1,4 @@
-"""Zero-cost proxies on NAS-Bench-201: every network's scores, and tables of them."""
+"""Zero-cost proxies on NAS-Bench-201: the scores of its networks, and their tables."""
 
 import dataclasses
 import math
@@ -14,26 +14,24 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.datasets import images
 from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
-from gpt_nas_jax.datasets.benchmarks.nasbench201 import Benchmark
+from gpt_nas_jax.datasets.benchmarks.nasbench201 import NasBench201
 from gpt_nas_jax.datasets.benchmarks.scores import Scores
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.evaluation import zero_cost
-from gpt_nas_jax.evaluation.proxies import az_nas
 from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.reports import proxy_tables
-from gpt_nas_jax.reports.proxy_tables import Scored
+from gpt_nas_jax.reports import output, proxy_tables
+from gpt_nas_jax.reports.proxy_statistics import scored_networks, scores_of
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.nasbench201.network import network
 from gpt_nas_jax.stages import claim, compile_cache
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
-LEDGER = "scores.jsonl"
-SCORES = "scores.npz"
-
+_LEDGER = "scores.jsonl"
+_SCORES = "scores.npz"
 _BATCHES = 2
 
 
@@ -41,7 +39,7 @@ _BATCHES = 2
 class Inputs:
     """The networks with their accuracies, and the images that they see."""
 
-    benchmark: Benchmark
+    benchmark: NasBench201
     dataset: Dataset
 
 
@@ -49,7 +47,7 @@ def _load(config: Config) -> Inputs:
     """Reads the benchmark and the images.
 
     Raises:
-      UsageError: one of them is missing or damaged, or there are too few images.
+      UsageError: either is missing or damaged, or there are too few images.
     """
     benchmark = nasbench201.read(Path(config.proxies.source))
     dataset = images.load(config.data.name, config.data.dir)
@@ -65,9 +63,9 @@ def _load(config: Config) -> Inputs:
 def run(config: Config) -> None:
     """Scores the networks that are missing and writes the tables.
 
-    Goes on where it was stopped. What lies in the workdir afterwards: `LEDGER`, one
-    line a network; `SCORES` (see `benchmarks.scores`) and ``tables/``. The same cell
-    scores the same however many are scored, as its key derives from its row.
+    Goes on where it was stopped. Leaves in the workdir ``scores.jsonl``, one line a
+    network, ``scores.npz`` (see `benchmarks.scores`) and ``tables/``. A cell gets the
+    same scores however many are scored, as its key derives from its row.
 
     Raises:
       UsageError: an input cannot be used, or the ledger is damaged or of another
@@ -98,36 +96,21 @@ def _run(config: Config, inputs: Inputs) -> None:
         ),
         config.proxies.seeds,
         init_key,
-        Ledger(path / LEDGER, machine.describe()),
+        Ledger(path / _LEDGER, machine.describe()),
     )
     records = list(scoring.records(rows))
-    values = np.array(
-        [[_value(record["scores"][name]) for name in names] for record in records]
-    )
+    values = scores_of(records, names)
     found = Scores(inputs.benchmark.ops[rows], names, values)
-    workdir.write_bytes(path / SCORES, scores.to_bytes(found))
-    columns = dict(zip(names, values.T, strict=True))
-    if columns.keys() >= {*az_nas.RANKED}:
-        columns["az_nas"] = az_nas.ranked(columns)
-    scored = Scored(
-        columns,
-        dict(zip(nasbench201.DATASETS, inputs.benchmark.test[:, rows], strict=True)),
-        float(np.median([record["seconds"] for record in records])),
-        f"{_BATCHES} x {config.proxies.batch} training images of {config.data.name}, "
-        f"seed {config.seed}",
-    )
+    workdir.write_bytes(path / _SCORES, scores.to_bytes(found))
+    test = inputs.benchmark.test[:, rows]
+    scored = scored_networks(config, records, values, test, _BATCHES)
     written = proxy_tables.write(path / "tables", scored, draws_key)
-    print((path / "tables" / "proxies.md").read_text(encoding="utf-8"))
-    print("written:", ", ".join(map(str, [path / SCORES, *written])))
+    output.show([path / _SCORES, *written])
 
 
 def _cells(key: Key, count: int) -> np.ndarray:
     """Distinct rows of the benchmark in random order; more begin with the same ones."""
     return np.asarray(jax.random.permutation(key, nasbench201.CELLS))[: count or None]
-
-
-def _value(kept: float | None) -> float:
-    return -math.inf if kept is None else kept
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.stages import benchmark_tables
-from gpt_nas_jax.stages.paper import figure2, table3, table4, table5
+from gpt_nas_jax.stages.paper import initial_networks, runs
 
 _PAPER: dict[str, Callable[[Config], None]] = {
-    "3": table3.run,
-    "4": table4.run,
-    "5": table5.run,
-    "figure2": figure2.run,
+    "3": runs.run,
+    "4": initial_networks.run_table4,
+    "5": initial_networks.run_table5,
+    "figure2": initial_networks.run_figure2,
 }
 
 

@@ -23,7 +23,7 @@ def works(short: bool) -> Iterator[Work]:
     space, config = NasBench201Space(), SearchConfig()
     config = dataclasses.replace(config, population=10)
     one = jax.eval_shape(space.identity, array((CELLS, space.length), "int32"))
-    table = tabular.Table(one, array((CELLS,), "int32"), array((CELLS,)))
+    table = tabular.FitnessTable(one, array((CELLS,), "int32"), array((CELLS,)))
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), _SEARCHES))
     for name in _STRATEGIES[:1] if short else _STRATEGIES:
         setup = Setup(config, space, _QUERIES, 10, 50, jax.random.key(0), None)

@@ -32,13 +32,13 @@ PUBLISHED = {
 
 
 @pytest.fixture(scope="module")
-def benchmark(shared_data: pathlib.Path) -> nasbench201.Benchmark:
+def benchmark(shared_data: pathlib.Path) -> nasbench201.NasBench201:
     return nasbench201.read(shared_data / "nasbench201.npz")
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_baselines_reach_what_others_published(
-    benchmark: nasbench201.Benchmark, name: str
+    benchmark: nasbench201.NasBench201, name: str
 ):
     fitness, test = benchmark.valid[0], benchmark.test[0]
     table = tabular.build(SPACE, benchmark.ops.astype(np.int32), fitness)

@@ -1,6 +1,5 @@
 """What is written of searches: read back, compared, and drawn."""
 
-import csv
 import dataclasses
 import math
 import re
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from curves_support import curves
 from PIL import Image
+from tables_support import latex_tables, lines_of, markdown_tables
 
 from gpt_nas_jax.reports.curve_tables import write
 from gpt_nas_jax.reports.curves import COUNTS, paired, summary, to_optimum
@@ -30,30 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def markdown_tables(text: str) -> list[list[list[str]]]:
-    """All tables, head first, without the line of dashes."""
-    blocks = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    tables = [[line[2:-2].split(" | ") for line in b.splitlines()] for b in blocks]
-    return [[rows[0], *rows[2:]] for rows in tables]
-
-
-def latex_tables(text: str) -> list[list[list[str]]]:
-    """All tables in the same form, markup undone."""
-    text = re.sub(r"\\textbf\{(.*?)\}", r"**\1**", text)
-    for markup, plain in ((r"$\pm$", "+-"), ("$", ""), (r"\_", "_"), (r"\%", "%")):
-        text = text.replace(markup, plain)
-    rows = r"\\toprule\n(.*?)\\bottomrule"
-    return [
-        [line[:-3].split(" & ") for line in body.splitlines() if line != r"\midrule"]
-        for body in re.findall(rows, text, re.DOTALL)
-    ]
-
-
-def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_files_are_whole_and_nothing_else_is_left(folder: Path):
     assert sorted(path.name for path in folder.iterdir()) == sorted(NAMES)
 
@@ -70,8 +46,7 @@ def test_csv_holds_the_statistics_in_full(folder: Path):
 
 
 def test_markdown_and_latex_show_the_numbers_of_the_csv(folder: Path):
-    text = (folder / "table.md").read_text(encoding="utf-8")
-    tables = markdown_tables(text)
+    tables = markdown_tables(folder / "table.md")
     cells = {}
     for many, (head, *rows) in zip(ALL, tables, strict=False):
         assert head == ["strategy", "10", "25", "50", "75", "100"]
@@ -85,11 +60,11 @@ def test_markdown_and_latex_show_the_numbers_of_the_csv(folder: Path):
         )
         for line in lines
     }
-    assert latex_tables((folder / "table.tex").read_text(encoding="utf-8")) == tables
+    assert latex_tables(folder / "table.tex") == tables
 
 
 def test_the_best_mean_of_a_column_is_bold(folder: Path):
-    (_, *rows), *_ = markdown_tables((folder / "table.md").read_text(encoding="utf-8"))
+    (_, *rows), *_ = markdown_tables(folder / "table.md")
     for column in range(1, len(rows[0])):
         means = [float(row[column].strip("*").split()[0]) for row in rows]
         bold = [row[column].startswith("**") for row in rows]
@@ -114,9 +89,7 @@ def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
         }
     shown = [
         row
-        for head, *rows in markdown_tables(
-            (tmp_path / "table.md").read_text(encoding="utf-8")
-        )
+        for head, *rows in markdown_tables(tmp_path / "table.md")
         if "difference" in head
         for row in rows
     ]
@@ -128,7 +101,7 @@ def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
 
 
 def test_queries_to_the_optimum_are_shown(folder: Path):
-    *_, (_, *rows) = markdown_tables((folder / "table.md").read_text(encoding="utf-8"))
+    *_, (_, *rows) = markdown_tables(folder / "table.md")
     found = [(many.dataset, row) for many in ALL for row in to_optimum(many)]
     for row, (dataset, expected) in zip(rows, found, strict=True):
         assert row[:2] == [dataset, expected.strategy]
@@ -157,7 +130,7 @@ def test_latex_names_its_packages_and_escapes(folder: Path):
 def test_one_seed_shows_no_spread(tmp_path: Path):
     write(tmp_path, "one seed", [curves(seeds=1)], COUNTS, ["random"])
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    (_, *rows), *_ = markdown_tables(text)
+    (_, *rows), *_ = markdown_tables(tmp_path / "table.md")
     assert all(cell.strip("*").endswith(" +- -") for row in rows for cell in row[1:])
     assert "1 seed;" in text
     assert "nan" not in text

@@ -1,6 +1,5 @@
 """Tables and a figure of the paper from the command line, interrupted and not."""
 
-import csv
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from stages_support import Runs
+from tables_support import lines_of
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.main import main
@@ -31,11 +31,6 @@ def trainings(path: Path) -> list[dict[str, Any]]:
     """The ledger without what depends on the clock."""
     records = Ledger(path / "trainings.jsonl").read()
     return [{**record, "seconds": None} for record in records]
-
-
-def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 CELLS = len(OPERATIONS) ** len(EDGES)
 
-_VALID, _TEST = "val_acc_200", "test_acc_200"
-ACCURACIES = tuple((name, kind) for name in DATASETS for kind in (_VALID, _TEST))
+VALID, TEST = "val_acc_200", "test_acc_200"
+ACCURACIES = tuple((name, kind) for name in DATASETS for kind in (VALID, TEST))
 """Data set and kind of every accuracy, as columns and the text forms call them."""
 
 _FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
@@ -35,7 +35,7 @@ _PLACE = len(OPERATIONS) ** np.arange(len(EDGES))
 
 # Arrays have no single truth value, so a generated __eq__ could only raise.
 @dataclasses.dataclass(frozen=True, eq=False)
-class Benchmark:
+class NasBench201:
     """All N = 15,625 cells, each once.
 
     Attributes:
@@ -54,7 +54,7 @@ class Benchmark:
         return len(self.ops)
 
 
-def read(path: pathlib.Path) -> Benchmark:
+def read(path: pathlib.Path) -> NasBench201:
     """Reads a compact ``nasbench201.npz``, its cells in the file's order.
 
     Raises:
@@ -72,7 +72,7 @@ def read(path: pathlib.Path) -> Benchmark:
 
 def from_rows(
     rows: Iterable[tuple[str, Sequence[float]]], source: pathlib.Path
-) -> Benchmark:
+) -> NasBench201:
     """Gathers the cells one by one: the name of each and its ``ACCURACIES``.
 
     Raises:
@@ -90,7 +90,7 @@ def from_rows(
     )
 
 
-def to_columns(benchmark: Benchmark) -> dict[str, np.ndarray]:
+def to_columns(benchmark: NasBench201) -> dict[str, np.ndarray]:
     """Returns the columns of the compact file that ``read`` takes."""
     columns = {
         "ops": benchmark.ops,
@@ -98,8 +98,8 @@ def to_columns(benchmark: Benchmark) -> dict[str, np.ndarray]:
         "edges": np.array(EDGES, np.uint8),
     }
     for i, name in enumerate(DATASETS):
-        columns[f"{name}/{_VALID}"] = benchmark.valid[i]
-        columns[f"{name}/{_TEST}"] = benchmark.test[i]
+        columns[f"{name}/{VALID}"] = benchmark.valid[i]
+        columns[f"{name}/{TEST}"] = benchmark.test[i]
     return columns
 
 
@@ -111,7 +111,7 @@ def check_cells(names: Iterable[str], source: pathlib.Path) -> None:
 
 def _checked(
     ops: np.ndarray, accuracies: np.ndarray, source: pathlib.Path
-) -> Benchmark:
+) -> NasBench201:
     """The benchmark of ``uint8[N, 6]`` and ``float64[6, N]``, as ``ACCURACIES``."""
     _check_ops(ops, source)
     impossible = ~((accuracies >= 0) & (accuracies <= 100)).all(0)
@@ -121,7 +121,7 @@ def _checked(
             "no per cent; fetch the benchmark again"
         )
     # Rows of their own: views would keep the other half in memory.
-    return Benchmark(ops, accuracies[::2].copy(), accuracies[1::2].copy())
+    return NasBench201(ops, accuracies[::2].copy(), accuracies[1::2].copy())
 
 
 def _check_ops(ops: np.ndarray, source: pathlib.Path) -> None:

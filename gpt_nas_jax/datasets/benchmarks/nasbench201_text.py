@@ -14,7 +14,7 @@ from gpt_nas_jax.types import UsageError
 _HEADER = [f"{name}/{kind}" for name, kind in nasbench201.ACCURACIES]
 
 
-def read_json(path: pathlib.Path) -> nasbench201.Benchmark:
+def read_json(path: pathlib.Path) -> nasbench201.NasBench201:
     """Reads one object from the cells' names to their accuracies, in per cent.
 
     Of each cell it holds ``{"cifar10": {"val_acc_200": 81.98, "test_acc_200": 85.86},
@@ -49,7 +49,7 @@ def _json_rows(path: pathlib.Path) -> Iterator[tuple[str, list[float]]]:
         yield name, values
 
 
-def read_csv(path: pathlib.Path) -> nasbench201.Benchmark:
+def read_csv(path: pathlib.Path) -> nasbench201.NasBench201:
     """Reads one line a cell, in per cent.
 
     The header names the columns ``arch``, ``cifar10/val_acc_200``,

@@ -24,7 +24,7 @@ _MEASURED = {
 
 def read(
     folder: pathlib.Path, advance: Callable[[], object] = lambda: None
-) -> nasbench201.Benchmark:
+) -> nasbench201.NasBench201:
     """Reads the unpacked ``NATS-tss-v1_0-3ffb9-simple``, one file in memory at a time.
 
     It holds ``meta.pickle.pbz2``, which names the cells, and ``000000.pickle.pbz2`` to

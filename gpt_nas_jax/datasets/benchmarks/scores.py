@@ -25,7 +25,7 @@ class Scores:
     """What N cells, each there once, score by K proxies.
 
     Attributes:
-      ops: ``uint8[N, 6]``, as of `nasbench201.Benchmark`.
+      ops: ``uint8[N, 6]``, as of `nasbench201.NasBench201`.
       names: of the K proxies.
       scores: ``float64[N, K]``, higher is better; ``-inf`` for a degenerate network,
         never nan.

@@ -1,19 +1,27 @@
-"""What the trainings behind Tables IV and V and Figure 2 measured."""
+"""Accuracies of trained initial networks, behind Tables IV and V and Figure 2."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.types import UsageError
+
+DAY = 86400
+"""Seconds."""
+
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a table trains of each of its networks.
+class TrainingPlan:
+    """The trainings that a table needs of each of its networks.
 
     Attributes:
       rates: elimination rates; 0 leaves a network as it was drawn.
       trained_blocks: ``proposed``, ``all`` or both.
-      epochs: after which validation accuracy is measured, ascending; the last is
-        where a training ends, that is ``--eval_epochs``.
+      epochs: after which validation accuracy is measured, ascending; a training ends
+        after the last, which is ``--eval_epochs``.
     """
 
     rates: tuple[float, ...]
@@ -23,10 +31,10 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """What the trainings came to.
+    """The accuracies that the trainings of a plan reached.
 
     Attributes:
-      plan: what was trained.
+      plan: the trainings.
       accuracies: ``float64[seeds, networks, rates, trained_blocks, epochs]`` in
         [0, 1]; nan throughout a network of which a training failed.
       failed: networks left out for that, of all seeds together.
@@ -35,7 +43,7 @@ class Measured:
       dataset: its name.
     """
 
-    plan: Plan
+    plan: TrainingPlan
     accuracies: np.ndarray
     failed: int
     days: float
@@ -50,3 +58,49 @@ class Measured:
     def pooled(self) -> np.ndarray:
         """The same of all seeds together."""
         return np.concatenate(list(map(self.networks, range(len(self.accuracies)))))
+
+
+def of_records(
+    config: Config,
+    plan: TrainingPlan,
+    records: Sequence[Mapping[str, Any]],
+    images: int,
+) -> Measured:
+    """Gathers the accuracies of a complete ledger of trainings.
+
+    Args:
+      config: of the run.
+      plan: the trainings.
+      records: lines of the ledger, by seed, network, rate and trained blocks.
+      images: how many an accuracy is measured on.
+
+    Raises:
+      UsageError: fewer than two networks of a repetition could be trained.
+    """
+    settings = config.tables
+    nothing = [np.nan] * len(plan.epochs)
+    found = np.array([record["accuracy"] or nothing for record in records])
+    found = found.reshape(
+        settings.seeds,
+        settings.networks,
+        len(plan.rates),
+        len(plan.trained_blocks),
+        len(plan.epochs),
+    )
+    whole = np.isfinite(found).all((2, 3, 4))
+    if whole.sum(1).min() < 2:
+        reasons = {record["reason"] for record in records} - {None}
+        raise UsageError(
+            "fewer than two networks of a repetition could be trained; one failed "
+            f"with: {min(reasons)}"
+        )
+    seconds = sum(record["seconds"] for record in records)
+    return Measured(
+        plan,
+        found,
+        int((~whole).sum()),
+        # So many trainings shared a device.
+        seconds / config.search.workers / DAY,
+        images,
+        config.data.name,
+    )

@@ -1,11 +1,11 @@
-"""What the paper reports (arXiv 2305.05351v4), to stand beside what is run here."""
+"""The paper's numbers (arXiv 2305.05351v4), to stand beside those of this program."""
 
 import dataclasses
 from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class PublishedResult:
     """A row of Table III on one data set; None where the paper gives nothing.
 
     Attributes:
@@ -21,66 +21,66 @@ class Result:
     days: float | None = None
 
 
-TABLE_3: Mapping[str, Mapping[str, Result]] = {
+TABLE_3: Mapping[str, Mapping[str, PublishedResult]] = {
     "cifar10": {
-        "EfficientNet-B0": Result("human", 97.00, 5.3),
-        "GoogLeNet": Result("human", 89.23, 6.6),
-        "RegNet": Result("human", 92.72, 31.3),
-        "ResNet-101": Result("human", 93.57, 44.5),
-        "ResNeXt-101": Result("human", 96.29, 18.1),
-        "ShuffleNet": Result("human", 90.87, 3.5),
-        "Wide-ResNet": Result("human", 95.83, 36.5),
-        "NAS-RL": Result("RL", 96.35, 37.4, 22400),
-        "MetaQNN": Result("RL", 93.08, 11.2, 100),
-        "EAS": Result("RL", 95.77, 23.4, 10),
-        "NASNet-A": Result("RL", 96.59, 3.3, 2000),
-        "Block-QNN-S": Result("RL", 96.46, 39.8, 96),
-        "Large-scale Evo": Result("EA", 94.60, 5.4, 2750),
-        "GeCNN": Result("EA", 94.61, None, 17),
-        "AE-CNN": Result("EA", 95.30, 2, 27),
-        "GPCNN": Result("EA", 94.02, 1.7, 27),
-        "SNAS": Result("gradient", 97.17, 2.8, 1.5),
-        "P-DARTS": Result("gradient", 97.33, 3.51, 0.3),
-        "DARTS": Result("gradient", 97.14, 3.4, 0.4),
-        "ISTA-NAS": Result("gradient", 97.64, 3.37, 2.3),
-        "genetic": Result("ours", 90.77, 4.6, 1.5),
-        "gpt_nas": Result("ours", 97.69, 7.1, 1.5),
+        "EfficientNet-B0": PublishedResult("human", 97.00, 5.3),
+        "GoogLeNet": PublishedResult("human", 89.23, 6.6),
+        "RegNet": PublishedResult("human", 92.72, 31.3),
+        "ResNet-101": PublishedResult("human", 93.57, 44.5),
+        "ResNeXt-101": PublishedResult("human", 96.29, 18.1),
+        "ShuffleNet": PublishedResult("human", 90.87, 3.5),
+        "Wide-ResNet": PublishedResult("human", 95.83, 36.5),
+        "NAS-RL": PublishedResult("RL", 96.35, 37.4, 22400),
+        "MetaQNN": PublishedResult("RL", 93.08, 11.2, 100),
+        "EAS": PublishedResult("RL", 95.77, 23.4, 10),
+        "NASNet-A": PublishedResult("RL", 96.59, 3.3, 2000),
+        "Block-QNN-S": PublishedResult("RL", 96.46, 39.8, 96),
+        "Large-scale Evo": PublishedResult("EA", 94.60, 5.4, 2750),
+        "GeCNN": PublishedResult("EA", 94.61, None, 17),
+        "AE-CNN": PublishedResult("EA", 95.30, 2, 27),
+        "GPCNN": PublishedResult("EA", 94.02, 1.7, 27),
+        "SNAS": PublishedResult("gradient", 97.17, 2.8, 1.5),
+        "P-DARTS": PublishedResult("gradient", 97.33, 3.51, 0.3),
+        "DARTS": PublishedResult("gradient", 97.14, 3.4, 0.4),
+        "ISTA-NAS": PublishedResult("gradient", 97.64, 3.37, 2.3),
+        "genetic": PublishedResult("ours", 90.77, 4.6, 1.5),
+        "gpt_nas": PublishedResult("ours", 97.69, 7.1, 1.5),
     },
     "cifar100": {
-        "EfficientNet-B0": Result("human", 86.60, 5.3),
-        "GoogLeNet": Result("human", 62.90, 6.6),
-        "RegNet": Result("human", 70.19, 31.3),
-        "ResNet-101": Result("human", 74.84, 44.5),
-        "ResNeXt-101": Result("human", 82.27, 18.1),
-        "ShuffleNet": Result("human", 77.14, 3.5),
-        "Wide-ResNet": Result("human", 79.50, 36.5),
-        "MetaQNN": Result("RL", 72.86, 11.2, 100),
-        "Block-QNN-S": Result("RL", 81.94, 39.8, 96),
-        "Large-scale Evo": Result("EA", 77.00, 40.4, 2750),
-        "GeCNN": Result("EA", 74.88, None, 17),
-        "AE-CNN": Result("EA", 77.60, 5.4, 36),
-        "SNAS": Result("gradient", 82.45, 2.8, 1.5),
-        "DARTS": Result("gradient", 82.46, 3.4, 0.4),
-        "genetic": Result("ours", 75.20, 38.05, 1.5),
-        "gpt_nas": Result("ours", 82.81, 10.5, 1.5),
+        "EfficientNet-B0": PublishedResult("human", 86.60, 5.3),
+        "GoogLeNet": PublishedResult("human", 62.90, 6.6),
+        "RegNet": PublishedResult("human", 70.19, 31.3),
+        "ResNet-101": PublishedResult("human", 74.84, 44.5),
+        "ResNeXt-101": PublishedResult("human", 82.27, 18.1),
+        "ShuffleNet": PublishedResult("human", 77.14, 3.5),
+        "Wide-ResNet": PublishedResult("human", 79.50, 36.5),
+        "MetaQNN": PublishedResult("RL", 72.86, 11.2, 100),
+        "Block-QNN-S": PublishedResult("RL", 81.94, 39.8, 96),
+        "Large-scale Evo": PublishedResult("EA", 77.00, 40.4, 2750),
+        "GeCNN": PublishedResult("EA", 74.88, None, 17),
+        "AE-CNN": PublishedResult("EA", 77.60, 5.4, 36),
+        "SNAS": PublishedResult("gradient", 82.45, 2.8, 1.5),
+        "DARTS": PublishedResult("gradient", 82.46, 3.4, 0.4),
+        "genetic": PublishedResult("ours", 75.20, 38.05, 1.5),
+        "gpt_nas": PublishedResult("ours", 82.81, 10.5, 1.5),
     },
     "imagenet2012": {
-        "EfficientNet-B0": Result("human", 77.69, 5.3),
-        "GoogLeNet": Result("human", 69.78, 6.6),
-        "RegNet": Result("human", 76.57, 31.3),
-        "ResNet-101": Result("human", 77.37, 44.5),
-        "ResNeXt-101": Result("human", 77.80, 18.1),
-        "ShuffleNet": Result("human", 73.70, 3.5),
-        "Wide-ResNet": Result("human", 78.10, 68.9),
-        "NASNet-A": Result("RL", 74.00, 5.3, 2000),
-        "Block-QNN-S": Result("RL", 77.40, None, 96),
-        "GeCNN": Result("EA", 72.13, 156, 17),
-        "SNAS": Result("gradient", 72.70, 4.3, 1.5),
-        "P-DARTS": Result("gradient", 75.30, 5.1, 0.3),
-        "DARTS": Result("gradient", 76.20, 4.9, 4.5),
-        "ISTA-NAS": Result("gradient", 76.00, 5.65, 33.6),
-        "genetic": Result("ours", 69.53, 104.67, 4),
-        "gpt_nas": Result("ours", 79.08, 110.94, 4),
+        "EfficientNet-B0": PublishedResult("human", 77.69, 5.3),
+        "GoogLeNet": PublishedResult("human", 69.78, 6.6),
+        "RegNet": PublishedResult("human", 76.57, 31.3),
+        "ResNet-101": PublishedResult("human", 77.37, 44.5),
+        "ResNeXt-101": PublishedResult("human", 77.80, 18.1),
+        "ShuffleNet": PublishedResult("human", 73.70, 3.5),
+        "Wide-ResNet": PublishedResult("human", 78.10, 68.9),
+        "NASNet-A": PublishedResult("RL", 74.00, 5.3, 2000),
+        "Block-QNN-S": PublishedResult("RL", 77.40, None, 96),
+        "GeCNN": PublishedResult("EA", 72.13, 156, 17),
+        "SNAS": PublishedResult("gradient", 72.70, 4.3, 1.5),
+        "P-DARTS": PublishedResult("gradient", 75.30, 5.1, 0.3),
+        "DARTS": PublishedResult("gradient", 76.20, 4.9, 4.5),
+        "ISTA-NAS": PublishedResult("gradient", 76.00, 5.65, 33.6),
+        "genetic": PublishedResult("ours", 69.53, 104.67, 4),
+        "gpt_nas": PublishedResult("ours", 79.08, 110.94, 4),
     },
 }
 """Data set -> row -> result, top-1 alone; the rows ``genetic`` and ``gpt_nas`` are the
@@ -88,27 +88,27 @@ paper's "without GPT" and "GPT-NAS"."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Rate:
+class PublishedRate:
     """A row of Table IV: mean accuracy in [0, 1], and better/equal/worse of 15."""
 
     accuracy: float
     counts: str
 
 
-TABLE_4: Mapping[str, Mapping[float, Rate]] = {
+TABLE_4: Mapping[str, Mapping[float, PublishedRate]] = {
     "cifar10": {
-        0.0: Rate(0.3792, ""),
-        0.2: Rate(0.4226, "10/0/5"),
-        0.4: Rate(0.5134, "15/0/0"),
-        0.6: Rate(0.5056, "15/0/0"),
-        0.8: Rate(0.4828, "13/0/2"),
+        0.0: PublishedRate(0.3792, ""),
+        0.2: PublishedRate(0.4226, "10/0/5"),
+        0.4: PublishedRate(0.5134, "15/0/0"),
+        0.6: PublishedRate(0.5056, "15/0/0"),
+        0.8: PublishedRate(0.4828, "13/0/2"),
     },
     "cifar100": {
-        0.0: Rate(0.0453, ""),
-        0.2: Rate(0.1257, "14/1/0"),
-        0.4: Rate(0.1392, "15/0/0"),
-        0.6: Rate(0.1278, "13/0/2"),
-        0.8: Rate(0.1261, "1/4/10"),
+        0.0: PublishedRate(0.0453, ""),
+        0.2: PublishedRate(0.1257, "14/1/0"),
+        0.4: PublishedRate(0.1392, "15/0/0"),
+        0.6: PublishedRate(0.1278, "13/0/2"),
+        0.8: PublishedRate(0.1261, "1/4/10"),
     },
 }
 """Data set -> elimination rate -> row."""

@@ -1,69 +1,71 @@
-"""The files of a table or figure of the paper."""
+"""The files of a table or figure of the paper, and what their tables share."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
-from gpt_nas_jax.reports import formats
+from gpt_nas_jax.reports import formats, output
+from gpt_nas_jax.reports.agreement import Estimate
 from gpt_nas_jax.reports.formats import Table
 from gpt_nas_jax.reports.paper.measured import Measured
 
 EMPTY = ""
-"""What stands for something that was not run, or that the paper does not give."""
+"""The text where nothing was run, or where the paper gives nothing."""
 
 
 def write(
-    config: Config,
+    folder: Path,
     title: str,
     tables: Sequence[Table],
     rows: tuple[Sequence[str], Sequence[Sequence[object]]],
     pictures: Mapping[str, bytes] | None = None,
-) -> None:
-    """Writes ``table.md``, ``table.tex``, ``table.csv`` and pictures, and prints all.
+) -> list[Path]:
+    """Writes ``table.md``, ``table.tex``, ``table.csv`` and pictures.
 
     Args:
-      config: says where: ``tables/`` of its workdir.
-      title: the head of them.
+      folder: as of `output.write`.
+      title: of the page and the LaTeX.
       tables: for people.
       rows: columns and lines of the CSV; None is an empty cell.
       pictures: further files by their names.
+
+    Returns:
+      The files, in the order above.
     """
-    folder = Path(config.workdir) / "tables"
-    head = f"% Packages needed: {', '.join(formats.PACKAGES)}\n% {title}\n"
-    markdown = "\n".join([f"# {title}\n", *map(formats.markdown, tables)])
     contents = {
-        "table.md": markdown.encode(),
-        "table.tex": "\n".join([head, *map(formats.latex, tables)]).encode(),
-        "table.csv": formats.comma_separated(*rows).encode(),
+        "table.md": formats.markdown_page(title, tables),
+        "table.tex": formats.latex_page(title, tables),
+        "table.csv": formats.comma_separated(*rows),
         **(pictures or {}),
     }
-    for name, data in contents.items():
-        workdir.write_bytes(folder / name, data)
-    print(markdown)
-    print("written:", ", ".join(str(folder / name) for name in contents))
+    return output.write(folder, contents)
 
 
-def spread(values: Sequence[float], form: str, factor: float = 1.0) -> str:
+def spread(values: Sequence[float], form: str) -> str:
     """Mean over seeds, ``+-`` standard deviation with n - 1 where there are more."""
-    found = factor * np.asarray(values, np.float64)
+    found = np.asarray(values, np.float64)
     mean = formats.number(float(found.mean()), form)
     if len(found) < 2:
         return mean
     return f"{mean} +- {formats.number(float(found.std(ddof=1)), form.lstrip('+'))}"
 
 
-def about(outcome: Measured) -> str:
-    """What the numbers of trainings rest on, in sentences."""
-    seeds, networks = outcome.accuracies.shape[:2]
+def interval(estimate: Estimate) -> str:
+    """The ends of an interval, with two decimals."""
+    ends = formats.number(estimate.low, ".2f"), formats.number(estimate.high, ".2f")
+    return f"[{', '.join(ends)}]"
+
+
+def about(measured: Measured) -> str:
+    """The basis of the numbers of a table, in sentences."""
+    seeds, networks = measured.accuracies.shape[:2]
     repeated = "1 seed" if seeds == 1 else f"{seeds} seeds"
     text = (
-        f"{outcome.dataset}: {repeated} of {networks} initial networks each; accuracy "
-        f"on {outcome.images:,} validation images, which no training sees; "
-        f"{outcome.days:.4f} device-days of training."
+        f"{measured.dataset}: {repeated} of {networks} initial networks each; accuracy "
+        f"on {measured.images:,} validation images, which no training sees; "
+        f"{measured.days:.4f} device-days of training."
     )
-    if outcome.failed:
-        text += f" {outcome.failed} networks failed in a training and are left out."
+    if measured.failed:
+        text += f" {measured.failed} networks failed in a training and are left out."
     return text

@@ -1,1 +1,1 @@
-"""The tables and the figure of the paper (arXiv 2305.05351v4), run again."""
+"""The trainings and runs behind the tables and the figure of the paper."""

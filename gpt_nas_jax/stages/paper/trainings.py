@@ -1,4 +1,4 @@
-"""Trainings of initial networks: what Tables IV and V and Figure 2 rest on."""
+"""Trainings of initial networks, for Tables IV and V and Figure 2."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import machine, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
-from gpt_nas_jax.reports.paper.measured import Measured, Plan
+from gpt_nas_jax.reports.paper.measured import Measured, TrainingPlan, of_records
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import (
     claim,
@@ -30,10 +30,7 @@ from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
-LEDGER = "trainings.jsonl"
-
-DAY = 86400
-"""Seconds."""
+_LEDGER = "trainings.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,13 +52,13 @@ class Training:
     candidate: Candidate
 
 
-def run(config: Config, plan: Plan) -> Measured:
-    """Does the trainings that are missing; one line each in `LEDGER`.
+def run(config: Config, plan: TrainingPlan) -> Measured:
+    """Does the trainings that are missing; each is a line of ``trainings.jsonl``.
 
-    Goes on where it was stopped. The networks of a repetition depend on neither the
-    number of networks nor that of repetitions. A network has one key for all its
-    trainings, and the blocks that a rate eliminates are among those of a higher one:
-    rates differ by their blocks, not by luck.
+    Goes on where it was stopped. The networks of a repetition depend neither on their
+    number nor on that of repetitions. A network has one key for all its trainings, and
+    the blocks that a rate eliminates are among those of a higher one: rates differ by
+    their blocks, not by luck.
 
     Raises:
       UsageError: an input cannot be used, the ledger is damaged or of another
@@ -83,11 +80,11 @@ def run(config: Config, plan: Plan) -> Measured:
             for item in _repetition(config, loaded, prior, plan, seed)
         ]
         records = list(_records(config, loaded, plan, items))
-    return _outcome(config, loaded, plan, records)
+    return of_records(config, plan, records, len(loaded.splits.valid))
 
 
 def _repetition(
-    config: Config, loaded: Problem, prior: Prior | None, plan: Plan, seed: int
+    config: Config, loaded: Problem, prior: Prior | None, plan: TrainingPlan, seed: int
 ) -> Iterator[Training]:
     """All trainings of one repetition, network by network."""
     stage = stage_key(config.seed, f"tables/{config.tables.name}")
@@ -120,11 +117,11 @@ def _eliminated(
 
 
 def _records(
-    config: Config, loaded: Problem, plan: Plan, items: Sequence[Training]
+    config: Config, loaded: Problem, plan: TrainingPlan, items: Sequence[Training]
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
     now = machine.describe(max_memory=scoring.memory_limit(config))
-    ledger = Ledger(Path(config.workdir) / LEDGER, now)
+    ledger = Ledger(Path(config.workdir) / _LEDGER, now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)
     for index, (record, item) in enumerate(zip(done, items, strict=False)):
@@ -157,7 +154,7 @@ class _Train:
 
     config: Config
     loaded: Problem
-    plan: Plan
+    plan: TrainingPlan
 
     def __call__(self, item: Training) -> Curve:
         settings = dataclasses.replace(
@@ -174,8 +171,8 @@ class _Train:
         return evaluator.curve(item.candidate, self.plan.epochs)
 
 
-def _description(loaded: Problem, plan: Plan, item: Training) -> dict[str, Any]:
-    """What of a line is known before the training."""
+def _description(loaded: Problem, plan: TrainingPlan, item: Training) -> dict[str, Any]:
+    """The part of a line that is known before the training."""
     genome = np.asarray(item.candidate.genome)
     names = loaded.space.names(genome)
     return {
@@ -188,34 +185,3 @@ def _description(loaded: Problem, plan: Plan, item: Training) -> dict[str, Any]:
         "blocks": list(names),
         "proposed": item.candidate.proposed[: len(names)].astype(int).tolist(),
     }
-
-
-def _outcome(
-    config: Config, loaded: Problem, plan: Plan, records: Sequence[dict[str, Any]]
-) -> Measured:
-    nothing = [np.nan] * len(plan.epochs)
-    found = np.array([record["accuracy"] or nothing for record in records])
-    settings = config.tables
-    found = found.reshape(
-        settings.seeds,
-        settings.networks,
-        len(plan.rates),
-        len(plan.trained_blocks),
-        len(plan.epochs),
-    )
-    whole = np.isfinite(found).all((2, 3, 4))
-    if whole.sum(1).min() < 2:
-        reasons = {record["reason"] for record in records} - {None}
-        raise UsageError(
-            "fewer than two networks of a repetition could be trained; one failed "
-            f"with: {min(reasons)}"
-        )
-    return Measured(
-        plan,
-        found,
-        int((~whole).sum()),
-        # So many trainings shared a device.
-        sum(record["seconds"] for record in records) / config.search.workers / DAY,
-        len(loaded.splits.valid),
-        config.data.name,
-    )

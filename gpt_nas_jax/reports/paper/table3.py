@@ -7,33 +7,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gpt_nas_jax import checks, workdir
-from gpt_nas_jax.config import (
-    SEARCH_ROWS,
-    TABLE_ROWS,
-    BaselineConfig,
-    Config,
-    PriorConfig,
-    TablesConfig,
-)
+from gpt_nas_jax.config import TABLE_ROWS, Config
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports.curves import p_values
-from gpt_nas_jax.reports.formats import Cell, Table, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, p_value
 from gpt_nas_jax.reports.paper import published, writing
-from gpt_nas_jax.reports.paper.published import Result
+from gpt_nas_jax.reports.paper.measured import DAY
+from gpt_nas_jax.reports.paper.published import PublishedResult
 from gpt_nas_jax.reports.paper.writing import EMPTY, spread
-from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
-from gpt_nas_jax.stages.paper.trainings import DAY
-
-RUNS = "runs"
-"""The folder of the runs, each a workdir of its own, in that of the table."""
 
 _TITLES = {"genetic": "without GPT (genetic)", "gpt_nas": "GPT-NAS (gpt_nas)"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
-    """What one run came to.
+class FinishedRun:
+    """The numbers of one finished run.
 
     Attributes:
       accuracy: on the test images, %.
@@ -46,97 +34,37 @@ class Finished:
     days: float | None
 
 
-Runs: TypeAlias = Mapping[str, Mapping[int, Finished]]
+FinishedRuns: TypeAlias = Mapping[str, Mapping[int, FinishedRun]]
 """Row -> seed -> run, of those that are finished."""
 
 
-def run(config: Config) -> None:
-    """Does the runs that are missing, seed by seed, and writes the table.
-
-    Runs lie in ``runs/<row>-<seed>``; one that was stopped goes on, and of rows that
-    are not asked for those there are read.
-
-    Raises:
-      UsageError: an input cannot be used, or a run there has other flags.
-    """
-    claim.check(config)
-    asked = config.tables.chosen_rows()
-    rows = [row for row in TABLE_ROWS if row in asked]
-    planned = [
-        run_config(config, row, seed)
-        for seed in range(config.tables.seeds)
-        for row in rows
-    ]
-    for one in planned:
-        checks.check(one)
-    compile_cache.keep(config.train)
-    with claim.opened(config):
-        for number, one in enumerate(planned, start=1):
-            if not _result(one).exists():
-                print(f"run {number} of {len(planned)}: {one.workdir}", flush=True)
-                stage = baseline if one.stage == "baseline" else pipeline
-                stage.run(one)
-        found = finished(config)
-    name = config.data.name
-    tables = [_table(config, found)]
-    if pairs := _pairs(found):
-        tables.append(_paired(name, pairs))
-    writing.write(config, "Table III", tables, _long(name, found))
-
-
-def run_config(config: Config, row: str, seed: int) -> Config:
-    """The run of one row and seed, as its own command would say it."""
-    shared = dataclasses.replace(
-        config,
-        workdir=str(Path(config.workdir) / RUNS / f"{row}-{seed}"),
-        seed=config.seed + seed,
-        prior=PriorConfig(),
-        tables=TablesConfig(),
-    )
-    if row not in SEARCH_ROWS:
-        named = BaselineConfig(name=SEVEN[row])
-        return dataclasses.replace(shared, stage="baseline", baseline=named)
-    prior = PriorConfig()
-    if row == "gpt_nas":
-        prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
-    search = dataclasses.replace(config.search, strategy=row)
-    return dataclasses.replace(shared, stage="all", search=search, prior=prior)
-
-
-def finished(config: Config) -> Runs:
-    """What the runs that are there came to.
-
-    Raises:
-      UsageError: one has other flags than this table.
-    """
-    found: dict[str, dict[int, Finished]] = {}
-    for row in TABLE_ROWS:
-        for seed in range(config.tables.seeds):
-            one = run_config(config, row, seed)
-            if _result(one).exists():
-                claim.check(one)
-                result = workdir.read_sealed(
-                    _result(one), "remove it: the run writes it again"
-                )
-                found.setdefault(row, {})[seed] = _finished(config, result)
-    return found
-
-
-def _result(one: Config) -> Path:
-    return Path(one.workdir) / "result.json"
-
-
-def _finished(config: Config, result: Mapping[str, Any]) -> Finished:
+def finished_run(config: Config, result: Mapping[str, Any]) -> FinishedRun:
+    """Reads the numbers of a run off its ``result.json``."""
     search = result.get("search")
     days = None
     if search is not None:
         # So many evaluations shared a device.
         days = search["seconds"] / config.search.workers / DAY
     params = result["best"]["params"] / 1e6
-    return Finished(100 * result["retrain"]["test_accuracy"], params, days)
+    return FinishedRun(100 * result["retrain"]["test_accuracy"], params, days)
 
 
-def _reported(dataset: str) -> tuple[str, Mapping[str, Result]]:
+def write(folder: Path, config: Config, found: FinishedRuns) -> list[Path]:
+    """Writes the table and, where seeds have both searches, the paired tests.
+
+    Args:
+      folder: as of `output.write`.
+      config: of the table.
+      found: the runs that are finished.
+    """
+    name = config.data.name
+    tables = [_table(config, found)]
+    if pairs := _pairs(found):
+        tables.append(_paired(name, pairs))
+    return writing.write(folder, "Table III", tables, _long(name, found))
+
+
+def _reported(dataset: str) -> tuple[str, Mapping[str, PublishedResult]]:
     """The paper's rows for a data set, or else for CIFAR-10, and which it is."""
     name = dataset if dataset in published.TABLE_3 else "cifar10"
     return name, published.TABLE_3[name]
@@ -148,7 +76,7 @@ def _names(dataset: str) -> list[str]:
     return [*TABLE_ROWS, *(row for row in reported if row not in TABLE_ROWS)]
 
 
-def _table(config: Config, found: Runs) -> Table:
+def _table(config: Config, found: FinishedRuns) -> Table:
     dataset = config.data.name
     shown, reported = _reported(dataset)
     lines = []
@@ -169,7 +97,7 @@ def _table(config: Config, found: Runs) -> Table:
             *_published(theirs),
             difference,
         ]
-        lines.append(list(map(Cell, texts)))
+        lines.append(list(map(Entry, texts)))
     caption = (
         f"Table III: test accuracy in % on {dataset} after "
         f"{config.retrain.recipe.epochs} epochs on all training images, parameters in "
@@ -189,7 +117,7 @@ def _title(row: str) -> str:
     return _TITLES.get(row, row if name == row else f"{row} ({name})")
 
 
-def _published(theirs: Result | None) -> list[str]:
+def _published(theirs: PublishedResult | None) -> list[str]:
     if theirs is None:
         return [EMPTY] * 3
     numbers = (theirs.accuracy, theirs.params, theirs.days)
@@ -200,7 +128,7 @@ def _published(theirs: Result | None) -> list[str]:
     ]
 
 
-def _pairs(found: Runs) -> list[tuple[float, float]]:
+def _pairs(found: FinishedRuns) -> list[tuple[float, float]]:
     """Test accuracies of GPT-NAS and without the GPT, of the seeds that both have."""
     ours, theirs = found.get("gpt_nas", {}), found.get("genetic", {})
     seeds = sorted(ours.keys() & theirs.keys())
@@ -220,10 +148,10 @@ def _paired(dataset: str, pairs: Sequence[tuple[float, float]]) -> Table:
         "percentage points, mean +- standard deviation, with two-sided p."
     )
     columns = ["where", "seeds", "difference", "p, t-test", "p, Wilcoxon"]
-    return Table(caption, columns, [list(map(Cell, line)) for line in lines])
+    return Table(caption, columns, [list(map(Entry, line)) for line in lines])
 
 
-def _long(dataset: str, found: Runs) -> tuple[list[str], list[list[object]]]:
+def _long(dataset: str, found: FinishedRuns) -> tuple[list[str], list[list[object]]]:
     """One line a run; of a row that was not run one without our numbers."""
     columns = ["dataset", "row", "seed", "accuracy", "params", "device_days"]
     columns += ["published_accuracy", "published_params", "published_days"]

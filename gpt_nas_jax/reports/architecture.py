@@ -1,0 +1,76 @@
+"""``architecture.json``: a network and its images, for people and programs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.cost import cost
+from gpt_nas_jax.networks.layers import Size, to_text
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.spaces.protocol import NetworkSpace
+from gpt_nas_jax.types import PAD
+
+_OF_GENOME = ("genome", "blocks", "depth", "params", "flops")
+_OF_HUMAN = ("name", "params", "flops")
+
+
+def of_genome(space: NetworkSpace, genome: np.ndarray, chain: Chain) -> dict[str, Any]:
+    """Describes the network of a genome: blocks, layers, sizes, cost.
+
+    Args:
+      space: of the genome.
+      genome: ``int32[L]``.
+      chain: the network of the genome.
+    """
+    names = space.names(genome)
+    return {
+        "genome": [int(gene) for gene in genome if gene != PAD],
+        "blocks": list(names),
+        "depth": len(names),
+        "image": list(space.image),
+        "num_classes": space.num_classes,
+        **space.settings,
+        **_figures(chain, space.image),
+    }
+
+
+def of_human(name: str, chain: Chain, dataset: Dataset) -> dict[str, Any]:
+    """Describes a network of the zoo, built for the images of a data set."""
+    image = dataset.train.size
+    return {
+        "name": name,
+        "family": ZOO[name].family,
+        "image": list(image),
+        "num_classes": dataset.num_classes,
+        **_figures(chain, image),
+    }
+
+
+def of_images(dataset: Dataset) -> dict[str, Any]:
+    """Describes what normalises images and, where they are known, the classes."""
+    mean, std = dataset.train.moments()
+    images = {"mean": mean.tolist(), "std": std.tolist()}
+    if dataset.classes:
+        images["classes"] = list(dataset.classes)
+    return images
+
+
+def in_result(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """The part ``best`` of ``result.json``: a network without its layers."""
+    names = _OF_GENOME if "genome" in architecture else _OF_HUMAN
+    return {name: architecture[name] for name in names}
+
+
+def _figures(chain: Chain, image: Size) -> dict[str, Any]:
+    """Cost and layers of any network on images of this size."""
+    total = cost(chain, image)
+    return {
+        "params": total.params,
+        "flops": total.flops,
+        "activations": total.activations,
+        "layers": [to_text(part.layer) for part in trace(chain, image).layers],
+    }

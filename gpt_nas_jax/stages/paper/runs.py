@@ -1,0 +1,95 @@
+"""Table III: its runs, a search or a human network each, one after another."""
+
+import dataclasses
+from pathlib import Path
+
+from gpt_nas_jax import checks, workdir
+from gpt_nas_jax.config import (
+    SEARCH_ROWS,
+    TABLE_ROWS,
+    BaselineConfig,
+    Config,
+    PriorConfig,
+    TablesConfig,
+)
+from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.reports import output
+from gpt_nas_jax.reports.paper import table3
+from gpt_nas_jax.reports.paper.table3 import FinishedRun, FinishedRuns
+from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
+
+_RUNS = "runs"
+
+
+def run(config: Config) -> None:
+    """Does the runs that are missing, seed by seed, and writes the table.
+
+    Every run has a workdir of its own, ``runs/<row>-<seed>`` in that of the table. A
+    run that was stopped goes on. Finished runs of rows that are not asked for are in
+    the table, too.
+
+    Raises:
+      UsageError: an input cannot be used, or a run there has other flags.
+    """
+    claim.check(config)
+    asked = config.tables.chosen_rows()
+    rows = [row for row in TABLE_ROWS if row in asked]
+    planned = [
+        run_config(config, row, seed)
+        for seed in range(config.tables.seeds)
+        for row in rows
+    ]
+    for one in planned:
+        checks.check(one)
+    compile_cache.keep(config.train)
+    with claim.opened(config):
+        for number, one in enumerate(planned, start=1):
+            if not _result(one).exists():
+                print(f"run {number} of {len(planned)}: {one.workdir}", flush=True)
+                stage = baseline if one.stage == "baseline" else pipeline
+                stage.run(one)
+        found = finished(config)
+    folder = Path(config.workdir) / "tables"
+    output.show(table3.write(folder, config, found))
+
+
+def run_config(config: Config, row: str, seed: int) -> Config:
+    """The run of one row and seed, as its own command would say it."""
+    shared = dataclasses.replace(
+        config,
+        workdir=str(Path(config.workdir) / _RUNS / f"{row}-{seed}"),
+        seed=config.seed + seed,
+        prior=PriorConfig(),
+        tables=TablesConfig(),
+    )
+    if row not in SEARCH_ROWS:
+        named = BaselineConfig(name=SEVEN[row])
+        return dataclasses.replace(shared, stage="baseline", baseline=named)
+    prior = PriorConfig()
+    if row == "gpt_nas":
+        prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
+    search = dataclasses.replace(config.search, strategy=row)
+    return dataclasses.replace(shared, stage="all", search=search, prior=prior)
+
+
+def finished(config: Config) -> FinishedRuns:
+    """Reads the runs that are finished.
+
+    Raises:
+      UsageError: a run has other flags than this table, or its result is damaged.
+    """
+    found: dict[str, dict[int, FinishedRun]] = {}
+    for row in TABLE_ROWS:
+        for seed in range(config.tables.seeds):
+            one = run_config(config, row, seed)
+            if _result(one).exists():
+                claim.check(one)
+                result = workdir.read_sealed(
+                    _result(one), "remove it: the run writes it again"
+                )
+                found.setdefault(row, {})[seed] = table3.finished_run(config, result)
+    return found
+
+
+def _result(one: Config) -> Path:
+    return Path(one.workdir) / "result.json"

@@ -1,0 +1,95 @@
+"""Table III: the rows that were run, those that were not, and the paper's."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tables_support import latex_tables, lines_of, markdown_tables
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import TABLE_ROWS, Config, fields
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.reports.paper import published
+from gpt_nas_jax.stages.paper import runs
+from gpt_nas_jax.types import UsageError
+
+
+def kept_run(one: Config, accuracy: float, seconds: float | None) -> None:
+    """A finished run, as its own command leaves it."""
+    path = Path(one.workdir)
+    path.mkdir(parents=True)
+    (path / "flags.txt").write_text(fields.to_text(one), encoding="utf-8")
+    result: dict[str, Any] = {
+        "best": {"params": 2_500_000},
+        "retrain": {"test_accuracy": accuracy},
+    }
+    if seconds is not None:
+        result["search"] = {"seconds": seconds}
+    workdir.write_sealed(path / "result.json", result)
+
+
+def third(path: Path, **changes: Any) -> Config:
+    """Table III that may start nothing but the rows it is asked for."""
+    base = dataclasses.replace(Config(), stage="tables", workdir=str(path))
+    paths = {field.name: field.path for field in fields.of(base)}
+    values = {"tables_name": "3", "tables_seeds": 2, "search_workers": 2} | changes
+    return fields.replace(base, {paths[name]: v for name, v in values.items()})
+
+
+def test_table_3_reads_what_was_run_and_copies_nothing_else(tmp_path: Path):
+    config = third(
+        tmp_path, tables_rows="genetic,gpt_nas", data_name="cifar10", data_dir="x"
+    )
+    for seed, (ours, theirs) in enumerate([(0.95, 0.90), (0.97, 0.91)]):
+        kept_run(runs.run_config(config, "gpt_nas", seed), ours, 2 * 86400.0)
+        kept_run(runs.run_config(config, "genetic", seed), theirs, 86400.0)
+    kept_run(runs.run_config(config, "GoogLeNet", 0), 0.88, None)
+    runs.run(config)
+    folder = tmp_path / "tables"
+    (head, *rows), paired = markdown_tables(folder / "table.md")
+    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    ours = found["GPT-NAS (gpt_nas)"]
+    assert ours["here, cifar10"] == "96.00 +- 1.41"
+    assert (ours["seeds"], ours["params"], ours["days"]) == (
+        *("2", "2.500 +- 0.000", "1.00000 +- 0.00000"),
+    )
+    assert ours["here - published"] == "-1.69"
+    assert found["GoogLeNet"]["here, cifar10"] == "88.00"
+    assert found["GoogLeNet"]["days"] == ""
+    for name in ("ResNet-101", "DARTS"):
+        row = found[name]
+        assert float(row["published, cifar10"]) > 90
+        here = ("seeds", "here, cifar10", "params", "days", "here - published")
+        assert {row[column] for column in here} == {""}
+    assert paired[1][2] == "+5.50 +- 0.71"
+    assert latex_tables(folder / "table.tex") == [[head, *rows], paired]
+    lines = lines_of(folder / "table.csv")
+    run = {line["row"] for line in lines if line["accuracy"]}
+    assert run == {"genetic", "gpt_nas", "GoogLeNet"}
+    assert len(lines) == len(published.TABLE_3["cifar10"]) + 2
+
+
+def test_on_other_images_nothing_is_subtracted(tmp_path: Path):
+    config = third(tmp_path, tables_rows="genetic", tables_seeds=1)
+    kept_run(runs.run_config(config, "genetic", 0), 0.9, 1.0)
+    runs.run(config)
+    ((head, *rows),) = markdown_tables(tmp_path / "tables" / "table.md")
+    assert {row[-1] for row in rows} == {""}
+    assert "published, cifar10" in head
+    (line,) = lines_of(tmp_path / "tables" / "table.csv")
+    assert line["published_accuracy"] == ""
+
+
+def test_a_run_with_other_flags_is_refused(tmp_path: Path):
+    config = third(tmp_path, tables_rows="genetic", tables_seeds=1)
+    kept_run(runs.run_config(config, "genetic", 0), 0.9, 1.0)
+    other = third(tmp_path, tables_rows="genetic", tables_seeds=1, eval_epochs=7)
+    with pytest.raises(UsageError, match="--eval_epochs is '7', was '6'"):
+        runs.finished(other)
+
+
+def test_every_row_that_is_no_search_is_a_network_of_the_zoo():
+    assert set(SEVEN) | {"genetic", "gpt_nas"} == set(TABLE_ROWS)
+    assert set(SEVEN.values()) <= set(ZOO)
