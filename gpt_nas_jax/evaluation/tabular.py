@@ -1,4 +1,4 @@
-"""Whole searches on a table: ask, look-up and tell in one program."""
+"""Whole searches on a tabular benchmark: ask, look up and tell in one program."""
 
 import functools
 from typing import Any
@@ -56,7 +56,7 @@ _CHUNK = 8192
 
 
 def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> FitnessTable:
-    """The table of ``int32[N, L]`` genomes, one of each network.
+    """Builds the table of genomes ``int32[N, L]``, one of each network.
 
     Raises:
       ValueError: two genomes are the same network.
@@ -84,18 +84,18 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> FitnessTabl
 def searches(
     strategy: Strategy, space: Space, table: FitnessTable, keys: Key, rounds: int
 ) -> jax.Array:
-    """Whole searches, one a key.
+    """Runs whole searches, one a key.
 
     Args:
-      strategy: any; a pytree.
+      strategy: a pytree.
       space: of the table.
-      table: knows every fitness.
+      table: the fitness of every network.
       keys: ``[S]``.
       rounds: how often the strategy is asked.
 
     Returns:
-      ``int32[S, rounds * P]``: the file's rows of all that was evaluated, in order;
-      -1 where the table has no such network.
+      ``int32[S, rounds * P]``: the evaluated networks in order, as rows of the file; -1
+      where the table has no such network.
     """
 
     def search(key: Key) -> jax.Array:
@@ -116,10 +116,10 @@ def searches(
 
 
 def incumbents(rows: np.ndarray, fitness: np.ndarray) -> np.ndarray:
-    """The fittest row so far after each query of ``int32[S, Q]``; of equals the first.
+    """Finds the fittest row so far after each query; of equals the first.
 
     Args:
-      rows: as `searches` returns them; -1 is fitter than nothing.
+      rows: ``int32[S, Q]``, as of `searches`; -1 is less fit than any.
       fitness: ``float64[N]``, in the order of the benchmark's file.
     """
     values = np.where(rows >= 0, fitness[rows], -np.inf)

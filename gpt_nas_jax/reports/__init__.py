@@ -1,1 +1,1 @@
-"""What people look at: terminal, tables, figures."""
+"""Reports for people: terminal, tables, figures. Reads a workdir, runs nothing."""

@@ -1,4 +1,4 @@
-"""How far scores of networks agree with their accuracies, by rank."""
+"""Rank correlations of scores with accuracies, and their intervals."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 95
-"""Per cent of the resamples that an interval holds."""
+"""The share of resamples within an interval, in per cent."""
 
 # Rows of pairs compared at a time: 64 MB for 15,625 networks.
 _BLOCK = 1024
@@ -30,10 +30,11 @@ class Agreement:
 
 
 def resample(count: int, times: int, seed: int) -> np.ndarray:
-    """How often resamples with replacement hold each of ``count`` networks.
+    """Draws ``count`` networks with replacement, and counts each of them.
 
     Returns:
-      ``float32[times, count]`` whole numbers; every row sums to ``count``.
+      ``float32[times, count]`` whole numbers: how often each resample holds each
+      network. Every row sums to ``count``.
     """
     random = np.random.default_rng(seed)
     return random.multinomial(count, np.full(count, 1 / count), times).astype("f4")
@@ -51,7 +52,7 @@ def agreement(
     0.2 s for 1,000 networks on 2 CPU cores, some 10 s for 15,625.
 
     Args:
-      scores: ``float64[N]``, of which none is nan.
+      scores: ``float64[N]`` without nan.
       accuracies: ``float64[N]``, likewise.
       resamples: ``float32[R, N]``, from `resample`.
     """
@@ -70,7 +71,7 @@ def agreement(
 
 
 def percentiles(value: float, resampled: np.ndarray) -> Estimate:
-    """A coefficient with the interval that `LEVEL` % of its resamples lie in."""
+    """A coefficient with the interval of `LEVEL` % of its resamples."""
     there = resampled[~np.isnan(resampled)]
     if np.isnan(value) or not len(there):
         return Estimate(np.nan, np.nan, np.nan)
@@ -80,7 +81,7 @@ def percentiles(value: float, resampled: np.ndarray) -> Estimate:
 
 
 def _groups(places: np.ndarray, resamples: np.ndarray) -> np.ndarray:
-    """Networks of each place in each resample, ``float64[R, G]``."""
+    """Counts the networks of each place in each resample, ``float64[R, G]``."""
     order = np.argsort(places, kind="stable")
     starts = np.flatnonzero(np.diff(places[order], prepend=-1))
     return np.add.reduceat(resamples[:, order], starts, axis=1, dtype=np.float64)

@@ -47,10 +47,9 @@ def render(all_curves: Sequence[Curves], form: str) -> bytes:
     """Draws one panel a data set; the same input gives the same bytes.
 
     A line is the mean over seeds of the regret to the highest test accuracy of the
-    table, its band one standard error to either side. It may leave the panel above
-    within the first 5 queries, and where the regret is zero it runs along the bottom.
-    The dotted line is the regret of the cell that the selection
-    puts first.
+    table, its band one standard error to either side. It may leave the panel at the top
+    within the first 5 queries; where the regret is zero, it runs along the bottom. The
+    dotted line is the regret of the best cell by the selection.
 
     Args:
       all_curves: one a panel; a strategy has one colour in all of them.
@@ -66,7 +65,7 @@ def heat_map(
     measure: str,
     form: str,
 ) -> bytes:
-    """Draws a matrix of correlations with their numbers; the same bytes, too.
+    """Draws a matrix of correlations with their numbers, reproducibly as `render`.
 
     Args:
       values: ``float64[K, K]`` in [-1, 1]; nan is left blank.

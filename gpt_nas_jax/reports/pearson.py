@@ -1,4 +1,4 @@
-"""How far two measurements of the same networks agree, by their values."""
+"""Pearson's correlation of two measurements of the same networks."""
 
 import dataclasses
 
@@ -36,7 +36,7 @@ def pearson(x: np.ndarray, y: np.ndarray, resamples: int = 1000) -> Correlation:
 
 
 def _weighted(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Each resample's r ``float64[R]``; a row says how often it holds a network.
+    """The r ``float64[R]`` of each resample; a row counts how often it holds a network.
 
     It is nan where one side of the resample does not vary.
     """

@@ -1,4 +1,4 @@
-"""What a prior learned, how well and how long, and what it proposes: for a terminal."""
+"""The report of a prior on the terminal: corpora, quality, time and proposals."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ Report = dict[str, Any]
 
 
 def show(report: Report, benchmark: str) -> None:
-    """Prints a report; ``benchmark`` is what the GPT was pre-trained on."""
+    """Prints a report; ``benchmark`` names the corpus of the pre-training."""
     phases = ((benchmark, report["pretrain"]), ("human networks", report["finetune"]))
     show_table(
         "Next-layer perplexity on held-out architectures",

@@ -1,4 +1,4 @@
-"""What a run came to: ``result.json`` and the summary on the terminal."""
+"""The result of a run: ``result.json`` and the summary on the terminal."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from gpt_nas_jax.reports.terminal import short, show_table
 
 
 def prior_part(path: Path) -> dict[str, Any] | None:
-    """The part ``prior`` of ``result.json``, from the kept report.
+    """The part ``prior`` of ``result.json``, read from the report of the prior.
 
-    None where there is none: a search without the GPT.
+    None where there is no report: after a search without the GPT.
     """
     if not path.exists():
         return None
@@ -29,7 +29,7 @@ def prior_part(path: Path) -> dict[str, Any] | None:
 
 
 def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The part ``search`` of ``result.json``; seconds are those of the evaluations."""
+    """The part ``search`` of ``result.json``; its seconds are of the evaluations."""
     return {
         "strategy": config.search.strategy,
         "generations": 1 + records[-1]["generation"],
@@ -62,7 +62,7 @@ def show(title: str, result: dict[str, Any]) -> None:
 
 
 def _measure(config: Config) -> str:
-    """What the number is that a search calls fitness, for people."""
+    """Names the number that a search calls fitness, for people."""
     if config.eval.method == "trained":
         return "validation accuracy"
     if len(config.search_proxies()) == 1:

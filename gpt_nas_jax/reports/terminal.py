@@ -1,4 +1,4 @@
-"""What a person sees: progress on a terminal, tables anywhere."""
+"""Progress on a terminal or in a log, and tables on either."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""What a strategy asks, and the choice among more of it by zero-cost proxies."""
+"""The candidates of a strategy, and the choice among more by zero-cost proxies."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from gpt_nas_jax.types import Candidates, Key, Strategy
 # Strategies are pytrees: their arrays, a prior's too, are arguments of the programs.
 @jit_by_class
 def ask(strategy: Strategy, key: Key, state: Any) -> Candidates:
-    """What to evaluate next."""
+    """Asks for the candidates to evaluate next."""
     return strategy.ask(key, state)
 
 
@@ -28,7 +28,7 @@ def ask_filtered(
     executor: Executor,
     workers: int,
 ) -> Candidates:
-    """As many as a strategy asks, the best of ``times`` as many.
+    """Chooses the best of ``times`` as many candidates as a strategy asks.
 
     It is asked ``times`` times in the same state with keys of their own, and its state
     afterwards is made from those that were chosen alone. That is right for every

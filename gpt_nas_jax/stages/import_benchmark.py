@@ -62,7 +62,7 @@ def _read_nasbench201(source: Path) -> nasbench201.NasBench201:
     readers = {".json": read_json, ".csv": read_csv}
     if source.suffix not in readers:
         raise UsageError(
-            f"--imports_source={source} is no folder, .json or .csv; give the unpacked "
-            "folder NATS-tss-v1_0-3ffb9-simple, or a table of all cells"
+            f"--imports_source={source} is not a folder, .json or .csv; give the "
+            "unpacked folder NATS-tss-v1_0-3ffb9-simple, or a table of all cells"
         )
     return readers[source.suffix](source)

@@ -134,7 +134,7 @@ def _train(
 
 @dataclasses.dataclass(eq=False)
 class _Course:
-    """What is watched and saved while a network is trained.
+    """Watches a training and saves its checkpoints.
 
     Attributes:
       path: of the checkpoints.

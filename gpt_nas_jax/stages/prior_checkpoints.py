@@ -24,14 +24,14 @@ class Checkpoints:
     """
 
     def __init__(self, path: Path, every: int) -> None:
-        """Of a folder; one in so many steps is saved, none where that is 0."""
+        """Saves in a folder once in ``every`` steps; never where that is 0."""
         self._path = path
         self._every = every
         self._last = 0
         self._latest: Standing | None = None
 
     def load(self, model: GPT, learning_rate: float) -> Standing | None:
-        """What was saved last; None without any.
+        """Loads the last standing that was saved; None without any.
 
         Raises:
           UsageError: it is damaged.
@@ -55,7 +55,7 @@ class Checkpoints:
         return Standing(outcomes, course, rest["seconds"])
 
     def save_due(self, standing: Standing) -> None:
-        """Saves what a measurement has found where enough steps have been done."""
+        """Saves the standing after a measurement where enough steps have been done."""
         self._latest = standing
         if self._every and standing.steps - self._last >= self._every:
             self._save(standing)

@@ -143,8 +143,9 @@ class _Scoring:
         kept = record.get("row"), tuple(record.get("scores", ()))
         if kept != (row, self.names):
             raise UsageError(
-                f"{self.ledger.line(index)} is another cell than this program scores; "
-                "go on with the version that began, or choose another --workdir"
+                f"{self.ledger.line(index)} does not match the cell that this program "
+                "scores there; go on with the version that began the run, or choose "
+                "another --workdir"
             )
 
     def _record(self, row: int) -> dict[str, Any]:

@@ -82,22 +82,28 @@ def test_both_forms_in_the_order_of_the_file(json_path, csv_path):
 def test_wrong_cells_are_refused(tmp_path, read, write):
     path = tmp_path / "cells"
     fewer = {name: ROWS[name] for name in NAMES[:3] + NAMES[5:]}
-    refused(read, write(path, fewer), r"2 of the 15625 cells are missing, \|avg_pool")
-    refused(read, write(path, ROWS | {"|a~0|": [1.0] * 6}), r"'\|a~0\|' is no cell")
-    refused(read, write(path, ROWS | {NAMES[0]: [101.0] * 6}), "no per cent")
-    refused(read, write(path, ROWS | {NAMES[0]: [float("nan")] * 6}), "no per cent")
+    refused(
+        read,
+        write(path, fewer),
+        r"2 of the 15625 cells are missing, such as \|avg_pool",
+    )
+    refused(read, write(path, ROWS | {"|a~0|": [1.0] * 6}), r"'\|a~0\|' is not a cell")
+    refused(read, write(path, ROWS | {NAMES[0]: [101.0] * 6}), "not a percentage")
+    refused(
+        read, write(path, ROWS | {NAMES[0]: [float("nan")] * 6}), "not a percentage"
+    )
     refused(read, write(path, {}), "15625 of the 15625 cells are missing")
     refused(read, tmp_path / "absent", "cannot read")
     refused(read, tmp_path, "cannot read")
     path.write_bytes(b"\xff\xfe\x00")
-    refused(read, path, "no text")
+    refused(read, path, "not a text file")
 
 
 def test_a_truncated_json_is_refused(tmp_path, json_path):
     text = json_path.read_text(encoding="utf-8")
     for length in (0, 1, 50, 100, len(text) // 2, len(text) - 2, len(text) - 1):
         (tmp_path / "cut.json").write_text(text[:length], encoding="utf-8")
-        refused(read_json, tmp_path / "cut.json", "no JSON of cells")
+        refused(read_json, tmp_path / "cut.json", "not valid JSON")
 
 
 def test_a_truncated_csv_is_refused(tmp_path, csv_path):
@@ -112,15 +118,15 @@ def test_a_truncated_csv_is_refused(tmp_path, csv_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", "no JSON object"),
-        ("3", "no JSON object"),
-        ("[" * 100_000, "no JSON of cells"),
-        ('{"a": {}, "a": {}}', "'a' is there twice"),
+        ("[]", "not a JSON object"),
+        ("3", "not a JSON object"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"a": {}, "a": {}}', "'a' is duplicated"),
         (json.dumps({NAMES[0]: {"cifar10": {}}}), "lacks an accuracy"),
         (json.dumps({NAMES[0]: [90.0]}), "lacks an accuracy"),
-        (json.dumps({NAMES[0]: entry(["91.5"] * 6)}), "'91.5' is no per cent"),
-        (json.dumps({NAMES[0]: entry([True] * 6)}), "True is no per cent"),
-        (json.dumps({NAMES[0]: entry([10**400] * 6)}), "0 is no per cent"),
+        (json.dumps({NAMES[0]: entry(["91.5"] * 6)}), "'91.5' is not a percentage"),
+        (json.dumps({NAMES[0]: entry([True] * 6)}), "True is not a percentage"),
+        (json.dumps({NAMES[0]: entry([10**400] * 6)}), "0 is not a percentage"),
     ],
 )
 def test_another_json_is_refused(tmp_path, text, message):
@@ -137,8 +143,8 @@ HEADER = ",".join(["arch", *COLUMNS]) + "\n"
     [
         ("\n", "the header lacks arch, cifar10/test_acc_200"),
         (HEADER.replace("cifar100/val_acc_200,", ""), "lacks cifar100/val_acc_200"),
-        (HEADER + f"{NAMES[0]},1,2,3\n", "cells.csv:2: None is no accuracy"),
-        (HEADER + f"{NAMES[0]},1,2,3,4,x,6\n", "cells.csv:2: 'x' is no accuracy"),
+        (HEADER + f"{NAMES[0]},1,2,3\n", "cells.csv:2: None is not an accuracy"),
+        (HEADER + f"{NAMES[0]},1,2,3,4,x,6\n", "cells.csv:2: 'x' is not an accuracy"),
         (HEADER + '"open\n', "unexpected end of data"),
         (HEADER + f"{NAMES[0]},1,2,3,4,5,6\n" * 2, "15624 of .* missing"),
     ],

@@ -76,8 +76,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     ("names", "message"),
     [
         (nats_support.NAMES[:-2], "2 of the 15625 cells are missing"),
-        ([*nats_support.NAMES, nats_support.NAMES[5]], "1 of .* cells are there twice"),
-        (["32:32:64:64:8", *nats_support.NAMES], "'32:32:64:64:8' is no cell"),
+        ([*nats_support.NAMES, nats_support.NAMES[5]], "1 of .* cells are duplicated"),
+        (["32:32:64:64:8", *nats_support.NAMES], "'32:32:64:64:8' is not a cell"),
     ],
 )
 def test_other_cells_are_refused_before_any_is_read(tmp_path, names, message):
@@ -89,7 +89,7 @@ def test_missing_files_are_refused_before_any_is_read(release, tmp_path):
     meta = (release / "meta.pickle.pbz2").read_bytes()
     (tmp_path / "meta.pickle.pbz2").write_bytes(meta)
     (tmp_path / FIRST).write_bytes(b"damaged")
-    refused(tmp_path, r"15624 of 15625 files are missing, 000001\.pickle")
+    refused(tmp_path, r"15624 of 15625 files are missing, such as 000001\.pickle")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999])

@@ -59,12 +59,12 @@ BAD = {
     "wide": ({"scores": np.zeros((3, 3)), "sha256": None}, "2 names for 3 columns"),
     "flat": ({"scores": np.zeros(3), "sha256": None}, "scores is float64"),
     "short": ({"scores": np.zeros((2, 2)), "sha256": None}, "scores is float64"),
-    "nan": ({"scores": np.full((3, 2), np.nan), "sha256": None}, "no number"),
-    "infinite": ({"scores": np.full((3, 2), np.inf), "sha256": None}, "no number"),
-    "a cell twice": ({"ops": OPS[[5, 9, 5]], "sha256": None}, "cell is there twice"),
+    "nan": ({"scores": np.full((3, 2), np.nan), "sha256": None}, "not a number"),
+    "infinite": ({"scores": np.full((3, 2), np.inf), "sha256": None}, "not a number"),
+    "a cell twice": ({"ops": OPS[[5, 9, 5]], "sha256": None}, "cell is duplicated"),
     "a proxy twice": (
         {"names": np.array(["a", "a"], "U32"), "sha256": None},
-        "proxy is there twice",
+        "proxy is duplicated",
     ),
     "an operation": ({"ops": OPS[[5, 9, 2]] + 1, "sha256": None}, "operation 5"),
 }

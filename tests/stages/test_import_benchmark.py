@@ -103,7 +103,7 @@ def test_an_incomplete_source_leaves_what_was(tmp_path, capsys):
     out.write_bytes(b"what was")
     assert run(write_json(tmp_path / "cells.json", rows), out) == 2
     error = capsys.readouterr().err
-    assert "1 of the 15625 cells are missing, |nor_conv_3x3~0|" in error
+    assert "1 of the 15625 cells are missing, such as |nor_conv_3x3~0|" in error
     assert error.count("\n") == 1
     assert out.read_bytes() == b"what was"
     assert {path.name for path in tmp_path.iterdir()} == {out.name, "cells.json"}
@@ -114,7 +114,7 @@ def test_another_kind_of_source_is_refused(tmp_path, capsys, name):
     source = tmp_path / name
     source.write_bytes(b"anything")
     assert run(source, tmp_path / "out.npz") == 2
-    assert "no folder, .json or .csv" in capsys.readouterr().err
+    assert "not a folder, .json or .csv" in capsys.readouterr().err
     assert not (tmp_path / "out.npz").exists()
 
 

@@ -93,7 +93,7 @@ def test_a_ledger_of_something_else_is_refused(
     shutil.copy(drawn / "flags.txt", tmp_path)
     assert go(runs, tmp_path) == 2
     error = capsys.readouterr().err
-    assert "trainings.jsonl:1 is another training" in error
+    assert "trainings.jsonl:1 does not match the training" in error
     assert len(error.splitlines()) == 1
 
 

@@ -179,7 +179,7 @@ def test_a_ledger_of_other_networks_is_refused(
     write(tmp_path, arguments(home, tmp_path), lines(finished)[::-1])
     assert main.main(arguments(home, tmp_path)) == 2
     error = capsys.readouterr().err
-    assert "scores.jsonl:1 is another cell" in error
+    assert "scores.jsonl:1 does not match the cell" in error
     assert len(error.splitlines()) == 1
 
 

@@ -42,8 +42,8 @@ class NasBench201:
       ops: ``uint8[N, 6]``, per edge of ``EDGES`` an index into ``OPERATIONS``.
       valid: ``float64[3, N]`` validation accuracies after 200 epochs, per cent, means
         over the repeats; the rows are ``DATASETS``.
-      test: the same of the test images. On CIFAR-10 another training, on training and
-        validation images, was tested than was validated.
+      test: the same of the test images. On CIFAR-10 they are of another training, on
+        training and validation images.
     """
 
     ops: np.ndarray
@@ -63,7 +63,7 @@ def read(path: pathlib.Path) -> NasBench201:
     columns = compact.read(path, "NAS-Bench-201", _COMPACT)
     if tuple(columns["op_names"]) != OPERATIONS or (columns["edges"] != EDGES).any():
         raise UsageError(
-            f"{path}: no NAS-Bench-201 file: its op_names or edges are in another "
+            f"{path}: not a NAS-Bench-201 file: its op_names or edges are in another "
             "order; import it again"
         )
     accuracies = [columns[f"{name}/{kind}"] for name, kind in ACCURACIES]
@@ -76,8 +76,8 @@ def from_rows(
     """Gathers the cells one by one: the name of each and its ``ACCURACIES``.
 
     Raises:
-      UsageError: a name is none, a cell is missing or there twice, an accuracy is no
-        per cent; the message begins with the source.
+      UsageError: a name is invalid, a cell is missing or duplicated, or an accuracy is
+        not a percentage; the message begins with the source.
     """
     ops, accuracies = [], []
     for name, values in rows:
@@ -118,7 +118,7 @@ def _checked(
     if impossible.any():
         raise UsageError(
             f"{source}: {to_string(ops[impossible.argmax()])} has an accuracy that is "
-            "no per cent; fetch the benchmark again"
+            "not a percentage; fetch the benchmark again"
         )
     # Rows of their own: views would keep the other half in memory.
     return NasBench201(ops, accuracies[::2].copy(), accuracies[1::2].copy())
@@ -126,14 +126,14 @@ def _checked(
 
 def _check_ops(ops: np.ndarray, source: pathlib.Path) -> None:
     if (ops >= len(OPERATIONS)).any():
-        raise UsageError(f"{source}: operation {ops.max()} is none of NAS-Bench-201's")
+        raise UsageError(f"{source}: NAS-Bench-201 has no operation {ops.max()}")
     counts = np.bincount(ops @ _PLACE, minlength=CELLS)
-    for wrong, what in ((counts == 0, "missing"), (counts > 1, "there twice")):
+    for wrong, what in ((counts == 0, "missing"), (counts > 1, "duplicated")):
         if wrong.any():
             first = to_string(wrong.argmax() // _PLACE % len(OPERATIONS))
             raise UsageError(
-                f"{source}: {wrong.sum()} of the {CELLS} cells are {what}, {first} for "
-                "one; fetch the benchmark again"
+                f"{source}: {wrong.sum()} of the {CELLS} cells are {what}, such as "
+                f"{first}; fetch the benchmark again"
             )
 
 
@@ -162,7 +162,7 @@ def from_string(text: str) -> tuple[int, ...]:
     match = _NAME.fullmatch(text)
     if not match:
         raise UsageError(
-            f"{text!r} is no cell of NAS-Bench-201; give {_FORM.format(*'abcdef')} "
+            f"{text!r} is not a cell of NAS-Bench-201; give {_FORM.format(*'abcdef')} "
             f"with operations {', '.join(OPERATIONS)}"
         )
     return tuple(OPERATIONS.index(name) for name in match.groups())

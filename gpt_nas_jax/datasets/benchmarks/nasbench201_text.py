@@ -22,8 +22,8 @@ def read_json(path: pathlib.Path) -> nasbench201.NasBench201:
     those of ``nasbench201.to_string``; the order is the file's.
 
     Raises:
-      UsageError: the file is missing, no such JSON, or a cell is missing or there
-        twice.
+      UsageError: the file is missing or not such JSON, or a cell is missing or
+        duplicated.
     """
     return nasbench201.from_rows(_json_rows(path), path)
 
@@ -33,9 +33,9 @@ def _json_rows(path: pathlib.Path) -> Iterator[tuple[str, list[float]]]:
     try:
         table = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: no JSON of cells: {error}") from error
+        raise UsageError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: no JSON object from names of cells to accuracies")
+        raise UsageError(f"{path}: not a JSON object from names of cells to accuracies")
     for name, entry in table.items():
         try:
             values = [entry[d][kind] for d, kind in nasbench201.ACCURACIES]
@@ -45,7 +45,7 @@ def _json_rows(path: pathlib.Path) -> Iterator[tuple[str, list[float]]]:
             ) from error
         for value in values:
             if type(value) not in (int, float) or not 0 <= value <= 100:
-                raise UsageError(f"{path}: {name!r}: {value!r} is no per cent")
+                raise UsageError(f"{path}: {name!r}: {value!r} is not a percentage")
         yield name, values
 
 
@@ -58,8 +58,8 @@ def read_csv(path: pathlib.Path) -> nasbench201.NasBench201:
     ``nasbench201.to_string``; their order is the file's.
 
     Raises:
-      UsageError: the file is missing, no such CSV, or a cell is missing or there
-        twice.
+      UsageError: the file is missing or not such a CSV, or a cell is missing or
+        duplicated.
     """
     text = _load_text(path)
     if not text.endswith("\n"):
@@ -84,7 +84,7 @@ def _number(text: str | None, where: str) -> float:
     try:
         return float(text or "")
     except ValueError as error:
-        raise UsageError(f"{where}: {text!r} is no accuracy") from error
+        raise UsageError(f"{where}: {text!r} is not an accuracy") from error
 
 
 def _load_text(path: pathlib.Path) -> str:
@@ -93,7 +93,7 @@ def _load_text(path: pathlib.Path) -> str:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: no text: {error}") from error
+        raise UsageError(f"{path}: not a text file: {error}") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -102,5 +102,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) < len(pairs):
         counts = collections.Counter(name for name, _ in pairs)
         twice, _ = counts.most_common(1)[0]
-        raise ValueError(f"{twice!r} is there twice")
+        raise ValueError(f"{twice!r} is duplicated")
     return table

@@ -45,8 +45,8 @@ def read(
     there = {path.name for path in folder.iterdir()}
     if absent := [path for path in paths if path.name not in there]:
         raise UsageError(
-            f"{folder}: {len(absent)} of {len(paths)} files are missing, "
-            f"{absent[0].name} for one; unpack the archive again"
+            f"{folder}: {len(absent)} of {len(paths)} files are missing, such "
+            f"as {absent[0].name}; unpack the archive again"
         )
 
     def rows() -> Iterator[tuple[str, list[float]]]:
@@ -62,7 +62,7 @@ def _cell_names(path: pathlib.Path) -> list[str]:
         case {"meta_archs": [*names]} if all(isinstance(n, str) for n in names):
             nasbench201.check_cells(names, path)
             return names
-    raise UsageError(f"{path}: no list meta_archs; {_ADVICE}")
+    raise UsageError(f"{path}: there is no list meta_archs; {_ADVICE}")
 
 
 def _accuracies(path: pathlib.Path, name: str) -> list[float]:

@@ -22,7 +22,7 @@ _ADVICE = "make it again with --stage=proxies"
 # Arrays have no single truth value, so a generated __eq__ could only raise.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scores:
-    """What N cells, each there once, score by K proxies.
+    """The scores of N different cells by K proxies.
 
     Attributes:
       ops: ``uint8[N, 6]``, as of `nasbench201.NasBench201`.
@@ -51,7 +51,7 @@ def read(path: pathlib.Path) -> Scores:
     )
     problem = _problem(scores)
     if problem:
-        raise UsageError(f"{path}: no file of proxy scores: {problem}; {_ADVICE}")
+        raise UsageError(f"{path}: not a file of proxy scores: {problem}; {_ADVICE}")
     return scores
 
 
@@ -67,16 +67,16 @@ def to_bytes(scores: Scores) -> bytes:
 
 
 def _problem(scores: Scores) -> str | None:
-    """What is wrong with columns of the right types."""
+    """Says what is wrong with columns of the right types; None where nothing is."""
     columns = scores.scores.shape[1]
     if len(scores.names) != columns:
         return f"{len(scores.names)} names for {columns} columns of scores"
     if len(set(scores.names)) < columns:
-        return "a proxy is there twice"
+        return "a proxy is duplicated"
     if (scores.ops >= len(OPERATIONS)).any():
-        return f"operation {scores.ops.max()} is none of NAS-Bench-201's"
+        return f"NAS-Bench-201 has no operation {scores.ops.max()}"
     if len(np.unique(scores.ops, axis=0)) < len(scores):
-        return "a cell is there twice"
+        return "a cell is duplicated"
     if not (scores.scores < np.inf).all():
-        return "a score is no number"
+        return "a score is not a number"
     return None

@@ -127,9 +127,9 @@ def _records(
     for index, (record, item) in enumerate(zip(done, items, strict=False)):
         if {**record, **_description(loaded, plan, item)} != record:
             raise UsageError(
-                f"{ledger.line(index)} is another training than this program does; "
-                "go on with the version and machine that began, or choose another "
-                "--workdir"
+                f"{ledger.line(index)} does not match the training that this "
+                "program does there; go on with the version and machine that began the "
+                "run, or choose another --workdir"
             )
         yield record
     rest = items[len(done) :]
