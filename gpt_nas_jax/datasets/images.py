@@ -48,7 +48,7 @@ class ImageSet(Protocol):
         """All of them, not augmented, ``uint8[N, H, W, C]``."""
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """What normalises them: mean and deviation by channel, ``float32[C]`` each."""
+        """Mean and deviation by channel, to normalise by, ``float32[C]`` each."""
 
 
 # Arrays have no single truth value, so these classes compare by identity.

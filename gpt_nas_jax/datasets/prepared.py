@@ -66,7 +66,7 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
 
 def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
-    """What TFDS calls the classes, in their order; empty where it wrote no names.
+    """Reads the names of the classes, in order; empty where TFDS wrote no names.
 
     Raises:
       ValueError: there are more or fewer names than classes.

@@ -181,7 +181,7 @@ class Records(grain.sources.ArrayRecordDataSource):
 
 
 def _begin_worker(index: int, count: int) -> None:
-    """What a decoding process does first."""
+    """Prepares a decoding process: its signals, the end of its parent, its device."""
     # The process that it works for ends it: by itself, or by being killed.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

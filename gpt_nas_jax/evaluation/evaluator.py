@@ -1,4 +1,4 @@
-"""What evaluators share: what they are given, and failures that end no search."""
+"""Shared by evaluators: candidates, and failures that do not end a search."""
 
 import math
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Evaluator(Protocol):
         """Never raises for what a candidate is or does."""
 
     def cost(self, genome: np.ndarray) -> Cost:
-        """What a genome's network takes, without running it."""
+        """Counts the cost of the network of a genome, without running it."""
 
 
 class Failure(Exception):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def fitness(scores: np.ndarray, pool: np.ndarray) -> np.ndarray:
-    """What scores make together; higher is better.
+    """Combines scores into one fitness; higher is better.
 
     A single score is the fitness itself. Of several the mean over
     ``log((1 + below + ties / 2) / (1 + M))`` is taken, where a score is compared with

@@ -59,7 +59,7 @@ class Scorer:
         return scores, reason
 
     def cost(self, genome: np.ndarray) -> Cost:
-        """What a genome's network takes, without running it."""
+        """Counts the cost of the network of a genome, without running it."""
         return cost(self.space.decode(genome), self.space.image)
 
     def _scores(self, genome: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ class ScoredEvaluator:
         return Evaluation(fitness, reason, time.monotonic() - begin, named)
 
     def cost(self, genome: np.ndarray) -> Cost:
-        """What a genome's network takes, without running it."""
+        """Counts the cost of the network of a genome, without running it."""
         return self.scorer.cost(genome)
 
 

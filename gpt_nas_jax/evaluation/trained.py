@@ -82,7 +82,7 @@ class TrainedEvaluator:
         return Curve(found, reason, time.monotonic() - begin)
 
     def cost(self, genome: np.ndarray) -> Cost:
-        """What a genome's network takes, without running it."""
+        """Counts the cost of the network of a genome, without running it."""
         return cost(self.space.decode(genome), self.space.image)
 
     def _accuracies(

@@ -31,7 +31,7 @@ _MODULES = {"loss": loss, "flow": flow, "az_nas": az_nas}
 
 @flax.struct.dataclass
 class Batches:
-    """What networks see.
+    """Images and labels that networks are scored on.
 
     Attributes:
       images: ``float32[K, B, H, W, C]``, normalised.
@@ -93,7 +93,7 @@ def _measured(
 
 @flax.struct.dataclass
 class _Draw:
-    """What chance gives a network; None where nothing needs it."""
+    """The random arrays that score a network; None where nothing needs one."""
 
     uniform: Weights | None
     normal: Weights | None

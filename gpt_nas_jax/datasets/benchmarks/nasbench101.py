@@ -18,7 +18,7 @@ from gpt_nas_jax.types import UsageError
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 NO_OPERATION = 255
-"""What ``Cells.ops`` holds behind the last inner vertex."""
+"""The value in ``Cells.ops`` behind the last inner vertex."""
 
 MAX_VERTICES = 7
 EPOCHS = 108

@@ -33,7 +33,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _ScalarType:
-    """What stands in for ``numpy.dtype``, which could describe much more."""
+    """Stands in for ``numpy.dtype``, which could describe much more."""
 
     def __init__(self, code: str, align: bool, copy: bool) -> None:
         del align, copy
@@ -53,7 +53,7 @@ class _ScalarType:
 
 
 def _scalar(kind: _ScalarType, content: bytes) -> bool | int | float:
-    """What stands in for numpy's function of that name."""
+    """Stands in for numpy's function ``scalar``."""
     return kind.parse(content)
 
 

@@ -33,7 +33,7 @@ _LEAST_SHARE, _LEAST_VALUE = 1e-8, 1e-6
 def read(
     parts: tuple[Segment, ...], weights: Weights, noise: jax.Array, key: Key
 ) -> dict[str, list[jax.Array]]:
-    """What the proxies are made of.
+    """Runs the passes and reads what the proxies are computed from.
 
     Args:
       parts: of a network whose output depends on its input.

@@ -38,7 +38,7 @@ NAMES = ("synflow", "logsynflow")
 def read(
     parts: tuple[Segment, ...], weights: Weights, image: jax.Array
 ) -> dict[str, jax.Array]:
-    """What the proxies are made of.
+    """Runs the passes and reads what the proxies are computed from.
 
     Args:
       parts: of a network whose output depends on its input.

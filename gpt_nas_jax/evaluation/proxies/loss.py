@@ -55,7 +55,7 @@ def read(
     labels: jax.Array,
     with_grasp: bool,
 ) -> dict[str, jax.Array]:
-    """What the proxies are made of.
+    """Runs the passes and reads what the proxies are computed from.
 
     Args:
       parts: of a network whose output depends on its input.
@@ -101,7 +101,7 @@ def scores(found: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def _sums(walk: Walk) -> dict[str, jax.Array]:
-    """What is summed over the nodes of a network."""
+    """Sums gradients and agreements over the nodes of a network."""
     of_nodes = [
         {name: getattr(gradients, field) for name, field in _OF_GRADIENTS.items()}
         for gradients in walk.gradients.values()

@@ -29,7 +29,7 @@ from gpt_nas_jax.types import Key
 
 @flax.struct.dataclass
 class Pass:
-    """What a block put out, and what it takes to go back.
+    """The forward pass of a block, and the pullback of its backward pass.
 
     Attributes:
       y: the output.
@@ -45,7 +45,7 @@ class Pass:
 
 @flax.struct.dataclass
 class Gradients:
-    """What a block's gradients come to.
+    """The gradients of a block, and sums over them.
 
     Attributes:
       params: ``float32[n]``.
@@ -102,7 +102,7 @@ def forward(block: nn.Module, train: bool, params: jax.Array, x: jax.Array) -> P
 def backward(
     block: nn.Module, in_size: Size, params: jax.Array, run: Pass, dy: jax.Array
 ) -> tuple[Gradients, jax.Array]:
-    """What a block's gradients come to, and that of its input, given its output's."""
+    """Gradients of a block and of its input, given the gradient of its output."""
     d_params, d_gates, dx = run.pullback(dy)
     pairs = _kernels(block, in_size, params), _kernels(block, in_size, d_params)
     norm = saliency = fisher = jnp.float32(0)
@@ -216,7 +216,7 @@ def _added(first: Any, second: Any) -> Any:
 def rescaled(
     x: jax.Array, log_scale: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """What has 1 as its largest number, that number, and its log added to another."""
+    """Divides by the largest number; returns it, and its log added to ``log_scale``."""
     largest = x.max()
     return x / largest, largest, log_scale + jnp.log(largest)
 

@@ -1,4 +1,4 @@
-"""What a block computes on its way, read while it runs."""
+"""Intermediate values of a block, read while it runs."""
 
 from collections.abc import Callable
 from typing import Any

@@ -67,9 +67,9 @@ def _weights(
 
 @functools.cache
 def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
-    """What a block's weights are without chance, and 1 / sqrt(fan-in) where it is.
+    """Constant weights of a block, and 1 / sqrt(fan-in) of its random ones.
 
-    Kernels are chance, a BatchNorm's scales 1, the rest 0; ``float32[n]`` each.
+    Kernels are random, the scales of a BatchNorm 1, all else 0; ``float32[n]`` each.
     """
     constants, spreads = [], []
     shapes = trace(block, in_size).variables.get("params", {})
