@@ -13,7 +13,7 @@ import numpy as np
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
-from gpt_nas_jax.reports.terminal import progress, short
+from gpt_nas_jax.reports.terminal import short
 from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Candidates, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
@@ -38,6 +38,7 @@ class Loop:
       ask: the strategy, a key and its state to candidates.
       evaluate: candidates to their records, in order, without place and genome. A
         record holds ``fitness``, None for a failure, and ``reason``.
+      progress: shows how far the search is.
     """
 
     strategy: Strategy
@@ -48,6 +49,7 @@ class Loop:
     path: Path | None
     ask: Callable[[Strategy, Key, Any], Candidates]
     evaluate: Callable[[Sequence[Candidate]], Iterator[Record]]
+    progress: Progress
 
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
@@ -64,7 +66,7 @@ class Loop:
         records = checked(self.ledger, self.total, self.size)
         machine.tell_of_change(self.ledger.machines, self.ledger.machine)
         first, state = self._kept(initial, len(records))
-        with progress("search, candidates", self.total, len(records)) as advance:
+        with self.progress("search, candidates", self.total, len(records)) as advance:
             best = max(map(fitness_of, records), default=-math.inf)
             for generation in range(first, self.total // self.size):
                 generation_key = jax.random.fold_in(generations_key, generation)

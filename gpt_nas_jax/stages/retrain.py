@@ -85,9 +85,9 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
         genes = []
     shortest = int((~np.asarray(space.choices())[:, -1]).sum())
     known = all(0 <= gene < space.num_genes for gene in genes)
-    genome = np.array(genes + [PAD] * (space.length - len(genes)), np.int32)
     fits = shortest <= len(genes) <= space.length
-    if not known or not fits or not space.valid(genome):
+    padded = genes + [PAD] * (space.length - len(genes))
+    if not known or not fits or not space.valid(np.array(padded, np.int32)):
         count = f"{shortest} to {space.length}" if shortest < space.length else shortest
         raise UsageError(
             f"--retrain_genome={text} is no network of the space; give {count} genes "

@@ -54,6 +54,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         path,
         candidates.ask,
         candidates.records,
+        progress,
     )
     loop.run(stage_key(config.seed, "search"))
 

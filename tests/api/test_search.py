@@ -1,0 +1,141 @@
+"""``gpt_nas_jax.search``: any evaluator, resumed, repeated."""
+
+import doctest
+import importlib
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpt_nas_jax as gnj
+
+SPACE = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
+
+
+def evaluate(genome: np.ndarray) -> float:
+    return float(genome @ np.array([1, 2, 3, 4]))
+
+
+def genomes(result: gnj.Result) -> list[list[int]]:
+    return [trial.genome.tolist() for trial in result]
+
+
+def test_a_search_returns_all_evaluations_and_the_best():
+    found = gnj.search(SPACE, evaluate, "regularised_evolution", evaluations=30)
+    assert len(found) == 30
+    assert [trial.fitness for trial in found] == [evaluate(t.genome) for t in found]
+    assert found.best.fitness == max(trial.fitness for trial in found)
+    assert [(t.generation, t.index) for t in found][:6] == [
+        *((0, index) for index in range(5)),
+        (1, 0),
+    ]
+
+
+def test_a_search_repeats_and_depends_on_its_seed():
+    first, again, other = (
+        genomes(gnj.search(SPACE, evaluate, "random", 20, seed)) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_failures_are_told_with_their_reason():
+    def fails(genome: np.ndarray) -> object:
+        if genome[0] == 0:
+            raise ValueError("no zeros\nat all")
+        if genome[0] == 1:
+            return {"fitness": None, "reason": "diverged", "epoch": 3}
+        return {"fitness": math.nan} if genome[1] == 0 else 1.0
+
+    found = gnj.search(SPACE, fails, "random", evaluations=40)
+    for trial in found:
+        expected = {0: "ValueError: no zeros", 1: "diverged"}.get(int(trial.genome[0]))
+        if expected is None and trial.genome[1] == 0:
+            expected = "fitness is no finite number"
+        assert trial.reason == expected
+        assert (trial.fitness == -math.inf) == (expected is not None)
+        assert trial.details == ({"epoch": 3} if trial.genome[0] == 1 else {})
+
+
+def test_without_a_single_fitness_the_search_ends():
+    with pytest.raises(gnj.UsageError, match="none of 5 candidates could be evaluated"):
+        gnj.search(SPACE, lambda genome: 1 / 0, "random", evaluations=20)
+
+
+class Stop(BaseException):
+    """Ends a search as a signal does."""
+
+
+@pytest.mark.parametrize("strategy", ["regularised_evolution", "genetic"])
+@pytest.mark.parametrize("at", [1, 7, 12])
+def test_a_stopped_search_goes_on_to_the_same_end(
+    strategy: str, at: int, tmp_path: Path
+):
+    whole = gnj.search(SPACE, evaluate, strategy, evaluations=20)
+    calls = []
+
+    def stops(genome: np.ndarray) -> float:
+        calls.append(genome)
+        if len(calls) == at:
+            raise Stop
+        return evaluate(genome)
+
+    with pytest.raises(Stop):
+        gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
+    found = gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
+    assert genomes(found) == genomes(whole)
+    # One evaluation was lost; none was made twice.
+    assert len(calls) == 21
+    again = gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
+    assert genomes(again) == genomes(whole)
+    assert len(calls) == 21
+
+
+def test_a_workdir_belongs_to_one_search(tmp_path: Path):
+    gnj.search(SPACE, evaluate, "random", 10, workdir=tmp_path)
+    with pytest.raises(gnj.UsageError, match="--seed is '1', was '0'"):
+        gnj.search(SPACE, evaluate, "random", 10, seed=1, workdir=tmp_path)
+    other = gnj.spaces.CategoricalSpace((("a", "b", "d"),) * 4)
+    with pytest.raises(gnj.UsageError, match="--space is"):
+        gnj.search(other, evaluate, "random", 10, workdir=tmp_path)
+    with pytest.raises(gnj.UsageError, match="call search again"):
+        gnj.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strategy": "annealing"}, "unknown strategy 'annealing'"),
+        ({"evaluations": 0}, "give 1 or more"),
+        ({"space": object()}, "the space lacks length, num_genes, "),
+        ({"strategy": "gpt_nas"}, "define layers"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_evaluation(
+    arguments: dict, message: str, tmp_path: Path
+):
+    def never(genome: np.ndarray) -> float:
+        raise AssertionError("evaluated")
+
+    given = {"space": SPACE, "evaluate": never, "workdir": tmp_path / "run"}
+    with pytest.raises(gnj.UsageError, match=message):
+        gnj.search(**given | arguments)
+    assert not (tmp_path / "run" / "ledger.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["gpt_nas_jax", "api.search", "strategies.creation", "spaces.categorical"],
+)
+def test_docstrings_run(module: str):
+    name = module if module == "gpt_nas_jax" else f"gpt_nas_jax.{module}"
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried
+    assert not failed
+
+
+def test_public_names_exist_and_are_documented():
+    for name in gnj.__all__:
+        assert getattr(gnj, name).__doc__, name
+    assert set(gnj.__all__) <= set(dir(gnj))

@@ -1,0 +1,107 @@
+"""Spaces of named choices: what strategies and the prior rely on."""
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from gpt_nas_jax.networks import blocks
+from gpt_nas_jax.networks.trace import layers_of
+from gpt_nas_jax.spaces.categorical import CategoricalSpace
+from gpt_nas_jax.spaces.neighbours import neighbours
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.vocabulary import word
+from gpt_nas_jax.types import UsageError
+
+SPACES = st.lists(st.integers(2, 4), min_size=1, max_size=4).map(
+    lambda counts: CategoricalSpace(
+        tuple(
+            tuple(f"{place}{gene}" for gene in range(n))
+            for place, n in enumerate(counts)
+        )
+    )
+)
+
+
+def every(space: CategoricalSpace) -> np.ndarray:
+    """All genomes, ``int32[N, L]``."""
+    counts = [len(names) for names in space.options]
+    return np.indices(counts).reshape(len(counts), -1).T.astype(np.int32)
+
+
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(space=SPACES, seed=st.integers(0, 9))
+def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
+    key = jax.random.key(seed)
+    genomes = space.sample(key, 8)
+    assert space.valid(genomes).all()
+    assert space.valid(space.crossover(key, genomes[0], genomes[1]))
+    mutant = space.mutate(key, genomes[0])
+    assert space.valid(mutant)
+    assert (mutant != genomes[0]).sum() == 1
+    changed, exists = neighbours(space, genomes[0])
+    found = {
+        tuple(genome) for genome in np.asarray(changed)[np.asarray(exists)].tolist()
+    }
+    expected = {
+        tuple(genome)
+        for genome in every(space).tolist()
+        if (np.array(genome) != np.asarray(genomes[0])).sum() == 1
+    }
+    assert found == expected
+    assert exists.sum() == len(expected)
+
+
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(space=SPACES)
+def test_names_and_genomes_are_inverse(space: CategoricalSpace):
+    genomes = every(space)
+    assert space.valid(genomes).all()
+    assert not space.valid(genomes + space.num_genes).any()
+    for genome in genomes[:20]:
+        assert space.genome(space.names(genome)).tolist() == genome.tolist()
+    allowed = np.asarray(space.choices())
+    assert [row.sum() for row in allowed] == [len(names) for names in space.options]
+    assert not allowed[:, -1].any()
+
+
+@pytest.mark.parametrize("options", [(), (("a",),), (("a", "b"), ()), (("a", "a"),)])
+def test_places_need_different_choices(options: tuple[tuple[str, ...], ...]):
+    with pytest.raises(UsageError, match="choices"):
+        CategoricalSpace(options)
+
+
+class Layered(CategoricalSpace):
+    """A pooling, and a choice without a layer."""
+
+    def layers(self, name: str) -> tuple:
+        return layers_of(blocks.MaxPool(), (8, 8, 16)) if name == "pool" else ()
+
+
+def test_choices_read_as_their_layers():
+    space = Layered((("pool", "skip"),) * 3)
+    words = vocabulary.build([[word(layer) for layer in space.layers("pool")]])
+    table = space.reading(words)
+    genome = np.array([0, 1, 0], np.int32)
+    lengths = [int(table.words(genome, place).lengths) for place in table.positions]
+    assert lengths == [1, 0, 1]
+    # The layer behind a choice at the end that has none.
+    assert len(table.behind(np.zeros(0, np.int32))) == 1
+
+
+def test_the_prior_needs_layers_and_equal_choices():
+    words = vocabulary.build([["x"]])
+    with pytest.raises(UsageError, match="define layers"):
+        CategoricalSpace((("a", "b"),) * 2).reading(words)
+    with pytest.raises(UsageError, match="same choices"):
+        Layered((("pool", "skip"), ("pool", "other"))).reading(words)
+
+
+def test_a_definition_tells_of_choices_and_their_layers():
+    plain, layered = (
+        kind((("pool", "skip"),) * 3).definition()
+        for kind in (CategoricalSpace, Layered)
+    )
+    assert plain != layered
+    assert plain != CategoricalSpace((("pool", "skip"),) * 2).definition()

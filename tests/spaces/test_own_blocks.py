@@ -1,0 +1,94 @@
+"""Blocks of the user's own in the space of chains."""
+
+import own_block
+import pytest
+
+from gpt_nas_jax.config import SpaceConfig
+from gpt_nas_jax.spaces import registry
+from gpt_nas_jax.spaces.blocks.network import TABLE_II
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.types import UsageError
+
+IMAGE = (8, 8, 1)
+NAMES = ("GhostBlock", "Gate")
+
+BLOCKS = """
+import flax.linen as nn
+
+class OneField(nn.Module):
+    features: int
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dense(self.features)(x)
+
+class OtherShape(nn.Module):
+    features: int
+    stride: int
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dense(self.features)(x)
+
+class Raises(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return self.absent(x)
+
+class NoTrain(nn.Module):
+    def __call__(self, x):
+        return x
+
+class ReLU(nn.Module):
+    def __call__(self, x, train):
+        return nn.relu(x)
+
+def function(x, train):
+    return x
+"""
+
+
+def build(paths: str):
+    return registry.build(SpaceConfig(blocks=paths), IMAGE, 10)
+
+
+def test_own_blocks_stand_behind_the_papers():
+    space = build("own_block:GhostBlock,own_block:Gate")
+    assert space.gene_names[len(TABLE_II) :] == NAMES
+    # The one changes the shape itself, the other stands behind a projection.
+    chain = space.decode(space.genome((*NAMES, *("ReLU",) * 8)))
+    assert chain.blocks[0] == own_block.GhostBlock(features=16, stride=1)
+    gate = space.block("Gate", stage=1, first=True)
+    assert gate.block == own_block.Gate()
+    assert gate.stride == 2
+
+
+def test_what_own_blocks_read_like_is_part_of_the_definition(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    space = build("own_block:GhostBlock")
+    assert "GhostBlock: conv" in space.definition()
+    assert space.definition() != build("").definition()
+    table = space.reading(vocabulary.build([["x"]]))
+    assert table.num_genes == len(TABLE_II) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("OneField", "lacks the field stride"),
+        ("OtherShape", "turns 8x8x16 into 8x8x32 where features=32 and stride=2 ask"),
+        ("Raises", "cannot be traced: AttributeError"),
+        ("NoTrain", "lacks __call__(self, x, train)"),
+        ("function", "is no class derived from flax.linen.Module"),
+        ("ReLU", "blocks of one name: ReLU"),
+    ],
+)
+def test_blocks_that_lack_a_part_are_refused(
+    name: str, message: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    module = f"blocks_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(BLOCKS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        build(f"{module}:{name}")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

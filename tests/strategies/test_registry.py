@@ -1,0 +1,136 @@
+"""Strategies by name and by import path, and their settings."""
+
+from pathlib import Path
+
+import flax.struct
+import jax
+import pytest
+
+from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.spaces.categorical import CategoricalSpace
+from gpt_nas_jax.strategies import create, registry, settings
+from gpt_nas_jax.types import UsageError
+
+SPACE = CategoricalSpace((("a", "b", "c"),) * 4)
+
+
+def test_settings_reach_the_fields_of_a_strategy():
+    made = create("surrogate", SPACE, 40, pool=32, elites=2)
+    assert (made.pool, made.elites, made.initial) == (32, 2, 10)
+    assert create("regularised_evolution", SPACE, 40, sample=7).sample == 7
+
+
+def test_batches_and_populations_divide_the_evaluations():
+    assert create("random", SPACE, 44).batch == 4
+    assert create("genetic", SPACE, 44).population == 22
+    assert create("genetic", SPACE, 200).population == 25
+    assert create("random", SPACE, 7).batch == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("surrogate", "pools=3", "surrogate has no setting pools; its settings are"),
+        ("surrogate", "batch=3", "surrogate has no setting batch"),
+        ("surrogate", "pool", "'pool' is no name=value"),
+        ("surrogate", "pool=x", "pool=x of surrogate is no int"),
+        ("surrogate", "pool=1,pool=2", "gives pool twice"),
+        ("gpt_nas_online", "elimination_rate=a", "is no float"),
+        ("regularised_evolution", "repeats=true", "has no setting repeats"),
+        ("annealing", "", "unknown strategy 'annealing'; give random, "),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(name: str, text: str, message: str):
+    with pytest.raises(UsageError) as caught:
+        registry.check(name, SearchConfig(settings=text), 40)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+OWN = """
+import flax.struct
+from gpt_nas_jax.strategies import Remembering
+from gpt_nas_jax.types import Candidates
+import jax.numpy as jnp
+
+@flax.struct.dataclass
+class Firsts(Remembering):
+    '''Asks the space alone, with a setting that must be given.'''
+    offset: int = flax.struct.field(pytree_node=False)
+
+    def ask(self, key, state):
+        genomes = self.space.sample(key, self.batch + self.offset)[self.offset:]
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+class NoData:
+    def init(self): pass
+    def ask(self): pass
+    def tell(self): pass
+
+class NoTell:
+    def init(self): pass
+    def ask(self): pass
+
+@flax.struct.dataclass
+class NoBatch:
+    space: object
+    def init(self): pass
+    def ask(self): pass
+    def tell(self): pass
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a user's module with strategies."""
+    name = f"strategies_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_a_class_of_the_users_is_filled_in_and_set(module: str):
+    made = create(f"{module}:Firsts", SPACE, 20, batch=4, offset=2)
+    assert (made.space, made.batch, made.queries, made.offset) == (SPACE, 4, 20, 2)
+    state = made.init(jax.random.key(0))
+    assert made.ask(jax.random.key(1), state).genomes.shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("NoTell", "lacks tell"),
+        ("NoData", "is no dataclass"),
+        ("NoBatch", "lacks the field batch, or population"),
+        ("Firsts", "needs --search_settings with offset"),
+    ],
+)
+def test_a_class_that_lacks_a_part_is_refused(module: str, given: str, message: str):
+    with pytest.raises(UsageError, match=message):
+        registry.check(f"{module}:{given}", SearchConfig(), 40)
+
+
+def test_the_paper_asks_a_prior():
+    assert registry.asks_prior("gpt_nas")
+    assert not any(
+        registry.asks_prior(name) for name in registry.STRATEGIES if name != "gpt_nas"
+    )
+    with pytest.raises(UsageError, match="needs a prior"):
+        create("gpt_nas", SPACE, 30)
+
+
+@flax.struct.dataclass
+class Typed:
+    """Fields of every type that a setting may have."""
+
+    whole: int = 1
+    real: float = 0.5
+    text: str = "x"
+    flag: bool = False
+
+
+def test_settings_take_the_types_of_their_fields():
+    text = "whole=3,real=2,text=1e3,flag=true"
+    found = settings.values("typed", Typed, (), text)
+    assert found == {"whole": 3, "real": 2.0, "text": "1e3", "flag": True}
+    assert [type(value) for value in found.values()] == [int, float, str, bool]
