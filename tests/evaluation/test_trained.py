@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.config import EvalConfig, Recipe
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
@@ -20,7 +20,7 @@ LEARNER = ("Stem", "Stem")
 
 @pytest.fixture(scope="module")
 def splits() -> images.Splits:
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     return images.split(dataset, jax.random.key(0), 0.15, None)
 
 
