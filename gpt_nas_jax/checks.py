@@ -158,7 +158,7 @@ def _space(space: SpaceConfig) -> dict[str, bool]:
 
 
 def _data(data: DataConfig) -> dict[str, bool]:
-    """What contradicts the data set that is named."""
+    """Contradictions among the settings of the images."""
     prepared = data.name.startswith(TFDS)
     own = plugins.is_path(data.name) and not prepared
     return {

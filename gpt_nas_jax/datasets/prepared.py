@@ -148,34 +148,40 @@ def _read(name: str, directory: pathlib.Path, source: Source) -> Dataset:
     with source.progress("reading, images", sum(sizes)) as advance:
         for part, rows in zip(parts, records, strict=True):
             labels += _add(images, part, rows, kind.channels, source.side, advance)
-    whole = Images(images.stacked(str(directory)), np.array(labels, np.int32))
-    low, high = whole.labels.min(), whole.labels.max()
-    if not 0 <= low <= high < kind.num_classes:
-        raise UsageError(
-            f"{directory}: labels go from {low} to {high}, of {kind.num_classes} "
-            "classes; TFDS writes -1 where a label was not published"
-        )
+    _check_labels(directory, labels, kind.num_classes)
+    pixels, numbers = images.stacked(str(directory)), np.array(labels, np.int32)
     if len(parts) == 1:
+        whole = Images(pixels, numbers)
         return with_test(name, kind.num_classes, whole, True, classes)
-    train, test = np.split(np.arange(len(whole)), sizes[:1])
+    count = sizes[0]
     return Dataset(
         name=name,
         num_classes=kind.num_classes,
-        train=whole.take(train),
-        test=whole.take(test),
+        train=Images(pixels[:count], numbers[:count]),
+        test=Images(pixels[count:], numbers[count:]),
         flip=True,
         classes=classes,
     )
+
+
+def _check_labels(directory: pathlib.Path, labels: list[int], classes: int) -> None:
+    low, high = min(labels), max(labels)
+    if not 0 <= low <= high < classes:
+        raise UsageError(
+            f"{directory}: labels go from {low} to {high}, of {classes} classes; TFDS "
+            "writes -1 where a label was not published"
+        )
 
 
 def _kind(name: str, features: Any) -> _Kind:
     """Raises UsageError where features are not of classes of 8-bit images."""
     import tensorflow_datasets as tfds
 
-    there = tuple(features) if isinstance(features, tfds.features.FeaturesDict) else ()
+    found = features if isinstance(features, tfds.features.FeaturesDict) else ()
+    there = sorted(found)
     if not {"image", "label"} <= {*there}:
         raise UsageError(
-            f"{name} has the features {', '.join(there) or 'of no name'}; image and "
+            f"{name} has the features {', '.join(there) or 'of no names'}; image and "
             "label are needed"
         )
     image, label = features["image"], features["label"]

@@ -213,7 +213,9 @@ def test_constant_channels_are_normalised_to_zero(constants, seed):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(UsageError, match=r"'cifar11'.*digits, cifar10, cifar100"):
+    with pytest.raises(
+        UsageError, match=r"'cifar11'.*digits, cifar10, cifar100.*tfds:NAME"
+    ):
         registry.load("cifar11", tmp_path)
 
 

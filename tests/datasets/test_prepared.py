@@ -53,7 +53,7 @@ def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     folder.mkdir(parents=True)
     (folder / "features.json").symlink_to(source / "features.json")
     (folder / "dataset_info.json").write_text(
-        json.dumps(info("cifar10", 10_000, 10_000)), encoding="utf-8"
+        json.dumps(info("cifar10", train=10_000, test=10_000)), encoding="utf-8"
     )
     for part in ("train", "test"):
         shard = f"cifar10-{part}.array_record-00000-of-00001"
@@ -101,7 +101,7 @@ def test_data_in_another_format_are_to_be_prepared_elsewhere(version_dir, tmp_pa
 
 
 TFRECORD_INFO = json.dumps(
-    {**info("cifar100", 12, 5), "fileFormat": "tfrecord"}
+    {**info("cifar100", train=12, test=5), "fileFormat": "tfrecord"}
 ).encode()
 
 
