@@ -9,9 +9,11 @@ from gpt_nas_jax.config import (
     PROXIES,
     STRATEGIES,
     TABLE_ROWS,
+    TFDS,
     WHOLE,
     BaselineConfig,
     Config,
+    DataConfig,
     ProxiesConfig,
     Recipe,
     SpaceConfig,
@@ -46,14 +48,7 @@ def check(config: Config) -> None:
         **_space(space),
         f"--prior_width={config.prior.width} must be a multiple of the GPT's 4 "
         "heads": config.prior.width % 4,
-        f"--data_name={config.data.name} needs --data_dir, where the data set "
-        "lies": config.data.name != "digits" and not config.data.dir,
-        "--data_side needs --data_name=folder or imagenet2012": (
-            config.data.side and config.data.name not in ("folder", "imagenet2012")
-        ),
-        "--data_fraction=0 leaves the search no image": not config.data.fraction,
-        f"--data_valid_fraction={config.data.valid_fraction} must lie between 0 and "
-        "1": not 0 < config.data.valid_fraction < 1,
+        **_data(config.data),
         "--prior_nasbench101 is read by gpt_nas only: --search_strategy=gpt_nas, or "
         "among --tables_strategies": (
             not config.reads_cells() and config.prior.nasbench101
@@ -158,6 +153,24 @@ def _space(space: SpaceConfig) -> dict[str, bool]:
         f"--space_width={space.width} must be a multiple of 16": space.width % 16,
         f"--space_blocks needs --space_name=blocks, not {space.name}": (
             space.blocks and space.name != "blocks"
+        ),
+    }
+
+
+def _data(data: DataConfig) -> dict[str, bool]:
+    """Contradictions among the settings of the images."""
+    prepared = data.name.startswith(TFDS)
+    own = plugins.is_path(data.name) and not prepared
+    return {
+        f"--data_name={data.name} needs --data_dir, where the data set lies": (
+            not (own or data.name == "digits" or data.dir)
+        ),
+        f"--data_side needs --data_name=folder, imagenet2012, {TFDS}NAME or "
+        "module:Name": bool(data.side)
+        and not (own or prepared or data.name in ("folder", "imagenet2012")),
+        "--data_fraction=0 leaves the search no image": not data.fraction,
+        f"--data_valid_fraction={data.valid_fraction} must lie between 0 and 1": (
+            not 0 < data.valid_fraction < 1
         ),
     }
 

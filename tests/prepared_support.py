@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -22,26 +23,32 @@ def label_feature(classes: int) -> dict[str, object]:
     return {**feature, "classLabel": {"numClasses": str(classes)}}
 
 
-FEATURES = {
-    **tfds_class("features_dict", "FeaturesDict"),
-    "featuresDict": {
-        "features": {
-            "coarse_label": label_feature(20),
-            "image": {
-                **tfds_class("image_feature", "Image"),
-                "image": {
-                    "dtype": "uint8",
-                    "shape": {"dimensions": ["32", "32", "3"]},
-                },
-            },
-            "label": label_feature(100),
-        }
-    },
-}
+def image_feature(*shape: int | None, dtype: str = "uint8") -> dict[str, object]:
+    """Of images of this shape; None is -1 in TFDS's files."""
+    dimensions = [str(-1 if length is None else length) for length in shape]
+    return {
+        **tfds_class("image_feature", "Image"),
+        "image": {"dtype": dtype, "shape": {"dimensions": dimensions}},
+    }
 
 
-def info(name: str, train: int, test: int) -> dict[str, object]:
-    """What TFDS keeps in ``dataset_info.json``."""
+def features_dict(**features: object) -> dict[str, object]:
+    """What TFDS keeps in ``features.json``."""
+    return {
+        **tfds_class("features_dict", "FeaturesDict"),
+        "featuresDict": {"features": features},
+    }
+
+
+FEATURES = features_dict(
+    coarse_label=label_feature(20),
+    image=image_feature(32, 32, 3),
+    label=label_feature(100),
+)
+
+
+def info(name: str, **sizes: int) -> dict[str, object]:
+    """What TFDS keeps in ``dataset_info.json``, by the sizes of the splits."""
     template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     return {
         "name": name,
@@ -49,7 +56,7 @@ def info(name: str, train: int, test: int) -> dict[str, object]:
         "fileFormat": "array_record",
         "splits": [
             {"name": part, "filepathTemplate": template, "shardLengths": [str(size)]}
-            for part, size in (("train", train), ("test", test))
+            for part, size in sizes.items()
         ],
     }
 
@@ -70,10 +77,18 @@ def encode(image: np.ndarray, label: int) -> bytes:
     return tf_example_pb2.Example(features=features).SerializeToString()
 
 
-def write(folder: pathlib.Path, part: str, parts: images.Images) -> None:
+Examples = Sequence[tuple[np.ndarray, int]]
+"""Images ``uint8[H, W, C]``, or ``[H, W]`` in grey, with their labels."""
+
+
+def examples(part: images.Images) -> Examples:
+    return [*zip(part.images, part.labels.tolist(), strict=True)]
+
+
+def write(file: pathlib.Path, part: Examples) -> None:
     module = pytest.importorskip("array_record.python.array_record_module")
-    writer = module.ArrayRecordWriter(str(folder / SHARD.format(part)), "group_size:1")
-    for image, label in zip(parts.images, parts.labels.tolist(), strict=True):
+    writer = module.ArrayRecordWriter(str(file), "group_size:1")
+    for image, label in part:
         writer.write(encode(image, label))
     writer.close()
 
@@ -88,14 +103,26 @@ def prepare(
     home: pathlib.Path, train: images.Images, test: images.Images
 ) -> pathlib.Path:
     """Writes a CIFAR-100 of these images; returns the folder of its version."""
+    parts = {"train": examples(train), "test": examples(test)}
+    return prepare_as(home, "cifar100", FEATURES, parts)
+
+
+def prepare_as(
+    home: pathlib.Path,
+    name: str,
+    features: Mapping[str, object],
+    parts: Mapping[str, Examples],
+) -> pathlib.Path:
+    """Writes a data set with these splits; returns the folder of its version."""
     pytest.importorskip("tensorflow_datasets")
-    folder = home / "cifar100" / VERSION
+    folder = home / name / VERSION
     folder.mkdir(parents=True)
-    sizes = len(train), len(test)
-    (folder / "features.json").write_text(json.dumps(FEATURES), encoding="utf-8")
+    name = name.partition("/")[0]
+    sizes = {split: len(part) for split, part in parts.items()}
+    (folder / "features.json").write_text(json.dumps(features), encoding="utf-8")
     (folder / "dataset_info.json").write_text(
-        json.dumps(info("cifar100", *sizes)), encoding="utf-8"
+        json.dumps(info(name, **sizes)), encoding="utf-8"
     )
-    write(folder, "train", train)
-    write(folder, "test", test)
+    for split, part in parts.items():
+        write(folder / f"{name}-{split}.array_record-00000-of-00001", part)
     return folder

@@ -26,6 +26,8 @@ def changed(**values: Any) -> Config:
         {"data_name": "imagenet2012", "data_dir": "tfds", "data_fraction": 0.1},
         {"data_name": "imagenet2012", "data_dir": "tfds", "eval_pad": 0},
         {"data_name": "npz", "data_dir": "digits.npz", "data_flip": "no"},
+        {"data_name": "tfds:mnist", "data_dir": "tfds", "data_side": 16},
+        {"data_name": "mine:load", "data_side": 16},
         {"search_strategy": "genetic", "stage": "search"},
         {"search_strategy": "gpt_nas", "prior_nasbench101": "cells.npz"},
         {"prior_corpus": "nasbench201", "prior_nasbench201": "cells.npz"},
@@ -92,6 +94,7 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"data_name": "cifar10"}, ["--data_name=cifar10", "--data_dir"]),
         ({"data_name": "cifar100"}, ["--data_name=cifar100", "--data_dir"]),
         ({"data_name": "folder"}, ["--data_name=folder", "--data_dir"]),
+        ({"data_name": "tfds:mnist"}, ["--data_name=tfds:mnist", "--data_dir"]),
         ({"data_side": 32}, ["--data_side", "--data_name=folder"]),
         ({"data_fraction": 0.0}, ["--data_fraction=0"]),
         (

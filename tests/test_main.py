@@ -17,6 +17,8 @@ BAD = {
     "depths": (["--space_min_depth=9", "--space_max_depth=5"], "--space_max_depth"),
     "stages": (["--space_min_depth=2", "--space_num_stages=3"], "--space_num_stages"),
     "width": (["--space_width=24"], "--space_width"),
+    "no module": (["--data_name=no_such_module:load"], "no_such_module"),
+    "no prepared directory": (["--data_name=tfds:mnist"], "--data_dir"),
     "no directory": (["--data_name=cifar10"], "--data_dir"),
     "no data": (["--data_name=cifar10", "--data_dir=no/such"], "no/such"),
     "no prior file": (["--prior_nasbench101=no/such.npz"], "no/such.npz"),

@@ -15,6 +15,7 @@ import numpy as np
 from gpt_nas_jax import workdir as storage
 from gpt_nas_jax.api.prior import learn_prior
 from gpt_nas_jax.api.trials import Result, result_of
+from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.plugins import require
@@ -103,7 +104,15 @@ def search(
             else storage.Ledger(path / storage.LEDGER)
         )
         loop = Loop(
-            strategy, evaluations, size, size, ledger, path, ask, _evaluations(evaluate)
+            strategy,
+            evaluations,
+            size,
+            size,
+            ledger,
+            path,
+            ask,
+            _evaluations(evaluate),
+            silent,
         )
         return result_of(loop.run(stage_key(seed, "search")))
 

@@ -13,6 +13,7 @@ from gpt_nas_jax.config.names import (
     STAGES,
     STRATEGIES,
     TABLE_ROWS,
+    TFDS,
     WHOLE,
 )
 from gpt_nas_jax.config.run import (
@@ -45,6 +46,7 @@ __all__ = [
     "STAGES",
     "STRATEGIES",
     "TABLE_ROWS",
+    "TFDS",
     "WHOLE",
     "BaselineConfig",
     "Config",

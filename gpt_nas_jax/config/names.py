@@ -31,6 +31,8 @@ PROXIES = (
     *("expressivity", "progressivity", "trainability"),
 )
 DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", "folder", "npz")
+TFDS = "tfds:"
+"""What stands before the name of any data set that TensorFlow Datasets prepared."""
 NETWORKS = (
     *(f"EfficientNet-B{scale}" for scale in range(8)),
     "GoogLeNet",

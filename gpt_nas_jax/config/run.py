@@ -84,18 +84,27 @@ class RetrainRecipe(Recipe):
 class DataConfig:
     """The images."""
 
-    name: str = setting("digits", "The data set.", choices=DATA_NAMES)
+    name: str = setting(
+        "digits",
+        "The data set. tfds:NAME: any classification of images that TensorFlow "
+        "Datasets has prepared; module:Name: a function of your own, from a "
+        "gpt_nas_jax.datasets.Source to a Dataset.",
+        choices=DATA_NAMES,
+        plugin=True,
+    )
     dir: str = setting(
         "",
-        "Where it lies. cifar and imagenet: directory of prepared TFDS data sets; "
-        "folder: holds train/<class>/ and test/<class>/; npz: the file.",
+        "Where it lies. cifar, imagenet and tfds: directory of prepared TFDS data "
+        "sets; folder: holds train/<class>/ and test/<class>/; npz: the file; "
+        "module:Name: whatever the function reads.",
         result=False,
         path=True,
     )
     side: int = setting(
         0,
-        "Pixels that pictures of folder are resized to, short side, and their centre "
-        "cut out; 0 where all are of one size. imagenet2012: of each image, 0 for 224.",
+        "Pixels that pictures of folder and tfds are resized to, short side, and their "
+        "centre cut out; 0 where all are of one size. imagenet2012: of each image, 0 "
+        "for 224.",
         low=0,
     )
     flip: str = setting(

@@ -6,6 +6,7 @@ import numpy as np
 
 from gpt_nas_jax.datasets.benchmarks import compact
 from gpt_nas_jax.datasets.images import Dataset, Images, with_test
+from gpt_nas_jax.datasets.source import Source
 from gpt_nas_jax.types import UsageError
 
 _NAMES = (
@@ -18,7 +19,7 @@ _MOST_CLASSES = 1_000_000
 _EXPECTED = " or ".join(", ".join(names) for names in _NAMES)
 
 
-def load(path: pathlib.Path) -> Dataset:
+def load(source: Source) -> Dataset:
     """Reads a file of `_NAMES`; further arrays are left alone.
 
     Images are ``uint8[N, H, W]`` or ``uint8[N, H, W, C]`` with C 1 or 3, labels
@@ -29,6 +30,7 @@ def load(path: pathlib.Path) -> Dataset:
       UsageError: the file cannot be read, lacks an array, or one holds Python objects
         or is of another type or shape.
     """
+    path = source.dir
     try:
         held = compact.load(path, [name for names in _NAMES for name in names])
     except compact.ObjectsError as error:

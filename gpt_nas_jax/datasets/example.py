@@ -17,7 +17,8 @@ def read(record: bytes) -> tuple[bytes, int]:
                 values[pair[1]] = _value(pair[2])
     match values.get(b"image"), values.get(b"label"):
         case bytes(image), int(label):
-            return image, label
+            # Varints are read as unsigned; a label of -1 says that there is none.
+            return image, label - (1 << 64) if label >> 63 else label
     raise ValueError("the record holds no image with a label")
 
 

@@ -1,6 +1,5 @@
 """A user's own images: a folder of pictures by class."""
 
-import collections
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -8,15 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gpt_nas_jax.datasets import layout, pictures
-from gpt_nas_jax.datasets.images import Dataset, Images, Progress, with_test
+from gpt_nas_jax.datasets.images import Dataset, Images, with_test
 from gpt_nas_jax.datasets.layout import Layout
+from gpt_nas_jax.datasets.sizes import SameSize
+from gpt_nas_jax.datasets.source import Source
 from gpt_nas_jax.types import UsageError
 
-# What --data_side is suggested at most, as usual for ImageNet.
-_SIDE = 224
 
-
-def load(data_dir: pathlib.Path, side: int, progress: Progress) -> Dataset:
+def load(source: Source) -> Dataset:
     """Reads ``<data_dir>/train/<class>/`` and ``<data_dir>/test/<class>/``.
 
     The parts may be called ``training`` and ``testing``, too, in letters of either
@@ -30,22 +28,20 @@ def load(data_dir: pathlib.Path, side: int, progress: Progress) -> Dataset:
     those that systems leave behind are ignored; the data set's note tells of all others
     that are not read.
 
-    Args:
-      data_dir: the folder.
-      side: resize the short side to so many pixels and cut out the centre; 0 where
-        all pictures are of one size.
-      progress: shows how many pictures are read.
+    Where the source gives a side, the short side of each picture is resized to it and
+    the centre cut out; else all pictures must be of one size.
 
     Raises:
       UsageError: there is no such folder, it is not clear which folders in it are the
         parts, a class is empty or in one part only, or pictures cannot be read or are
         of several sizes.
     """
+    data_dir = source.dir
     found = layout.find(data_dir)
     parts = [part.pictures() for part in (found.train, found.test) if part]
     paths = [path for part in parts for path, _ in part]
-    with progress("reading, pictures", len(paths)) as advance:
-        pixels = pictures.stack(_read(paths, data_dir, side, advance))
+    with source.progress("reading, pictures", len(paths)) as advance:
+        pixels = _read(paths, data_dir, source.side, advance)
     labels = np.array([label for part in parts for _, label in part], np.int32)
     images, count = Images(pixels, labels), len(parts[0])
     classes = tuple(found.train.classes)
@@ -71,27 +67,21 @@ def _read(
     home: pathlib.Path,
     side: int,
     advance: Callable[[], None],
-) -> list[np.ndarray]:
-    """All pictures, or all that is wrong with them."""
-    read: list[np.ndarray] = []
+) -> np.ndarray:
+    """All pictures as one array, or all that is wrong with them."""
+    read = SameSize()
     failures: list[pictures.UnreadableError] = []
-    sizes: dict[tuple[int, int], list[pathlib.Path]] = collections.defaultdict(list)
     for path in paths:
         try:
             picture = pictures.read(path, side)
         except pictures.UnreadableError as error:
             failures.append(error)
+            read.drop()
         else:
-            height, width, _ = picture.shape
-            sizes[width, height].append(path)
-            read.append(picture)
-        if failures or len(sizes) > 1:
-            # They are of no use any more, and may be large.
-            read.clear()
+            read.add(_within(home, path), picture)
         advance()
     _check_read(failures, home)
-    _check_sizes(sizes, home)
-    return read
+    return read.stacked(str(home))
 
 
 def _check_read(
@@ -105,23 +95,6 @@ def _check_read(
             f"{len(failures)} pictures in {home} cannot be read: "
             f"{layout.listed(each)}; replace or remove them"
         )
-
-
-def _check_sizes(
-    sizes: dict[tuple[int, int], list[pathlib.Path]], home: pathlib.Path
-) -> None:
-    if len(sizes) == 1:
-        return
-    common = sorted(sizes.items(), key=lambda item: -len(item[1]))
-    each = [
-        f"{len(paths)} of {width}x{height} ({_within(home, paths[0])})"
-        for (width, height), paths in common
-    ]
-    side = min(_SIDE, *(min(size) for size in sizes))
-    raise UsageError(
-        f"the pictures in {home} are of {len(sizes)} sizes: {layout.listed(each)}; "
-        f"pass --data_side=N to cut all to NxN, for instance --data_side={side}"
-    )
 
 
 def _note(

@@ -10,7 +10,8 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.datasets import prepared
-from gpt_nas_jax.datasets.images import Dataset, Progress
+from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.datasets.source import Progress, Source
 from gpt_nas_jax.datasets.streams import Records, StoredImages
 from gpt_nas_jax.types import UsageError
 
@@ -21,30 +22,23 @@ _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 
-def load(
-    data_dir: pathlib.Path, side: int, workers: int, progress: Progress
-) -> Dataset:
+def load(source: Source) -> Dataset:
     """Opens ``<data_dir>/imagenet2012/<version>``; its validation images are for tests.
 
     All labels are read once, which takes minutes for the whole of it, and kept in
     ``$XDG_CACHE_HOME/gpt_nas_jax_labels`` or ``~/.cache``.
 
-    Args:
-      data_dir: where TFDS has prepared it as ArrayRecord.
-      side: of decoded images, pixels; 0 for 224.
-      workers: processes that decode; 0 for none but this one.
-      progress: shows how far the reading of labels is.
+    Decoded images are 224 pixels a side unless the source says otherwise.
 
     Raises:
       UsageError: the directory is missing, incomplete or damaged.
     """
-    directory = prepared.find(NAME, data_dir)
+    directory = prepared.find(NAME, source.dir)
     try:
         num_classes = _num_classes(directory)
         classes = prepared.class_names(directory, num_classes)
         train, test = (
-            _images(directory, part, side or _SIDE, workers, progress)
-            for part in ("train", "validation")
+            _images(directory, part, source) for part in ("train", "validation")
         )
         highest = max(train.labels.max(), test.labels.max())
         lowest = min(train.labels.min(), test.labels.min())
@@ -57,7 +51,7 @@ def load(
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"cannot read {directory}: {reason}; prepare {NAME} again with: "
-            f"{prepared.command(NAME, data_dir)}"
+            f"{prepared.command(NAME, source.dir)}"
         ) from error
     return Dataset(NAME, num_classes, train, test, flip=True, classes=classes)
 
@@ -68,9 +62,7 @@ def _num_classes(directory: pathlib.Path) -> int:
     return int(label["classLabel"]["numClasses"])
 
 
-def _images(
-    directory: pathlib.Path, part: str, side: int, workers: int, progress: Progress
-) -> StoredImages:
+def _images(directory: pathlib.Path, part: str, source: Source) -> StoredImages:
     files = sorted(directory.glob(f"{NAME}-{part}.array_record-*-of-*"))
     count = int(files[-1].name.rpartition("-")[2]) if files else 1
     if len(files) != count:
@@ -79,9 +71,10 @@ def _images(
             "prepare the rest"
         )
     records = Records(files)
-    labels = _labels(records, files, part, progress)
+    labels = _labels(records, files, part, source.progress)
     rows = np.arange(len(labels))
-    return StoredImages(records, rows, labels, side, workers, _MEAN, _STD)
+    side = source.side or _SIDE
+    return StoredImages(records, rows, labels, side, source.workers, _MEAN, _STD)
 
 
 def _labels(

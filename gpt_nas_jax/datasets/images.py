@@ -1,30 +1,16 @@
 """Labelled images in memory, and their parts for a search."""
 
-import contextlib
 import dataclasses
-import functools
-import os
-import pathlib
-from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 import jax
 import numpy as np
 
+from gpt_nas_jax.datasets import labelled
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import Key, UsageError
 
 _TEST_FRACTION = 0.2
-
-Progress = Callable[[str, int], contextlib.AbstractContextManager[Callable[..., None]]]
-"""``progress(title, total)`` shows how a long reading goes; the context's value is
-called after each item, or with how many more are done."""
-
-
-@contextlib.contextmanager
-def silent(title: str, total: int) -> Iterator[Callable[..., None]]:
-    """`Progress` that nobody sees."""
-    yield lambda count=1: None
 
 
 class ImageSet(Protocol):
@@ -133,59 +119,6 @@ class Splits:
     std: np.ndarray
 
 
-def load(
-    name: str,
-    data_dir: str | os.PathLike[str],
-    *,
-    side: int = 0,
-    flip: str = "auto",
-    workers: int = 0,
-    progress: Progress = silent,
-) -> Dataset:
-    """Load the data set ``name``; those not built in are read from ``data_dir``.
-
-    Args:
-      name: of the data set.
-      data_dir: where it lies.
-      side: of the images in pixels where they are resized; 0 for the default.
-      flip: ``yes`` or ``no``: whether a mirrored image keeps its label; ``auto``: as
-        the data set says.
-      workers: processes that decode a data set which is streamed; 0 for none.
-      progress: shows how far the reading is where it can take minutes.
-
-    Raises:
-      UsageError: the name is unknown, or ``data_dir`` does not hold the data set.
-    """
-    # The loaders build on the classes above, and need packages that are slow to
-    # import, so none is imported before it is asked for.
-    from gpt_nas_jax.datasets import arrays, digits, folder, prepared
-
-    # Unlike pathlib's, it leaves the name of an unknown user as it is.
-    path = pathlib.Path(os.path.expanduser(data_dir))
-
-    def imagenet2012() -> Dataset:
-        from gpt_nas_jax.datasets import imagenet
-
-        return imagenet.load(path, side, workers, progress)
-
-    loaders: dict[str, Callable[[], Dataset]] = {
-        "digits": digits.load,
-        "cifar10": functools.partial(prepared.load, "cifar10", path),
-        "cifar100": functools.partial(prepared.load, "cifar100", path),
-        "imagenet2012": imagenet2012,
-        "folder": functools.partial(folder.load, path, side, progress),
-        "npz": functools.partial(arrays.load, path),
-    }
-    if name not in loaders:
-        raise UsageError(
-            f"unknown data set {name!r}; choose one of {', '.join(loaders)}"
-        )
-    dataset = loaders[name]()
-    if flip == "auto":
-        return dataset
-    return dataclasses.replace(dataset, flip=flip == "yes")
-
-
 def with_test(
     name: str,
     num_classes: int,
@@ -198,9 +131,18 @@ def with_test(
     A fifth of each class, but at least one image, is set aside, the same in every run
     whatever its seed.
 
+    Args:
+      name: what the user calls it.
+      num_classes: how many classes there are.
+      images: ``uint8[N, H, W, C]`` with labels from 0 to ``num_classes - 1``.
+      flip: whether a mirrored image keeps its label.
+      classes: what the labels stand for, in their order; empty where nobody says.
+
     Raises:
-      UsageError: a class has a single image.
+      UsageError: a class has a single image, or the arrays are of another type or
+        shape.
     """
+    labelled.check(f"data set {name}", images.images, images.labels, num_classes)
     _require_two(
         images.labels,
         classes,

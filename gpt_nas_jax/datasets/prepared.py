@@ -3,31 +3,66 @@
 Reading them needs no TensorFlow; preparing them does.
 """
 
-import io
+import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from gpt_nas_jax.datasets.images import Dataset, Images
+from gpt_nas_jax.datasets import example, pictures
+from gpt_nas_jax.datasets.images import Dataset, Images, with_test
+from gpt_nas_jax.datasets.sizes import SameSize
+from gpt_nas_jax.datasets.source import Source
 from gpt_nas_jax.types import UsageError
 
+_NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
+_CHUNK = 256
+"""Records that are read at a time."""
 
-def load(name: str, data_dir: pathlib.Path) -> Dataset:
-    """Read the data set ``name`` from ``<data_dir>/<name>/<version>``.
 
-    The newest version is taken. Nothing is downloaded. All images must be of one
-    size, and a mirrored image is taken to keep its label.
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """What the features of a data set say of its images.
+
+    Attributes:
+      channels: 1 or 3.
+      num_classes: how many classes there are.
+    """
+
+    channels: int
+    num_classes: int
+
+
+def load(name: str, source: Source) -> Dataset:
+    """Reads the data set ``name`` from ``<data_dir>/<name>/<version>``.
+
+    The newest version is taken; nothing is downloaded. The features ``image`` and
+    ``label`` are read, and the splits ``train`` and ``test``. Without ``test``,
+    ``validation`` takes its place; without either a fifth of each class is set aside,
+    the same in every run. A mirrored image is taken to keep its label.
+
+    Args:
+      name: in TFDS, ``name`` or ``name/config``.
+      source: its folder; where it gives a side, the short side of each image is resized
+        to it and the centre cut out, else all images must be of one size.
 
     Raises:
       UsageError: the directory is missing, incomplete, corrupt or in another format,
-        or a package is missing.
+        it holds no classification of 8-bit images, or a package is missing.
     """
-    directory = find(name, data_dir)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name of a data set in TFDS; they are like mnist or "
+            "mnist_corrupted/identity"
+        )
+    directory = find(name, source.dir)
     try:
-        return _read(name, directory)
+        return _read(name, directory, source)
+    except UsageError:
+        raise
     except ImportError as error:
         raise UsageError(
             f"reading {name} needs a package that is missing ({error}); run: pip "
@@ -38,7 +73,7 @@ def load(name: str, data_dir: pathlib.Path) -> Dataset:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"cannot read {directory}: {reason}; delete it and prepare {name} again "
-            f"with: {command(name, directory.parent.parent)}"
+            f"with: {command(name, source.dir)}"
         ) from error
 
 
@@ -49,7 +84,7 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
       UsageError: there is none.
     """
     # Asked for data that it does not find, TFDS tries to download them for minutes.
-    pattern = f"{name}/*/{name}-train.array_record*"
+    pattern = f"{name}/*/{name.partition('/')[0]}-*.array_record*"
     # Of a name that no file can have, pathlib raises an error.
     files = data_dir.glob(pattern) if os.path.isdir(data_dir) else ()
     versions = sorted({file.parent for file in files}, key=_version)
@@ -94,36 +129,106 @@ def command(name: str, data_dir: pathlib.Path) -> str:
     )
 
 
-def _read(name: str, directory: pathlib.Path) -> Dataset:
+def _read(name: str, directory: pathlib.Path, source: Source) -> Dataset:
     # Importing TFDS takes seconds, which other data sets need not wait.
     import tensorflow_datasets as tfds
 
     # A builder by name would insist on the version that its own code makes.
     builder = tfds.builder_from_directory(directory)
-    train, test = builder.as_data_source(
-        ["train", "test"], decoders={"image": tfds.decode.SkipDecoding()}
+    kind = _kind(name, builder.info.features)
+    parts = _parts(name, tuple(builder.info.splits))
+    records = builder.as_data_source(
+        parts, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
     )
-    num_classes = builder.info.features["label"].num_classes
+    sizes = tuple(map(len, records))
+    if 0 in sizes:
+        raise UsageError(f"{directory}: split {parts[sizes.index(0)]} has no images")
+    images, classes = SameSize(), class_names(directory, kind.num_classes)
+    labels: list[int] = []
+    with source.progress("reading, images", sum(sizes)) as advance:
+        for part, rows in zip(parts, records, strict=True):
+            labels += _add(images, part, rows, kind.channels, source.side, advance)
+    _check_labels(directory, labels, kind.num_classes)
+    pixels, numbers = images.stacked(str(directory)), np.array(labels, np.int32)
+    if len(parts) == 1:
+        whole = Images(pixels, numbers)
+        return with_test(name, kind.num_classes, whole, True, classes)
+    count = sizes[0]
     return Dataset(
         name=name,
-        num_classes=num_classes,
-        train=_images(train.__getitems__(range(len(train)))),
-        test=_images(test.__getitems__(range(len(test)))),
+        num_classes=kind.num_classes,
+        train=Images(pixels[:count], numbers[:count]),
+        test=Images(pixels[count:], numbers[count:]),
         flip=True,
-        classes=class_names(directory, num_classes),
+        classes=classes,
     )
 
 
-def _images(examples: Sequence[Mapping[str, Any]]) -> Images:
-    from PIL import Image
+def _check_labels(directory: pathlib.Path, labels: list[int], classes: int) -> None:
+    low, high = min(labels), max(labels)
+    if not 0 <= low <= high < classes:
+        raise UsageError(
+            f"{directory}: labels go from {low} to {high}, of {classes} classes; TFDS "
+            "writes -1 where a label was not published"
+        )
 
-    def decode(encoded: bytes) -> np.ndarray:
-        # Told the formats, Pillow does not try its others: half the time of TFDS's
-        # own decoding. Threads make it slower, for it holds the interpreter's lock.
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "WEBP")) as image:
-            return np.asarray(image)
 
-    return Images(
-        np.stack([decode(example["image"]) for example in examples]),
-        np.array([example["label"] for example in examples], np.int32),
-    )
+def _kind(name: str, features: Any) -> _Kind:
+    """Raises UsageError where features are not of classes of 8-bit images."""
+    import tensorflow_datasets as tfds
+
+    found = features if isinstance(features, tfds.features.FeaturesDict) else ()
+    there = sorted(found)
+    if not {"image", "label"} <= {*there}:
+        raise UsageError(
+            f"{name} has the features {', '.join(there) or 'of no names'}; image and "
+            "label are needed"
+        )
+    image, label = features["image"], features["label"]
+    if not isinstance(image, tfds.features.Image):
+        raise UsageError(
+            f"{name}: the feature image is {type(image).__name__}, not Image"
+        )
+    channels, dtype = image.shape[-1], np.dtype(image.np_dtype)
+    if channels not in (1, 3) or dtype != np.uint8:
+        raise UsageError(
+            f"{name}: images are {dtype} of {channels} channels; uint8 of 1 or 3 are "
+            "needed"
+        )
+    if not isinstance(label, tfds.features.ClassLabel):
+        raise UsageError(
+            f"{name}: the feature label is {type(label).__name__}, not ClassLabel; one "
+            "class an image is needed"
+        )
+    return _Kind(channels, int(label.num_classes))
+
+
+def _parts(name: str, splits: Sequence[str]) -> list[str]:
+    """The splits to train and to test on, or the first alone."""
+    if not splits:
+        raise ValueError("dataset_info.json names no splits")
+    if "train" not in splits:
+        raise UsageError(f"{name} has no split train, but {', '.join(splits)}")
+    others = [part for part in ("test", "validation") if part in splits]
+    return ["train", *others[:1]]
+
+
+def _add(
+    images: SameSize,
+    part: str,
+    records: Sequence[bytes],
+    channels: int,
+    side: int,
+    advance: Callable[[int], None],
+) -> list[int]:
+    """Decodes the images of a split; returns their labels."""
+    labels = []
+    for begin in range(0, len(records), _CHUNK):
+        rows = range(begin, min(begin + _CHUNK, len(records)))
+        for row, record in zip(rows, records.__getitems__(rows), strict=True):
+            encoded, label = example.read(record)
+            picture = pictures.decode(encoded, channels, side)
+            images.add(f"{part}[{row}]", picture)
+            labels.append(label)
+        advance(len(rows))
+    return labels

@@ -24,7 +24,7 @@ from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule, accelerated
-from gpt_nas_jax.training.streamed import placed
+from gpt_nas_jax.training.shared import SharedImages
 from gpt_nas_jax.types import Evaluation
 
 
@@ -50,7 +50,8 @@ class TrainedEvaluator:
 
     Blocks are trained by the paper's rules (`training.rules`); the classifier,
     which is in no genome, always is. A candidate that needs too much memory or time,
-    or whose loss is no number, gets fitness ``-inf`` and a reason.
+    or whose loss is no number, gets fitness ``-inf`` and a reason. Images are placed on
+    a device once, for all candidates that are trained there.
 
     Attributes:
       space: decodes genomes.
@@ -58,6 +59,8 @@ class TrainedEvaluator:
       config: recipe, rules and limits.
       placement: where, and in which type candidates compute.
       max_memory: most memory that a training step may take, GiB.
+      train: what candidates are trained on, made from the splits.
+      valid: what they are measured on, likewise.
     """
 
     space: NetworkSpace
@@ -65,19 +68,37 @@ class TrainedEvaluator:
     config: EvalConfig
     placement: Placement = SINGLE
     max_memory: float = math.inf
+    train: SharedImages = dataclasses.field(init=False)
+    valid: SharedImages = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("train", "valid"):
+            part = getattr(self.splits, name)
+            images = SharedImages(part, self.splits, self.placement)
+            object.__setattr__(self, name, images)
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
-        curve = self.curve(candidate, (self.config.recipe.epochs,))
+        epochs = (self.config.recipe.epochs,)
+        curve = self.curve(candidate, epochs, self.config.trained_blocks)
         found = curve.accuracies
         fitness = -math.inf if found is None else found[-1]
         return Evaluation(fitness, curve.reason, curve.seconds)
 
-    def curve(self, candidate: Candidate, epochs: tuple[int, ...]) -> Curve:
-        """One training, measured after ``epochs``; it raises as little."""
+    def curve(
+        self, candidate: Candidate, epochs: tuple[int, ...], trained_blocks: str
+    ) -> Curve:
+        """Trains once and measures after each of ``epochs``; it raises as little.
+
+        Args:
+          candidate: the network.
+          epochs: ascending, from 1.
+          trained_blocks: ``proposed``, by the paper's rules, or ``all``.
+        """
         begin = time.monotonic()
         found, reason = attempt(
-            lambda: self._accuracies(candidate, epochs, begin), "--eval_batch"
+            lambda: self._accuracies(candidate, epochs, trained_blocks, begin),
+            "--eval_batch",
         )
         return Curve(found, reason, time.monotonic() - begin)
 
@@ -86,17 +107,20 @@ class TrainedEvaluator:
         return cost(self.space.decode(genome), self.space.image)
 
     def _accuracies(
-        self, candidate: Candidate, epochs: tuple[int, ...], begin: float
+        self,
+        candidate: Candidate,
+        epochs: tuple[int, ...],
+        trained_blocks: str,
+        begin: float,
     ) -> tuple[float, ...]:
         chain = self.space.decode(candidate.genome)
-        splits, recipe = self.splits, self.config.recipe
-        rules = self._rules(chain, candidate)
-        update = optimizer(recipe, len(splits.train) // recipe.batch)
+        recipe = self.config.recipe
+        rules = self._rules(chain, candidate, trained_blocks)
+        update = optimizer(recipe, len(self.splits.train) // recipe.batch)
         size, dtype = self.space.image, self.placement.dtype
         needed = foreseen(chain, rules, update, size, recipe.batch, dtype)
         check_memory(needed, self.max_memory)
-        moments = splits.mean, splits.std, splits.flip, self.placement
-        valid = placed(splits.valid, *moments)
+        valid = self.valid.here()
         found = []
 
         def after_epoch(
@@ -115,15 +139,17 @@ class TrainedEvaluator:
             chain,
             rules,
             recipe,
-            placed(splits.train, *moments),
+            self.train.here(),
             candidate.key,
             lambda: self._check_time(begin),
             after_epoch,
         )
         return tuple(found)
 
-    def _rules(self, chain: Chain, candidate: Candidate) -> tuple[Rule, ...]:
-        if self.config.trained_blocks == "all":
+    def _rules(
+        self, chain: Chain, candidate: Candidate, trained_blocks: str
+    ) -> tuple[Rule, ...]:
+        if trained_blocks == "all":
             return (Rule.ALL,) * len(chain.blocks)
         proposed = self.space.proposed_blocks(candidate.genome, candidate.proposed)
         # Only BatchNorm carries running statistics.

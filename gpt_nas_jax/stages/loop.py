@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import interruption, workdir
+from gpt_nas_jax.datasets.source import Progress
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.reports.terminal import short

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpt_nas_jax.config import Config, Recipe
 from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry as datasets
 from gpt_nas_jax.datasets.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
@@ -34,7 +35,7 @@ def load_dataset(config: Config) -> Dataset:
       UsageError: it is missing, or has fewer training images than a batch.
     """
     data = config.data
-    dataset = images.load(
+    dataset = datasets.load(
         data.name,
         data.dir,
         side=data.side,

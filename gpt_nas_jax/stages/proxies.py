@@ -12,7 +12,7 @@ import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import NasBench201
 from gpt_nas_jax.datasets.benchmarks.scores import Scores
@@ -50,7 +50,7 @@ def _load(config: Config) -> Inputs:
       UsageError: either is missing or damaged, or there are too few images.
     """
     benchmark = nasbench201.read(Path(config.proxies.source))
-    dataset = images.load(config.data.name, config.data.dir)
+    dataset = registry.load(config.data.name, config.data.dir)
     batch, there = config.proxies.batch, len(dataset.train)
     if _BATCHES * batch > there:
         raise UsageError(

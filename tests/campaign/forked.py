@@ -10,7 +10,7 @@ from pathlib import Path
 
 PRELOADED = (
     *("gpt_nas_jax.main", "sklearn.datasets", "orbax.checkpoint", "forked"),
-    *("gpt_nas_jax.data.folder", "gpt_nas_jax.data.prepared", "faulty"),
+    "faulty",
 )
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(list(PRELOADED))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.types import UsageError
 
 RANDOM = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def test_both_namings_are_read_as_they_are(tmp_path, names, shape):
     np.savez_compressed(
         file, **dict(zip(names, given, strict=True)), val_images=np.zeros(3)
     )
-    dataset = images.load("npz", file)
+    dataset = registry.load("npz", file)
     assert (dataset.num_classes, dataset.flip) == (3, True)
     size = (*shape, 1)[:3]
     for part, pixels, labels in (
@@ -55,7 +55,7 @@ def test_both_namings_are_read_as_they_are(tmp_path, names, shape):
 def test_without_a_test_part_a_fifth_of_each_class_is_set_aside(tmp_path):
     x, y, *_ = arrays(5, 4)
     np.savez(tmp_path / "own.npz", x_train=x, y_train=y)
-    dataset = images.load("npz", tmp_path / "own.npz")
+    dataset = registry.load("npz", tmp_path / "own.npz")
     assert np.bincount(dataset.train.labels).tolist() == [8] * 3
     assert np.bincount(dataset.test.labels).tolist() == [2] * 3
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
     file = tmp_path / "own.npz"
     np.savez(file, **{name: value for name, value in held.items() if value is not None})
     with pytest.raises(UsageError, match=named) as raised:
-        images.load("npz", file)
+        registry.load("npz", file)
     assert str(file) in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -103,13 +103,13 @@ def test_what_cannot_be_used_is_named_in_one_line(
 def test_a_file_that_is_none_is_named(tmp_path):
     file = tmp_path / "own.npz"
     with pytest.raises(UsageError, match=str(file)):
-        images.load("npz", file)
+        registry.load("npz", file)
     file.write_bytes(b"noise")
     with pytest.raises(UsageError, match=str(file)):
-        images.load("npz", file)
+        registry.load("npz", file)
 
 
 def test_objects_that_nobody_reads_are_left_alone(tmp_path):
     x, y, *_ = arrays(5, 4)
     np.savez(tmp_path / "own.npz", x_train=x, y_train=y, names=ragged(3))
-    assert images.load("npz", tmp_path / "own.npz").train.size == (5, 4, 1)
+    assert registry.load("npz", tmp_path / "own.npz").train.size == (5, 4, 1)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory) -> images.Dataset:
-    return images.load("digits", tmp_path_factory.mktemp("empty"))
+    return registry.load("digits", tmp_path_factory.mktemp("empty"))
 
 
 def test_train_and_test_together_are_the_source(digits):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, features
 
 from gpt_nas_jax.config import Config, fields
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.stages import problem
 from gpt_nas_jax.types import UsageError
 
@@ -45,7 +45,7 @@ def test_pictures_come_in_the_order_of_their_names_then_classes(tmp_path):
         "no picture", encoding="utf-8"
     )
     (tmp_path / "train" / ".cache").mkdir()
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert (dataset.num_classes, dataset.flip) == (2, True)
     assert dataset.classes == ("cat", "dog")
     for part, read in (("train", dataset.train), ("test", dataset.test)):
@@ -65,7 +65,7 @@ def test_pictures_come_in_the_order_of_their_names_then_classes(tmp_path):
 )
 def test_val_stands_for_a_missing_test(tmp_path, parts, test):
     written = laid_out(tmp_path, *parts)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     np.testing.assert_array_equal(dataset.test.images[0], written[f"{test}/cat/0.png"])
     assert (len(dataset.train), len(dataset.test)) == (20, 20)
 
@@ -73,14 +73,14 @@ def test_val_stands_for_a_missing_test(tmp_path, parts, test):
 @pytest.mark.parametrize("part", ["train", "."])
 def test_of_one_part_a_fifth_of_each_class_is_for_testing(tmp_path, part):
     written = laid_out(tmp_path, part)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert np.bincount(dataset.train.labels).tolist() == [8, 8]
     assert np.bincount(dataset.test.labels).tolist() == [2, 2]
     assert dataset.classes == ("cat", "dog")
     seen = np.concatenate([dataset.train.images, dataset.test.images])
     expected = sorted(pixels.tobytes() for pixels in written.values())
     assert sorted(pixels.tobytes() for pixels in seen) == expected
-    again = images.load("folder", tmp_path)
+    again = registry.load("folder", tmp_path)
     np.testing.assert_array_equal(again.test.images, dataset.test.images)
 
 
@@ -88,14 +88,14 @@ def test_grey_pictures_have_one_channel_until_one_is_coloured(tmp_path):
     grey = picture(tmp_path / "a" / "0.png", 4, 4)
     for name in ("a/1.png", "a/2.png", "b/0.bmp", "b/1.png", "b/2.webp"):
         picture(tmp_path / name, 4, 4, *((3,) if name.endswith("webp") else ()))
-    coloured = images.load("folder", tmp_path)
+    coloured = registry.load("folder", tmp_path)
     assert coloured.train.size == (4, 4, 3)
     everything = np.concatenate([coloured.train.images, coloured.test.images])
     assert any(np.array_equal(x, grey[..., None].repeat(3, -1)) for x in everything)
     picture(tmp_path / "b" / "2.webp", 4, 4, 3)
     (tmp_path / "b" / "2.webp").unlink()
     picture(tmp_path / "b" / "2.png", 4, 4)
-    assert images.load("folder", tmp_path).train.size == (4, 4, 1)
+    assert registry.load("folder", tmp_path).train.size == (4, 4, 1)
 
 
 def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
@@ -103,7 +103,7 @@ def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
     wide = picture(tmp_path / "train" / "cat" / "0.png", 24, 48, 3)
     whole = Image.fromarray(wide).resize((12, 6), Image.Resampling.BILINEAR)
     expected = np.asarray(whole)[:, 3:9]
-    dataset = images.load("folder", tmp_path, side=6)
+    dataset = registry.load("folder", tmp_path, side=6)
     assert dataset.train.size == (6, 6, 3)
     everything = np.concatenate([dataset.train.images, dataset.test.images])
     assert any(np.array_equal(pixels, expected) for pixels in everything)
@@ -112,8 +112,8 @@ def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
 def test_whether_to_mirror_can_be_told(tmp_path):
     laid_out(tmp_path, "train")
     for told, flip in (("auto", True), ("yes", True), ("no", False)):
-        assert images.load("folder", tmp_path, flip=told).flip == flip
-    assert images.load("digits", "", flip="yes").flip
+        assert registry.load("folder", tmp_path, flip=told).flip == flip
+    assert registry.load("digits", "", flip="yes").flip
 
 
 def empty_class(home: pathlib.Path) -> None:
@@ -156,7 +156,7 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path, damage, named):
     laid_out(tmp_path, "train", "test")
     damage(tmp_path)
     with pytest.raises(UsageError, match=named) as raised:
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
     assert "\n" not in str(raised.value)
 
 
@@ -168,7 +168,7 @@ def test_all_damaged_pictures_are_named_in_one_line(tmp_path, count):
     for name in damaged[:count]:
         (tmp_path / name).write_bytes(b"noise")
     with pytest.raises(UsageError) as raised:
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
     message = str(raised.value)
     assert message.startswith(f"{count} pictures in {tmp_path} cannot be read: ")
     assert [name for name in damaged if f"{name} (" in message] == damaged[:count][:10]
@@ -182,13 +182,13 @@ def test_all_sizes_are_counted_with_the_side_that_would_do(tmp_path):
         picture(tmp_path / name, 8, 4, 3)
     picture(tmp_path / "test/dog/c.png", 300, 400, 3)
     with pytest.raises(UsageError) as raised:
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
     message = str(raised.value)
     assert "3 sizes: 40 of 5x6 (" in message
     assert "2 of 4x8 (train/cat/a.png) and 1 of 400x300 (test/dog/c.png)" in message
     assert message.endswith("--data_side=4")
     side = int(message.rpartition("=")[2])
-    assert images.load("folder", tmp_path, side=side).train.size == (4, 4, 3)
+    assert registry.load("folder", tmp_path, side=side).train.size == (4, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_all_sizes_are_counted_with_the_side_that_would_do(tmp_path):
 )
 def test_parts_are_known_by_their_common_names(tmp_path, train, test):
     written = laid_out(tmp_path, train, test)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert dataset.classes == ("cat", "dog")
     np.testing.assert_array_equal(dataset.test.images[1], written[f"{test}/dog/0.png"])
     assert (len(dataset.train), len(dataset.test)) == (20, 20)
@@ -219,7 +219,7 @@ def test_a_folder_that_holds_pictures_is_a_class_whatever_its_name(
             picture(tmp_path / folder / f"{number}.png", 4, 4)
         if nested:
             picture(tmp_path / "car" / "more" / f"{number}.png", 4, 4)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert dataset.classes == tuple(sorted((name, "bus", "car")))
     assert len(dataset.train) + len(dataset.test) == (20 if nested else 15)
 
@@ -230,7 +230,7 @@ def test_pictures_without_classes_are_no_classes(tmp_path):
     with pytest.raises(
         UsageError, match=r"no folders of classes in .*test and .*train"
     ):
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
 
 
 def test_pictures_in_folders_within_a_class_belong_to_it(tmp_path):
@@ -238,7 +238,7 @@ def test_pictures_in_folders_within_a_class_belong_to_it(tmp_path):
     deep = picture(tmp_path / "train/dog/sub/Deeper.d/0.png", 6, 5, 3)
     picture(tmp_path / "train/dog/sub/.hidden/0.png", 6, 5, 3)
     (tmp_path / "train/dog/sub/loop").symlink_to(tmp_path / "train/dog")
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     # After the other dog of that file name, whose path comes first.
     np.testing.assert_array_equal(dataset.train.images[2], deep)
     assert np.bincount(dataset.train.labels).tolist() == [10, 11]
@@ -252,7 +252,7 @@ def test_what_systems_leave_behind_is_ignored(tmp_path):
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._1.png"):
         (tmp_path / "cat" / name).write_bytes(b"noise")
         (tmp_path / name).write_bytes(b"noise")
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert dataset.classes == ("cat", "dog")
     assert len(dataset.train) + len(dataset.test) == 20
     assert "left out" not in dataset.note
@@ -267,7 +267,7 @@ def test_pictures_of_many_kinds_are_read(tmp_path, suffix):
     plain = "jpeg" if suffix == ".jfif" else suffix[1:]
     Image.fromarray(pixels).save(tmp_path / f"a.{plain}")
     (tmp_path / f"a.{plain}").rename(tmp_path / "cat" / f"a{suffix}")
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     everything = np.concatenate([dataset.train.images, dataset.test.images])
     assert any(np.all(np.abs(x.astype(int) - 40) < 4) for x in everything)
     assert len(everything) == 21
@@ -275,7 +275,7 @@ def test_pictures_of_many_kinds_are_read(tmp_path, suffix):
 
 def test_the_note_tells_what_was_read_and_what_was_left_out(tmp_path):
     laid_out(tmp_path, "train", "test", "val")
-    assert images.load("folder", tmp_path).note == (
+    assert registry.load("folder", tmp_path).note == (
         f"{tmp_path}: 40 pictures of 2 classes (cat and dog), 5x6, in colour; 20 to "
         "train on and 20 to test on; left out: the folder val"
     )
@@ -283,7 +283,7 @@ def test_the_note_tells_what_was_read_and_what_was_left_out(tmp_path):
         (tmp_path / "train" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "train" / name).write_bytes(b"noise")
     (tmp_path / "README").write_bytes(b"noise")
-    assert images.load("folder", tmp_path).note.partition("; left out: ")[2] == (
+    assert registry.load("folder", tmp_path).note.partition("; left out: ")[2] == (
         "2 .heic (convert to JPEG), 1 without a suffix, 1 .png, 1 .txt: README, "
         "train/loose.png, train/cat/1.heic and 2 more; the folder val"
     )
@@ -292,13 +292,13 @@ def test_the_note_tells_what_was_read_and_what_was_left_out(tmp_path):
 def test_a_test_part_without_classes_is_left_out_and_said(tmp_path):
     laid_out(tmp_path, "train")
     picture(tmp_path / "test" / "0.png", 6, 5, 3)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     assert (len(dataset.train), len(dataset.test)) == (16, 4)
     assert dataset.note.endswith(
         "16 to train on and 4 to test on, a fifth of each class; left out: the folder "
         "test (no folders of classes)"
     )
-    assert images.load("digits", "").note == ""
+    assert registry.load("digits", "").note == ""
 
 
 def test_a_class_of_pictures_that_cannot_be_read_says_why(tmp_path):
@@ -307,30 +307,30 @@ def test_a_class_of_pictures_that_cannot_be_read_says_why(tmp_path):
     for name in ("1.heic", "2.heif", "3.heic"):
         (tmp_path / "train" / "cow" / name).write_bytes(b"noise")
     with pytest.raises(UsageError, match=r"cow holds no picture .*2 \.heic \(convert"):
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
 
 
 def test_a_folder_around_the_folder_is_pointed_out(tmp_path):
     laid_out(tmp_path, "archive/train", "archive/test")
     with pytest.raises(UsageError, match=r"or --data_dir=.*/archive is meant$"):
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UsageError, match="is no folder"):
-        images.load("folder", tmp_path / ("n" * 300))
+        registry.load("folder", tmp_path / ("n" * 300))
     if os.geteuid() == 0:
         pytest.skip("needs a user who may not read everything")
     laid_out(tmp_path, "train")
     (tmp_path / "train" / "cat").chmod(0)
     with pytest.raises(UsageError, match="cat cannot be read: Permission denied"):
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
 
 
 SCRIPT = """
 import hashlib, json, sys
-from gpt_nas_jax.data import images
-dataset = images.load("folder", sys.argv[1])
+from gpt_nas_jax.datasets import registry
+dataset = registry.load("folder", sys.argv[1])
 pixels = hashlib.sha256(dataset.train.images.tobytes()).hexdigest()
 print(json.dumps([dataset.classes, dataset.train.labels.tolist(), pixels]))
 print(dataset.note, file=sys.stderr)
@@ -383,7 +383,7 @@ def test_few_pictures_of_a_class_are_enough_for_a_search(tmp_path, sizes):
     for label, size in enumerate(sizes):
         for number in range(size):
             picture(tmp_path / f"{label:03}" / f"{number}.png", 2, 2)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     parts = images.split(dataset, jax.random.key(0), 0.15, None)
     for part in (parts.train, parts.valid, parts.test):
         assert len(np.unique(part.labels)) == len(sizes)
@@ -393,7 +393,7 @@ def test_a_class_of_too_few_pictures_is_named(tmp_path):
     laid_out(tmp_path, "train", "test")
     for part in ("train", "test"):
         picture(tmp_path / part / "cow" / "0.png", 6, 5, 3)
-    dataset = images.load("folder", tmp_path)
+    dataset = registry.load("folder", tmp_path)
     with pytest.raises(UsageError, match=r"^class 'cow' has one image .*add images"):
         images.split(dataset, jax.random.key(0), 0.15, None)
 
@@ -403,6 +403,6 @@ def test_a_folder_of_fewer_than_two_classes_is_refused(tmp_path, classes):
     for name in classes:
         picture(tmp_path / name / "0.png", 6, 5)
     with pytest.raises(UsageError, match=f"holds {len(classes)} folder.* of"):
-        images.load("folder", tmp_path)
+        registry.load("folder", tmp_path)
     with pytest.raises(UsageError, match="is no folder"):
-        images.load("folder", tmp_path / "elsewhere")
+        registry.load("folder", tmp_path / "elsewhere")

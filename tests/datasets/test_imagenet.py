@@ -11,7 +11,7 @@ import pytest
 from imagenet_support import CLASSES, TEST, TRAIN, example, photo, prepare_imagenet
 from PIL import Image
 
-from gpt_nas_jax.datasets import images, pictures
+from gpt_nas_jax.datasets import images, pictures, registry
 from gpt_nas_jax.types import UsageError
 
 SIDE = 32
@@ -25,7 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def load(home: pathlib.Path, workers: int = 0) -> images.Dataset:
-    return images.load("imagenet2012", home, side=SIDE, workers=workers)
+    return registry.load("imagenet2012", home, side=SIDE, workers=workers)
 
 
 def test_all_of_it_is_there_with_its_labels(home):
@@ -49,7 +49,7 @@ def test_the_reading_of_labels_is_reported_once(tmp_path):
         yield counts.append
 
     for _ in range(2):
-        images.load("imagenet2012", tmp_path, progress=progress)
+        registry.load("imagenet2012", tmp_path, progress=progress)
     # The second time there is nothing to wait for.
     parts = [("train", TRAIN), ("validation", TEST)]
     for (title, total, counts), (part, size) in zip(seen, parts, strict=True):
@@ -66,7 +66,7 @@ def test_classes_have_the_names_that_were_prepared(tmp_path):
 
 
 def test_without_a_side_images_have_the_usual_one(home):
-    assert images.load("imagenet2012", home).train.size == (224, 224, 3)
+    assert registry.load("imagenet2012", home).train.size == (224, 224, 3)
 
 
 def test_measuring_sees_the_centre_of_each_image(home):

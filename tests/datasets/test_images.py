@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.types import UsageError
 
@@ -213,8 +213,10 @@ def test_constant_channels_are_normalised_to_zero(constants, seed):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(UsageError, match=r"'cifar11'.*digits, cifar10, cifar100"):
-        images.load("cifar11", tmp_path)
+    with pytest.raises(
+        UsageError, match=r"'cifar11'.*digits, cifar10, cifar100.*tfds:NAME"
+    ):
+        registry.load("cifar11", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -223,5 +225,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
 def test_a_folder_of_a_name_that_none_can_have_is_refused(tmp_path, name):
     path = tmp_path / ("n" * 300)
     with pytest.raises(UsageError, match=str(path)) as raised:
-        images.load(name, path)
+        registry.load(name, path)
     assert "\n" not in str(raised.value)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from prepared_support import SHARD, VERSION, info, prepare, random_images
 
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.types import UsageError
 
 TRAIN, TEST = random_images(0, 12), random_images(1, 5)
@@ -24,7 +24,7 @@ def version_dir(tmp_path) -> pathlib.Path:
 
 
 def test_what_was_prepared_is_read_back(version_dir, tmp_path):
-    dataset = images.load("cifar100", tmp_path)
+    dataset = registry.load("cifar100", tmp_path)
     assert (dataset.num_classes, dataset.flip) == (100, True)
     for read, written in ((dataset.train, TRAIN), (dataset.test, TEST)):
         np.testing.assert_array_equal(read.images, written.images)
@@ -33,14 +33,14 @@ def test_what_was_prepared_is_read_back(version_dir, tmp_path):
 
 
 def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):
-    assert images.load("cifar100", tmp_path).classes == ()
+    assert registry.load("cifar100", tmp_path).classes == ()
     names = tuple(f"kind {number}" for number in range(100))
     file = version_dir / "label.labels.txt"
     file.write_text("\n".join(names) + "\n", encoding="utf-8")
-    assert images.load("cifar100", tmp_path).classes == names
+    assert registry.load("cifar100", tmp_path).classes == names
     file.write_text("cat\ndog\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"labels\.txt names 2 of 100"):
-        images.load("cifar100", tmp_path)
+        registry.load("cifar100", tmp_path)
 
 
 def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
@@ -53,12 +53,12 @@ def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     folder.mkdir(parents=True)
     (folder / "features.json").symlink_to(source / "features.json")
     (folder / "dataset_info.json").write_text(
-        json.dumps(info("cifar10", 10_000, 10_000)), encoding="utf-8"
+        json.dumps(info("cifar10", train=10_000, test=10_000)), encoding="utf-8"
     )
     for part in ("train", "test"):
         shard = f"cifar10-{part}.array_record-00000-of-00001"
         (folder / shard).symlink_to(source / "cifar10-test.array_record-00000-of-00001")
-    dataset = images.load("cifar10", tmp_path)
+    dataset = registry.load("cifar10", tmp_path)
     assert dataset.num_classes == 10
     assert dataset.test.images.shape == (10_000, 32, 32, 3)
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
@@ -79,7 +79,7 @@ def printed_call(message: str) -> tuple[list[object], dict[str, object]]:
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_without_a_prepared_directory_the_message_says_how_to_make_it(name, tmp_path):
     with pytest.raises(UsageError) as raised:
-        images.load(name, tmp_path)
+        registry.load(name, tmp_path)
     message = str(raised.value)
     assert "\n" not in message
     assert f"--data_dir={tmp_path}" in message
@@ -93,7 +93,7 @@ def test_data_in_another_format_are_to_be_prepared_elsewhere(version_dir, tmp_pa
         shard = version_dir / SHARD.format(part)
         shard.rename(version_dir / shard.name.replace("array_record", "tfrecord"))
     with pytest.raises(UsageError, match="ArrayRecord") as raised:
-        images.load("cifar100", tmp_path)
+        registry.load("cifar100", tmp_path)
     # TFDS would find the old files in the same folder and prepare nothing.
     _, keywords = printed_call(str(raised.value))
     assert keywords["data_dir"] != str(tmp_path)
@@ -101,7 +101,7 @@ def test_data_in_another_format_are_to_be_prepared_elsewhere(version_dir, tmp_pa
 
 
 TFRECORD_INFO = json.dumps(
-    {**info("cifar100", 12, 5), "fileFormat": "tfrecord"}
+    {**info("cifar100", train=12, test=5), "fileFormat": "tfrecord"}
 ).encode()
 
 
@@ -124,7 +124,7 @@ def overwrite(data: bytes) -> Callable[[pathlib.Path], int]:
 def test_a_damaged_directory_is_named(version_dir, tmp_path, file, damage):
     damage(version_dir / file)
     with pytest.raises(UsageError, match=r"^cannot read ") as raised:
-        images.load("cifar100", tmp_path)
+        registry.load("cifar100", tmp_path)
     message = str(raised.value)
     assert "\n" not in message
     assert str(version_dir) in message
@@ -134,4 +134,4 @@ def test_a_damaged_directory_is_named(version_dir, tmp_path, file, damage):
 def test_a_missing_package_is_named(version_dir, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(UsageError, match=r"tensorflow_datasets.*pip install"):
-        images.load("cifar100", tmp_path)
+        registry.load("cifar100", tmp_path)

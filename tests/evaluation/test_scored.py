@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.networks.cost import cost
@@ -20,7 +20,7 @@ NO_POOL = np.zeros((0, 1))
 
 @pytest.fixture(scope="module")
 def splits() -> images.Splits:
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     return images.split(dataset, jax.random.key(0), 0.15, None)
 
 

@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
 from gpt_nas_jax.config import EvalConfig, Recipe
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
@@ -20,7 +21,7 @@ LEARNER = ("Stem", "Stem")
 
 @pytest.fixture(scope="module")
 def splits() -> images.Splits:
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     return images.split(dataset, jax.random.key(0), 0.15, None)
 
 
@@ -43,6 +44,36 @@ def test_equal_keys_give_equal_fitness(splits: images.Splits) -> None:
     evaluator = TrainedEvaluator(SPACE, splits, CONFIG)
     first, second = evaluator(candidate(LEARNER)), evaluator(candidate(LEARNER))
     assert first.fitness == second.fitness
+
+
+class Counted(images.Images):
+    """Images in memory that say how often their pixels were asked for."""
+
+    asked = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "images":
+            Counted.asked += 1
+        return super().__getattribute__(name)
+
+
+def test_images_are_placed_once_for_all_candidates(splits: images.Splits) -> None:
+    train, valid = (
+        Counted(part.images, part.labels) for part in (splits.train, splits.valid)
+    )
+    counted = dataclasses.replace(splits, train=train, valid=valid)
+    evaluator = TrainedEvaluator(SPACE, counted, CONFIG)
+    Counted.asked = 0
+    first = evaluator(candidate(LEARNER))
+    placed = evaluator.train.here(), evaluator.valid.here()
+    assert Counted.asked == 2
+    second = evaluator(candidate(LEARNER))
+    assert Counted.asked == 2
+    assert evaluator.train.here() is placed[0]
+    assert evaluator.valid.here() is placed[1]
+    # The same as of images that were placed for this training alone.
+    alone = TrainedEvaluator(SPACE, splits, CONFIG)(candidate(LEARNER))
+    assert first.fitness == second.fitness == alone.fitness
 
 
 def test_too_large_a_candidate_fails_with_the_flag_named(

@@ -11,7 +11,7 @@ import pytest
 from stages_support import Runs, result
 
 from gpt_nas_jax import interruption, workdir
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
@@ -56,7 +56,7 @@ def test_it_leaves_what_a_retraining_leaves(trained: Path) -> None:
     )
     assert len(best["layers"]) == len(traced.layers)
     weights = workdir.load_tree(trained / "best" / "weights", traced.variables)
-    test = images.load("digits", "").test
+    test = registry.load("digits", "").test
     x = (test.images / 255 - np.array(best["mean"])) / np.array(best["std"])
     logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
     accuracy = float(np.mean(np.argmax(logits, -1) == test.labels))

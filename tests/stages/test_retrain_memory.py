@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import pytest
 
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.types import UsageError
@@ -32,7 +32,7 @@ def test_too_little_memory_is_one_line_that_names_the_flag_that_helps(
 ) -> None:
     recipe = RetrainRecipe(epochs=1, batch=64, warmup_epochs=0, accumulate=2)
     config = Config(workdir=str(tmp_path), retrain=RetrainConfig(recipe))
-    chain, dataset = Chain((Huge(), Head(10))), images.load("digits", "")
+    chain, dataset = Chain((Huge(), Head(10))), registry.load("digits", "")
     with pytest.raises(UsageError) as found:
         long_training.run(config, tmp_path / "retrain", chain, dataset)
     line = str(found.value)

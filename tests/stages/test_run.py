@@ -16,7 +16,7 @@ from PIL import Image
 from stages_support import Runs, ledger, result
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -65,7 +65,7 @@ def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
     shapes = trace(chain, SPACE.image)
     assert best["params"] == shapes.params
     weights = workdir.load_tree(path / "best" / "weights", shapes.variables)
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     x = (dataset.test.images / 255 - np.array(best["mean"])) / np.array(best["std"])
     logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
     accuracy = float(np.mean(np.argmax(logits, -1) == dataset.test.labels))
@@ -191,7 +191,7 @@ NAMES = ("Null", *"abcdefghi")
 
 def own_digits(home: Path, kind: str) -> Path:
     """The built-in digits as a user's own files, in the same order."""
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     if kind == "npz":
         parts = (("train", dataset.train), ("test", dataset.test))
         x = {f"x_{name}": part.images[..., 0] for name, part in parts}

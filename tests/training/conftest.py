@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.datasets import images
+from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training.batches import DeviceImages, to_device
@@ -12,7 +12,7 @@ from gpt_nas_jax.training.batches import DeviceImages, to_device
 
 @pytest.fixture(scope="session")
 def digits() -> DeviceImages:
-    dataset = images.load("digits", "")
+    dataset = registry.load("digits", "")
     splits = images.split(dataset, jax.random.key(0), 0.15, 200)
     return to_device(splits.train, splits.mean, splits.std, splits.flip)
 

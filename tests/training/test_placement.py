@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.placement import Placement, mesh_of
 from gpt_nas_jax.training.recipe import update_of
@@ -94,15 +94,15 @@ import dataclasses, json, sys
 import jax
 import numpy as np
 from gpt_nas_jax.config import RetrainRecipe
-from gpt_nas_jax.data import images
-from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.datasets import images, registry
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block, pmapped, whole
 from gpt_nas_jax.training.batches import to_device
 from gpt_nas_jax.training.placement import SINGLE, Placement, mesh_of
 from gpt_nas_jax.training.rules import Rule
 
 chain = candidate(("Stem", "InvertedResidual", "MaxPool"), 16, 2, 10)
-dataset = images.load("digits", "")
+dataset = registry.load("digits", "")
 splits = images.split(dataset, jax.random.key(0), 0.15, 200)
 plain = RetrainRecipe(epochs=2, batch=64, learning_rate=0.05, warmup_epochs=0, pad=1)
 full = dataclasses.replace(plain, label_smoothing=0.1, ema=0.9)
@@ -150,7 +150,7 @@ import hashlib, json
 import jax
 import numpy as np
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.networks.candidate import candidate
+from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule

@@ -12,7 +12,7 @@ import pytest
 from imagenet_support import CLASSES, TEST, prepare_imagenet
 
 from gpt_nas_jax.config import Recipe, RetrainRecipe
-from gpt_nas_jax.datasets import example, images, pictures
+from gpt_nas_jax.datasets import example, images, pictures, registry
 from gpt_nas_jax.datasets.augment import epoch_batches
 from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block
@@ -30,7 +30,7 @@ CHAIN = candidate(("Stem",), width=16, num_stages=1, num_classes=CLASSES)
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> images.Dataset:
     home = tmp_path_factory.mktemp("tfds")
     prepare_imagenet(home)
-    return images.load("imagenet2012", home, side=32)
+    return registry.load("imagenet2012", home, side=32)
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,17 @@ def _records(
             )
         yield record
     rest = items[len(done) :]
-    train = _Train(config, loaded, plan)
+    evaluator = TrainedEvaluator(
+        loaded.space,
+        loaded.splits,
+        config.eval,
+        Placement(compute_type(config.train.precision)),
+        scoring.memory_limit(config),
+    )
+
+    def train(item: Training) -> Curve:
+        return evaluator.curve(item.candidate, plan.epochs, item.trained_blocks)
+
     title = f"{config.tables.name}, trainings"
     with progress(title, len(items), done=len(done)) as advance:
         results = registry.find(config.executor)(train, rest, config.search.workers)
@@ -146,29 +156,6 @@ def _records(
             ledger.append(record)
             yield record
             advance(note=f"seed {item.seed}, network {item.network}")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Train:
-    """A training in, its accuracies out."""
-
-    config: Config
-    loaded: Problem
-    plan: TrainingPlan
-
-    def __call__(self, item: Training) -> Curve:
-        settings = dataclasses.replace(
-            self.config.eval, trained_blocks=item.trained_blocks
-        )
-        placement = Placement(compute_type(self.config.train.precision))
-        evaluator = TrainedEvaluator(
-            self.loaded.space,
-            self.loaded.splits,
-            settings,
-            placement,
-            scoring.memory_limit(self.config),
-        )
-        return evaluator.curve(item.candidate, self.plan.epochs)
 
 
 def _description(loaded: Problem, plan: TrainingPlan, item: Training) -> dict[str, Any]:
