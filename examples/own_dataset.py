@@ -1,11 +1,12 @@
 r"""A search on a data set of your own, in one file: coloured shapes drawn by NumPy.
 
     PYTHONPATH=examples python -m gpt_nas_jax.main --data_name=own_dataset:load \
-        --workdir=runs/shapes --search_strategy=regularised_evolution --search_population=4 \
-        --search_generations=3 --search_batch=4 --space_min_depth=2 \
-        --space_max_depth=4 --space_num_stages=2 --eval_epochs=4 --eval_batch=32 \
-        --eval_learning_rate=0.05 --eval_pad=1 --retrain_epochs=20 \
-        --retrain_batch=32 --retrain_learning_rate=0.05 --retrain_pad=1
+        --workdir=runs/shapes --search_strategy=regularised_evolution \
+        --search_population=4 --search_generations=3 --search_batch=4 \
+        --space_min_depth=2 --space_max_depth=4 --space_num_stages=2 \
+        --eval_epochs=4 --eval_batch=32 --eval_learning_rate=0.05 --eval_pad=1 \
+        --retrain_epochs=20 --retrain_batch=32 --retrain_learning_rate=0.05 \
+        --retrain_pad=1
 
 Expect 1 to 2 minutes on 2 CPU cores, 12 candidates, and a test accuracy above 0.95.
 

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 Progress = Callable[..., contextlib.AbstractContextManager[Callable[..., None]]]
-"""``progress(title, total, done=0)`` shows how far a long reading is; the context's value is
+"""``progress(title, total, done=0)`` shows how far long work is. The context's value is
 called after each item, or with how many more are done."""
 
 

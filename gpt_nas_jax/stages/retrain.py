@@ -86,8 +86,11 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
     shortest = int((~np.asarray(space.choices())[:, -1]).sum())
     known = all(0 <= gene < space.num_genes for gene in genes)
     fits = shortest <= len(genes) <= space.length
-    padded = genes + [PAD] * (space.length - len(genes))
-    if not known or not fits or not space.valid(np.array(padded, np.int32)):
+    # Larger numbers than an int32 holds are no genes.
+    genome = np.full(space.length, PAD, np.int32)
+    if known and fits:
+        genome[: len(genes)] = genes
+    if not known or not fits or not space.valid(genome):
         count = f"{shortest} to {space.length}" if shortest < space.length else shortest
         raise UsageError(
             f"--retrain_genome={text} is no network of the space; give {count} genes "

@@ -15,6 +15,7 @@ from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
 from gpt_nas_jax.stages.problem import Problem
