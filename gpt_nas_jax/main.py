@@ -1,4 +1,7 @@
-"""Command line: ``python -m gpt_nas_jax.main --flagfile=launch/digits.flags``."""
+"""Command line: ``gpt-nas --flagfile=launch/digits.flags``.
+
+``python -m gpt_nas_jax.main`` is the same program.
+"""
 
 import contextlib
 import logging
@@ -91,6 +94,11 @@ def _require_utf_8() -> None:
         os.execv(sys.executable, command)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """The program as a process, which ends here: ``gpt-nas``."""
     _require_utf_8()
     _exit(main(sys.argv))
+
+
+if __name__ == "__main__":
+    console()
