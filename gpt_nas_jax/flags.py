@@ -7,7 +7,7 @@ from typing import Any
 from absl import flags
 
 from gpt_nas_jax import plugins
-from gpt_nas_jax.config import Config, Setting, fields, flagfile
+from gpt_nas_jax.config import STAGES, Config, Setting, fields, flagfile
 from gpt_nas_jax.types import UsageError
 
 
@@ -20,7 +20,8 @@ def parse(argv: list[str]) -> Config | str:
       argv: the program's name, then its arguments. Of equal flags the last counts.
 
     Returns:
-      The config, or the help text where ``--help`` is given.
+      The config, or the help text if ``--help`` is given: of one stage with
+        ``--stage``, else of all.
 
     Raises:
       UsageError: an unknown flag, a value out of range, a path that is no local one, an
@@ -37,13 +38,29 @@ def parse(argv: list[str]) -> Config | str:
         message = str(error).removeprefix("ERROR:: ")
         raise UsageError(" ".join(message.split())) from error
     if values["help"].value:
-        return "Flags of gpt_nas_jax.main:\n" + values.get_help()
+        return _help(values["stage"].value if values["stage"].present else None)
     if rest:
         raise UsageError(f"unexpected argument {rest[0]!r}; settings are --flag=value")
     return fields.replace(
         Config(),
         {field.path: _value(field, values[field.name].value) for field in known},
     )
+
+
+def _help(stage: str | None) -> str:
+    """The flags that a stage reads, or the stages and all flags."""
+    shown = flags.FlagValues()
+    for field in fields.of(Config()):
+        if stage is None or field.path[0] in ("stage", *STAGES[stage].reads):
+            _define(field, shown)
+    usage = "Usage: gpt-nas [--stage=STAGE] [--flagfile=FILE] [--FLAG=VALUE ...]"
+    if stage is None:
+        lines = [f"  {name:16}  {one.help}" for name, one in STAGES.items()]
+        note = "The flags of one stage: gpt-nas --stage=STAGE --help"
+        head = "\n".join([usage, "", "Stages:", *lines, "", note])
+    else:
+        head = f"{stage}: {STAGES[stage].help}\n\n{usage}"
+    return f"{head}\n{shown.get_help(include_special_flags=False)}"
 
 
 def _value(field: fields.Field, given: Any) -> Any:

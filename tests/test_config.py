@@ -51,6 +51,12 @@ def changed(**values: Any) -> Config:
         {"stage": "tables", "tables_name": "figure2", "tables_rates": "0.4"},
         {"stage": "pretrain"},
         {"stage": "zoo"},
+        # Contradictions in what a stage does not read are not its own.
+        {"stage": "zoo", "space_width": 24, "data_name": "cifar10"},
+        {"stage": "baseline", "space_width": 24, "eval_max_memory": "much"},
+        # Flagfiles set what several stages read.
+        {"stage": "search", "tables_name": "4", "imports_name": "nasbench101"},
+        {"stage": "zoo", "retrain_epochs": 2, "search_seeds": 5},
         {
             "stage": "baseline",
             "baseline_name": "GoogLeNet",
@@ -99,11 +105,11 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"data_fraction": 0.0}, ["--data_fraction=0"]),
         (
             {"data_name": "imagenet2012", "data_dir": "tfds", "eval_pad": 2},
-            ["--eval_pad=2", "imagenet2012", "random parts"],
+            ["--eval_pad=2", "imagenet2012", "random resized crops"],
         ),
         (
             {"data_name": "imagenet2012", "data_dir": "tfds", "retrain_pad": 8},
-            ["--retrain_pad=8", "imagenet2012", "random parts"],
+            ["--retrain_pad=8", "imagenet2012", "random resized crops"],
         ),
         ({"data_valid_fraction": 0.0}, ["--data_valid_fraction=0.0", "0 and 1"]),
         ({"data_valid_fraction": 1.0}, ["--data_valid_fraction=1.0", "0 and 1"]),
@@ -179,7 +185,7 @@ def test_settings_that_agree(values: dict[str, Any]):
         ),
         (
             {"tables_scores": "scores.npz"},
-            ["--tables_scores", "--stage=tables", "--tables_name=nasbench201"],
+            ["--tables_scores=scores.npz", "--stage=tables"],
         ),
         (
             {
@@ -191,7 +197,11 @@ def test_settings_that_agree(values: dict[str, Any]):
             },
             ["--tables_scores", "--tables_name=nasbench201"],
         ),
-        ({"tables_networks": 9}, ["--tables_networks", "4 or 5 or figure2"]),
+        ({"tables_networks": 9}, ["--tables_networks=9", "--stage=tables"]),
+        (
+            {"stage": "tables", "tables_name": "3", "tables_networks": 9},
+            ["--tables_networks", "4 or 5 or figure2"],
+        ),
         (
             {"stage": "tables", "tables_name": "4", "tables_source": "cells.npz"},
             ["--tables_source", "nasbench101 or nasbench201"],
@@ -251,8 +261,12 @@ def test_settings_that_agree(values: dict[str, Any]):
             {"baseline_name": "GoogLeNet"},
             ["--baseline_name=GoogLeNet", "--stage=baseline"],
         ),
-        ({"proxies_batch": 16}, ["--proxies_*", "--stage=proxies"]),
-        ({"proxies_networks": 0}, ["--proxies_*", "--stage=proxies"]),
+        ({"proxies_batch": 16}, ["--proxies_batch=16", "--stage=proxies"]),
+        ({"proxies_networks": 0}, ["--proxies_networks=0", "--stage=proxies"]),
+        ({"stage": "zoo", "zoo_json": "a", "imports_source": "b"}, ["--imports_sour"]),
+        ({"stage": "baseline", "retrain_genome": "1"}, ["--stage=retrain"]),
+        # The parts of a run share its flags.
+        ({"stage": "pretrain", "eval_max_memory": "much"}, ["--eval_max_memory"]),
     ],
 )
 def test_a_contradiction_is_one_line_with_its_flags(

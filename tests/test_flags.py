@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import pwd
+import re
 from typing import Any
 
 import hypothesis
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config, Setting, fields
+from gpt_nas_jax.config import STAGES, Config, Setting, fields
 from gpt_nas_jax.types import UsageError
 
 
@@ -89,6 +90,11 @@ def another(default: Any, setting: Setting) -> Any:
     return default + 16 if isinstance(default, int) else default / 2 + 0.25
 
 
+def without_space(text: str) -> str:
+    """Help is wrapped, at hyphens, too."""
+    return "".join(text.split())
+
+
 def test_every_field_is_one_flag():
     assert [field.name for field in fields.of(Config())] == [*LEAVES]
     assert {"seed", "eval_epochs", "retrain_epochs", "eval_max_memory"} <= {*LEAVES}
@@ -107,12 +113,46 @@ def test_a_flag_sets_its_field_and_no_other(name: str):
 def test_help_tells_of_every_flag():
     text = flags.parse(["main", "--help"])
     assert isinstance(text, str)
-    squeezed = " ".join(text.split())
+    squeezed = without_space(text)
     for name, (_, default, setting) in LEAVES.items():
         assert f"--{name}:" in squeezed
         assert setting.help.endswith(".")
-        assert setting.help in squeezed
-        assert f"(default: '{default}')" in squeezed
+        assert without_space(setting.help) in squeezed
+        assert f"(default:'{default}')" in squeezed
+    for name, stage in STAGES.items():
+        assert without_space(f"{name} {stage.help}") in squeezed
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_of_a_stage_tells_of_the_flags_that_it_reads(stage: str):
+    text = flags.parse(["main", "--help", f"--stage={stage}"])
+    assert isinstance(text, str)
+    assert text.splitlines()[0] == f"{stage}: {STAGES[stage].help}"
+    expected = {
+        name
+        for name, (path, _, _) in LEAVES.items()
+        if path[0] in ("stage", *STAGES[stage].reads)
+    }
+    assert set(re.findall(r"^  --(\w+):", text, re.MULTILINE)) == expected
+
+
+def test_help_of_a_stage_that_a_flagfile_names(tmp_path: pathlib.Path):
+    path = tmp_path / "zoo.flags"
+    path.write_text("--stage=zoo\n", encoding="utf-8")
+    assert flags.parse(["main", f"--flagfile={path}", "--help"]) == flags.parse(
+        ["main", "--stage=zoo", "--help"]
+    )
+
+
+def test_help_of_an_unknown_stage_is_refused():
+    with pytest.raises(UsageError, match=r"^flag --stage=reprot: [^\n]*$"):
+        flags.parse(["main", "--stage=reprot", "--help"])
+
+
+def test_every_setting_is_read_by_a_stage():
+    read = {name for stage in STAGES.values() for name in stage.reads}
+    named = {field.name for field in dataclasses.fields(Config)}
+    assert read == named - {"stage"}
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,16 @@
 """The command line: what it refuses, and how."""
 
+import configparser
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gpt_nas_jax.main import main
 
+ROOT = Path(__file__).resolve().parents[1]
 IMPORT = ("--stage=import_benchmark", "--imports_source=no/such.csv")
 BAD = {
     "unknown flag": (["--serach_population=3"], "serach_population"),
@@ -65,6 +69,29 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
     assert error.count("\n") == 1
     assert named in error
     assert not path.exists()
+
+
+def test_the_console_script_is_the_program(tmp_path: Path) -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    script = settings["options.entry_points"]["console_scripts"].strip()
+    assert script == "gpt-nas = gpt_nas_jax.main:console"
+    # What pip writes as the script.
+    code = "import sys; from gpt_nas_jax.main import console; sys.exit(console())"
+    commands = [[sys.executable, "-c", code]]
+    installed = Path(sys.executable).with_name("gpt-nas")
+    if installed.exists():
+        commands.append([str(installed)])
+    for command in commands:
+        for argument, expected, named in (
+            ("--help", 0, "gpt-nas --stage=STAGE --help"),
+            ("--stage=nothing", 2, "--stage=nothing"),
+        ):
+            done = subprocess.run(
+                [*command, argument], cwd=tmp_path, capture_output=True, text=True
+            )
+            assert done.returncode == expected
+            assert named in done.stdout + done.stderr
 
 
 def test_help_gives_unit_and_source(capsys: pytest.CaptureFixture[str]) -> None:

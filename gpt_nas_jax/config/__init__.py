@@ -1,4 +1,4 @@
-"""Everything a run can be told, with its default, unit and source."""
+"""All settings of a run, with default, unit and source."""
 
 import dataclasses
 
@@ -10,30 +10,27 @@ from gpt_nas_jax.config.names import (
     PROXIES,
     SEARCH_ROWS,
     SPACES,
-    STAGES,
     STRATEGIES,
     TABLE_ROWS,
     TFDS,
     WHOLE,
 )
-from gpt_nas_jax.config.run import (
-    DataConfig,
-    EvalConfig,
-    PriorConfig,
-    Recipe,
-    RetrainConfig,
-    RetrainRecipe,
-    SearchConfig,
-    SpaceConfig,
-    TrainConfig,
-)
-from gpt_nas_jax.config.setting import Setting, setting
+from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
+from gpt_nas_jax.config.setting import Section, Setting, setting
+from gpt_nas_jax.config.stage import STAGES, Stage
 from gpt_nas_jax.config.stages import (
     BaselineConfig,
     ImportConfig,
     ProxiesConfig,
     TablesConfig,
     ZooConfig,
+)
+from gpt_nas_jax.config.training import (
+    EvalConfig,
+    Recipe,
+    RetrainConfig,
+    RetrainRecipe,
+    TrainConfig,
 )
 
 __all__ = [
@@ -59,8 +56,10 @@ __all__ = [
     "RetrainConfig",
     "RetrainRecipe",
     "SearchConfig",
+    "Section",
     "Setting",
     "SpaceConfig",
+    "Stage",
     "TablesConfig",
     "TrainConfig",
     "ZooConfig",
@@ -71,9 +70,11 @@ __all__ = [
 class Config:
     """One run."""
 
-    stage: str = setting("all", "What to do.", choices=STAGES, result=False)
+    stage: str = setting(
+        "all", "The part of the program to run.", choices=tuple(STAGES), result=False
+    )
     workdir: str = setting(
-        "runs/default", "Where the run lives.", result=False, path=True
+        "runs/default", "Directory of the run.", result=False, path=True
     )
     executor: str = setting(
         "local",
@@ -83,7 +84,7 @@ class Config:
         result=False,
     )
     # JAX drops the higher bits of a larger seed.
-    seed: int = setting(0, "Decides everything random.", low=0, high=2**32 - 1)
+    seed: int = setting(0, "Seed of all randomness.", low=0, high=2**32 - 1)
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
     prior: PriorConfig = PriorConfig()
@@ -104,12 +105,12 @@ class Config:
         return self.search.population * self.search.generations
 
     def search_proxies(self) -> tuple[str, ...]:
-        """The zero-cost proxies that a search asks; none where it asks none."""
+        """The zero-cost proxies that the search uses; empty if it uses none."""
         used = self.eval.method == "zero_cost" or self.search.filter > 1
         return tuple(self.eval.proxies.split(",")) if used else ()
 
     def strategies(self) -> tuple[str, ...]:
-        """Those that the stage runs: one, or all that are compared."""
+        """The strategies that the stage runs: one, or all that it compares."""
         if self.on_benchmark():
             named = self.tables.strategies
             return tuple(named.split(",")) if named else STRATEGIES
@@ -123,17 +124,17 @@ class Config:
         return self.stage == "tables" and not self.tables.of_paper()
 
     def reads_cells(self) -> bool:
-        """Whether there is a prior among what these settings are about."""
+        """Whether these settings include a prior."""
         eliminates = self.stage == "tables" and self.tables.name in ("4", "figure2")
         return eliminates or any(map(_asks_prior, self.strategies()))
 
     def needs_prior(self) -> bool:
-        """Whether the stage asks the prior that it learns from cells."""
+        """Whether the stage uses the prior, which it trains on cells."""
         return self.reads_cells() and self.stage != "retrain"
 
 
 def _asks_prior(strategy: str) -> bool:
-    """Whether a strategy, or a class of the user's, asks the paper's prior."""
+    """Whether a strategy, which may be the user's class, uses the paper's prior."""
     if not plugins.is_path(strategy):
         return strategy == "gpt_nas"
     kind = plugins.load("--search_strategy", strategy)

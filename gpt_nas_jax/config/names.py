@@ -1,9 +1,9 @@
 """The names that settings may have."""
 
-STAGES = (
-    *("all", "pretrain", "search", "retrain"),
-    *("zoo", "import_benchmark", "tables", "proxies", "baseline"),
-)
+from collections.abc import Sequence
+
+from gpt_nas_jax import plugins
+
 STRATEGIES = (
     "random",
     "regularised_evolution",
@@ -32,7 +32,7 @@ PROXIES = (
 )
 DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", "folder", "npz")
 TFDS = "tfds:"
-"""What stands before the name of any data set that TensorFlow Datasets prepared."""
+"""Prefix of the name of a data set that TensorFlow Datasets has prepared."""
 NETWORKS = (
     *(f"EfficientNet-B{scale}" for scale in range(8)),
     "GoogLeNet",
@@ -47,6 +47,12 @@ NETWORKS = (
     *(f"ShuffleNetV2-x{width}" for width in ("0.5", "1.0", "1.5", "2.0")),
 )
 WHOLE = {"genetic", "gpt_nas"}
-"""The strategies that ask a whole population at a time."""
+"""The strategies that ask for a whole population at a time."""
 
 SCHEDULES = ("constant", "cosine", "linear", "step")
+
+
+def each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:
+    """Whether all are allowed names or import paths, none of them given twice."""
+    named = {name for name in given if not plugins.is_path(name)}
+    return named <= set(allowed) and len(set(given)) == len(given)

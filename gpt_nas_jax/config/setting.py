@@ -1,23 +1,24 @@
-"""One setting of a run, and what its flag says of it."""
+"""One setting of a run, and the section it belongs to."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a flag says of itself.
+    """The help and the allowed values of a flag.
 
     Attributes:
-      help: one line with unit and source.
+      help: one sentence or two with unit and source.
       choices: allowed values, or None.
       low: smallest allowed value, or None.
       high: largest allowed value, or None.
-      result: whether another value gives another result; a workdir holds runs of
-        equal values only.
-      path: whether the value is the path of a local file or folder; one with a default
-        must not be empty.
-      plugin: whether an import path, ``module:Name``, may stand in place of a choice.
+      result: whether the value affects the result; all runs in a workdir share the
+        values of such settings.
+      path: whether the value is the path of a local file or folder. A path that has a
+        default must not be empty.
+      plugin: whether an import path, ``module:Name``, is allowed besides the choices.
     """
 
     help: str
@@ -29,7 +30,15 @@ class Setting:
     plugin: bool = False
 
 
+class Section:
+    """A part of the config, whose settings share a prefix."""
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among the settings of this section."""
+        yield from ()
+
+
 def setting(default: Any, help: str, **options: Any) -> Any:
-    """A field of a config with its default and, in `Setting`'s words, its options."""
+    """A field of a config with its default; ``options`` are fields of `Setting`."""
     metadata = {"setting": Setting(help, **options)}
     return dataclasses.field(default=default, metadata=metadata)

@@ -2,62 +2,82 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from gpt_nas_jax.config.names import BENCHMARKS, NETWORKS, PROXIES, TABLE_ROWS, TABLES
-from gpt_nas_jax.config.run import proxy_batch
-from gpt_nas_jax.config.setting import setting
+from gpt_nas_jax.config.names import (
+    BENCHMARKS,
+    NETWORKS,
+    PROXIES,
+    STRATEGIES,
+    TABLE_ROWS,
+    TABLES,
+    each_once,
+)
+from gpt_nas_jax.config.setting import Section, setting
+from gpt_nas_jax.config.training import proxy_batch
 from gpt_nas_jax.types import UsageError
 
 _Number = TypeVar("_Number", int, float)
 
+_READ_BY = {
+    "source": BENCHMARKS,
+    "strategies": BENCHMARKS,
+    "scores": ("nasbench201",),
+    "rows": ("3",),
+    "seeds": ("3", "4", "5", "figure2"),
+    "networks": ("4", "5", "figure2"),
+    "rates": ("4", "figure2"),
+    "epochs": ("5",),
+}
+"""The tables that read a setting."""
+
 
 @dataclasses.dataclass(frozen=True)
-class TablesConfig:
-    """Many whole searches on a benchmark, or a table or figure of the paper."""
+class TablesConfig(Section):
+    """Repeated searches on a benchmark, or a table or figure of the paper."""
 
     name: str = setting(
         "nasbench201",
-        "The benchmark, or the paper's Table III, IV or V or Figure 2.",
+        "The benchmark, or Table III, IV or V or Figure 2 of the paper.",
         choices=TABLES,
     )
     source: str = setting("", "The benchmark's compact .npz file.", path=True)
     scores: str = setting(
         "",
-        "Zero-cost scores of all its cells, the scores.npz of --stage=proxies, as "
-        "trends of surrogate and gpt_nas_online (nasbench201).",
+        "Zero-cost scores of all cells of nasbench201, the scores.npz of "
+        "--stage=proxies; surrogate and gpt_nas_online use them as trends.",
         path=True,
     )
     strategies: str = setting(
-        "", "Strategies to compare, with commas; without it all.", result=False
+        "", "Comma-separated strategies to compare; default: all.", result=False
     )
     rows: str = setting(
         "",
-        "Rows of Table III to run, with commas; without it all: "
+        "Comma-separated rows of Table III to run; default: all, "
         f"{', '.join(TABLE_ROWS)}.",
         result=False,
     )
     seeds: int = setting(
         1,
-        "Repetitions of a table or figure of the paper, each of its own networks "
+        "Repetitions of a table or figure of the paper, each with other networks "
         "(ours).",
         low=1,
         result=False,
     )
     networks: int = setting(
         15,
-        "Initial networks of each repetition (paper: 15; 50 in Table V, by its p).",
+        "Initial networks of a repetition (paper: 15; 50 in Table V, by its p-value).",
         low=2,
     )
     rates: str = setting(
         "0,0.2,0.4,0.6,0.8",
-        "Elimination rates of Table IV and Figure 2, with commas (paper: these).",
+        "Comma-separated elimination rates of Table IV and Figure 2 (paper: these).",
     )
     epochs: str = setting(
         "6,30,60,90",
-        "Epochs after which Table V measures accuracy, the last --eval_epochs "
-        "(paper: these).",
+        "Comma-separated epochs after which Table V measures accuracy; the last is "
+        "--eval_epochs (paper: these).",
     )
 
     def of_paper(self) -> bool:
@@ -72,7 +92,7 @@ class TablesConfig:
         """The rates as numbers.
 
         Raises:
-          UsageError: they are none, or not ascending from 0 to 1.
+          UsageError: they are not ascending numbers from 0 to 1.
         """
         rates = _ascending("rates", self.rates, float)
         if not 0 <= rates[0] <= rates[-1] <= 1:
@@ -83,12 +103,50 @@ class TablesConfig:
         """The epochs as numbers.
 
         Raises:
-          UsageError: they are none, not ascending from 1 on, or fewer than two.
+          UsageError: they are not ascending integers from 1, or fewer than two.
         """
         epochs = _ascending("epochs", self.epochs, int)
         if epochs[0] < 1 or len(epochs) < 2:
             raise UsageError(f"--tables_epochs={self.epochs}: give two or more above 0")
         return epochs
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings.
+
+        Raises:
+          UsageError: rates or epochs are no ascending numbers.
+        """
+        for field, names in _READ_BY.items():
+            changed = getattr(self, field) != getattr(TablesConfig, field)
+            if changed and self.name not in names:
+                yield f"--tables_{field} needs --tables_name={' or '.join(names)}"
+        yield from self._paper() if self.of_paper() else self._benchmark()
+
+    def _benchmark(self) -> Iterator[str]:
+        if not self.source:
+            yield (
+                "--stage=tables needs --tables_source, the benchmark's compact .npz "
+                "file"
+            )
+        if self.strategies and not each_once(self.strategies.split(","), STRATEGIES):
+            yield (
+                f"--tables_strategies={self.strategies}: give some of "
+                f"{', '.join(STRATEGIES)}, each once"
+            )
+
+    def _paper(self) -> Iterator[str]:
+        rates = self.elimination_rates()
+        self.measured_epochs()
+        if not each_once(self.chosen_rows(), TABLE_ROWS):
+            yield (
+                f"--tables_rows={self.rows}: give some of {', '.join(TABLE_ROWS)}, "
+                "each once"
+            )
+        if self.name == "4" and rates[0] != 0:
+            yield (
+                f"--tables_rates={self.rates} must begin with 0, which Table IV "
+                "compares with"
+            )
 
 
 def _ascending(
@@ -104,55 +162,78 @@ def _ascending(
 
 
 @dataclasses.dataclass(frozen=True)
-class ProxiesConfig:
-    """Scores of NAS-Bench-201's networks before any training, and tables of them."""
+class ProxiesConfig(Section):
+    """Zero-cost scores of the networks of NAS-Bench-201, and tables of them."""
 
-    source: str = setting("", "NAS-Bench-201's compact .npz file.", path=True)
-    names: str = setting("", "Proxies to score by, with commas; without it all.")
+    source: str = setting("", "The compact .npz file of NAS-Bench-201.", path=True)
+    names: str = setting("", "Comma-separated proxies; default: all.")
     networks: int = setting(
-        1000, "Cells to score, drawn by the seed; 0 for all 15,625.", low=0, high=15_625
+        1000, "Cells to score, sampled by the seed; 0: all 15,625.", low=0, high=15_625
     )
     batch: int = proxy_batch()
-    seeds: int = setting(1, "Initialisations that scores are means over.", low=1)
+    seeds: int = setting(1, "Initialisations that a score is averaged over.", low=1)
 
     def chosen(self) -> tuple[str, ...]:
         """The proxies by name."""
         return tuple(self.names.split(",")) if self.names else PROXIES
 
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        if not self.source:
+            yield (
+                "--stage=proxies needs --proxies_source, the compact .npz file of "
+                "NAS-Bench-201"
+            )
+        if not each_once(self.chosen(), PROXIES):
+            yield (
+                f"--proxies_names={self.names}: give some of {', '.join(PROXIES)}, "
+                "each once"
+            )
+
 
 @dataclasses.dataclass(frozen=True)
-class ZooConfig:
+class ZooConfig(Section):
     """The table of the 36 human networks."""
 
     json: str = setting(
-        "", "Write the table to this file, too.", result=False, path=True
+        "", "Also write the table to this JSON file.", result=False, path=True
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class BaselineConfig:
-    """A human network, trained as a retraining trains."""
+class BaselineConfig(Section):
+    """A human network, trained by the recipe of retrain."""
 
     name: str = setting(
         "ResNet-18",
-        "The network, --stage=baseline; on images of at most 64 pixels the first two "
-        "halvings of the resolution are taken out.",
+        "The network; its first two downsamplings are removed for images of at most 64 "
+        "pixels.",
         choices=NETWORKS,
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class ImportConfig:
-    """A released benchmark, to be converted to our compact file."""
+class ImportConfig(Section):
+    """A released benchmark, to be converted to a compact file."""
 
     name: str = setting(
         "nasbench201", "The benchmark.", choices=BENCHMARKS, result=False
     )
     source: str = setting(
         "",
-        "What was released: nasbench_only108.tfrecord; for nasbench201 the unpacked "
-        "folder NATS-tss-v1_0-3ffb9-simple, or a .json or .csv of its cells.",
+        "The release: nasbench_only108.tfrecord; for nasbench201 the unpacked folder "
+        "NATS-tss-v1_0-3ffb9-simple, or a .json or .csv file of its cells.",
         result=False,
         path=True,
     )
     out: str = setting("", "The .npz file to write.", result=False, path=True)
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        if not (self.source and self.out):
+            yield (
+                "--stage=import_benchmark needs --imports_source, the release, and "
+                "--imports_out, the file to write"
+            )
+        if not self.out.endswith(".npz"):
+            yield f"--imports_out={self.out} must end with .npz"

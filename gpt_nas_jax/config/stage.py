@@ -1,0 +1,66 @@
+"""The stages: what each does, and the settings that it reads."""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A value of ``--stage``.
+
+    Attributes:
+      help: one line.
+      reads: the sections and single settings of `Config` that it reads.
+    """
+
+    help: str
+    reads: tuple[str, ...]
+
+
+_RUN = ("workdir", "seed", "data", "space", "search")
+_ALL = (*_RUN, "executor", "prior", "eval", "retrain", "train")
+
+STAGES: Mapping[str, Stage] = {
+    "all": Stage("Runs pretrain, search and retrain.", _ALL),
+    "pretrain": Stage(
+        "Trains the prior, a GPT and an FCN, on cells of a benchmark and human "
+        "networks.",
+        (*_RUN, "prior", "train"),
+    ),
+    "search": Stage(
+        "Searches for the architecture of the highest fitness.",
+        (*_RUN, "executor", "prior", "eval", "train"),
+    ),
+    "retrain": Stage(
+        "Trains the best architecture of a search from scratch.",
+        (*_RUN, "retrain", "train"),
+    ),
+    "zoo": Stage("Lists the 36 human networks with their cost.", ("zoo",)),
+    "import_benchmark": Stage(
+        "Converts a released benchmark to a compact .npz file.", ("imports",)
+    ),
+    "tables": Stage(
+        "Compares strategies on a benchmark, or reproduces a table or figure of the "
+        "paper.",
+        (*_ALL, "tables"),
+    ),
+    "proxies": Stage(
+        "Scores networks of NAS-Bench-201 by zero-cost proxies.",
+        ("workdir", "seed", "data", "train", "proxies"),
+    ),
+    "baseline": Stage(
+        "Trains a human network by the recipe of retrain.",
+        ("workdir", "seed", "data", "retrain", "train", "baseline"),
+    ),
+}
+
+_PARTS = ("pretrain", "search", "retrain")
+
+
+def checked(stage: str) -> tuple[str, ...]:
+    """The settings that must agree before a stage starts.
+
+    The parts of a run share a workdir and its flags: what stops the next part is
+    reported before the first.
+    """
+    return STAGES["all" if stage in _PARTS else stage].reads

@@ -1,0 +1,222 @@
+"""Settings of evaluation and training, a candidate's and the best network's."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from gpt_nas_jax.config.names import PROXIES, SCHEDULES, each_once
+from gpt_nas_jax.config.setting import Section, setting
+
+
+def proxy_batch() -> Any:
+    """A setting: the images that zero-cost proxies score a network on."""
+    text = "Images in each of the two batches (arXiv 2101.08134: 64 in one batch)."
+    return setting(32, text, low=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one network is trained; SGD with Nesterov momentum."""
+
+    epochs: int = setting(6, "Epochs.", low=1)
+    batch: int = setting(512, "Batch size (paper: 512, ImageNet 128).", low=1)
+    learning_rate: float = setting(0.01, "Peak learning rate (paper: 0.01).", low=0)
+    warmup_epochs: float = setting(
+        1.0, "Epochs of linear warm-up of the learning rate from 0 (ours).", low=0
+    )
+    schedule: str = setting(
+        "constant",
+        "Learning rate after the warm-up: constant, cosine or linear decay to 0, or "
+        "step, which divides it by 10 every step_epochs.",
+        choices=SCHEDULES,
+    )
+    step_epochs: int = setting(
+        100, "Epochs between the drops of the step schedule (paper: 100).", low=1
+    )
+    momentum: float = setting(0.9, "Momentum of SGD (ours).", low=0, high=1)
+    weight_decay: float = setting(
+        5e-4, "L2 coefficient, added to the gradient (ours).", low=0
+    )
+    pad: int = setting(
+        4,
+        "Zero padding before random crops, pixels (ours); imagenet2012 has random "
+        "resized crops instead.",
+        low=0,
+    )
+    cutout: int = setting(
+        0,
+        "Side of the square that cutout masks, pixels; 0: none (arXiv 1708.04552).",
+        low=0,
+    )
+
+    def problems(self, section: str) -> Iterator[str]:
+        """Yields a line for each contradiction; ``section`` is the flags' prefix."""
+        if self.warmup_epochs > self.epochs:
+            yield (
+                f"--{section}_warmup_epochs={self.warmup_epochs} is more than "
+                f"--{section}_epochs={self.epochs}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainRecipe(Recipe):
+    """A recipe with options that pay off only in a long training."""
+
+    label_smoothing: float = setting(
+        0.0,
+        "Label smoothing: the weight of the uniform distribution (arXiv 1512.00567).",
+        low=0,
+        high=1,
+    )
+    ema: float = setting(
+        0.0,
+        "Decay per step of the moving average of weights and BatchNorm statistics, "
+        "which is tested and saved; 0: off (arXiv 1905.11946: 0.9999).",
+        low=0,
+        high=1,
+    )
+    accumulate: int = setting(
+        1,
+        "Microbatches per batch, whose gradients are averaged for one step; less "
+        "memory. BatchNorm normalises each microbatch separately (ours).",
+        low=1,
+    )
+
+    def problems(self, section: str) -> Iterator[str]:
+        """Yields a line for each contradiction; ``section`` is the flags' prefix."""
+        yield from super().problems(section)
+        if self.batch % self.accumulate:
+            yield (
+                f"--{section}_batch={self.batch} must be a multiple of "
+                f"--{section}_accumulate={self.accumulate}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig(Section):
+    """How the fitness of a candidate is measured."""
+
+    recipe: Recipe = Recipe()
+    method: str = setting(
+        "trained",
+        "trained: validation accuracy after a short training; zero_cost: "
+        "--eval_proxies of the untrained network.",
+        choices=("trained", "zero_cost"),
+    )
+    proxies: str = setting(
+        "synflow,naswot",
+        "Comma-separated zero-cost proxies for --eval_method=zero_cost and "
+        f"--search_filter: {', '.join(PROXIES)}. Several are combined by their ranks "
+        "(arXiv 2403.19232).",
+    )
+    proxy_batch: int = proxy_batch()
+    trained_blocks: str = setting(
+        "proposed",
+        "proposed: the paper's acceleration, train only the proposed blocks; all: "
+        "train all blocks.",
+        choices=("proposed", "all"),
+    )
+    max_memory: str = setting(
+        "auto",
+        "Memory limit of a candidate's training step, GiB; a candidate that needs more "
+        "fails. auto: the memory of a device, divided among the candidates that run on "
+        "it at a time. It may change when a run resumes (ours).",
+        result=False,
+    )
+    max_seconds: float = setting(
+        0.0,
+        "Time limit for one candidate, seconds; 0: none. A limit makes results depend "
+        "on the speed of the machine.",
+        low=0,
+    )
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        yield from self.recipe.problems("eval")
+        if not each_once(self.proxies.split(","), PROXIES):
+            yield (
+                f"--eval_proxies={self.proxies}: give some of {', '.join(PROXIES)}, "
+                "each once"
+            )
+        if not _is_memory(self.max_memory):
+            yield (
+                f"--eval_max_memory={self.max_memory} must be auto or a number of GiB"
+            )
+        if self.method == "zero_cost" and self.max_seconds:
+            yield (
+                "--eval_max_seconds limits training; --eval_method=zero_cost trains "
+                "nothing"
+            )
+
+
+def _is_memory(text: str) -> bool:
+    """Whether a memory limit is ``auto`` or a positive number."""
+    try:
+        return text == "auto" or 0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrainConfig(Section):
+    """How the best network is trained."""
+
+    recipe: RetrainRecipe = RetrainRecipe(epochs=350, schedule="step")
+    genome: str = setting(
+        "",
+        "Train this genome instead of the best of the search: comma-separated genes.",
+    )
+    checkpoint_epochs: int = setting(
+        10, "Epochs between checkpoints.", low=1, result=False
+    )
+    checkpoint_steps: int = setting(
+        0,
+        "Steps between further checkpoints, also within an epoch; 0: none.",
+        low=0,
+        result=False,
+    )
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        yield from self.recipe.problems("retrain")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(Section):
+    """How training is compiled and executed, for candidates and the best network."""
+
+    precision: str = setting(
+        "auto",
+        "Type that networks compute in; parameters are float32. auto: float32 on CPU, "
+        "bfloat16 on GPU and TPU.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    parallel: str = setting(
+        "mesh",
+        "How retraining shards a batch over all devices: one jitted program over a "
+        "mesh, or pmap.",
+        choices=("mesh", "pmap"),
+    )
+    warmup: str = setting(
+        "none",
+        "all: compile the programs of every block of the space before the search; "
+        "none: compile a program when a candidate first needs it.",
+        choices=("none", "all"),
+        result=False,
+    )
+    cache_dir: str = setting(
+        "",
+        "Compilation cache; default $XDG_CACHE_HOME/gpt_nas_jax or "
+        "~/.cache/gpt_nas_jax. Nobody else may have write access: its content is "
+        "executed.",
+        result=False,
+        path=True,
+    )
+    cache_size: float = setting(
+        2.0,
+        "Size limit of the compilation cache, GiB; the least recently used programs "
+        "are removed first; 0: no cache.",
+        low=0,
+        result=False,
+    )
