@@ -6,7 +6,7 @@ python docs/generate_flags.py
 import pathlib
 from typing import Any
 
-from gpt_nas_jax.config import Config, Setting, fields
+from gpt_nas_jax.config import STAGES, Config, Setting, fields
 
 PAGE = pathlib.Path(__file__).resolve().with_name("flags.md")
 
@@ -21,6 +21,11 @@ override it. *Ours* marks a choice on which the paper is silent.
 
 A working directory belongs to one set of flags. Those marked \N{DAGGER} do not decide
 a result and may change when a run resumes.
+
+## Stages
+
+`--stage=STAGE --help` lists the flags that a stage reads.
+
 """
 
 
@@ -31,18 +36,33 @@ def page() -> str:
     for field in fields.of(config):
         section = field.path[0] if len(field.path) > 1 else ""
         sections.setdefault(section, []).append(field)
-    return _HEAD + "".join(
-        _section(name, getattr(config, name) if name else config, members)
-        for name, members in sections.items()
+    return (
+        _HEAD
+        + _stages()
+        + "".join(
+            _section(name, getattr(config, name) if name else config, members)
+            for name, members in sections.items()
+        )
     )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    rows = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _stages() -> str:
+    rows = [
+        (f"`{name}`", stage.help, ", ".join(stage.reads))
+        for name, stage in STAGES.items()
+    ]
+    return _table(("stage", "does", "reads"), rows)
 
 
 def _section(name: str, value: Any, members: list[fields.Field]) -> str:
     title = name or "The run"
     text = (type(value).__doc__ or "").strip().splitlines()[0]
-    rows = [("flag", "default", "meaning"), ("---", "---", "---")]
-    rows += [_row(field) for field in members]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    table = _table(("flag", "default", "meaning"), [_row(field) for field in members])
     return f"\n## {title}\n\n{text}\n\n{table}"
 
 

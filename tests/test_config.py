@@ -1,11 +1,15 @@
 """Settings that contradict each other."""
 
+import dataclasses
+import pathlib
+import re
 from typing import Any
 
 import pytest
 
+import gpt_nas_jax
 from gpt_nas_jax.checks import check
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import STAGES, Config, fields
 from gpt_nas_jax.types import UsageError
 
 
@@ -278,3 +282,14 @@ def test_a_contradiction_is_one_line_with_its_flags(
     assert "\n" not in message
     for part in named:
         assert part in message
+
+
+@pytest.mark.parametrize(
+    "stage", ["zoo", "import_benchmark", "proxies", "baseline", "tables"]
+)
+def test_the_module_of_a_stage_reads_what_the_stage_declares(stage: str):
+    path = pathlib.Path(gpt_nas_jax.__file__).parent / "stages" / f"{stage}.py"
+    source = path.read_text(encoding="utf-8")
+    named = {field.name for field in dataclasses.fields(Config)} - {"stage"}
+    read = named & set(re.findall(r"\bconfig\.(\w+)", source))
+    assert read <= set(STAGES[stage].reads)

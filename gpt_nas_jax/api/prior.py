@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import cast
 
 from gpt_nas_jax.config import Config, PriorConfig
 from gpt_nas_jax.plugins import require
@@ -15,7 +16,7 @@ _PARTS = ("gene_names", "human_genes", "reading", "definition")
 
 
 def learn_prior(
-    space: Space | ReadableSpace,
+    space: Space,
     config: PriorConfig | None = None,
     *,
     seed: int = 0,
@@ -41,4 +42,4 @@ def learn_prior(
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary if workdir is None else workdir)
         run = Config(workdir=str(path), seed=seed, prior=config)
-        return pretrain.run(run, space, cells)
+        return pretrain.run(run, cast(ReadableSpace, space), cells)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import Config
@@ -65,7 +67,8 @@ class Run:
         path = self.path / "best" / "architecture.json"
         if not path.exists():
             return None
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def network(self) -> tuple[Chain, Any]:
         """The network that was trained, and its weights.
@@ -83,7 +86,7 @@ class Run:
         image, classes = tuple(found["image"]), found["num_classes"]
         if "genome" in found:
             space = registry.build(self.config.space, image, classes)
-            chain = space.decode(space.genome(found["blocks"]))
+            chain = space.decode(jnp.asarray(space.genome(found["blocks"])))
         else:
             chain = ZOO[found["name"]].build(classes, image)
         remedy = "start the same command again: it is written again"

@@ -121,7 +121,8 @@ def asked(strategy: Strategy) -> int:
     """How many candidates a strategy asks at a time."""
     key = jax.random.key(0)
     state = jax.eval_shape(strategy.init, key)
-    return jax.eval_shape(strategy.ask, key, state).genomes.shape[0]
+    size: int = jax.eval_shape(strategy.ask, key, state).genomes.shape[0]
+    return size
 
 
 def _space_of(space: Space) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.executors import local
@@ -53,4 +53,4 @@ def find(name: str) -> Executor:
         raise UsageError(
             f"{where} must take function, items and workers: {error}"
         ) from error
-    return found
+    return cast(Executor, found)

@@ -32,15 +32,15 @@ class ReadableSpace(Space, Protocol):
 
 
 class NetworkSpace(ReadableSpace, Protocol):
-    """A space whose genomes are networks that can be trained.
+    """A space whose genomes are networks that can be trained."""
 
-    Attributes:
-      image: height, width and channels of the images.
-      num_classes: size of the output.
-    """
+    @property
+    def image(self) -> Size:
+        """Height, width and channels of the images."""
 
-    image: Size
-    num_classes: int
+    @property
+    def num_classes(self) -> int:
+        """Size of the output."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import SpaceConfig
@@ -60,7 +59,7 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
         raise UsageError(
             f"{where} must take the keywords image and num_classes: {error}"
         ) from error
-    space: Any = made(image=image, num_classes=num_classes)
+    space: NetworkSpace = made(image=image, num_classes=num_classes)
     plugins.require(where, space, PARTS)
     return space
 

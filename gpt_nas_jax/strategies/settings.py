@@ -75,7 +75,7 @@ def values(
     }
 
 
-def _value(strategy: str, field: dataclasses.Field, text: str) -> Any:
+def _value(strategy: str, field: dataclasses.Field[Any], text: str) -> Any:
     kind = field.type if field.default is dataclasses.MISSING else type(field.default)
     # Annotations may be text.
     name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))

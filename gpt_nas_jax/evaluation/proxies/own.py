@@ -1,7 +1,7 @@
 """Zero-cost proxies of the user's own."""
 
 import inspect
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.networks.chain import Chain
@@ -37,4 +37,4 @@ def find(setting: str, path: str) -> Proxy:
         raise UsageError(
             f"{where} must take chain, images, labels and key: {error}"
         ) from error
-    return found
+    return cast(Proxy, found)
