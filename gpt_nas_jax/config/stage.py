@@ -22,11 +22,7 @@ _ALL = (*_RUN, "executor", "prior", "eval", "retrain", "train")
 
 STAGES: Mapping[str, Stage] = {
     "all": Stage("Runs pretrain, search and retrain.", _ALL),
-    "pretrain": Stage(
-        "Trains the prior, a GPT and an FCN, on cells of a benchmark and human "
-        "networks.",
-        (*_RUN, "prior", "train"),
-    ),
+    "pretrain": Stage("Trains the prior, a GPT and an FCN.", (*_RUN, "prior", "train")),
     "search": Stage(
         "Searches for the architecture of the highest fitness.",
         (*_RUN, "executor", "prior", "eval", "train"),
@@ -40,9 +36,7 @@ STAGES: Mapping[str, Stage] = {
         "Converts a released benchmark to a compact .npz file.", ("imports",)
     ),
     "tables": Stage(
-        "Compares strategies on a benchmark, or reproduces a table or figure of the "
-        "paper.",
-        (*_ALL, "tables"),
+        "Compares strategies, or reproduces a table of the paper.", (*_ALL, "tables")
     ),
     "proxies": Stage(
         "Scores networks of NAS-Bench-201 by zero-cost proxies.",
