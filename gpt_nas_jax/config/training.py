@@ -19,7 +19,7 @@ def proxy_batch() -> Any:
 class Recipe:
     """How one network is trained; SGD with Nesterov momentum."""
 
-    epochs: int = setting(6, "Epochs.", low=1)
+    epochs: int = setting(6, "Training epochs.", low=1)
     batch: int = setting(512, "Batch size (paper: 512, ImageNet 128).", low=1)
     learning_rate: float = setting(0.01, "Peak learning rate (paper: 0.01).", low=0)
     warmup_epochs: float = setting(
