@@ -45,7 +45,7 @@ def _colour(random: np.random.Generator, low: int, high: int) -> tuple[int, ...]
 
 
 def settings(images: Path, workdir: Path) -> gnj.Config:
-    """What flags say on the command line: ``--<section>_<field>``."""
+    """The settings that the flags ``--<section>_<field>`` make on the command line."""
     config = gnj.Config(workdir=str(workdir))
     replace = dataclasses.replace
     return replace(

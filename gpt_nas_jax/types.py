@@ -26,7 +26,7 @@ class UsageError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What became of one candidate.
+    """The result of evaluating one candidate.
 
     Attributes:
       fitness: validation accuracy in [0, 1], or, where there are ``scores``, what
@@ -57,7 +57,7 @@ class Candidates:
 
 
 class Space(Protocol):
-    """What strategies know of a search space; all may be called under jit and vmap.
+    """A search space as strategies see it; all may be called under jit and vmap.
 
     Genomes are ``int32[..., L]`` with genes from 0 to ``num_genes - 1``, then `PAD`.
     """
@@ -112,7 +112,7 @@ class Strategy(Protocol):
         """The state before the first generation."""
 
     def ask(self, key: Key, state: Any) -> Candidates:
-        """What to evaluate next."""
+        """The next candidates to evaluate."""
 
     def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
         """The state once ``float32[P]`` fitness of the candidates is known."""

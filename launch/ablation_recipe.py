@@ -1,4 +1,4 @@
-"""What does each part of our retraining recipe bring? On digits, one network.
+"""The contribution of each part of our retraining recipe: one network on digits.
 
     python launch/ablation_recipe.py
 

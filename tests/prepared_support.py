@@ -33,7 +33,7 @@ def image_feature(*shape: int | None, dtype: str = "uint8") -> dict[str, object]
 
 
 def features_dict(**features: object) -> dict[str, object]:
-    """What TFDS keeps in ``features.json``."""
+    """The content of TFDS's ``features.json``."""
     return {
         **tfds_class("features_dict", "FeaturesDict"),
         "featuresDict": {"features": features},
@@ -48,7 +48,7 @@ FEATURES = features_dict(
 
 
 def info(name: str, **sizes: int) -> dict[str, object]:
-    """What TFDS keeps in ``dataset_info.json``, by the sizes of the splits."""
+    """The content of TFDS's ``dataset_info.json``, by the sizes of the splits."""
     template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     return {
         "name": name,

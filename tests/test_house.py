@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -114,6 +115,18 @@ def test_every_public_name_has_a_docstring():
         bare = [node.name for node in public if not ast.get_docstring(node)]
         assert not bare, f"{name} leaves these without"
         assert ast.get_docstring(tree), f"{name} says not what it is for"
+
+
+def test_no_docstring_begins_with_what():
+    """A docstring says what a thing is or does; "What ..." does neither."""
+    folders = ("gpt_nas_jax", "launch", "tests", "examples", "docs")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    pattern = re.compile(r'^\s*r?"""What\b', re.MULTILINE)
+    found = {
+        str(path.relative_to(ROOT)): pattern.findall(path.read_text(encoding="utf-8"))
+        for path in paths
+    }
+    assert not [path for path, lines in found.items() if lines]
 
 
 def command_of(flagfile: pathlib.Path) -> list[str]:

@@ -159,7 +159,7 @@ def _evaluations(
 
 
 def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
-    """What an evaluator returned, as entries of the ledger."""
+    """An evaluator's answer as entries of the ledger."""
     given = dict(found) if isinstance(found, Mapping) else {"fitness": found}
     if reserved := sorted(set(given) & {*_RESERVED}):
         raise ValueError(f"the evaluator must not name {', '.join(reserved)}")

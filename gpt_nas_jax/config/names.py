@@ -24,7 +24,7 @@ HUMAN_ROWS = (
 )
 SEARCH_ROWS = ("genetic", "gpt_nas")
 TABLE_ROWS = (*HUMAN_ROWS, *SEARCH_ROWS)
-"""What Table III trains: human networks by the paper's names, then searches."""
+"""The rows of Table III: human networks by the paper's names, then searches."""
 PROXIES = (
     *("params", "flops", "grad_norm", "snip", "grasp", "fisher"),
     *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),

@@ -1,4 +1,4 @@
-"""What a data set of a user's own must hold."""
+"""Checks of a data set that a user's own code returns."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from gpt_nas_jax.datasets.images import Dataset, Images, ImageSet
 from gpt_nas_jax.types import UsageError
 
 _STREAM = ("labels", "size", "take", "pixels", "moments", "plain", "augmented")
-"""What a part needs that is not `Images`; see `streams.StoredImages`."""
+"""The attributes of a part that is not `Images`; see `streams.StoredImages`."""
 
 
 def accepted(where: str, found: Any) -> Dataset:

@@ -25,7 +25,7 @@ _CHUNK = 256
 
 @dataclasses.dataclass(frozen=True)
 class _Kind:
-    """What the features of a data set say of its images.
+    """The images of a data set, as its features describe them.
 
     Attributes:
       channels: 1 or 3.

@@ -16,7 +16,7 @@ from gpt_nas_jax.datasets.source import Progress, Source, silent
 from gpt_nas_jax.types import UsageError
 
 Loader = Callable[[Source], Dataset]
-"""What a name stands for, and what a user's ``module:Name`` must be."""
+"""The function that a name, or a user's ``module:Name``, stands for."""
 
 
 def _imagenet2012(source: Source) -> Dataset:

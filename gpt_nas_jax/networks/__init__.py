@@ -1,1 +1,1 @@
-"""What a network is: layers, blocks, candidates, the zoo and their cost."""
+"""Networks: layers, blocks, chains, the zoo and their cost."""

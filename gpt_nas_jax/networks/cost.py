@@ -17,7 +17,7 @@ _WEIGHTED = {"conv_general_dilated", "dot_general"}
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one network takes.
+    """The cost of one network.
 
     Attributes:
       params: number of parameters.
@@ -109,7 +109,7 @@ def _depths(jaxpr: core.Jaxpr, inputs: list[int]) -> list[int]:
 
 
 def _called(equation: core.JaxprEqn) -> list[core.Jaxpr]:
-    """What an equation calls on its last operands: one jaxpr, or one a branch.
+    """The jaxprs that an equation calls on its last operands: one, or one a branch.
 
     A convolution in a form for each platform is a branch for each; the native one
     among them shows what it is.

@@ -9,7 +9,7 @@ import flax.linen as nn
 
 
 class Interceptor(abc.ABC):
-    """What `nn.intercept_methods` takes; reads calls, other methods run as ever."""
+    """Reads calls for `nn.intercept_methods`; leaves other methods alone."""
 
     def __call__(
         self,

@@ -12,7 +12,7 @@ Size: TypeAlias = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """What every layer carries.
+    """The fields of every layer.
 
     Attributes:
       id: position of the layer in its network, from 0.

@@ -29,7 +29,7 @@ class Window:
         return x
 
     def images(self, padded: jax.Array) -> list[jax.Array]:
-        """What each place of the kernel meets, by row: ``[B, H', W', C]``."""
+        """The inputs of each place of the kernel, by row: ``[B, H', W', C]``."""
         sides = self._places(padded.shape[1:3])
         images = []
         for place in itertools.product(*map(range, self.taps)):

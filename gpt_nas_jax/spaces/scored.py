@@ -30,7 +30,7 @@ class ScoredSpace:
         return getattr(self.space, name)
 
     def size(self, genomes: Genome) -> jax.Array:
-        """What ranks networks at no cost: their merit in place of their weights."""
+        """The networks' merit, in place of the number of their weights."""
         return jnp.asarray(self.merits)[self.space.identity(genomes)[..., 0]]
 
     def trends(self, genomes: Genome) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What stands around the equal cells of a benchmark's network."""
+"""The parts around the equal cells of a benchmark's network."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""What is searched: the images and the space over them."""
+"""The problem of a search: images, their splits and a space of networks."""
 
 import dataclasses
 import math

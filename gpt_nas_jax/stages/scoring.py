@@ -23,7 +23,7 @@ _REFERENCES = 64
 
 
 def evaluator(config: Config, problem: Problem) -> Evaluator:
-    """What gives candidates their fitness.
+    """The evaluator of candidates.
 
     Raises:
       UsageError: the kept scores of the reference networks are damaged.
@@ -48,7 +48,7 @@ def memory_limit(config: Config) -> float:
 
 
 def scorer(config: Config, problem: Problem) -> Scorer:
-    """What asks the proxies of a run."""
+    """The scorer that asks the proxies of a run."""
     batch_key, init_key, _ = _keys(config)
     splits, size = problem.splits, config.eval.proxy_batch
     return Scorer(

@@ -96,11 +96,11 @@ class _Candidates:
 
     @functools.cached_property
     def scorer(self) -> Scorer:
-        """What `ask` chooses by."""
+        """The proxies that `ask` chooses by."""
         return scoring.scorer(self.config, self.problem)
 
     def ask(self, strategy: Strategy, key: Key, state: Any) -> Candidates:
-        """What to evaluate next, chosen by proxies where the config says so."""
+        """The next candidates, chosen by proxies where the config says so."""
         settings = self.config.search
         if settings.filter == 1:
             return asking.ask(strategy, key, state)

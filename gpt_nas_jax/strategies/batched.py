@@ -1,4 +1,4 @@
-"""What strategies share that ask a few candidates at a time."""
+"""Base classes of the strategies that ask a few candidates at a time."""
 
 import flax.struct
 import jax

@@ -17,7 +17,7 @@ _BATCH = 32
 
 @flax.struct.dataclass
 class OnlineState:
-    """What was evaluated and what the GPT made of it.
+    """The evaluations and the GPT that has learned from them.
 
     Attributes:
       history: all evaluations.

@@ -1,4 +1,4 @@
-"""What a search has evaluated so far, as arrays of fixed size."""
+"""The evaluations of a search so far, as arrays of fixed size."""
 
 import flax.struct
 import jax

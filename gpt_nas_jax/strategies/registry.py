@@ -63,7 +63,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Setup:
-    """What strategies are made from.
+    """The values that strategies are made from.
 
     Attributes:
       config: their settings.

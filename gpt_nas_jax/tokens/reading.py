@@ -93,7 +93,7 @@ class ReadingTable(Protocol):
         """
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """What follows the words of a whole genome, ``int32[L]``.
+        """The tokens behind the words of a whole genome, ``int32[L]``.
 
         Empty where every gene that the prior may replace has words of its own.
         """
@@ -110,7 +110,7 @@ def read(
 
 
 class Proposer(Protocol):
-    """What fills the gaps of genomes; a pytree."""
+    """A prior that fills the gaps of genomes; a pytree."""
 
     table: ReadingTable
 

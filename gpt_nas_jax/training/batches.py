@@ -1,4 +1,4 @@
-"""What networks are trained and measured on: batches of images, wherever they lie."""
+"""Batches of images to train and measure networks on, wherever the images lie."""
 
 import functools
 from collections.abc import Iterator

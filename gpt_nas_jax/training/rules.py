@@ -7,7 +7,7 @@ from flax import traverse_util
 
 
 class Rule(enum.Enum):
-    """What of a block is trained; the rest keeps its initial weights."""
+    """The trained parameters of a block; the rest keep their initial values."""
 
     ALL = "all"
     BATCH_NORM = "batch_norm"

@@ -71,7 +71,7 @@ def _mesh(chip: Chip, count: int) -> Mesh:
 
 
 def _figures(compiled: Any) -> dict[str, float]:
-    """What the compiler says of one chip's program; a loop's body counts once."""
+    """The compiler's figures of one chip's program; a loop's body counts once."""
     figures = {}
     memory = compiled.memory_analysis()
     if memory is not None:

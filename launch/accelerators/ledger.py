@@ -1,4 +1,4 @@
-"""What was compiled, a line of JSON each."""
+"""The compiled programs, a line of JSON each."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ _SAME = ("chip", "part", "name", "chips")
 
 
 def fingerprint(program: str) -> str:
-    """What tells a program from another of the same name."""
+    """A hash that tells a program from another of the same name."""
     return hashlib.sha256(program.encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""What programs come to on a chip, as a table and as JSON."""
+"""The figures of compiled programs, as a table and as JSON."""
 
 import json
 from collections.abc import Iterator

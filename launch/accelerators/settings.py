@@ -10,7 +10,7 @@ from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
 LAUNCH = Path(__file__).resolve().parents[1]
 COMPUTE = "bfloat16"
-"""What ``--train_precision=auto`` means on an accelerator."""
+"""The type that ``--train_precision=auto`` means on an accelerator."""
 # Of images and classes, which no flagfile says.
 _DATA: dict[str, tuple[Size, int]] = {
     "cifar10": ((32, 32, 3), 10),
@@ -21,7 +21,7 @@ NAMES = ("cifar10", "imagenet")
 
 @functools.cache
 def config(name: str) -> Config:
-    """What a flagfile says."""
+    """The settings of a flagfile."""
     return flags.parse(["check", f"--flagfile={LAUNCH / name}.flags"])
 
 

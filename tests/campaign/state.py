@@ -14,7 +14,7 @@ _FOLDERS = ("--workdir=", "--prior_dir=", "--train_cache_dir=")
 
 
 def results(path: Path) -> dict[str, Any]:
-    """What a finished run leaves, without what depends on the clock."""
+    """The files of a finished run, without what depends on the clock."""
     found: dict[str, Any] = {}
     for name in _LEDGERS:
         if (path / name).exists():
@@ -34,7 +34,7 @@ def results(path: Path) -> dict[str, Any]:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """What is not whole in a workdir that a fault has met."""
+    """The files that are not whole in a workdir that a fault has met."""
     for file in sorted(path.rglob("*.json")):
         if not any(part.startswith(".") or "tmp" in part for part in file.parts):
             try:

@@ -38,7 +38,7 @@ _LONGEST = 600
 
 @dataclasses.dataclass
 class Outcome:
-    """What a trial came to.
+    """The outcome of a trial.
 
     Attributes:
       fault: what was tried.
@@ -71,7 +71,7 @@ class Home:
         return Run(kind.command(workdir, self.path), log, **options)
 
     def reference(self, kind: Kind) -> tuple[dict[str, Any], float]:
-        """What a run of a kind leaves, and how long it takes once all is compiled."""
+        """The files of a run of a kind, and its time once all is compiled."""
         if kind.name not in self._references:
             path = self.finished(kind)
             again = self.fresh("timed")
@@ -314,7 +314,7 @@ def _require_done(run: Run) -> None:
 
 
 def _wrong(code: int | None, text: str, allowed: set[int]) -> str | None:
-    """What is wrong with how a run ended, whatever its results."""
+    """The fault in how a run ended, whatever its results."""
     if code is None:
         return f"hangs: {text[-500:]}"
     if "Traceback" in text:

@@ -49,7 +49,7 @@ def accuracy(index: int, training: str, seed: int, images: str) -> float:
 
 
 def state(index: int, epochs: int) -> dict[str, Any]:
-    """What is known of one cell, trained for 12 epochs, by one seed, or 200."""
+    """The results of one cell, trained for 12 epochs, by one seed, or 200."""
     results, dataset_seed = {}, {}
     for training, (seeds, evaluated) in TRAININGS.items():
         dataset_seed[training] = seeds if epochs == 200 else [777]
@@ -75,7 +75,7 @@ def save(path: pathlib.Path, value: Any) -> None:
 
 
 def cell(index: int) -> dict[str, Any]:
-    """What the file of one cell holds."""
+    """The content of the file of one cell."""
     return collections.OrderedDict({"12": state(index, 12), "200": state(index, 200)})
 
 

@@ -40,7 +40,7 @@ def shifts(image: np.ndarray) -> dict[bytes, tuple[int, int]]:
 
 
 def squares(width: int, size: int) -> set[bytes]:
-    """What a cut may look like: ones with a square of zeros around some pixel."""
+    """The possible cuts: ones with a square of zeros around some pixel."""
     found = set()
     for y in range(H):
         for x in range(width):

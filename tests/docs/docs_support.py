@@ -112,6 +112,6 @@ def links(page: str) -> list[str]:
 
 
 def inline_code(page: str) -> list[str]:
-    """What stands between backticks, outside fenced blocks."""
+    """The text between backticks, outside fenced blocks."""
     code = re.findall(r"`([^`]+)`", "\n".join(prose(page)))
     return [" ".join(text.split()) for text in code]

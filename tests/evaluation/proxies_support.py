@@ -1,4 +1,4 @@
-"""What the tests of zero-cost proxies build networks and weights of."""
+"""Networks and weights for the tests of zero-cost proxies."""
 
 from collections.abc import Mapping
 from typing import Any

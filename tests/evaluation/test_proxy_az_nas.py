@@ -29,7 +29,7 @@ BALANCED = hadamard(16)[:, 1:5].astype(np.float64)
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[np.ndarray]]:
-    """What is read of three 1x1 convolutions."""
+    """The readings of three 1x1 convolutions."""
     chain = Chain((*(Conv(width, 1, bias=False) for width in WIDTHS), Head(CLASSES)))
     weights = *((row(kernel),) for kernel in KERNELS), (row(*HEAD),)
     parts = segments(chain, NOISE.shape[1:])

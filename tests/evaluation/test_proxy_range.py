@@ -36,7 +36,7 @@ def chain_of(names: tuple[str, ...], width: int) -> Chain:
 def measured(
     chain: Chain, size: tuple[int, int, int], dtype: type[np.floating]
 ) -> dict[str, float]:
-    """What `flow.read` finds, all of it computed in one type."""
+    """The readings of `flow.read`, all computed in one type."""
     parts = segments(chain, size)
     drawn = weights.uniform(parts, jax.random.key(0))
     with jax.enable_x64(dtype is np.float64):

@@ -67,7 +67,7 @@ def run(path: Path, devices: int, gib: float = 1, also: str = "") -> dict[str, A
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What one device says, for which nothing is shared."""
+    """The answer of one device, for which nothing is shared."""
     return run(tmp_path_factory.mktemp("one"), 1)
 
 

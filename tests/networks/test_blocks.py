@@ -1,4 +1,4 @@
-"""What single blocks do to their input."""
+"""Single blocks and their output."""
 
 from collections.abc import Callable
 from typing import Any

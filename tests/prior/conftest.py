@@ -1,4 +1,4 @@
-"""What the tests of the prior share."""
+"""Fixtures of the tests of the prior."""
 
 import jax
 import pytest

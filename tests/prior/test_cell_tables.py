@@ -1,4 +1,4 @@
-"""What cells read like, from the tables and from tracing whole networks."""
+"""How cells read, from the tables and from tracing whole networks."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the FCN learns from, against networks taken apart by hand."""
+"""The FCN's examples, against networks taken apart by hand."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the report shows of a prior's proposals."""
+"""A prior's proposals as the report shows them."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""What is written of searches: read back, compared, and drawn."""
+"""The files about searches: read back, compared, and drawn."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""What is printed where the output is no terminal, and where it is one."""
+"""The output on a terminal, and where it is none."""
 
 import pytest
 from rich.text import Text

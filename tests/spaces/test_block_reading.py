@@ -1,4 +1,4 @@
-"""What blocks read like, from the table and from tracing whole candidates."""
+"""How blocks read, from the table and from tracing whole candidates."""
 
 from collections.abc import Callable
 

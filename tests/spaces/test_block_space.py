@@ -25,7 +25,7 @@ NAMES = st.lists(
 
 
 def is_valid(genome: np.ndarray) -> bool:
-    """What a genome must be, gene by gene."""
+    """The conditions of a valid genome, gene by gene."""
     genes = genome.tolist()
     while genes and genes[-1] == PAD:
         genes.pop()

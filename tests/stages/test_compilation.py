@@ -122,7 +122,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def broken(kind: str, path: Path) -> None:
-    """What a kill between two writes, or a full disk, leaves of one entry."""
+    """An entry as a kill between two writes, or a full disk, leaves it."""
     entry = min(path.glob("*-cache"))
     times = entry.with_name(entry.name.removesuffix("-cache") + "-atime")
     match kind:

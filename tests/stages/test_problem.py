@@ -1,4 +1,4 @@
-"""What the search sees of a data set."""
+"""The part of a data set that the search sees."""
 
 import dataclasses
 from pathlib import Path

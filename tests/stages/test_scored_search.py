@@ -25,7 +25,7 @@ def search(runs: Runs, path: Path, *flags: str) -> list[dict[str, Any]]:
 
 
 def cut(whole: Path, path: Path, lines: int) -> None:
-    """What a kill after so many evaluations leaves before a state was saved."""
+    """The workdir after a kill behind so many evaluations, before a state was saved."""
     shutil.copytree(whole, path)
     kept = (whole / "ledger.jsonl").read_bytes().splitlines(keepends=True)[:lines]
     (path / "ledger.jsonl").write_bytes(b"".join(kept) + b'{"generation": 0, "ind')

@@ -1,4 +1,4 @@
-"""What the tests of the strategies share."""
+"""Fixtures of the tests of strategies."""
 
 import pytest
 

@@ -25,7 +25,7 @@ GENERATIONS = 4
 def ask(
     strategy: GptNas, key: jax.Array, state: PopulationState
 ) -> tuple[Candidates, Candidates]:
-    """What GPT-NAS asks, and what its genetic algorithm asks with its key."""
+    """The genomes that GPT-NAS asks, and those of its genetic algorithm by its key."""
     genetic_key, _ = jax.random.split(key)
     return strategy.ask(key, state), strategy.genetic.ask(genetic_key, state)
 

@@ -1,4 +1,4 @@
-"""What holds for every strategy on every space."""
+"""Properties of every strategy on every space."""
 
 import functools
 import itertools

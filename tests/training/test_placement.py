@@ -170,7 +170,7 @@ print(json.dumps({"bits": found, "devices": jax.local_device_count()}))
 
 
 def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:
-    """What a program prints last, in a process that has so many devices."""
+    """The last line that a program prints in a process with so many devices."""
     flag = f"--xla_force_host_platform_device_count={devices}"
     # So many cores for XLA, which has as many threads as cores or devices.
     settings = {"XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu", "NPROC": "2"}
@@ -187,7 +187,7 @@ def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Any]:
-    """What each way came to."""
+    """The outcome of each way."""
     return printed(PROGRAM)
 
 

@@ -1,4 +1,4 @@
-"""What only the long training of a whole network does: smoothing, averages, dropout."""
+"""The long training of a whole network: smoothing, averages, dropout."""
 
 import dataclasses
 from typing import Any

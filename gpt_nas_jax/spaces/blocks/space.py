@@ -183,7 +183,7 @@ class BlockSpace:
 
     @property
     def settings(self) -> Mapping[str, int]:
-        """What decoding a genome takes beside images and classes."""
+        """The numbers that decoding takes beside images and classes."""
         return {"width": self.width, "num_stages": self.num_stages}
 
     def names(self, genome: Genome) -> tuple[str, ...]:

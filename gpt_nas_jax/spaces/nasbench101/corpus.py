@@ -98,7 +98,7 @@ def _cell_words(recipe: np.ndarray, parts: Parts) -> list[str]:
 
 
 def _recipes(cells: Columns) -> np.ndarray:
-    """What fixes the layers of each cell, ``int8[N, 17]``.
+    """The numbers that fix the layers of each cell, ``int8[N, 17]``.
 
     For each inner vertex: whether the input feeds it (0 or 1), how many vertices
     feed it, its operation (-1: no such vertex). Then for the output: how many inner

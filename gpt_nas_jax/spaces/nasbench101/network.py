@@ -23,7 +23,7 @@ def unit(features: int, kernel: int) -> ConvNormActivation:
 
 
 def downsample() -> MaxPool:
-    """What halves the resolution between two stacks."""
+    """The pooling that halves the resolution between two stacks."""
     return MaxPool(2, 2, (0, 0, 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""What each operation of a NAS-Bench-101 cell reads like, as arrays."""
+"""How cells of NAS-Bench-101 read: the tokens of every operation."""
 
 import flax.struct
 import jax
