@@ -71,12 +71,22 @@ def compiled() -> Iterator[list[str]]:
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
-@pytest.fixture(scope="module")
-def compiles_quickly() -> Iterator[None]:
-    """For programs that take milliseconds to run and, optimised, seconds to compile."""
+@pytest.fixture(scope="session", autouse=True)
+def compiles_quickly() -> None:
+    """Programs take milliseconds to run here and, optimised, seconds to compile.
+
+    So do those of runs in processes of their own.
+    """
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+
+
+@pytest.fixture(scope="module")
+def optimised() -> Iterator[None]:
+    """For tests about what XLA's optimisations do."""
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from gpt_nas_jax.networks.blocks import Conv
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.spaces.nasbench201.network import CellModule
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 GENERATOR = np.random.default_rng(0)
 CHANNELS, WIDTHS = 2, (3, 4, 4)
 KERNELS = [

@@ -13,8 +13,6 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import Projected
 from gpt_nas_jax.training.vectors import unflatten
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 # A convolution, its BatchNorm and a maximum.
 BLOCK, SIZE = Projected(4, 1, MaxPool()), (4, 4, 3)
 SHAPES = trace(BLOCK, SIZE).variables

@@ -19,8 +19,6 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training.loss import cross_entropy, loss_and_gradient
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 SIZE = (4, 4, 3)
 KEY = jax.random.key(0)
 IMAGES = jax.random.normal(KEY, (2, 4, *SIZE))

@@ -12,8 +12,6 @@ from gpt_nas_jax.evaluation.proxies.weights import Weights
 from gpt_nas_jax.networks.blocks import Conv, ReLU
 from gpt_nas_jax.networks.chain import Chain, Head
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 GENERATOR = np.random.default_rng(0)
 BATCH, PIXELS, CHANNELS, HIDDEN = 5, 2, 8, 16
 IMAGES = numbers(GENERATOR, 2, BATCH, PIXELS, PIXELS, CHANNELS)

@@ -19,8 +19,6 @@ from gpt_nas_jax.networks.units import conv_norm_relu
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench201.network import IMAGE, network
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 SIZE = (4, 4, 3)
 KEY = jax.random.key(0)
 CELL = (CONV1, CONV3, POOL, SKIP, POOL, CONV3)

@@ -26,7 +26,6 @@ def command() -> list[str]:
     return shlex.split(line)
 
 
-@pytest.mark.usefixtures("compiles_quickly")
 def test_its_command_searches_and_retrains(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):

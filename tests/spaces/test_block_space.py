@@ -1,4 +1,4 @@
-"""The block space: genomes, their repair, and the networks they stand for."""
+"""The block space: genomes and the networks they stand for."""
 
 import functools
 import itertools
@@ -51,36 +51,6 @@ def test_samples_are_uniform_in_depth_and_blocks():
     genes = np.bincount(genomes[genomes != PAD])
     assert len(genes) == len(BLOCK_NAMES)
     assert (abs(genes / genes.mean() - 1) < 0.1).all()
-
-
-@hypothesis.given(genome=ANY_GENOME)
-def test_repair_makes_anything_valid_once_and_for_all(genome: np.ndarray):
-    repaired = np.asarray(SPACE.repair(genome))
-    assert repaired.dtype == np.int32
-    assert is_valid(repaired)
-    np.testing.assert_array_equal(SPACE.repair(repaired), repaired)
-
-
-@hypothesis.given(names=NAMES)
-def test_repair_leaves_valid_genomes(names: tuple[str, ...]):
-    genome = SPACE.genome(names)
-    np.testing.assert_array_equal(SPACE.repair(genome), genome)
-
-
-@pytest.mark.parametrize(
-    ("broken", "repaired"),
-    [
-        ([PAD, 4, PAD, PAD, 5, 6, PAD, 7], [4, 5, 6, 7]),
-        ([1, 2] + [PAD] * 6, [1, 2, 1]),
-        ([PAD] * 8, [0, 0, 0]),
-        ([15, 16, -2] + [PAD] * 5, [0, 1, 13]),
-    ],
-)
-def test_repair_closes_gaps_repeats_and_wraps(broken: list[int], repaired: list[int]):
-    expected = repaired + [PAD] * (8 - len(repaired))
-    # Repair is for whole populations at once.
-    both = np.array([broken, expected], np.int32)
-    np.testing.assert_array_equal(SPACE.repair(both), [expected, expected])
 
 
 @hypothesis.given(genome=ANY_GENOME | NAMES.map(SPACE.genome))

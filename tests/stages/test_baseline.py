@@ -30,11 +30,6 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quickly(compiles_quickly: None) -> None:
-    """Compiling takes most of the time."""
-
-
 @pytest.fixture(scope="module")
 def trained(runs: Runs) -> Path:
     path = runs.home / "baseline"

@@ -34,7 +34,7 @@ def trainings(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def drawn(runs: Runs, compiles_quickly, tmp_path_factory) -> Path:
+def drawn(runs: Runs, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("figure2")
     assert go(runs, path) == 0
     return path
@@ -114,9 +114,7 @@ def test_table_5_measures_one_training_on_its_way(
     assert lines_of(tmp_path / "a" / "tables" / "table.csv")[-1]["seed"] == "all"
 
 
-def test_table_3_runs_what_is_missing_and_then_reads_it(
-    runs: Runs, compiles_quickly, tmp_path: Path
-):
+def test_table_3_runs_what_is_missing_and_then_reads_it(runs: Runs, tmp_path: Path):
     flags = ("--stage=tables", "--tables_name=3", "--search_strategy=genetic")
     flags += ("--tables_rows=genetic", "--search_generations=1", "--retrain_epochs=1")
     command = runs.command(tmp_path, *flags)[2:]

@@ -24,8 +24,6 @@ from gpt_nas_jax.training.stored import Stored, load, store
 UPDATE = optax.sgd(0.1)
 BATCH = 4
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 
 def step(state: programs.BlockState, x: jax.Array, dy: jax.Array) -> Any:
     """A block's output, statistics, new parameters and the gradient of its input."""

@@ -26,8 +26,6 @@ QUICK = ("EfficientNet-B0", "GoogLeNet", "ShuffleNetV2-x1.5")
 SIZE = (8, 8, 1)
 AVERAGED = RetrainRecipe(batch=32, learning_rate=0.05, warmup_epochs=0, ema=0.3)
 
-pytestmark = pytest.mark.usefixtures("compiles_quickly")
-
 
 @pytest.fixture(scope="module")
 def batch(digits: DeviceImages) -> tuple[jax.Array, jax.Array]:

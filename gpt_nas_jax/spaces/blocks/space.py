@@ -95,22 +95,6 @@ class BlockSpace:
         known = jnp.all(~real | ((genomes >= 0) & (genomes < self.num_genes)), -1)
         return contiguous & known & (depths[..., 0] >= self.min_depth)
 
-    def repair(self, genomes: Genome) -> Genome:
-        """Valid genomes made of any ``int32[..., max_depth]``.
-
-        Gaps are closed, genes out of range wrap around, and a chain that is too
-        short is continued by repeating itself; an empty one repeats block 0. Valid
-        genomes stay as they are.
-        """
-        real = genomes != PAD
-        order = jnp.argsort(~real, axis=-1, stable=True)
-        genes = jnp.take_along_axis(genomes, order, -1)
-        depths = real.sum(-1, keepdims=True)
-        genes = jnp.where(depths > 0, genes % self.num_genes, 0)
-        position = jnp.arange(self.max_depth)
-        genes = jnp.take_along_axis(genes, position % jnp.maximum(depths, 1), -1)
-        return jnp.where(position < jnp.maximum(depths, self.min_depth), genes, PAD)
-
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
         """The front of one chain joined to the back of another."""
         return variation.crossover(key, first, second, self.min_depth)
