@@ -18,7 +18,7 @@ from gpt_nas_jax.datasets import digits
 def main(path: str) -> float:
     """Prints and returns the share of right answers."""
     run = gnj.load(path)
-    network, weights = run.network()
+    network, weights = run.network
     said, test = run.architecture, digits.load().test
     pixels = test.pixels().astype(np.float32) / 255
     x = (pixels - np.array(said["mean"])) / np.array(said["std"])

@@ -6,7 +6,6 @@ Draws 240 pictures of three shapes into a folder, searches a network for them, t
 and tests it: the settings are small, so that it takes about a minute on 2 CPU cores.
 """
 
-import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -45,27 +44,25 @@ def _colour(random: np.random.Generator, low: int, high: int) -> tuple[int, ...]
 
 
 def settings(images: Path, workdir: Path) -> gnj.Config:
-    """The settings that the flags ``--<section>_<field>`` make on the command line."""
-    config = gnj.Config(workdir=str(workdir))
-    replace = dataclasses.replace
-    return replace(
-        config,
-        data=replace(config.data, name="folder", dir=str(images)),
-        space=replace(config.space, min_depth=2, max_depth=4, num_stages=2),
-        search=replace(
-            config.search, strategy="random", batch=3, population=3, generations=2
-        ),
-        eval=replace(
-            config.eval,
-            recipe=replace(config.eval.recipe, epochs=2, batch=32, learning_rate=0.05),
-            trained_blocks="all",
-        ),
-        retrain=replace(
-            config.retrain,
-            recipe=replace(
-                config.retrain.recipe, epochs=20, batch=32, learning_rate=0.05
-            ),
-        ),
+    """The settings, by the names of their flags: see docs/flags.md."""
+    return gnj.configure(
+        workdir=workdir,
+        data_name="folder",
+        data_dir=images,
+        space_min_depth=2,
+        space_max_depth=4,
+        space_num_stages=2,
+        search_strategy="random",
+        search_batch=3,
+        search_population=3,
+        search_generations=2,
+        eval_epochs=2,
+        eval_batch=32,
+        eval_learning_rate=0.05,
+        eval_trained_blocks="all",
+        retrain_epochs=20,
+        retrain_batch=32,
+        retrain_learning_rate=0.05,
     )
 
 

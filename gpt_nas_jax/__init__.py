@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gpt_nas_jax import datasets, spaces, strategies
     from gpt_nas_jax.api.prior import learn_prior
-    from gpt_nas_jax.api.runs import Run, load, run
+    from gpt_nas_jax.api.runs import Run, configure, load, run
     from gpt_nas_jax.api.search import search
     from gpt_nas_jax.api.trials import Result, Trial
     from gpt_nas_jax.config import Config, PriorConfig
@@ -38,6 +38,7 @@ __all__ = [
     "Trial",
     "UsageError",
     "blocks",
+    "configure",
     "datasets",
     "layers_of",
     "learn_prior",
@@ -60,6 +61,7 @@ _HOMES = {
     "Strategy": "types",
     "Trial": "api.trials",
     "UsageError": "types",
+    "configure": "api.runs",
     "layers_of": "networks.trace",
     "learn_prior": "api.prior",
     "load": "api.runs",

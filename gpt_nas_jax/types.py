@@ -33,12 +33,16 @@ class Evaluation:
         they make together; ``-inf`` where the candidate failed.
       reason: why it failed, or None.
       seconds: wall-clock time of the evaluation.
+      params: parameters of the network; None where it could not be built.
+      flops: multiply-accumulates of one image, likewise.
       scores: of zero-cost proxies, by their names; None after a training.
     """
 
     fitness: float
     reason: str | None
     seconds: float
+    params: int | None = None
+    flops: int | None = None
     scores: Mapping[str, float] | None = None
 
 

@@ -70,6 +70,7 @@ class Run:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
+    @functools.cached_property
     def network(self) -> tuple[Chain, Any]:
         """The network that was trained, and its weights.
 
@@ -82,7 +83,7 @@ class Run:
         """
         found = self.architecture
         if found is None:
-            raise UsageError(f"{self.path} holds no trained network; retrain first")
+            raise UsageError(f"no network in {self.path} is trained yet; retrain first")
         image, classes = tuple(found["image"]), found["num_classes"]
         if "genome" in found:
             space = registry.build(self.config.space, image, classes)
@@ -100,7 +101,9 @@ def run(config: Config) -> Run:
 
     Example:
       >>> import gpt_nas_jax as gnj
-      >>> done = gnj.run(gnj.Config(stage="zoo", workdir="runs/zoo"))  # doctest: +SKIP
+      >>> config = gnj.configure(stage="zoo", workdir="runs/zoo")
+      >>> gnj.run(config).path  # doctest: +SKIP
+      PosixPath('runs/zoo')
 
     Raises:
       UsageError: it cannot be done as told.
@@ -108,6 +111,31 @@ def run(config: Config) -> Run:
     checks.check(config)
     _STAGES.get(config.stage, pipeline.run)(config)
     return Run(Path(config.workdir), config)
+
+
+def configure(
+    flagfile: str | os.PathLike[str] | None = None, **settings: Any
+) -> Config:
+    """The config that flags of these names and values make on a command line.
+
+    Example:
+      >>> import gpt_nas_jax as gnj
+      >>> gnj.configure(search_strategy="random", eval_epochs=3).eval.recipe.epochs
+      3
+
+    Args:
+      flagfile: of settings that come first.
+      **settings: by the flags' names, without dashes; see ``docs/flags.md``.
+
+    Raises:
+      UsageError: a setting is unknown, out of range or contradicts another.
+    """
+    arguments = [] if flagfile is None else [f"--flagfile={os.fspath(flagfile)}"]
+    arguments += [f"--{name}={value}" for name, value in settings.items()]
+    config = flags.parse(["configure", *arguments])
+    assert isinstance(config, Config)
+    checks.check(config)
+    return config
 
 
 def load(path: str | os.PathLike[str]) -> Run:
@@ -118,7 +146,7 @@ def load(path: str | os.PathLike[str]) -> Run:
     """
     file = Path(path) / workdir.FLAGS
     if not file.exists():
-        raise UsageError(f"{path} holds no run: there is no {workdir.FLAGS} in it")
+        raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")
     if "--evaluations=" in file.read_text(encoding="utf-8"):
         raise UsageError(
             f"{path} belongs to a search from Python; call search again with the same "

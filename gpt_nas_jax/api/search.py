@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from gpt_nas_jax import workdir as storage
@@ -22,6 +21,7 @@ from gpt_nas_jax.plugins import require
 from gpt_nas_jax.stages.asking import ask
 from gpt_nas_jax.stages.loop import Loop, finite
 from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.creation import create
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
@@ -76,7 +76,7 @@ def search(
     require("the space", space, _PARTS)
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
-    name = strategy if isinstance(strategy, str) else type(strategy).__qualname__
+    name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__
     path = None if workdir is None else Path(workdir)
     flags = {
         "space": _space_of(space),
@@ -92,7 +92,7 @@ def search(
             if registry.asks_prior(strategy):
                 prior = learn_prior(space, seed=seed, workdir=workdir)
             strategy = create(strategy, space, evaluations, seed=seed, prior=prior)
-        size = asked(strategy)
+        size = asked(name, strategy, space)
         if evaluations % size:
             raise UsageError(
                 f"{name} asks {size} candidates at a time, which must divide the "
@@ -117,12 +117,8 @@ def search(
         return result_of(loop.run(stage_key(seed, "search")))
 
 
-def asked(strategy: Strategy) -> int:
-    """How many candidates a strategy asks at a time."""
-    key = jax.random.key(0)
-    state = jax.eval_shape(strategy.init, key)
-    size: int = jax.eval_shape(strategy.ask, key, state).genomes.shape[0]
-    return size
+def _class_of(strategy: Any) -> type:
+    return strategy if isinstance(strategy, type) else type(strategy)
 
 
 def _space_of(space: Space) -> str:
@@ -166,5 +162,5 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     fitness, reason = given.pop("fitness", None), given.pop("reason", None)
     fitness = None if fitness is None else finite(float(fitness))
     if fitness is None:
-        reason = reason or "fitness is no finite number"
+        reason = reason or "fitness is not a finite number"
     return {"fitness": fitness, "reason": reason, **json.loads(json.dumps(given))}

@@ -7,7 +7,9 @@ from typing import Protocol, TypeVar
 import flax.struct
 import numpy as np
 
-from gpt_nas_jax.networks.cost import Cost
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.cost import Cost, cost
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.memory import is_exhausted, release
 from gpt_nas_jax.types import Evaluation, Key
 
@@ -37,9 +39,6 @@ class Evaluator(Protocol):
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
-
-    def cost(self, genome: np.ndarray) -> Cost:
-        """Counts the cost of the network of a genome, without running it."""
 
 
 class Failure(Exception):
@@ -73,6 +72,18 @@ def attempt(
             )
         release(error)
         return None, reason
+
+
+def built(
+    space: NetworkSpace, genome: np.ndarray
+) -> tuple[tuple[Chain, Cost] | None, str | None]:
+    """The network of a genome with its cost, or None and why it cannot be built."""
+
+    def build() -> tuple[Chain, Cost]:
+        chain = space.decode(genome)
+        return chain, cost(chain, space.image)
+
+    return attempt(build, "--eval_batch")
 
 
 def check_memory(needed: int, limit: float) -> None:

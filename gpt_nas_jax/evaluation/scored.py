@@ -1,6 +1,7 @@
 """Fitness by zero-cost proxies: scores of a network that was not trained."""
 
 import dataclasses
+import math
 import time
 
 import jax
@@ -11,10 +12,14 @@ import optax
 from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.datasets.images import ImageSet
 from gpt_nas_jax.evaluation import ranks, zero_cost
-from gpt_nas_jax.evaluation.evaluator import Candidate, attempt, check_memory
+from gpt_nas_jax.evaluation.evaluator import (
+    Candidate,
+    attempt,
+    built,
+    check_memory,
+)
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.rules import Rule
@@ -50,7 +55,14 @@ class Scorer:
 
         Never raises for what a network is or does.
         """
-        scores, reason = attempt(lambda: self._scores(genome), "--eval_proxy_batch")
+        network, reason = built(self.space, genome)
+        if network is None:
+            return np.full(len(self.names), -np.inf), reason
+        return self.of_network(network[0])
+
+    def of_network(self, chain: Chain) -> tuple[np.ndarray, str | None]:
+        """The same of a network that is built already."""
+        scores, reason = attempt(lambda: self._scores(chain), "--eval_proxy_batch")
         if scores is None:
             return np.full(len(self.names), -np.inf), reason
         without = [self.names[place] for place in np.flatnonzero(np.isneginf(scores))]
@@ -58,12 +70,7 @@ class Scorer:
             reason = f"degenerate: no score by {', '.join(without)}"
         return scores, reason
 
-    def cost(self, genome: np.ndarray) -> Cost:
-        """Counts the cost of the network of a genome, without running it."""
-        return cost(self.space.decode(genome), self.space.image)
-
-    def _scores(self, genome: np.ndarray) -> np.ndarray:
-        chain = self.space.decode(genome)
+    def _scores(self, chain: Chain) -> np.ndarray:
         check_memory(self._memory(chain), self.max_memory)
         scores = zero_cost.score(chain, self.names, self.batches, self.key[None])
         return np.array([scores[name] for name in self.names], np.float64)
@@ -95,14 +102,15 @@ class ScoredEvaluator:
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
         begin = time.monotonic()
-        scores, reason = self.scorer(candidate.genome)
+        network, reason = built(self.scorer.space, candidate.genome)
+        if network is None:
+            return Evaluation(-math.inf, reason, time.monotonic() - begin)
+        chain, cost = network
+        scores, reason = self.scorer.of_network(chain)
         (fitness,) = ranks.fitness(scores[None], self.reference).tolist()
         named = dict(zip(self.scorer.names, scores.tolist(), strict=True))
-        return Evaluation(fitness, reason, time.monotonic() - begin, named)
-
-    def cost(self, genome: np.ndarray) -> Cost:
-        """Counts the cost of the network of a genome, without running it."""
-        return self.scorer.cost(genome)
+        seconds = time.monotonic() - begin
+        return Evaluation(fitness, reason, seconds, cost.params, cost.flops, named)
 
 
 def draw(

@@ -5,7 +5,6 @@ import math
 import time
 
 import jax
-import numpy as np
 
 from gpt_nas_jax.config import EvalConfig
 from gpt_nas_jax.datasets.images import Splits
@@ -13,10 +12,10 @@ from gpt_nas_jax.evaluation.evaluator import (
     Candidate,
     Failure,
     attempt,
+    built,
     check_memory,
 )
 from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
@@ -79,11 +78,16 @@ class TrainedEvaluator:
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
+        begin = time.monotonic()
+        network, reason = built(self.space, candidate.genome)
+        if network is None:
+            return Evaluation(-math.inf, reason, time.monotonic() - begin)
+        chain, cost = network
         epochs = (self.config.recipe.epochs,)
-        curve = self.curve(candidate, epochs, self.config.trained_blocks)
-        found = curve.accuracies
-        fitness = -math.inf if found is None else found[-1]
-        return Evaluation(fitness, curve.reason, curve.seconds)
+        blocks = self.config.trained_blocks
+        curve = self._curve(chain, candidate, epochs, blocks, begin)
+        fitness = -math.inf if curve.accuracies is None else curve.accuracies[-1]
+        return Evaluation(fitness, curve.reason, curve.seconds, cost.params, cost.flops)
 
     def curve(
         self, candidate: Candidate, epochs: tuple[int, ...], trained_blocks: str
@@ -96,24 +100,33 @@ class TrainedEvaluator:
           trained_blocks: ``proposed``, by the paper's rules, or ``all``.
         """
         begin = time.monotonic()
+        network, reason = built(self.space, candidate.genome)
+        if network is None:
+            return Curve(None, reason, time.monotonic() - begin)
+        return self._curve(network[0], candidate, epochs, trained_blocks, begin)
+
+    def _curve(
+        self,
+        chain: Chain,
+        candidate: Candidate,
+        epochs: tuple[int, ...],
+        trained_blocks: str,
+        begin: float,
+    ) -> Curve:
         found, reason = attempt(
-            lambda: self._accuracies(candidate, epochs, trained_blocks, begin),
+            lambda: self._accuracies(chain, candidate, epochs, trained_blocks, begin),
             "--eval_batch",
         )
         return Curve(found, reason, time.monotonic() - begin)
 
-    def cost(self, genome: np.ndarray) -> Cost:
-        """Counts the cost of the network of a genome, without running it."""
-        return cost(self.space.decode(genome), self.space.image)
-
     def _accuracies(
         self,
+        chain: Chain,
         candidate: Candidate,
         epochs: tuple[int, ...],
         trained_blocks: str,
         begin: float,
     ) -> tuple[float, ...]:
-        chain = self.space.decode(candidate.genome)
         recipe = self.config.recipe
         rules = self._rules(chain, candidate, trained_blocks)
         update = optimizer(recipe, len(self.splits.train) // recipe.batch)

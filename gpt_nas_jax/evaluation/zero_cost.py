@@ -17,7 +17,7 @@ import numpy as np
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.evaluation.proxies import az_nas, flow, loss, weights
-from gpt_nas_jax.evaluation.proxies.own import find
+from gpt_nas_jax.evaluation.proxies.own import ask
 from gpt_nas_jax.evaluation.proxies.segments import Segment, is_connected, segments
 from gpt_nas_jax.evaluation.proxies.weights import Weights
 from gpt_nas_jax.keys import GENERATOR
@@ -65,9 +65,11 @@ def score(
     if is_connected(parts):
         found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
     for name in own:
-        proxy = find("--eval_proxies", name)
-        scores = [proxy(chain, batches.images, batches.labels, key) for key in keys]
-        found[name] = float(np.mean(scores))
+        found[name] = float(
+            np.mean(
+                [ask(name, chain, batches.images, batches.labels, key) for key in keys]
+            )
+        )
     return {name: _number(found.get(name, -math.inf)) for name in names}
 
 

@@ -1,5 +1,6 @@
 """The executors by name."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, cast
@@ -46,11 +47,31 @@ def find(name: str) -> Executor:
         )
     found, where = plugins.load("--executor", name), f"--executor={name}"
     if not callable(found):
-        raise UsageError(f"{where} is no function")
+        raise UsageError(f"{where} is not a function")
     try:
         inspect.signature(found).bind(function=None, items=(), workers=1)
     except TypeError as error:
         raise UsageError(
-            f"{where} must take function, items and workers: {error}"
+            f"{where} must take the keywords function, items and workers: {error}"
         ) from error
-    return cast(Executor, found)
+    return functools.partial(_counted, cast(Executor, found), where)
+
+
+def _counted(
+    executor: Executor,
+    where: str,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+) -> Iterator[Result]:
+    """The results of an executor of the user's, which must be one for each item."""
+    expected, count = list(items), 0
+    for result in executor(function=function, items=expected, workers=workers):
+        count += 1
+        if count <= len(expected):
+            yield result
+    if count != len(expected):
+        raise UsageError(
+            f"{where} yielded {count} results for {len(expected)} items; yield one for "
+            "each, in order"
+        )

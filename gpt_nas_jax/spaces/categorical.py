@@ -125,7 +125,7 @@ class CategoricalSpace:
             name in options for name, options in zip(names, self.options, strict=True)
         )
         if not known:
-            raise UsageError(f"{', '.join(names)} is no genome of the space")
+            raise UsageError(f"{', '.join(names)} is not a genome of this space")
         genes = [o.index(name) for name, o in zip(names, self.options, strict=True)]
         return np.array(genes, np.int32)
 

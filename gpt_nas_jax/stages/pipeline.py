@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import plugins, workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
@@ -41,6 +42,8 @@ def run(config: Config) -> None:
         )
     registry.check(config.search.strategy, config.search, config.evaluations())
     executors.find(config.executor)
+    for name in filter(plugins.is_path, config.search_proxies()):
+        own.find("--eval_proxies", name)
     compile_cache.keep(config.train)
     loaded = problem.load(config)
     if config.stage in ("all", "retrain"):

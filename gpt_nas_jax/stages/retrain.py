@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
       UsageError: they are no network of this space.
     """
     try:
-        genes = [int(gene) for gene in text.split(",")]
+        genes = [int(gene) for gene in re.split(r"[,\s]+", text.strip())]
     except ValueError:
         genes = []
     shortest = int((~np.asarray(space.choices())[:, -1]).sum())
@@ -93,8 +94,8 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
     if not known or not fits or not space.valid(genome):
         count = f"{shortest} to {space.length}" if shortest < space.length else shortest
         raise UsageError(
-            f"--retrain_genome={text} is no network of the space; give {count} genes "
-            f"from 0 to {space.num_genes - 1}"
+            f"--retrain_genome={text} is not a network of the space; give {count} "
+            f"genes from 0 to {space.num_genes - 1}, separated by commas"
         )
     return genome
 

@@ -20,6 +20,7 @@ from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
@@ -46,10 +47,11 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         stage_key(config.seed, "online"),
         prior,
     )
+    strategy = setup.build(name)
     loop = Loop(
-        setup.build(name),
+        strategy,
         config.evaluations(),
-        setup.asked(name),
+        asked(name, strategy, problem.space),
         config.search.population,
         ledger,
         path,
@@ -119,12 +121,11 @@ class _Candidates:
         results = self.executor(self.evaluator, items, self.config.search.workers)
         for item, result in zip(items, results, strict=True):
             names = self.problem.space.names(item.genome)
-            cost = self.evaluator.cost(item.genome)
             yield {
                 "blocks": names,
                 "proposed": item.proposed[: len(names)].astype(int).tolist(),
-                "params": cost.params,
-                "flops": cost.flops,
+                "params": result.params,
+                "flops": result.flops,
                 "fitness": finite(result.fitness),
                 **_scores(result),
                 "reason": result.reason,

@@ -183,12 +183,30 @@ def find(name: str) -> Entry:
     kind = plugins.load("--search_strategy", name)
     plugins.require(where, kind, ("init", "ask", "tell"))
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
-        raise UsageError(f"{where} is no dataclass; decorate it, flax.struct.dataclass")
+        raise UsageError(
+            f"{where} is not a dataclass; decorate it with @flax.struct.dataclass"
+        )
+    _require_static(where, kind)
     fields = {field.name for field in dataclasses.fields(kind) if field.init}
     if not fields & {"batch", "population"}:
         raise UsageError(f"{where} lacks the field batch, or population")
     filled = tuple(field for field in FILLED if field in fields)
     return _plain(kind, filled, whole="batch" not in fields)
+
+
+_STATIC = ("space", "batch", "queries", "population", "generations")
+
+
+def _require_static(where: str, kind: type) -> None:
+    """Raises UsageError where a field that is a Python number would be traced."""
+    for field in dataclasses.fields(kind):
+        plain = field.type in (int, bool, str) or field.type in ("int", "bool", "str")
+        traced = field.metadata.get("pytree_node", True)
+        if traced and (plain or field.name in _STATIC):
+            raise UsageError(
+                f"{where}: the field {field.name} must be static; write {field.name}: "
+                "... = flax.struct.field(pytree_node=False)"
+            )
 
 
 def check(name: str, config: SearchConfig, evaluations: int) -> None:

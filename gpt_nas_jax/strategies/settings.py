@@ -6,6 +6,7 @@ from typing import Any
 
 from gpt_nas_jax.types import UsageError
 
+_ARTICLES = {"int": "an integer", "float": "a number", "bool": "true or false"}
 _TRUTH = {"true": True, "false": False}
 
 
@@ -20,8 +21,8 @@ def parse(text: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         if not equals or not name or not value:
             raise UsageError(
-                f"--search_settings={text}: {part!r} is no name=value; give some with "
-                "commas, such as pool=512,elites=16"
+                f"--search_settings={text}: {part!r} is not name=value; give some "
+                "separated by commas, such as pool=512,elites=16"
             )
         if name in found:
             raise UsageError(f"--search_settings={text} gives {name} twice")
@@ -55,8 +56,7 @@ def values(
     if unknown:
         known = ", ".join(settable) or "none"
         raise UsageError(
-            f"--search_settings: {strategy} has no setting {', '.join(unknown)}; its "
-            f"settings are: {known}"
+            f"{strategy} has no setting {', '.join(unknown)}; its settings are: {known}"
         )
     missing = [
         name
@@ -67,8 +67,8 @@ def values(
     ]
     if missing:
         raise UsageError(
-            f"{strategy} needs --search_settings with {', '.join(missing)}; a search "
-            f"fills in no more than {', '.join(sorted(filled))}"
+            f"{strategy} needs the settings {', '.join(missing)}; a search fills in "
+            f"{', '.join(sorted(filled))} only"
         )
     return {
         name: _value(strategy, settable[name], text) for name, text in found.items()
@@ -85,5 +85,6 @@ def _value(strategy: str, field: dataclasses.Field[Any], text: str) -> Any:
         return {"int": int, "float": float}.get(name, str)(text)
     except (KeyError, ValueError) as error:
         raise UsageError(
-            f"--search_settings: {field.name}={text} of {strategy} is no {name}"
+            f"{field.name} of {strategy} must be {_ARTICLES[name]}, got {text!r}; "
+            "separate settings by commas"
         ) from error

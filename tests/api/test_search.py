@@ -52,7 +52,7 @@ def test_failures_are_told_with_their_reason():
     for trial in found:
         expected = {0: "ValueError: no zeros", 1: "diverged"}.get(int(trial.genome[0]))
         if expected is None and trial.genome[1] == 0:
-            expected = "fitness is no finite number"
+            expected = "fitness is not a finite number"
         assert trial.reason == expected
         assert (trial.fitness == -math.inf) == (expected is not None)
         assert trial.details == ({"epoch": 3} if trial.genome[0] == 1 else {})

@@ -78,7 +78,7 @@ def test_what_own_blocks_read_like_is_part_of_the_definition(
         ("OtherShape", "turns 8x8x16 into 8x8x32 where features=32 and stride=2 ask"),
         ("Raises", "cannot be traced: AttributeError"),
         ("NoTrain", "lacks __call__(self, x, train)"),
-        ("function", "is no class derived from flax.linen.Module"),
+        ("function", "is not a class derived from flax.linen.Module"),
         ("ReLU", "blocks of one name: ReLU"),
     ],
 )

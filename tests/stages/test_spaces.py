@@ -1,5 +1,7 @@
 """Spaces other than chains of blocks, by the command line."""
 
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,47 @@ def test_a_space_that_lacks_a_part_is_refused(
     assert main(["gpt_nas_jax", *FLAGS, *flags]) == 2
     assert message in capsys.readouterr().err
     assert not workdir.exists()
+
+
+BLOCK = """
+import flax.linen as nn
+
+class Mine(nn.Module):
+    features: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Conv(self.features, ({size}, {size}), self.stride)(x)
+"""
+
+
+def test_results_of_a_block_whose_code_has_changed_are_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    module = tmp_path / "block_of_a_user.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    flags = (
+        *FLAGS,
+        "--stage=search",
+        "--space_min_depth=2",
+        "--space_max_depth=2",
+        "--space_num_stages=1",
+        "--eval_method=zero_cost",
+        "--eval_proxies=params",
+        "--eval_proxy_batch=10",
+        f"--workdir={tmp_path / 'run'}",
+        "--space_blocks=block_of_a_user:Mine",
+    )
+    ends = []
+    for size in (3, 5, 3):
+        module.write_text(BLOCK.format(size=size), encoding="utf-8")
+        sys.modules.pop(module.stem, None)
+        importlib.invalidate_caches()
+        ends.append(main(["gpt_nas_jax", *flags]))
+    assert ends == [0, 2, 0]
+    message = capsys.readouterr().err
+    assert "holds ledger.jsonl of another space: its code has changed" in message

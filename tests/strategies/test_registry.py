@@ -32,10 +32,10 @@ def test_batches_and_populations_divide_the_evaluations():
     [
         ("surrogate", "pools=3", "surrogate has no setting pools; its settings are"),
         ("surrogate", "batch=3", "surrogate has no setting batch"),
-        ("surrogate", "pool", "'pool' is no name=value"),
-        ("surrogate", "pool=x", "pool=x of surrogate is no int"),
+        ("surrogate", "pool", "'pool' is not name=value"),
+        ("surrogate", "pool=x", "pool of surrogate must be an integer, got 'x'"),
         ("surrogate", "pool=1,pool=2", "gives pool twice"),
-        ("gpt_nas_online", "elimination_rate=a", "is no float"),
+        ("gpt_nas_online", "elimination_rate=a", "must be a number, got 'a'"),
         ("regularised_evolution", "repeats=true", "has no setting repeats"),
         ("annealing", "", "unknown strategy 'annealing'; give random, "),
     ],
@@ -100,9 +100,9 @@ def test_a_class_of_the_users_is_filled_in_and_set(module: str):
     ("given", "message"),
     [
         ("NoTell", "lacks tell"),
-        ("NoData", "is no dataclass"),
+        ("NoData", "is not a dataclass"),
         ("NoBatch", "lacks the field batch, or population"),
-        ("Firsts", "needs --search_settings with offset"),
+        ("Firsts", "needs the settings offset"),
     ],
 )
 def test_a_class_that_lacks_a_part_is_refused(module: str, given: str, message: str):

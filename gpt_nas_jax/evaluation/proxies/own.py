@@ -3,6 +3,8 @@
 import inspect
 from typing import Any, Protocol, cast
 
+import numpy as np
+
 from gpt_nas_jax import plugins
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.types import Key, UsageError
@@ -30,7 +32,7 @@ def find(setting: str, path: str) -> Proxy:
     """
     found, where = plugins.load(setting, path), f"{setting}: {path}"
     if not callable(found):
-        raise UsageError(f"{where} is no function")
+        raise UsageError(f"{where} is not a function")
     try:
         inspect.signature(found).bind(chain=None, images=None, labels=None, key=None)
     except TypeError as error:
@@ -38,3 +40,19 @@ def find(setting: str, path: str) -> Proxy:
             f"{where} must take chain, images, labels and key: {error}"
         ) from error
     return cast(Proxy, found)
+
+
+def ask(path: str, chain: Chain, images: Any, labels: Any, key: Key) -> float:
+    """The score by the proxy of an import path; see `Proxy`.
+
+    Raises:
+      ValueError: it returned something else than one number.
+    """
+    score = find("--eval_proxies", path)(
+        chain=chain, images=images, labels=labels, key=key
+    )
+    if np.ndim(score):
+        raise ValueError(
+            f"{path} returned an array of shape {np.shape(score)}; return one number"
+        )
+    return float(score)

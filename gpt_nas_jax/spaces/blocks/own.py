@@ -28,7 +28,7 @@ def block(path: str) -> Block:
     """
     found, where = plugins.load(_FLAG, path), f"{_FLAG}={path}"
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
-        raise UsageError(f"{where} is no class derived from flax.linen.Module")
+        raise UsageError(f"{where} is not a class derived from flax.linen.Module")
     parameters = list(inspect.signature(found.__call__).parameters)
     if parameters[1:] != ["x", "train"]:
         raise UsageError(f"{where} lacks __call__(self, x, train)")
