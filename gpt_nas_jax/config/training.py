@@ -107,8 +107,8 @@ class EvalConfig(Section):
     proxies: str = setting(
         "synflow,naswot",
         "Comma-separated zero-cost proxies for --eval_method=zero_cost and "
-        f"--search_filter: {', '.join(PROXIES)}. Several are combined by their ranks "
-        "(arXiv 2403.19232).",
+        f"--search_filter: {', '.join(PROXIES)}, or module:Name. Several are combined "
+        "by their ranks (arXiv 2403.19232).",
     )
     proxy_batch: int = proxy_batch()
     trained_blocks: str = setting(
