@@ -1,4 +1,4 @@
-"""The report of a prior for a terminal: corpora, perplexities, time and proposals."""
+"""The report of a prior on the terminal: corpora, quality, time and proposals."""
 
 from collections.abc import Iterator
 from typing import Any

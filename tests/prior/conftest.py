@@ -1,4 +1,4 @@
-"""Fixtures of the prior's tests."""
+"""Fixtures of the tests of the prior."""
 
 import jax
 import pytest
