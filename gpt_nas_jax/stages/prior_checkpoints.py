@@ -58,8 +58,9 @@ class Checkpoints:
             raise
 
     def _save(self, state: State) -> None:
-        self._last = int(state.step)
-        workdir.save_step(self._path, self._last, jax.tree.map(_to_disk, state))
+        step = int(state.step)
+        workdir.save_step(self._path, step, jax.tree.map(_to_disk, state))
+        self._last = step
 
 
 def _to_disk(leaf: Any) -> Any:

@@ -91,7 +91,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
         assert report == expected[1]
     for path in (cut, late):
         left = {child.name for child in path.iterdir()}
-        assert left == {".lock", "flags.txt", "prior.json"}
+        assert left == {".lock", "depends.json", "flags.txt", "prior.json"}
     kept = [[*(tmp_path / name).iterdir()] for name in ("own", "shared")]
     assert [len(folders) for folders in kept] == [1, 1]
     # Checkpoints are no setting of what is learned.
