@@ -1,4 +1,4 @@
-"""What the FCN learns from: layers and the genes they belong to."""
+"""Examples for the FCN: layers and the genes that they belong to."""
 
 import dataclasses
 import functools
@@ -8,15 +8,21 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.networks.trace import Trace
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import ReadingTable, Rows
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.types import Genome
+from gpt_nas_jax.types import Genome, Key
+
+# Random genomes teach the FCN contexts that only a search produces; in a space of
+# chains, most examples still come from human networks.
+_RANDOM = 2000
+_RANDOM_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """Layers with the gene they belong to.
+    """Layers, each with the gene that it belongs to.
 
     Attributes:
       contexts: ``int32[N, CONTEXT]`` tokens of the layers before.
@@ -89,7 +95,7 @@ def of_genomes(genomes: Genome, table: ReadingTable) -> Examples:
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, None))
 def _spelled(genome: Genome, table: ReadingTable) -> tuple[jax.Array, jax.Array, Rows]:
-    """What of a genome's positions can be eliminated, what they start from and read."""
+    """Whether each position can be eliminated, the start tokens, and all words."""
     positions = np.array(table.positions)
     words = jax.vmap(table.words, (None, 0))(genome, positions)
     return table.eliminable(genome)[positions], table.start(genome), words
@@ -103,3 +109,51 @@ def joined(parts: list[Examples]) -> Examples:
             for field in dataclasses.fields(Examples)
         )
     )
+
+
+def to_learn(
+    space: ReadableSpace,
+    table: ReadingTable,
+    vocabulary: Vocabulary,
+    traces: list[Trace],
+    key: Key,
+) -> tuple[Examples, np.ndarray]:
+    """The examples that the FCN learns from, and their weights ``float64[N]``.
+
+    Args:
+      space: whose genes the examples belong to.
+      table: says how the space's genes read.
+      vocabulary: of the tokens.
+      traces: of human networks to learn from.
+      key: decides the random genomes.
+    """
+    drawn = of_genomes(_sample(space, key), table)
+    if not space.human_genes:
+        return drawn, np.ones(len(drawn))
+    human = of_networks(traces, vocabulary, space.human_genes)
+    weights = [
+        np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),
+        np.full(len(drawn), _RANDOM_SHARE / len(drawn)),
+    ]
+    return joined([human, drawn]), np.concatenate(weights)
+
+
+def to_measure(
+    space: ReadableSpace,
+    table: ReadingTable,
+    vocabulary: Vocabulary,
+    traces: list[Trace],
+    key: Key,
+) -> Examples:
+    """The examples that the FCN is measured on; arguments as of `to_learn`.
+
+    They come from human networks for the test; where the space has no genes for them,
+    from other random genomes.
+    """
+    if not space.human_genes:
+        return of_genomes(_sample(space, jax.random.fold_in(key, 1)), table)
+    return of_networks(traces, vocabulary, space.human_genes)
+
+
+def _sample(space: ReadableSpace, key: Key) -> Genome:
+    return jax.jit(space.sample, static_argnums=1)(key, _RANDOM)

@@ -1,4 +1,4 @@
-"""What a prior proposes, in words for people to read."""
+"""Some proposals of a prior, in words for people to read."""
 
 import dataclasses
 from typing import Any
@@ -22,14 +22,14 @@ _RATES = (0.5, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """What the models say at a place where a gene begins.
+    """The models' answers at a place where a gene begins.
 
     Attributes:
-      context: the last layers in front of it.
+      context: the last layers before it.
       layers: the likeliest next ones and their probabilities, descending.
       gene: the likeliest for the first of them.
-      actual_layer: what stands there.
-      actual_gene: to which it belongs.
+      actual_layer: the layer at that place.
+      actual_gene: the gene that it belongs to.
     """
 
     context: tuple[str, ...]
@@ -44,10 +44,10 @@ class Rewriting:
     """A random genome of the space, reconstructed.
 
     Attributes:
-      rate: of elimination; 1 where all is written anew.
+      rate: of elimination; at 1 every gene is proposed anew.
       before: its genes.
-      eliminated: which of them.
-      after: the genes instead.
+      eliminated: which of them were eliminated.
+      after: the genes of the result.
     """
 
     rate: float
@@ -65,22 +65,22 @@ class Samples:
 
 
 def draw(
-    prior: Prior, space: ReadableSpace, vocabulary: Vocabulary, held: Examples, key: Key
+    prior: Prior, space: ReadableSpace, vocabulary: Vocabulary, test: Examples, key: Key
 ) -> Samples:
-    """Asks a prior at a few places that it has not learned, and for a few genomes.
+    """Asks a prior at a few places of the test part, and for a few genomes.
 
     Args:
       prior: the trained models.
       space: of the genomes.
       vocabulary: of the tokens.
-      held: layers that are held out.
-      key: decides which places and genomes, and what is proposed for these.
+      test: examples that the prior has not learned from.
+      key: decides the places and genomes, and what is proposed for the genomes.
     """
     place_key, sample_key, *keys = jax.random.split(key, 2 + len(_RATES))
     names = space.gene_names
     genomes = jax.jit(space.sample, static_argnums=1)(sample_key, len(_RATES))
     return Samples(
-        proposals=_proposals(prior, names, vocabulary, held, place_key),
+        proposals=_proposals(prior, names, vocabulary, test, place_key),
         rewritings=tuple(
             _rewriting(prior, names, genomes[index : index + 1], rate, keys[index])
             for index, rate in enumerate(_RATES)
@@ -92,17 +92,17 @@ def _proposals(
     prior: Prior,
     names: tuple[str, ...],
     vocabulary: Vocabulary,
-    held: Examples,
+    test: Examples,
     key: Key,
 ) -> tuple[Proposal, ...]:
-    whole = (held.contexts[:, -_LAYERS_SHOWN:] != START).all(1)
+    whole = (test.contexts[:, -_LAYERS_SHOWN:] != START).all(1)
     places = np.asarray(
-        jax.random.permutation(key, np.flatnonzero(held.starts & whole))
+        jax.random.permutation(key, np.flatnonzero(test.starts & whole))
     )
-    # One a gene: the places of the commonest look alike.
-    _, first = np.unique(held.labels[places], return_index=True)
+    # One for each gene: the places of the commonest look alike.
+    _, first = np.unique(test.labels[places], return_index=True)
     places = places[np.sort(first)[:_PLACES]]
-    contexts = held.contexts[places]
+    contexts = test.contexts[places]
     shares, genes = jax.tree.map(np.asarray, _asked(prior, contexts))
     found = []
     for row, place in enumerate(places):
@@ -118,8 +118,8 @@ def _proposals(
                     )
                 ),
                 gene=names[genes[row]],
-                actual_layer=vocabulary.decode([held.tokens[place]])[0],
-                actual_gene=names[held.labels[place]],
+                actual_layer=vocabulary.decode([test.tokens[place]])[0],
+                actual_gene=names[test.labels[place]],
             )
         )
     return tuple(found)
@@ -127,7 +127,7 @@ def _proposals(
 
 @jax.jit
 def _asked(prior: Prior, contexts: Any) -> tuple[jax.Array, jax.Array]:
-    """Probabilities of the layers behind ``[N, CONTEXT]``, the gene of the first."""
+    """Probabilities of the layers after ``[N, CONTEXT]``, the gene of the likeliest."""
     logits = next_layer_logits(prior.gpt, prior.gpt_params, contexts)
     layer = jnp.argmax(logits, -1)
     genes = prior.fcn.apply({"params": prior.fcn_params}, contexts, layer)

@@ -13,13 +13,17 @@ def show(report: Report, benchmark: str) -> None:
     """Prints a report; ``benchmark`` names the corpus of the pre-training."""
     phases = ((benchmark, report["pretrain"]), ("human networks", report["finetune"]))
     show_table(
-        "Next-layer perplexity on held-out architectures",
-        ("corpus", "networks", "seen", "held out", "windows", "GPT", "5-gram"),
+        "Next-layer perplexity on test architectures",
+        (
+            *("corpus", "networks", "train", "validation", "test"),
+            *("windows", "GPT", "5-gram"),
+        ),
         [
             (
                 phase,
                 part["networks"],
-                part["architectures"] + part["stopping"],
+                part["architectures"],
+                part["stopping"],
                 part["held_out"],
                 part["windows"],
                 f"{part['gpt_perplexity']:.4f}",
@@ -37,12 +41,12 @@ def _lines(report: Report, phases: tuple[tuple[str, Report], ...]) -> Iterator[s
     for phase, part in phases:
         first, last = part["curve"][0], part["curve"][-1]
         kept = next(p for p in part["curve"] if p["step"] == part["kept_step"])
-        held = "kept for stopping" if part["stopping"] else "held out"
+        measured = "validation" if part["stopping"] else "test"
         yield (
-            f"{phase}: {last['step']} steps, {part['passes']} passes; loss on "
-            f"architectures {held} {first['held_out_loss']:.4f} at first, "
-            f"{last['held_out_loss']:.4f} at last; kept are the parameters after step "
-            f"{kept['step']} with {kept['held_out_loss']:.4f}"
+            f"{phase}: {last['step']} steps, {part['passes']} passes; {measured} loss "
+            f"{first['held_out_loss']:.4f} at first, {last['held_out_loss']:.4f} at "
+            f"last; the parameters kept are those after step {kept['step']}, with "
+            f"{kept['held_out_loss']:.4f}"
         )
     kinds = ", ".join(
         f"{kind} {folded} ({grouped})"
@@ -54,7 +58,7 @@ def _lines(report: Report, phases: tuple[tuple[str, Report], ...]) -> Iterator[s
         f"counts 168): {kinds}"
     )
     yield (
-        f"FCN on what it has not seen: {report['fcn_accuracy']:.4f} where genes begin, "
+        f"test accuracy of the FCN: {report['fcn_accuracy']:.4f} where genes begin, "
         f"{report['fcn_layer_accuracy']:.4f} at every layer"
     )
     spent = ", ".join(f"{name} {value}" for name, value in report["seconds"].items())
@@ -62,13 +66,13 @@ def _lines(report: Report, phases: tuple[tuple[str, Report], ...]) -> Iterator[s
 
 
 def _show_samples(samples: Report) -> None:
-    print("proposals where nothing was learned from:")
+    print("proposals on test examples:")
     for proposal in samples["proposals"]:
-        print("  behind " + "\n         ".join(proposal["context"]))
+        print("  following " + "\n            ".join(proposal["context"]))
         for layer, probability in proposal["layers"]:
             print(f"    {probability:.3f} {layer}")
         print(f"    as a gene: {proposal['gene']}")
-        print(f"    in truth: {proposal['actual_layer']} ({proposal['actual_gene']})")
+        print(f"    actual: {proposal['actual_layer']} ({proposal['actual_gene']})")
     for rewriting in samples["rewritings"]:
         before = (
             f"[{gene}]" if gone else gene
@@ -76,6 +80,6 @@ def _show_samples(samples: Report) -> None:
                 rewriting["before"], rewriting["eliminated"], strict=True
             )
         )
-        print(f"a random network, [eliminated] at rate {rewriting['rate']}:")
+        print(f"a random network, genes [eliminated] at rate {rewriting['rate']}:")
         print("  before " + " ".join(before))
         print("  after  " + " ".join(rewriting["after"]))

@@ -1,4 +1,4 @@
-"""The prior: learned, kept on disk, found again."""
+"""The stage that learns a prior, keeps it on disk and finds it again."""
 
 import dataclasses
 import hashlib
@@ -22,9 +22,10 @@ from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import learn
+from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
-from gpt_nas_jax.prior.gpt_phases import Standing
+from gpt_nas_jax.prior.corpora import build_corpora, build_phases
+from gpt_nas_jax.prior.learning import State
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.reports import prior_summary
 from gpt_nas_jax.reports.terminal import progress
@@ -42,11 +43,11 @@ _FEWEST_CELLS = 2
 # of 0.90: validation minus test is +0.0059 +- 0.0052 on the 292 cells whose both
 # accuracies are known, and the cut keeps 295,778 cells where the paper keeps 295,889.
 _VALIDATION_OVER_TEST = 0.0058
-# The paper's accuracy filter keeps so many of NAS-Bench-101's cells; of NAS-Bench-201's
-# the same share is kept.
+# The share of NAS-Bench-101's cells that the paper's accuracy filter keeps; the same
+# share of NAS-Bench-201's is kept.
 _SHARE = 295_889 / 423_624
 _IMAGENET_CLASSES = 1000
-# Of the files of a prior; another one is not found, but learned anew.
+# Of a prior's files. A prior in another format is not found, so it is learned anew.
 _FORMAT = 2
 _REPORT = "report.json"
 REPORT = "prior.json"
@@ -55,7 +56,7 @@ _VOCABULARY = "vocabulary.json"
 
 
 def read_cells(config: PriorConfig) -> Columns:
-    """The benchmark's cells to learn from: of its file, or enumerated.
+    """The benchmark's cells to learn from: read from its file, or enumerated.
 
     Raises:
       UsageError: the file cannot be read, or no cell of it is good enough.
@@ -81,7 +82,7 @@ def _read_nasbench101(config: PriorConfig) -> Columns:
 
 
 def _read_nasbench201(file: str) -> Columns:
-    """The cells of the highest validation accuracy on CIFAR-10; without a file all."""
+    """The cells of the highest validation accuracy on CIFAR-10; all without a file."""
     if not file:
         choices = range(len(nasbench201.OPERATIONS))
         cells = itertools.product(choices, repeat=len(nasbench201.EDGES))
@@ -93,17 +94,18 @@ def _read_nasbench201(file: str) -> Columns:
 
 
 def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
-    """The prior for these settings: from disk, or learned and kept.
+    """The prior for these settings: loaded from disk, or learned and kept there.
 
-    Leaves its report in the workdir, as `REPORT`. There lies its checkpoint, too, until
-    it is learned: a workdir belongs to one process, `home` may be shared.
+    Writes its report into the workdir, as `REPORT`. While the prior is being learned,
+    its checkpoint is in the workdir, too: that belongs to one process, while several
+    may share `home`.
     """
     path = _folder(config, space, cells)
     halfway = Path(config.workdir) / f"pretrain-{path.name}"
     if not path.exists():
         prior, report, words = _learn(config, space, cells, halfway)
         _keep(path, prior, report, words)
-    # Another run may have learned it, and a crash may have come in between.
+    # It may remain from a run that crashed, or while another run learned the prior.
     shutil.rmtree(halfway, ignore_errors=True)
     remedy = f"remove {path}: the same command learns the prior again"
     report = workdir.read_sealed(path / _REPORT, remedy)
@@ -131,7 +133,7 @@ def _folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:
 
 
 def _identity(space: ReadableSpace) -> list[Any]:
-    """What a prior for a space depends on: its genes' layers and what it samples."""
+    """All that a prior depends on in a space: the layers of its genes, its samples."""
     numbers = {
         name: value
         for name, value in sorted(vars(space).items())
@@ -147,7 +149,7 @@ def _digest(array: np.ndarray) -> str:
 def _learn(
     config: Config, space: ReadableSpace, cells: Columns, path: Path
 ) -> tuple[Prior, dict[str, Any], Vocabulary]:
-    """Learns it, or goes on from the checkpoint in ``path``, with the same result."""
+    """Learns the prior, going on from the checkpoint in ``path`` if there is one."""
     settings, started = config.prior, time.perf_counter()
     with progress("reading the 36 networks", len(ZOO)) as advance:
         traces = []
@@ -157,46 +159,34 @@ def _learn(
     key = stage_key(config.seed, "pretrain")
     split_key, fit_key, stop_key = jax.random.split(key, 3)
     benchmark = BENCHMARKS[settings.corpus]
-    corpora = learn.corpora(cells, traces, split_key, settings.holdout, benchmark)
-    parts = learn.cut(settings, corpora, stop_key)
+    corpora = build_corpora(cells, traces, split_key, settings.holdout, benchmark)
+    phases = build_phases(settings, corpora, stop_key)
     checkpoints = Checkpoints(path, settings.checkpoint_steps)
-    gpt, _ = learn.models(settings, corpora.vocabulary.size, len(space.gene_names))
-    standing = checkpoints.load(gpt, settings.learning_rate)
-    total = settings.fcn_steps + sum(phase.schedule.steps for phase in parts)
-    done = standing.steps if standing else 0
-    spent = dict(standing.seconds) if standing else {"reading": 0.0}
-    spent["reading"] += time.perf_counter() - started
+    state = checkpoints.load(learning.begin(settings, corpora, phases, fit_key))
+    state = state.spent("reading", time.perf_counter() - started)
+    total = settings.fcn_steps + sum(phase.steps for phase in phases)
 
-    def after_round(standing: Standing) -> None:
-        _require_finite(dataclasses.astuple(standing.course.points[-1]))
-        checkpoints.save_due(standing)
+    def after(state: State) -> None:
+        _require_finite((state.train_losses, state.losses, state.perplexities))
+        checkpoints.save_due(state)
         interruption.obey()
 
     with (
         checkpoints.saved_when_stopped(),
-        progress("learning the prior, steps", total, done) as advance,
+        progress("learning the prior, steps", total, int(state.step)) as advance,
     ):
-        prior, learned = learn.learn(
-            settings,
-            space,
-            corpora,
-            parts,
-            fit_key,
-            advance,
-            spent,
-            standing,
-            after_round,
+        prior, learned = learning.learn(
+            settings, space, corpora, phases, fit_key, state, advance, after
         )
     _require_finite(jax.tree.leaves((prior.gpt_params, prior.fcn_params)))
-    _require_finite((learned.pretrain.gpt_perplexity, learned.finetune.gpt_perplexity))
     report = dataclasses.asdict(learned)
     report["peak_memory_gib"] = round(_peak_memory(), 2)
     return prior, report, corpora.vocabulary
 
 
-def _require_finite(values: Iterable[Any]) -> None:
-    """Raises UsageError where a number that is not None is not finite."""
-    if not all(np.isfinite(value).all() for value in values if value is not None):
+def _require_finite(arrays: Iterable[Any]) -> None:
+    """Raises UsageError unless all numbers are finite."""
+    if not all(np.isfinite(array).all() for array in arrays):
         raise UsageError(
             "learning the prior diverged: a loss or a weight is not a finite number; "
             "lower --prior_learning_rate"
@@ -234,7 +224,7 @@ def _load(
     remedy: str,
 ) -> Prior:
     table = space.reading(words)
-    gpt, fcn = learn.models(config, words.size, table.num_genes)
+    gpt, fcn = learning.models(config, words.size, table.num_genes)
     key = jax.random.key(0)
     context = EMPTY_CONTEXT[None]
     shapes = jax.eval_shape(gpt.init, key, context)["params"]

@@ -1,105 +1,75 @@
-"""A prior that is still being learned, on disk."""
+"""Checkpoints of a prior that is still being learned."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from gpt_nas_jax import interruption, workdir
-from gpt_nas_jax.prior import fit
-from gpt_nas_jax.prior.curve import Course, Point, Round
-from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.prior.learning import State
 
 
 class Checkpoints:
-    """The last standing of one learning of the GPT.
-
-    ``<steps>/`` holds parameters and the optimiser's state, ``<steps>.json`` the rest.
-    The latter is written first, so that there is none of the former without it.
-    """
+    """The last state of one learning of the GPT, saved as ``<step>/``."""
 
     def __init__(self, path: Path, every: int) -> None:
-        """Saves in a folder once in ``every`` steps; never where that is 0."""
+        """Keeps states in a folder.
+
+        Args:
+          path: the folder.
+          every: updates between two saved states, at least; 0 saves none.
+        """
         self._path = path
         self._every = every
         self._last = 0
-        self._latest: Standing | None = None
+        self._latest: State | None = None
 
-    def load(self, model: GPT, learning_rate: float) -> Standing | None:
-        """Loads the last standing that was saved; None without any.
+    def load(self, start: State) -> State:
+        """The state saved last, or ``start`` where there is none.
 
         Raises:
           UsageError: it is damaged.
         """
         remedy = f"remove {self._path}: the same command learns from the start"
-        like = _shapes(model, learning_rate)
+        like = jax.tree.map(_to_disk, start)
         found = workdir.load_latest(self._path, like, remedy)
         if found is None:
-            return None
-        self._last, trees = found
-        rest = workdir.read_sealed(self._file(self._last), remedy)
-        points = _points(rest["points"])
-        now = Round(
-            points[-1].step, trees["params"], trees["optimizer"], points[-1].train_loss
-        )
-        outcomes = tuple(
-            Outcome(_points(outcome["points"]), outcome["perplexity"])
-            for outcome in rest["outcomes"]
-        )
-        course = Course(now, trees["kept"], points)
-        return Standing(outcomes, course, rest["seconds"])
+            return start
+        self._last, saved = found
+        return jax.tree.map(_from_disk, start, saved)
 
-    def save_due(self, standing: Standing) -> None:
-        """Saves the standing after a measurement where enough steps have been done."""
-        self._latest = standing
-        if self._every and standing.steps - self._last >= self._every:
-            self._save(standing)
+    def save_due(self, state: State) -> None:
+        """Saves the state if enough updates were made since the last one saved."""
+        self._latest = state
+        if self._every and state.step - self._last >= self._every:
+            self._save(state)
 
     @contextlib.contextmanager
     def saved_when_stopped(self) -> Iterator[None]:
-        """Saves the last measurement where a signal ends the context."""
+        """Saves the latest state if a signal ends the context."""
         try:
             yield
         except interruption.Stopped:
-            if self._every and self._latest and self._latest.steps > self._last:
+            if self._every and self._latest and self._latest.step > self._last:
                 self._save(self._latest)
             raise
 
-    def _save(self, standing: Standing) -> None:
-        steps, course = standing.steps, standing.course
-        rest = {
-            "points": [dataclasses.asdict(point) for point in course.points],
-            "outcomes": [dataclasses.asdict(one) for one in standing.outcomes],
-            "seconds": dict(standing.seconds),
-        }
-        trees = {
-            "params": course.now.params,
-            "optimizer": course.now.optimizer,
-            "kept": course.kept,
-        }
-        workdir.write_sealed(self._file(steps), rest)
-        workdir.save_step(self._path, steps, trees)
-        with workdir.storing(self._path):
-            for other in self._path.glob("*.json"):
-                if other != self._file(steps):
-                    other.unlink()
-        self._last = steps
-
-    def _file(self, steps: int) -> Path:
-        return self._path / f"{steps}.json"
+    def _save(self, state: State) -> None:
+        step = int(state.step)
+        workdir.save_step(self._path, step, jax.tree.map(_to_disk, state))
+        self._last = step
 
 
-def _points(values: list[dict[str, Any]]) -> tuple[Point, ...]:
-    return tuple(Point(**value) for value in values)
+def _to_disk(leaf: Any) -> Any:
+    """The leaf with float64 as pairs of uint32: JAX restores no 64-bit numbers."""
+    return leaf.view(np.uint32) if leaf.dtype == np.float64 else leaf
 
 
-def _shapes(model: GPT, learning_rate: float) -> dict[str, Any]:
-    context = EMPTY_CONTEXT[None]
-    params = jax.eval_shape(model.init, jax.random.key(0), context)["params"]
-    optimizer = jax.eval_shape(fit.adam(learning_rate).init, params)
-    return {"params": params, "optimizer": optimizer, "kept": params}
+def _from_disk(like: Any, saved: Any) -> Any:
+    """Undoes `_to_disk`; what was a NumPy array in ``like`` is one again."""
+    if not isinstance(like, np.ndarray):
+        return saved
+    return np.asarray(saved).view(like.dtype)

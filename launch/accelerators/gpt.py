@@ -26,7 +26,7 @@ def works(short: bool) -> Iterator[Work]:
     state = jax.eval_shape(optimizer.init, params)
 
     def steps(*args: Any) -> Any:
-        return fit._steps.__wrapped__(loss, optimizer, *args)
+        return fit.update.__wrapped__(loss, optimizer, *args)
 
     drawn = array((fit.STEPS_A_CALL, config.batch, CONTEXT), "int32")
     yield Work(

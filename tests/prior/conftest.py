@@ -6,9 +6,9 @@ from prior_support import learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import learn
-from gpt_nas_jax.prior.learn import Corpora, PriorReport
+from gpt_nas_jax.prior.corpora import Corpora, build_corpora
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 
@@ -39,7 +39,7 @@ def config() -> PriorConfig:
 def corpora(zoo_traces: dict[str, Trace]) -> Corpora:
     """The zoo and the cells of at most four vertices."""
     columns = to_columns(enumerate_cells(4))
-    return learn.corpora(columns, list(zoo_traces.values()), jax.random.key(0), 0.15)
+    return build_corpora(columns, list(zoo_traces.values()), jax.random.key(0), 0.15)
 
 
 @pytest.fixture(scope="session")

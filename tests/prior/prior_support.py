@@ -5,18 +5,20 @@ import functools
 import jax
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import learn
+from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.corpora import Corpora, Phase, build_phases
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.learn import Corpora, PriorReport
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
 from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
 from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import Genome, Key, Space
 
@@ -54,6 +56,22 @@ def learn_from(
     config: PriorConfig, space: Space, corpora: Corpora, progress: Progress
 ) -> tuple[Prior, PriorReport]:
     """A prior and its report."""
-    parts = learn.cut(config, corpora, jax.random.key(2))
+    phases = build_phases(config, corpora, jax.random.key(2))
     key = jax.random.key(1)
-    return learn.learn(config, space, corpora, parts, key, progress, {})
+    state = learning.begin(config, corpora, phases, key)
+    return learning.learn(config, space, corpora, phases, key, state, progress)
+
+
+def phase_of(train: Windows, validation: Windows, steps: int, interval: int) -> Phase:
+    """A phase on these windows, of a corpus of no importance."""
+    return Phase(
+        networks=0,
+        sizes=(0, 0, 0),
+        train=train,
+        validation=validation,
+        test=validation,
+        known=train,
+        pass_steps=1,
+        steps=steps,
+        interval=interval,
+    )

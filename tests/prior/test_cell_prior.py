@@ -15,10 +15,10 @@ from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import learn
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, NASBENCH201, CellBenchmark
-from gpt_nas_jax.prior.learn import PriorReport
+from gpt_nas_jax.prior.corpora import build_corpora
 from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.tokens.reading import read
@@ -127,7 +127,7 @@ def learned(
     traces: list[Trace],
     benchmark: CellBenchmark,
 ) -> tuple[Prior, PriorReport]:
-    known = learn.corpora(columns, traces, jax.random.key(0), 0.15, benchmark)
+    known = build_corpora(columns, traces, jax.random.key(0), 0.15, benchmark)
     config = dataclasses.replace(config, pretrain_epochs=0, fcn_steps=100)
     return learn_from(config, SPACES[name], known, lambda count: None)
 

@@ -1,34 +1,44 @@
 """Where learning stops, by the losses alone."""
 
 import math
-from collections.abc import Iterator
 
 import hypothesis
+import numpy as np
 from hypothesis import strategies as st
+from prior_support import phase_of
 
-from gpt_nas_jax.prior.curve import Point, Round, follow
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.learning import State
+from gpt_nas_jax.tokens.corpus import Windows
 
 LOSSES = st.lists(st.floats(0, 10) | st.just(math.nan), min_size=1, max_size=30)
+NOTHING = Windows(np.zeros((0, 11), np.int32), np.zeros(0))
 
 
-def run(losses: list[float], patience: int) -> tuple[int, tuple[Point, ...], int]:
-    """What is kept, by its index, the curve, and how many rounds were asked for."""
-    asked = []
-
-    def rounds() -> Iterator[Round]:
-        for index in range(len(losses)):
-            asked.append(index)
-            yield Round(index, index, None, None)
-
-    *_, last = follow(rounds(), losses.__getitem__, patience)
-    return last.kept, last.points, len(asked)
+def run(losses: list[float], patience: int) -> State:
+    """The state after measurements, whose parameters are the measurement's index."""
+    phase = phase_of(NOTHING, NOTHING, 50 * (len(losses) - 1), interval=50)
+    config = PriorConfig(patience=patience)
+    state = learning.begin_with(np.array(0), config, [phase])
+    for index, loss in enumerate(losses):
+        if learning.ended(state, phase, patience):
+            break
+        state = state.replace(params=index).measured(1 / 3, loss, patience)
+    assert learning.ended(state, phase, patience)
+    points = state.curve(0, phase)
+    assert [point.step for point in points] == [50 * n for n in range(len(points))]
+    found = [point.held_out_loss for point in points]
+    np.testing.assert_array_equal(found, losses[: len(points)])
+    assert [point.train_loss for point in points] == [None, *[1 / 3] * (len(found) - 1)]
+    return state
 
 
 @hypothesis.given(LOSSES, st.integers(1, 5))
 def test_the_lowest_is_kept_once_patience_is_at_an_end(
     losses: list[float], patience: int
 ):
-    kept, points, asked = run(losses, patience)
+    state = run(losses, patience)
     # No number is worse than any.
     values = [math.inf if math.isnan(loss) else loss for loss in losses]
     best = 0
@@ -37,16 +47,23 @@ def test_the_lowest_is_kept_once_patience_is_at_an_end(
             best = index
         if index - best == patience:
             break
-    assert kept == best
-    assert asked == len(points) == index + 1
+    assert state.kept == state.kept_at[0] == best
+    assert state.measurements[0] == index + 1
 
 
 @hypothesis.given(LOSSES)
 def test_without_patience_all_is_learned_and_the_last_is_kept(losses: list[float]):
-    kept, points, _ = run(losses, 0)
-    assert kept == len(losses) - 1
-    assert [point.step for point in points] == [*range(len(losses))]
+    state = run(losses, 0)
+    assert state.kept == state.kept_at[0] == len(losses) - 1
+    assert state.measurements[0] == len(losses)
 
 
 def test_equal_losses_are_no_progress():
-    assert run([1.0, 0.5, 0.5, 0.5, 0.1], 2)[0] == 1
+    assert run([1.0, 0.5, 0.5, 0.5, 0.1], 2).kept == 1
+
+
+def test_a_state_is_not_changed_by_its_next_measurement():
+    phase = phase_of(NOTHING, NOTHING, 50, interval=50)
+    state = learning.begin_with(np.array(0), PriorConfig(), [phase])
+    state.measured(0.0, 1.0, 0)
+    assert not state.measurements.any() and not state.losses.any()

@@ -6,13 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from prior_support import phase_of
 
-from gpt_nas_jax.prior import examples, fit, ngram
-from gpt_nas_jax.prior.curve import Point
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.prior import examples, fit, learning, ngram
+from gpt_nas_jax.prior.corpora import Phase
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
-from gpt_nas_jax.prior.fit import BlockLoss, NextLayerLoss, Schedule
+from gpt_nas_jax.prior.fit import BlockLoss, NextLayerLoss, Progress
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.learning import State
 from gpt_nas_jax.tokens import corpus
 from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures, Windows
 from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN
@@ -20,8 +23,7 @@ from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN
 SIZE = 6
 GPT_MODEL = GPT(SIZE, 8, num_layers=1)
 FCN_MODEL = FCN(SIZE, num_blocks=3, embedding=4, hidden=16)
-RATE, BATCH = 1e-2, 64
-SCHEDULE = Schedule(300, BATCH, RATE, interval=100, patience=0)
+CONFIG = PriorConfig(batch=64, learning_rate=1e-2)
 # Behind 2 2 2 2 come 3 and 4 in turn: five tokens back tell which, four do not.
 PERIOD = [3, 2, 2, 2, 2, 4, 2, 2, 2, 2]
 
@@ -47,9 +49,26 @@ def start() -> Any:
     return jax.jit(GPT_MODEL.init)(jax.random.key(0), context)["params"]
 
 
-def fitted(start: Any, windows: Windows, seed: int, steps: int) -> Any:
-    schedule, key = dataclasses.replace(SCHEDULE, steps=steps), jax.random.key(seed)
-    return fit.fit_gpt(GPT_MODEL, start, windows, windows, key, schedule, quiet)[0]
+def fitted(
+    start: Any,
+    train: Windows,
+    seed: int,
+    steps: int,
+    validation: Windows | None = None,
+    patience: int = 0,
+    progress: Progress = quiet,
+) -> tuple[State, Phase]:
+    """The state at the end of a phase that is measured every 50 steps."""
+    phase = phase_of(train, validation or train, steps, interval=50)
+    config = dataclasses.replace(CONFIG, patience=patience)
+    state = learning.begin_with(start, config, [phase])
+    keys = [jax.random.key(seed)]
+    *_, last = learning.learn_gpt(GPT_MODEL, config, [phase], keys, state, progress)
+    return last, phase
+
+
+def params(start: Any, windows: Windows, seed: int, steps: int) -> Any:
+    return fitted(start, windows, seed, steps)[0].kept
 
 
 def same(one: Any, other: Any) -> bool:
@@ -59,7 +78,7 @@ def same(one: Any, other: Any) -> bool:
 @pytest.fixture(scope="module")
 def periodic(start: Any) -> Any:
     """Parameters fitted to the periodic language."""
-    return fitted(start, language(PERIOD, 12), seed=1, steps=300)
+    return params(start, language(PERIOD, 12), seed=1, steps=300)
 
 
 def test_the_gpt_learns_a_period_that_a_5_gram_cannot(periodic: Any):
@@ -81,17 +100,17 @@ def test_a_layer_unknown_in_the_context_is_no_obstacle(periodic: Any):
 
 def test_the_key_decides_what_is_drawn(start: Any):
     windows = language(PERIOD, 12)
-    first = fitted(start, windows, seed=1, steps=50)
-    assert same(first, fitted(start, windows, seed=1, steps=50))
-    assert not same(first, fitted(start, windows, seed=2, steps=50))
+    first = params(start, windows, seed=1, steps=50)
+    assert same(first, params(start, windows, seed=1, steps=50))
+    assert not same(first, params(start, windows, seed=2, steps=50))
 
 
 def test_windows_are_drawn_as_often_as_they_occur(start: Any):
     tokens = np.full((2, CONTEXT + 1), START, np.int32)
     tokens[:, -1] = 2, 3
     windows = Windows(tokens, np.array([9e6, 1e6]))
-    params = fitted(start, windows, seed=1, steps=300)
-    logits = gpt_logits(params, tokens[:1, :-1])[0, -1]
+    found = params(start, windows, seed=1, steps=300)
+    logits = gpt_logits(found, tokens[:1, :-1])[0, -1]
     share, rest = jax.nn.softmax(logits)[2:4]
     assert float(share) == pytest.approx(0.9, abs=0.06)
     assert float(rest) == pytest.approx(0.1, abs=0.06)
@@ -99,41 +118,34 @@ def test_windows_are_drawn_as_often_as_they_occur(start: Any):
 
 def test_progress_counts_every_step_and_no_steps_change_nothing(start: Any):
     counts: list[int] = []
-    windows, key = language(PERIOD, 12), jax.random.key(0)
+    windows = language(PERIOD, 12)
     for steps in (110, 0):
-        schedule = dataclasses.replace(SCHEDULE, steps=steps)
-        params, _ = fit.fit_gpt(
-            GPT_MODEL, start, windows, windows, key, schedule, counts.append
-        )
+        state, _ = fitted(start, windows, 0, steps, progress=counts.append)
         assert sum(counts) == 110
-    assert same(params, start)
+        assert state.step == steps
+    assert same(state.kept, start)
 
 
 def test_learning_by_heart_is_stopped_and_undone(start: Any):
     generator = np.random.default_rng(0)
-    seen, held = (
+    train, validation = (
         Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))
         for _ in range(2)
     )
-    key = jax.random.key(1)
-    schedule = Schedule(1000, BATCH, RATE, interval=50, patience=2)
-
-    def run(**changes: int) -> tuple[Any, tuple[Point, ...]]:
-        changed = dataclasses.replace(schedule, **changes)
-        return fit.fit_gpt(GPT_MODEL, start, seen, held, key, changed, quiet)
-
-    params, points = run()
+    state, phase = fitted(start, train, 1, 1000, validation, patience=2)
+    points = state.curve(0, phase)
     losses = [point.held_out_loss for point in points]
     best = int(np.argmin(losses))
     # Noise has nothing that helps elsewhere, so the losses soon rise.
     assert best > 0
     assert len(points) == best + 3 < 1000 / 50
     assert [point.step for point in points] == [50 * n for n in range(len(points))]
-    assert fit.perplexity(GPT_MODEL, params, held) == pytest.approx(np.exp(min(losses)))
+    perplexity = fit.perplexity(GPT_MODEL, state.kept, validation)
+    assert perplexity == pytest.approx(np.exp(min(losses)))
     # The same draws, without patience, up to there.
-    last, path = run(steps=points[best].step, patience=0)
-    assert same(params, last)
-    assert path == points[: best + 1]
+    last, path = fitted(start, train, 1, points[best].step, validation)
+    assert same(state.kept, last.kept)
+    assert last.curve(0, path) == points[: best + 1]
     assert points[0].train_loss is None
     assert points[-1].train_loss < points[1].train_loss
 
@@ -193,7 +205,7 @@ def blank(blocks: Examples) -> Any:
 
 def fitted_fcn(blank: Any, blocks: Examples, weights: np.ndarray, seed: int) -> Any:
     key = jax.random.key(seed)
-    return fit.fit_fcn(FCN_MODEL, blank, blocks, weights, key, SCHEDULE, quiet)
+    return fit.fit_fcn(FCN_MODEL, blank, blocks, weights, key, 1000, quiet)
 
 
 def test_the_fcn_reads_layer_and_context(blank: Any, blocks: Examples):

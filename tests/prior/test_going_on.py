@@ -1,19 +1,17 @@
 """A learning that goes on from any of its measurements."""
 
-import dataclasses
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+from prior_support import phase_of
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import fit, gpt_phases, phases
-from gpt_nas_jax.prior.clock import Clock
-from gpt_nas_jax.prior.curve import Course
-from gpt_nas_jax.prior.fit import Schedule
+from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.corpora import Phase, build_phase
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
+from gpt_nas_jax.prior.learning import PARTS, State
 from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures, Windows
 
 SIZE = 6
@@ -38,89 +36,67 @@ def networks(seed: int) -> Architectures:
     return Architectures((*sequences,), np.ones(10))
 
 
+def run(
+    config: PriorConfig, phases: list[Phase], state: State
+) -> tuple[list[State], int]:
+    """All states from this one on, and the number of updates."""
+    counts: list[int] = []
+    keys = jax.random.split(jax.random.key(1), len(phases))
+    states = learning.learn_gpt(MODEL, config, phases, keys, state, counts.append)
+    return [*states], sum(counts)
+
+
+def without_time(state: State) -> State:
+    return state.replace(seconds=None)
+
+
+def check_from_any_state_on(
+    config: PriorConfig, phases: list[Phase], start: State
+) -> list[State]:
+    """Goes on from each state as after a restart; returns all states."""
+    states, count = run(config, phases, start)
+    assert states[-1].phase == len(phases)
+    assert states[-1].step == count
+    for index, state in enumerate(states):
+        # As if it had taken hours until then.
+        hours = np.full(len(PARTS), 3600.0)
+        rest, more = run(config, phases, state.replace(seconds=hours))
+        assert more == count - state.step
+        assert len(rest) == len(states) - index - 1
+        for again, other in zip(rest, states[index + 1 :], strict=True):
+            assert same(without_time(again), without_time(other))
+            assert (again.seconds >= hours).all() and (again.seconds > hours).any()
+    return states
+
+
 @pytest.mark.parametrize(("steps", "patience"), [(150, 0), (1000, 2)])
 def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
     start: Any, steps: int, patience: int
 ):
     # Noise is learned by heart, and patience soon at an end.
     generator = np.random.default_rng(0)
-    seen, held = (
+    train, validation = (
         Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))
         for _ in range(2)
     )
-    schedule = Schedule(steps, 64, 1e-2, interval=50, patience=patience)
-
-    def run(params: Any, course: Course | None) -> tuple[Any, list[Course], int]:
-        counts: list[int] = []
-        courses: list[Course] = []
-        result = fit.fit_gpt(
-            MODEL,
-            params,
-            seen,
-            held,
-            jax.random.key(1),
-            schedule,
-            counts.append,
-            course,
-            courses.append,
-        )
-        return result, courses, sum(counts)
-
-    (params, points), courses, count = run(start, None)
-    assert [course.points for course in courses] == [
+    config = PriorConfig(batch=64, learning_rate=1e-2, patience=patience)
+    phase = phase_of(train, validation, steps, interval=50)
+    begun = learning.begin_with(start, config, [phase])
+    *states, ended = check_from_any_state_on(config, [phase], begun)
+    assert len(states) >= 4
+    points = ended.curve(0, phase)
+    assert [state.curve(0, phase) for state in states] == [
         points[: index + 1] for index in range(len(points))
     ]
-    assert len(points) >= 4
-    nothing = jax.tree.map(np.zeros_like, start)
-    for course in courses:
-        (again, others), rest, more = run(nothing, course)
-        assert same(again, params)
-        assert others == points
-        assert more == count - course.now.step
-        assert [one.now.step for one in rest] == [
-            point.step for point in points if point.step > course.now.step
-        ]
 
 
 def test_either_phase_goes_on_to_the_same_parameters(start: Any):
     config = PriorConfig(batch=64, learning_rate=1e-2, patience=3)
-    parts = [
-        phases.cut(config, (networks(1), networks(2)), epochs, jax.random.key(0))
+    phases = [
+        build_phase(config, (networks(1), networks(2)), epochs, jax.random.key(0))
         for epochs in (25, 50)
     ]
-    keys = jax.random.split(jax.random.key(1))
-
-    def run(
-        params: Any, standing: Standing | None
-    ) -> tuple[Any, list[Outcome], list[Standing], int]:
-        counts: list[int] = []
-        standings: list[Standing] = []
-        clock = Clock({} if standing is None else standing.seconds)
-        result = gpt_phases.learn(
-            MODEL,
-            params,
-            parts,
-            keys,
-            clock,
-            counts.append,
-            standing,
-            standings.append,
-        )
-        return *result, standings, sum(counts)
-
-    params, outcomes, standings, count = run(start, None)
-    assert [standing.steps for standing in standings] == [0, 50, 50, 100, 150]
-    assert [len(standing.outcomes) for standing in standings] == [0, 0, 1, 1, 1]
-    nothing = jax.tree.map(np.zeros_like, start)
-    for index, standing in enumerate(standings):
-        # As if it had taken hours until then.
-        seconds = {"pretrain": 7200.0, "finetune": 3600.0}
-        standing = dataclasses.replace(standing, seconds=seconds)
-        again, others, rest, more = run(nothing, standing)
-        assert same(again, params)
-        assert others == outcomes
-        assert more == count - standing.steps
-        assert len(rest) == len(standings) - index - 1
-        for one in rest:
-            assert one.seconds["pretrain"] >= 7200
-            assert one.seconds["finetune"] >= 3600
+    begun = learning.begin_with(start, config, phases)
+    states = check_from_any_state_on(config, phases, begun)
+    assert [int(state.step) for state in states] == [0, 50, 50, 50, 100, 150, 150]
+    assert [int(state.phase) for state in states] == [0, 0, 1, 1, 1, 1, 2]

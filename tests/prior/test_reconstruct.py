@@ -9,8 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from gpt_nas_jax.prior.learn import Corpora, PriorReport
+from gpt_nas_jax.prior.corpora import Corpora
 from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
+from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT

@@ -1,4 +1,4 @@
-"""What a terminal shows of a prior."""
+"""The report of a prior on a terminal."""
 
 import copy
 from typing import Any
@@ -62,21 +62,21 @@ def test_a_report_can_be_read(capsys: pytest.CaptureFixture[str]):
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     row = next(line for line in lines if "NAS-Bench-101" in line)
     cells = [cell.strip() for cell in row.split("│")[1:-1]]
-    assert cells == ["NAS-Bench-101", "20", "14", "3", "90", "1.5000", "1.7500"]
+    assert cells == ["NAS-Bench-101", "20", "12", "2", "3", "90", "1.5000", "1.7500"]
     stopped, ended = (line for line in lines if "passes" in line)
-    assert "kept for stopping 3.2500 at first, 0.6250 at last" in stopped
-    assert "after step 50 with 0.5000" in stopped
-    assert "held out 3.2500 at first" in ended
-    assert "after step 100 with 0.6250" in ended
+    assert "validation loss 3.2500 at first, 0.6250 at last" in stopped
+    assert "after step 50, with 0.5000" in stopped
+    assert "test loss 3.2500 at first" in ended
+    assert "after step 100, with 0.6250" in ended
     assert "conv 2 (4), fc 1 (1)" in "\n".join(lines)
     assert "seconds: reading 1.5, pretrain 20.0; peak memory 0.75 GiB" in lines
-    behind = lines.index("behind conv a")
-    assert lines[behind + 1 : behind + 6] == [
+    place = lines.index("following conv a")
+    assert lines[place + 1 : place + 6] == [
         "other b",
         "0.750 conv c",
         "0.125 fc d",
         "as a gene: Bottleneck",
-        "in truth: fc d (Stem)",
+        "actual: fc d (Stem)",
     ]
     assert "before Conv [ReLU] Stem" in lines
     assert "after  Conv MaxPool Stem" in lines

@@ -1,6 +1,7 @@
 """A prior whose learning is killed, and what lies on disk in the meantime."""
 
 import contextlib
+import dataclasses
 import shutil
 import signal
 import subprocess
@@ -13,23 +14,30 @@ import pytest
 from stages_support import Runs
 
 from gpt_nas_jax import flags, workdir
-from gpt_nas_jax.prior import fit
-from gpt_nas_jax.prior.fit import Schedule
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.corpora import build_phase
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.gpt_phases import Outcome, Standing
+from gpt_nas_jax.prior.learning import State
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.stages import pretrain, problem
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
-from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
+from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures
+from gpt_nas_jax.types import UsageError
 
 # Measured before the first step, behind the 50th and behind the last.
 FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
-RATE = 1e-2
+CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
 MODEL = GPT(6, 8, num_layers=1)
 
 
 def same(one: Any, other: Any) -> bool:
-    return jax.tree.all(jax.tree.map(np.array_equal, one, other))
+    """Whether two pytrees hold the same bits."""
+    return jax.tree.structure(one) == jax.tree.structure(other) and all(
+        np.asarray(a).dtype == np.asarray(b).dtype
+        and np.asarray(a).tobytes() == np.asarray(b).tobytes()
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    )
 
 
 Learned = tuple[Prior, dict[str, Any], dict[str, float]]
@@ -61,12 +69,17 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     process.communicate()
     assert not (tmp_path / "own").exists()
     shutil.copytree(cut, late)
-    # As if the first process had learned for hours.
-    for file in cut.glob("pretrain-*/*.json"):
-        state = workdir.read_sealed(file)
-        state["seconds"] |= {"reading": 3600.0, "pretrain": 7200.0}
-        workdir.write_sealed(file, state)
-    found = learned(runs.command(cut, *FLAGS, every, own))
+    load = Checkpoints.load
+
+    def after_hours(checkpoints: Checkpoints, start: State) -> State:
+        """As if the first process had learned for hours."""
+        state = load(checkpoints, start)
+        assert state.step >= 50
+        return state.spent("reading", 3600.0).spent("pretrain", 7200.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoints, "load", after_hours)
+        found = learned(runs.command(cut, *FLAGS, every, own))
     assert found[2]["reading"] >= 3600
     assert found[2]["pretrain"] >= 7200
     never = "--prior_checkpoint_steps=0"
@@ -78,7 +91,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
         assert report == expected[1]
     for path in (cut, late):
         left = {child.name for child in path.iterdir()}
-        assert left == {".lock", "flags.txt", "prior.json"}
+        assert left == {".lock", "depends.json", "flags.txt", "prior.json"}
     kept = [[*(tmp_path / name).iterdir()] for name in ("own", "shared")]
     assert [len(folders) for folders in kept] == [1, 1]
     # Checkpoints are no setting of what is learned.
@@ -88,64 +101,71 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
 
 
 @pytest.fixture(scope="module")
-def standings() -> list[Standing]:
-    """All of a short learning's second phase."""
+def states() -> list[State]:
+    """The state before a short learning, and those at its measurements."""
     generator = np.random.default_rng(0)
-    windows = Windows(generator.integers(2, 6, (20, CONTEXT + 1)), np.ones(20))
+    rest, test = (
+        Architectures((*generator.integers(2, 6, (10, 12), np.int32),), np.ones(10))
+        for _ in range(2)
+    )
+    phase = build_phase(CONFIG, (rest, test), 10, jax.random.key(0))
+    phase = dataclasses.replace(phase, steps=150, interval=50)
     context = np.zeros((1, CONTEXT), np.int32)
     params = jax.jit(MODEL.init)(jax.random.key(0), context)["params"]
-    schedule = Schedule(150, 8, RATE, interval=50, patience=1)
-    found: list[Standing] = []
-
-    def keep(course: Any) -> None:
-        outcome = Outcome(course.points[:1], 1 / 3)
-        found.append(Standing((outcome,), course, {"reading": 1.5}))
-
-    key = jax.random.key(0)
-    fit.fit_gpt(
-        MODEL, params, windows, windows, key, schedule, lambda count: None, None, keep
-    )
-    return found
+    begun = learning.begin_with(params, CONFIG, [phase])
+    keys = [jax.random.key(0)]
+    found = learning.learn_gpt(MODEL, CONFIG, [phase], keys, begun, lambda count: None)
+    return [begun, *found][:-1]
 
 
-def test_the_last_standing_comes_back(tmp_path: Path, standings: list[Standing]):
+def test_the_last_state_comes_back(tmp_path: Path, states: list[State]):
     path = tmp_path / "checkpoint"
+    begun, *measured = states
     checkpoints = Checkpoints(path, every=50)
-    assert checkpoints.load(MODEL, RATE) is None
-    for standing in standings[:-1]:
-        checkpoints.save_due(standing)
-    assert {child.name for child in path.iterdir()} == {"100", "100.json"}
+    assert checkpoints.load(begun) is begun
+    for state in measured[:-1]:
+        checkpoints.save_due(state)
+    assert {child.name for child in path.iterdir()} == {"100"}
     # What a crash in the next one leaves.
     shutil.copytree(path / "100", path / "150.orbax-checkpoint-tmp-0")
-    (path / "150.json").write_text("{", encoding="utf-8")
     again = Checkpoints(path, every=50)
-    found, expected = again.load(MODEL, RATE), standings[-2]
-    assert found.outcomes == expected.outcomes
-    assert found.seconds == expected.seconds
-    assert found.course.points == expected.course.points
-    assert found.course.now.step == expected.course.now.step
-    assert found.course.now.train_loss == expected.course.now.train_loss
-    for one, other in (
-        (found.course.now.params, expected.course.now.params),
-        (found.course.now.optimizer, expected.course.now.optimizer),
-        (found.course.kept, expected.course.kept),
-    ):
-        assert jax.tree.structure(one) == jax.tree.structure(other)
-        assert same(one, other)
-    again.save_due(standings[-2])
-    again.save_due(standings[-1])
-    assert Checkpoints(path, every=50).load(MODEL, RATE).steps == 150
-    assert {"100", "100.json"}.isdisjoint(child.name for child in path.iterdir())
+    found = again.load(begun)
+    assert same(found, measured[-2])
+    assert isinstance(found.losses, np.ndarray)
+    again.save_due(measured[-2])
+    again.save_due(measured[-1])
+    assert Checkpoints(path, every=50).load(begun).step == 150
+    assert not (path / "100").exists()
 
 
 @pytest.mark.parametrize(("every", "saved"), [(0, None), (60, 100), (151, None)])
 def test_only_so_many_steps_are_worth_a_checkpoint(
-    tmp_path: Path, standings: list[Standing], every: int, saved: int | None
+    tmp_path: Path, states: list[State], every: int, saved: int | None
 ):
     path = tmp_path / "checkpoint"
+    begun, *measured = states
     checkpoints = Checkpoints(path, every)
-    for standing in standings:
-        checkpoints.save_due(standing)
-    found = Checkpoints(path, every).load(MODEL, RATE)
-    assert (found and found.steps) == saved
+    for state in measured:
+        checkpoints.save_due(state)
+    found = Checkpoints(path, every).load(begun)
+    assert found.step == (saved or 0)
     assert path.exists() == (saved is not None)
+
+
+def test_a_damaged_checkpoint_ends_in_the_remedy(tmp_path: Path, states: list[State]):
+    path = tmp_path / "checkpoint"
+    Checkpoints(path, every=1).save_due(states[-1])
+    data = max(path.rglob("*"), key=lambda file: file.stat().st_size)
+    data.write_bytes(b"?" + data.read_bytes()[1:])
+    with pytest.raises(UsageError, match=f"remove {path}: the same command learns"):
+        Checkpoints(path, every=1).load(states[0])
+
+
+def test_the_checkpoint_of_another_learning_ends_in_the_remedy(
+    tmp_path: Path, states: list[State]
+):
+    path = tmp_path / "checkpoint"
+    Checkpoints(path, every=1).save_due(states[-1])
+    other = states[0].replace(losses=np.zeros((1, 99)))
+    with pytest.raises(UsageError, match=f"remove {path}: the same command learns"):
+        Checkpoints(path, every=1).load(other)

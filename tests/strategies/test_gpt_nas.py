@@ -7,7 +7,7 @@ import pytest
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
-from gpt_nas_jax.prior import learn
+from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
@@ -36,7 +36,7 @@ def prior() -> Prior:
     modules = [SPACE.block(name, 1, False) for name in ("Conv", "MaxPool", "BatchNorm")]
     layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
     words = vocabulary.build([map(vocabulary.word, part) for part in layers])
-    gpt, fcn = learn.models(PriorConfig(width=16), words.size, SPACE.num_genes)
+    gpt, fcn = learning.models(PriorConfig(width=16), words.size, SPACE.num_genes)
     context = EMPTY_CONTEXT[None]
     gpt_key, fcn_key = jax.random.split(jax.random.key(0))
     return Prior(

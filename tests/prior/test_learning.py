@@ -10,9 +10,11 @@ from prior_support import GENES, learn_from
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.prior import examples, fit, learn, ngram, phases
-from gpt_nas_jax.prior.learn import Corpora, PriorReport
+from gpt_nas_jax.prior import corpora as splitting
+from gpt_nas_jax.prior import examples, fit, ngram
+from gpt_nas_jax.prior.corpora import Corpora, build_corpora, build_phases
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
@@ -49,7 +51,7 @@ def test_even_a_little_learning_beats_guessing(learned: Learned):
     assert 0.8 < report.fcn_layer_accuracy < 1
 
 
-def test_the_report_measures_the_prior_on_what_was_held_out(
+def test_the_report_measures_the_prior_on_the_test_part(
     learned: Learned, corpora: Corpora
 ):
     prior, report = learned
@@ -72,7 +74,7 @@ def test_the_same_key_learns_the_same_prior_in_the_steps_announced(
     assert again[1] == learned[1]
     report = again[1]
     assert sum(counts) == config.fcn_steps + sum(
-        phases.steps(config, quality.windows, epochs)
+        splitting.steps(config, quality.windows, epochs)
         for quality, epochs in (
             (report.pretrain, config.pretrain_epochs),
             (report.finetune, config.finetune_epochs),
@@ -80,35 +82,34 @@ def test_the_same_key_learns_the_same_prior_in_the_steps_announced(
     )
 
 
-def test_what_says_when_to_stop_is_neither_learned_from_nor_measured_on(
+def test_validation_is_neither_for_training_nor_for_the_test(
     config: PriorConfig, corpora: Corpora
 ):
     patient = dataclasses.replace(config, patience=3)
     cut, again, other = (
-        learn.cut(patient, corpora, jax.random.key(seed)) for seed in (0, 0, 1)
+        build_phases(patient, corpora, jax.random.key(seed)) for seed in (0, 0, 1)
     )
     for phase, (seen, held) in zip(cut, (corpora.cells, corpora.human), strict=True):
-        assert phase.stopping == round(0.15 * len(seen))
-        assert phase.learned == len(seen) - phase.stopping
-        assert phase.held_out == len(held)
-        assert phase.held.digest() == corpus.windows(held).digest()
+        validation = round(0.15 * len(seen))
+        assert phase.sizes == (len(seen) - validation, validation, len(held))
+        assert phase.test.digest() == corpus.windows(held).digest()
         # Every window seen counts once, on one side or on the other.
         windows = corpus.windows(seen)
         assert np.array_equal(phase.known.tokens, windows.tokens)
         assert np.allclose(phase.known.weights, windows.weights)
-        parts = phase.windows, phase.curve
+        parts = phase.train, phase.validation
         assert sum(part.weights.sum() for part in parts) == windows.weights.sum()
-    digests = [[p.windows.digest() for p in some] for some in (cut, again, other)]
+    digests = [[p.train.digest() for p in some] for some in (cut, again, other)]
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_without_patience_the_curve_is_of_what_is_held_out(
+def test_without_patience_the_curve_is_measured_on_the_test_part(
     config: PriorConfig, corpora: Corpora, learned: Learned
 ):
     report = learned[1]
-    for phase in learn.cut(config, corpora, jax.random.key(0)):
-        assert phase.stopping == 0
-        assert phase.curve.digest() == phase.held.digest()
+    for phase in build_phases(config, corpora, jax.random.key(0)):
+        assert phase.sizes[1] == 0
+        assert phase.validation.digest() == phase.test.digest()
     for quality in (report.pretrain, report.finetune):
         points = quality.curve
         assert (points[0].step, points[-1].step) == (0, quality.kept_step)
@@ -138,7 +139,7 @@ def test_nothing_is_both_learned_from_and_measured_on(
     zoo_traces: dict[str, Trace], seed: int
 ):
     """Networks that differ in widths alone read the same and must not be parted."""
-    corpora = learn.corpora(
+    corpora = build_corpora(
         to_columns(enumerate_cells(3)),
         list(zoo_traces.values()),
         jax.random.key(seed),
@@ -161,7 +162,7 @@ def test_the_key_decides_what_is_held_out(zoo_traces: dict[str, Trace]):
     columns = to_columns(enumerate_cells(3))
 
     def held(seed: int) -> list[bytes]:
-        parts = learn.corpora(
+        parts = build_corpora(
             columns, list(zoo_traces.values()), jax.random.key(seed), 0.15
         )
         return [s.tobytes() for s in parts.human[1].sequences]
@@ -172,7 +173,7 @@ def test_the_key_decides_what_is_held_out(zoo_traces: dict[str, Trace]):
 def test_a_corpus_of_one_cell_is_refused(zoo_traces: dict[str, Trace]):
     columns = to_columns(enumerate_cells(3)[:1])
     with pytest.raises(UsageError, match="lower --prior_min_accuracy"):
-        learn.corpora(columns, list(zoo_traces.values()), jax.random.key(0), 0.15)
+        build_corpora(columns, list(zoo_traces.values()), jax.random.key(0), 0.15)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +181,10 @@ def test_a_corpus_of_one_cell_is_refused(zoo_traces: dict[str, Trace]):
 )
 def test_an_epoch_passes_over_every_window(windows: int, epochs: int, steps: int):
     config = dataclasses.replace(PriorConfig(), batch=128)
-    assert phases.steps(config, windows, epochs) == steps
+    assert splitting.steps(config, windows, epochs) == steps
 
 
 @pytest.mark.parametrize(("windows", "steps"), [(17_956, 300), (424, 50), (1, 50)])
 def test_a_measurement_follows_about_every_other_pass(windows: int, steps: int):
     config = dataclasses.replace(PriorConfig(), batch=128)
-    assert phases.interval(config, windows) == steps
+    assert splitting.interval(config, windows) == steps

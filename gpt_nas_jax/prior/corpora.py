@@ -1,0 +1,191 @@
+"""The corpora that a prior learns from, and their train, validation and test parts.
+
+Architectures are split whole. The GPT learns from the train part. The validation part
+measures the learning curve and decides when to stop. The test part takes no part in any
+choice, so the result measured on it is unbiased.
+"""
+
+import dataclasses
+import math
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.networks.trace import Trace
+from gpt_nas_jax.prior.benchmarks import NASBENCH101, CellBenchmark
+from gpt_nas_jax.prior.fit import STEPS_A_CALL
+from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.tokens import corpus, vocabulary
+from gpt_nas_jax.tokens.corpus import Architectures, Windows
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+from gpt_nas_jax.types import Key
+
+# Between two measurements: a measurement costs as much as a few dozen steps.
+_PASSES = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Corpora:
+    """The architectures of both phases, each as (train and validation, test).
+
+    Attributes:
+      vocabulary: of both corpora.
+      words_with_groups: the words there would be if numbers of groups were kept.
+      cells: the benchmark's networks.
+      human: networks of the zoo; those that read the same count as one architecture.
+      traces: of the zoo's networks, split alike.
+    """
+
+    vocabulary: Vocabulary
+    words_with_groups: frozenset[str]
+    cells: tuple[Architectures, Architectures]
+    human: tuple[Architectures, Architectures]
+    traces: tuple[list[Trace], list[Trace]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Phase:
+    """One phase of the GPT's learning: the parts of its corpus, and how long it lasts.
+
+    Attributes:
+      networks: in the corpus.
+      sizes: distinct architectures for (train, validation, test).
+      train: windows to learn from.
+      validation: windows that the learning curve is measured on; without patience
+        those of ``test``.
+      test: windows that the result is measured on.
+      known: windows of all architectures but those of ``test``.
+      pass_steps: updates in one pass over ``train``.
+      steps: updates, at most.
+      interval: updates between two measurements, a multiple of `STEPS_A_CALL`; a
+        measurement also precedes the first update and follows the last.
+    """
+
+    networks: int
+    sizes: tuple[int, int, int]
+    train: Windows
+    validation: Windows
+    test: Windows
+    known: Windows
+    pass_steps: int
+    steps: int
+    interval: int
+
+    @property
+    def measurements(self) -> int:
+        """Measurements of the learning curve, at most."""
+        return 1 + math.ceil(self.steps / self.interval)
+
+    def step(self, measurement: int) -> int:
+        """Updates before a measurement, counted from 0."""
+        return min(measurement * self.interval, self.steps)
+
+
+def build_corpora(
+    cells: Columns,
+    zoo_traces: list[Trace],
+    key: Key,
+    holdout: float,
+    benchmark: CellBenchmark = NASBENCH101,
+) -> Corpora:
+    """Tokenises both corpora and sets whole architectures of each aside for the test.
+
+    Args:
+      cells: columns of the benchmark.
+      zoo_traces: the human networks.
+      key: decides which architectures are set aside.
+      holdout: share of the architectures that is set aside, in [0, 1].
+      benchmark: says how the cells read.
+
+    Raises:
+      UsageError: a corpus has fewer than two distinct architectures.
+    """
+    networks = [[word(part.layer) for part in trace.layers] for trace in zoo_traces]
+    words = vocabulary.build([*networks, benchmark.words(False)])
+    grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
+    cell_key, human_key = jax.random.split(key)
+    # Networks that differ only in widths read the same; they stay together.
+    tokens = [words.encode(network) for network in networks]
+    groups: dict[bytes, list[int]] = {}
+    for index, sequence in enumerate(tokens):
+        groups.setdefault(sequence.tobytes(), []).append(index)
+    alike = list(groups.values())
+    human = Architectures(
+        tuple(tokens[group[0]] for group in alike),
+        np.array([len(group) for group in alike], np.float64),
+    )
+    rest, test = corpus.split(len(alike), human_key, holdout)
+    return Corpora(
+        vocabulary=words,
+        words_with_groups=frozenset(grouped.union(benchmark.words(True))),
+        cells=corpus.hold_out(benchmark.architectures(cells, words), cell_key, holdout),
+        human=(human.take(rest), human.take(test)),
+        traces=tuple(
+            [zoo_traces[index] for group in part for index in alike[group]]
+            for part in (rest, test)
+        ),
+    )
+
+
+def build_phases(
+    config: PriorConfig, corpora: Corpora, key: Key
+) -> tuple[Phase, Phase]:
+    """Pre-training and fine-tuning; see `build_phase`."""
+    keys = jax.random.split(key)
+    return (
+        build_phase(config, corpora.cells, config.pretrain_epochs, keys[0]),
+        build_phase(config, corpora.human, config.finetune_epochs, keys[1]),
+    )
+
+
+def build_phase(
+    config: PriorConfig,
+    parts: tuple[Architectures, Architectures],
+    epochs: int,
+    key: Key,
+) -> Phase:
+    """One phase on a corpus.
+
+    Args:
+      config: of the prior. With ``patience``, the share ``holdout`` of the train and
+        validation part is for validation.
+      parts: the corpus as (train and validation, test).
+      epochs: passes over the distinct windows, at most.
+      key: decides what is for validation.
+
+    Raises:
+      UsageError: there are too few architectures to split.
+    """
+    rest, test = parts
+    test_windows = corpus.windows(test)
+    validation_size = 0
+    if config.patience:
+        learned, kept = corpus.hold_out(rest, key, config.holdout)
+        train, validation = corpus.windows(learned), corpus.windows(kept)
+        known, validation_size = corpus.joined([train, validation]), len(kept)
+    else:
+        train, validation = corpus.windows(rest), test_windows
+        known = train
+    return Phase(
+        networks=int(rest.counts.sum() + test.counts.sum()),
+        sizes=(len(rest) - validation_size, validation_size, len(test)),
+        train=train,
+        validation=validation,
+        test=test_windows,
+        known=known,
+        pass_steps=steps(config, len(train), 1),
+        steps=steps(config, len(train), epochs),
+        interval=interval(config, len(train)),
+    )
+
+
+def steps(config: PriorConfig, windows: int, epochs: int) -> int:
+    """Updates in a number of passes over distinct windows."""
+    return math.ceil(windows / config.batch) * epochs
+
+
+def interval(config: PriorConfig, windows: int) -> int:
+    """Updates between two measurements: about two passes, in whole calls."""
+    calls = round(steps(config, windows, _PASSES) / STEPS_A_CALL)
+    return STEPS_A_CALL * max(1, calls)
