@@ -12,14 +12,13 @@ import jax
 import numpy as np
 
 import gpt_nas_jax as gnj
-from gpt_nas_jax.datasets import digits
 
 
 def main(path: str) -> float:
     """Prints and returns the share of right answers."""
     run = gnj.load(path)
     network, weights = run.network
-    said, test = run.architecture, digits.load().test
+    said, test = run.architecture, gnj.datasets.load("digits").test
     pixels = test.pixels().astype(np.float32) / 255
     x = (pixels - np.array(said["mean"])) / np.array(said["std"])
     logits = jax.jit(lambda w, x: network.apply(w, x, train=False))(weights, x)

@@ -11,6 +11,7 @@ A data set of your own is a function in a file of your own, named by
 """
 
 from gpt_nas_jax.datasets.images import Dataset, Images, with_test
+from gpt_nas_jax.datasets.registry import load
 from gpt_nas_jax.datasets.source import Source
 
-__all__ = ["Dataset", "Images", "Source", "with_test"]
+__all__ = ["Dataset", "Images", "Source", "load", "with_test"]

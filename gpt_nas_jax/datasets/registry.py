@@ -38,7 +38,7 @@ LOADERS: dict[str, Loader] = {
 
 def load(
     name: str,
-    data_dir: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] = "",
     *,
     side: int = 0,
     flip: str = "auto",

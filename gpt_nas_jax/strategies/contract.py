@@ -1,4 +1,4 @@
-"""What a strategy must be able to do, tried on shapes alone."""
+"""Checks of a strategy, on shapes alone."""
 
 from typing import Any
 

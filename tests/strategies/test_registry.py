@@ -62,6 +62,13 @@ class Firsts(Remembering):
         genomes = self.space.sample(key, self.batch + self.offset)[self.offset:]
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
+@flax.struct.dataclass
+class Traced:
+    batch: int
+    def init(self): pass
+    def ask(self): pass
+    def tell(self): pass
+
 class NoData:
     def init(self): pass
     def ask(self): pass
@@ -73,7 +80,7 @@ class NoTell:
 
 @flax.struct.dataclass
 class NoBatch:
-    space: object
+    space: object = flax.struct.field(pytree_node=False)
     def init(self): pass
     def ask(self): pass
     def tell(self): pass
@@ -102,6 +109,7 @@ def test_a_class_of_the_users_is_filled_in_and_set(module: str):
         ("NoTell", "lacks tell"),
         ("NoData", "is not a dataclass"),
         ("NoBatch", "lacks the field batch, or population"),
+        ("Traced", "the field batch must be static"),
         ("Firsts", "needs the settings offset"),
     ],
 )
