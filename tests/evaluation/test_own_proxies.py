@@ -1,0 +1,87 @@
+"""Zero-cost proxies of the user's own."""
+
+from pathlib import Path
+
+import pytest
+
+from gpt_nas_jax.main import main
+from gpt_nas_jax.workdir import Ledger
+
+PROXIES = """
+import jax.numpy as jnp
+
+def classes(chain, images, labels, key):
+    return jnp.float32(len(jnp.unique(labels)))
+
+def several(chain, images, labels, key):
+    return jnp.arange(3.0)
+
+def nothing(chain, images, labels, key):
+    return float("nan")
+
+def raises(chain, images, labels, key):
+    raise KeyError("absent")
+
+def other(network, batch):
+    return 1.0
+"""
+FLAGS = (
+    "--stage=search",
+    "--data_train_limit=100",
+    "--space_min_depth=2",
+    "--space_max_depth=2",
+    "--space_num_stages=1",
+    "--search_strategy=random",
+    "--search_batch=2",
+    "--search_population=2",
+    "--search_generations=1",
+    "--eval_method=zero_cost",
+    "--eval_proxy_batch=10",
+)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a user's module with proxies."""
+    name = f"proxies_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(PROXIES, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def search(module: str, name: str, workdir: Path) -> int:
+    proxies = f"--eval_proxies={module}:{name}"
+    return main(["gpt_nas_jax", *FLAGS, proxies, f"--workdir={workdir}"])
+
+
+def test_an_own_proxy_alone_is_the_fitness(module: str, tmp_path: Path):
+    assert search(module, "classes", tmp_path / "run") == 0
+    records = Ledger(tmp_path / "run" / "ledger.jsonl").read()
+    assert all(5 < record["fitness"] <= 10 for record in records)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("several", "returned an array of shape (3,); return one number"),
+        ("nothing", "degenerate: no score by"),
+        ("raises", "KeyError: 'absent'"),
+    ],
+)
+def test_a_proxy_without_a_number_fails_the_candidate(
+    module: str,
+    name: str,
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert search(module, name, tmp_path / "run") == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_another_signature_is_refused_before_any_work(
+    module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert search(module, "other", tmp_path / "run") == 2
+    assert "must take chain, images, labels and key" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

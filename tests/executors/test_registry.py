@@ -1,0 +1,74 @@
+"""Executors by name and by import path."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from gpt_nas_jax.executors import local, registry
+from gpt_nas_jax.types import UsageError
+
+EXECUTORS = """
+def in_order(function, items, workers):
+    yield from map(function, items)
+
+def loses(function, items, workers):
+    yield from map(function, items[1:])
+
+def repeats(function, items, workers):
+    for item in items:
+        yield function(item)
+        yield function(item)
+
+def other(function, items):
+    yield from map(function, items)
+
+value = 3
+"""
+
+Executor = Callable[..., Iterator[int]]
+
+
+@pytest.fixture
+def find(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Executor]:
+    """Finds one of a user's executors."""
+    module = f"executors_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(EXECUTORS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return lambda name: registry.find(f"{module}:{name}")
+
+
+def squares(executor: Executor, items: Iterable[int]) -> list[int]:
+    return list(executor(lambda item: item * item, items, 1))
+
+
+def test_an_own_executor_yields_as_the_local_one(find: Callable[[str], Executor]):
+    assert registry.find("local") is local.run
+    for items in ([], [3], range(5)):
+        assert squares(find("in_order"), items) == squares(local.run, items)
+
+
+@pytest.mark.parametrize(("name", "count"), [("loses", 2), ("repeats", 6)])
+def test_results_that_do_not_match_the_items_are_refused(
+    find: Callable[[str], Executor], name: str, count: int
+):
+    with pytest.raises(UsageError, match=f"yielded {count} results for 3 items"):
+        squares(find(name), range(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other", "must take the keywords function, items and workers"),
+        ("value", "is not a function"),
+    ],
+)
+def test_what_is_no_executor_is_refused(
+    find: Callable[[str], Executor], name: str, message: str
+):
+    with pytest.raises(UsageError, match=message):
+        find(name)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(UsageError, match="unknown executor 'cluster'; give local"):
+        registry.find("cluster")

@@ -1,0 +1,98 @@
+"""Strategies that do not work are refused before anything is evaluated."""
+
+import dataclasses
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import pytest
+
+import gpt_nas_jax as gnj
+from gpt_nas_jax.strategies.contract import asked
+from gpt_nas_jax.types import Candidates, UsageError
+
+SPACE = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
+
+
+@flax.struct.dataclass
+class Good:
+    """Three random genomes at a time."""
+
+    def init(self, key: jax.Array) -> Any:
+        return jnp.int32(0)
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        genomes = SPACE.sample(key, 3)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return state + 1
+
+
+class Genomes(Good):
+    """Returns the genomes alone."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        return SPACE.sample(key, 3)
+
+
+class NothingProposed(Good):
+    """Leaves out which genes are proposed."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        return Candidates(SPACE.sample(key, 3), None)
+
+
+class OneGenome(Good):
+    """Asks a single genome without the axis of the population."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        genome = SPACE.sample(key, 1)[0]
+        return Candidates(genome, jnp.ones(genome.shape, bool))
+
+
+class Branches(Good):
+    """Decides by an array's value in Python."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        return super().ask(key, state) if state > 0 else None
+
+
+class OtherState(Good):
+    """Returns a state of another structure."""
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return state, fitness
+
+
+@dataclasses.dataclass(frozen=True)
+class NoTell:
+    """Cannot be told."""
+
+    init, ask = Good.init, Good.ask
+
+
+def test_the_number_of_candidates_is_found():
+    assert asked("good", Good(), SPACE) == 3
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (Good, "is a class; give an instance"),
+        (NoTell(), "lacks tell"),
+        (Genomes(), "must return gpt_nas_jax.Candidates"),
+        (NothingProposed(), r"must return genomes int32\[P, 4\] and proposed"),
+        (OneGenome(), r"must return genomes int32\[P, 4\] and proposed"),
+        (Branches(), "ask cannot be traced by jit: TracerBoolConversionError"),
+        (OtherState(), "must return a state like the one init returns"),
+    ],
+)
+def test_what_cannot_search_is_refused_in_one_line(strategy: Any, message: str):
+    def never(genome: Any) -> float:
+        raise AssertionError("evaluated")
+
+    with pytest.raises(UsageError, match=message) as caught:
+        gnj.search(SPACE, never, strategy, evaluations=6)
+    assert "\n" not in str(caught.value)
