@@ -34,7 +34,7 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_digits_reach_98_percent(tmp_path: Path) -> None:
     run(tmp_path)
     result = read(tmp_path / "result.json")
@@ -44,7 +44,7 @@ def test_digits_reach_98_percent(tmp_path: Path) -> None:
     assert result["retrain"]["test_accuracy"] >= 0.98
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gpt_beats_the_ngram_model_on_the_real_benchmark(
     tmp_path: Path, shared_data: Path
 ) -> None:
@@ -55,7 +55,7 @@ def test_the_gpt_beats_the_ngram_model_on_the_real_benchmark(
         assert report[phase]["gpt_perplexity"] < report[phase]["ngram_perplexity"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_1000_cells_have_the_published_numbers_of_parameters(shared_data: Path) -> None:
     table = nasbench101.read(shared_data / "nasbench101.npz")
     rows = jax.random.choice(jax.random.key(0), len(table), (1000,), replace=False)
@@ -67,7 +67,7 @@ def test_1000_cells_have_the_published_numbers_of_parameters(shared_data: Path) 
     assert counts == table.params[rows].tolist()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_benchmark_of_candidates_runs(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     script = root / "launch" / "benchmarks" / "candidate_training.py"
@@ -83,7 +83,7 @@ def test_the_benchmark_of_candidates_runs(tmp_path: Path) -> None:
         assert timing["first"] < min(t["first"] for t in measured["ways"]["whole"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_600_candidates_take_the_memory_of_60() -> None:
     space = BlockSpace((8, 8, 1), 10, 10, 20, 16, 3)
     update = optimizer(Recipe(epochs=1, batch=32), 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_short_campaign_loses_nothing(tmp_path: Path) -> None:
     options = ("--kills=12", "--damages=16", "--disks=2", "--failures=2")
     done = subprocess.run(

@@ -30,6 +30,7 @@ def batches(seed: int) -> Batches:
     return Batches(images, jax.random.randint(label_key, (2, 4), 0, CLASSES))
 
 
+@pytest.mark.slow
 def test_a_network_of_operations_met_before_compiles_nothing(compiled: list[str]):
     seen = batches(0)
     found = score(of_cells(CELL), PROXIES, seen, KEY[None])

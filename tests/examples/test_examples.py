@@ -36,7 +36,7 @@ def test_asking_and_telling_by_hand():
     assert "nor_conv_3x3" in ask_tell.main()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_strategy_searches_a_space_of_the_users_own():
     settings = gnj.PriorConfig(
         width=16,
@@ -51,6 +51,7 @@ def test_every_strategy_searches_a_space_of_the_users_own():
     assert all(0.7 < fitness <= 1 for fitness in found.values())
 
 
+@pytest.mark.slow
 def test_own_blocks_are_searched_by_the_command_line(tmp_path: Path):
     records = searched(
         tmp_path,
@@ -75,6 +76,7 @@ def test_an_own_strategy_is_searched_by(tmp_path: Path):
     assert {record["generation"] for record in records} == {0, 1}
 
 
+@pytest.mark.slow
 def test_an_own_proxy_is_asked(tmp_path: Path):
     records = searched(
         tmp_path,
@@ -95,6 +97,7 @@ def test_an_own_executor_evaluates(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.count("item ") == 4
 
 
+@pytest.mark.slow
 def test_own_images_from_python(tmp_path: Path):
     run = own_images.main(tmp_path)
     assert len(run.search) == 6

@@ -4,7 +4,6 @@ import ast
 import json
 import pathlib
 import shlex
-import sys
 
 import pytest
 
@@ -26,12 +25,13 @@ def command() -> list[str]:
     return shlex.split(line)
 
 
+@pytest.mark.slow
 def test_its_command_searches_and_retrains(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.chdir(EXAMPLES)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    python, dash_m, module, *arguments = command()
+    monkeypatch.chdir(tmp_path)
+    variable, python, dash_m, module, *arguments = command()
+    assert variable == "PYTHONPATH=examples"
     assert (python, dash_m, module) == ("python", "-m", "gpt_nas_jax.main")
     path = tmp_path / "run"
     assert main([module, *arguments, *TINY, f"--workdir={path}"]) == 0

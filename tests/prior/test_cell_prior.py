@@ -132,6 +132,7 @@ def learned(
     return learn_from(config, SPACES[name], known, lambda count: None)
 
 
+@pytest.mark.slow
 def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
     config: PriorConfig, traces: list[Trace]
 ):
@@ -146,6 +147,7 @@ def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
     assert named.pop("avg_pool_3x3") < min(named.values())
 
 
+@pytest.mark.slow
 def test_nasbench201_and_people_teach_what_a_vertex_may_do(
     config: PriorConfig, traces: list[Trace]
 ):

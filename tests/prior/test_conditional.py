@@ -31,6 +31,7 @@ def test_levels_are_shares_of_the_best():
     assert levels.tolist() == [3, 3, 3, 3, 2, 2, 2, 1, 1, 0]
 
 
+@pytest.mark.slow
 def test_before_a_search_the_best_level_is_the_largest(params):
     genomes = jnp.zeros((500, 6), jnp.int32)
     written = generate(SPACE, params, genomes, jnp.zeros((500, 6), bool))
@@ -49,6 +50,7 @@ def test_kept_genes_stay(params):
     assert (written != genomes).any()
 
 
+@pytest.mark.slow
 def test_what_is_written_is_as_likely_as_the_model_says(params):
     # One gene is missing: what stands before it is read from the cache.
     count, place = 4000, 4

@@ -17,6 +17,7 @@ from gpt_nas_jax.spaces.blocks.space import BlockSpace
 Learned = tuple[Prior, PriorReport]
 
 
+@pytest.mark.slow
 def test_proposals_are_those_of_the_models_at_places_held_out(
     learned: Learned, corpora: Corpora
 ):

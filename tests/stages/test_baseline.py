@@ -16,6 +16,8 @@ from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 
+pytestmark = pytest.mark.slow
+
 NAME = "ShuffleNetV2-x0.5"
 FLAGS = (
     "--stage=baseline",

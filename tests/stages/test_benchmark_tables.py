@@ -11,6 +11,8 @@ from gpt_nas_jax import main
 from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
 from gpt_nas_jax.stages import benchmark_tables as tables
 
+pytestmark = pytest.mark.slow
+
 STRATEGIES = "random,local_search,genetic,surrogate"
 
 

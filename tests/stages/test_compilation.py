@@ -11,6 +11,8 @@ from stages_support import Runs, ledger
 
 from gpt_nas_jax.main import main
 
+pytestmark = pytest.mark.slow
+
 # Keeps the programs of twenty functions in at most 40 kB.
 BOUNDED = """
 import sys
@@ -45,7 +47,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
     assert 0 < sum(sizes) <= 40_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_warming_up_changes_no_result(runs: Runs, tmp_path: Path) -> None:
     flags = (
         "--stage=search",
@@ -59,7 +61,7 @@ def test_warming_up_changes_no_result(runs: Runs, tmp_path: Path) -> None:
     assert all(line["fitness"] for line in ledger(tmp_path / "warm"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_four_devices_compile_what_one_does_with_the_same_results(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from stages_support import Runs, ledger, result
 from gpt_nas_jax.main import main
 from gpt_nas_jax.workdir import Ledger
 
+pytestmark = pytest.mark.slow
+
 RETRAIN = ("--stage=retrain", "--search_strategy=random", "--retrain_genome=7,12")
 
 
@@ -63,7 +65,7 @@ def test_a_diverged_training_is_no_success(
     assert (tmp_path / "best" / "retrain.flags").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_diverged_prior_is_no_success(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -284,7 +286,7 @@ def started(runs: Runs, path: Path, *flags: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.slow)],
+    [("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.long)],
 )
 def test_a_signal_saves_the_step(
     runs: Runs, tmp_path: Path, number: str, code: int

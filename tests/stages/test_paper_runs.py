@@ -13,6 +13,8 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.main import main
 from gpt_nas_jax.workdir import Ledger
 
+pytestmark = pytest.mark.slow
+
 FIGURE = (
     "--stage=tables",
     "--tables_name=figure2",

@@ -25,6 +25,8 @@ from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures
 from gpt_nas_jax.types import UsageError
 
+pytestmark = pytest.mark.slow
+
 # Measured before the first step, behind the 50th and behind the last.
 FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
 CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
@@ -53,7 +55,7 @@ def learned(command: list[str]) -> Learned:
     return prior, report, report.pop("seconds")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_while_it_learns_it_ends_with_the_same_prior(
     runs: Runs, tmp_path: Path
 ) -> None:

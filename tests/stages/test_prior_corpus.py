@@ -12,6 +12,8 @@ from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.main import main
 from gpt_nas_jax.stages import pretrain
 
+pytestmark = pytest.mark.slow
+
 
 def test_without_a_file_all_cells_are_learned_from():
     (ops,) = pretrain.read_cells(PriorConfig(corpus="nasbench201"))
@@ -39,7 +41,7 @@ def test_of_a_file_the_best_on_cifar10_are_learned_from(shared_data: Path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
     flags = ("--stage=pretrain", "--prior_pretrain_epochs=0")
     command = runs.command(tmp_path, *flags, "--prior_corpus=nasbench201")

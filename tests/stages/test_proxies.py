@@ -17,6 +17,8 @@ from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.spaces.nasbench201.network import IMAGE, network
 from gpt_nas_jax.workdir import Ledger
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("flops", "params")
 NETWORKS = 9
 AZ_NAS = ("expressivity", "progressivity", "trainability", "flops")

@@ -21,6 +21,8 @@ from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 
+pytestmark = pytest.mark.slow
+
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
 
 
@@ -82,7 +84,7 @@ def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
     assert "Warning" not in printed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -144,7 +146,7 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
 
 @pytest.mark.parametrize(
     "strategy",
-    [pytest.param("local_search", marks=pytest.mark.slow), "gpt_nas_online"],
+    [pytest.param("local_search", marks=pytest.mark.long), "gpt_nas_online"],
 )
 def test_other_strategies_search_chains_and_go_on_where_they_stopped(
     runs: Runs, tmp_path: Path, strategy: str

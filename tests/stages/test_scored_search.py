@@ -92,7 +92,7 @@ def test_the_filter_evaluates_the_best_of_what_is_asked(runs: Runs, tmp_path: Pa
     assert len(genomes) == len(filtered)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_the_filter_keeps_is_trained(runs: Runs, tmp_path: Path):
     flags = (*SEARCH, "--search_strategy=genetic", "--eval_proxies=params,flops")
     few = ("--search_filter=3", "--search_population=2", "--search_generations=2")

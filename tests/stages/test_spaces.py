@@ -25,6 +25,7 @@ FLAGS = (
 )
 
 
+@pytest.mark.slow
 def test_a_cell_of_nasbench201_is_searched_and_trained(tmp_path: Path):
     flags = (*FLAGS, f"--workdir={tmp_path}", "--space_name=nasbench201")
     assert main(["gpt_nas_jax", *flags]) == 0

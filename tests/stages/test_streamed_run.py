@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from imagenet_support import prepare_imagenet
 from stages_support import Runs, ledger, result
 
@@ -15,6 +16,8 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import candidate
+
+pytestmark = pytest.mark.slow
 
 SIDE = 32
 

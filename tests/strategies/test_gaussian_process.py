@@ -4,6 +4,7 @@ import itertools
 
 import jax
 import numpy as np
+import pytest
 import scipy.stats
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
@@ -32,6 +33,7 @@ def test_mean_and_deviation_are_those_of_scikit_learn():
     np.testing.assert_allclose(std, wanted_std, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_mean_follows_a_trend_beyond_what_is_known():
     features, _ = data(40)
     trends = np.linspace(-2, 2, 40, dtype=np.float32)[:, None]

@@ -86,7 +86,7 @@ _SLOW = {
 @pytest.mark.parametrize(
     ("name", "space_name"),
     [
-        pytest.param(*pair, marks=[pytest.mark.slow] if pair in _SLOW else [])
+        pytest.param(*pair, marks=[pytest.mark.long] if pair in _SLOW else [])
         for pair in itertools.product(STRATEGIES, SPACES)
     ],
 )

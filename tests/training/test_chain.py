@@ -182,7 +182,7 @@ def test_bfloat16_computes_as_float32_up_to_its_precision(
     assert losses["bfloat16"] != losses["float32"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_lives_in_a_process_does_not_grow_with_its_candidates(
     recipe: RetrainRecipe, digits: DeviceImages, compiled: list[str]
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from gpt_nas_jax.training.placement import compute_type
 
+pytestmark = pytest.mark.slow
+
 DEVICES = 4
 # Takes the same twenty steps in every way, in float32 and in float64, with batches
 # whole and in two microbatches. Prints how far each way is from one device after the

@@ -96,6 +96,7 @@ def test_what_is_stored_is_loaded_as_it_was(
     np.testing.assert_array_equal(load(stored), x)
 
 
+@pytest.mark.slow
 def test_a_chain_is_trained_as_on_a_cpu() -> None:
     chain = candidate(("Stem", "MaxPool", "Inception", "BottleneckGrouped"), 16, 2, 10)
     images = np.random.default_rng(0).normal(size=(BATCH, 8, 8, 3))

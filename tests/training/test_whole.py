@@ -179,10 +179,11 @@ def test_every_microbatch_has_its_own_dropout() -> None:
     assert len({loss(parts, same) for parts in (1, 2, 4)}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        pytest.param(name, size, marks=[pytest.mark.slow] if slow else [])
+        pytest.param(name, size, marks=[pytest.mark.long] if slow else [])
         for name in SEVEN.values()
         for size, slow in (((32, 32, 3), name not in QUICK), ((224, 224, 3), True))
     ],
