@@ -131,6 +131,7 @@ def test_every_block_infers_on_any_number_of_images(place: Place, dtype: str) ->
     assert y.dtype == out_type(block, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "accumulate"), [("float32", 1), ("bfloat16", 1), ("bfloat16", 2)]
 )

@@ -30,7 +30,7 @@ def every(space: CategoricalSpace) -> np.ndarray:
     return np.indices(counts).reshape(len(counts), -1).T.astype(np.int32)
 
 
-@hypothesis.settings(max_examples=15)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(space=SPACES, seed=st.integers(0, 9))
 def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
     key = jax.random.key(seed)
@@ -53,7 +53,7 @@ def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
     assert exists.sum() == len(expected)
 
 
-@hypothesis.settings(max_examples=15)
+@hypothesis.settings(max_examples=8)
 @hypothesis.given(space=SPACES)
 def test_names_and_genomes_are_inverse(space: CategoricalSpace):
     genomes = every(space)

@@ -75,7 +75,7 @@ def search(strategy: Strategy, space: Space, keys: Key) -> jax.Array:
 
 
 # They take 10 to 20 s each to compile.
-_SLOW = {
+_LONG = {
     ("gpt_nas_online", "blocks"),
     ("gpt_nas_online", "nasbench101"),
     ("local_search", "nasbench101"),
@@ -83,10 +83,16 @@ _SLOW = {
 }
 
 
+def _marks(name: str, space_name: str) -> list[pytest.MarkDecorator]:
+    if (name, space_name) in _LONG:
+        return [pytest.mark.long]
+    return [pytest.mark.slow] if name == "gpt_nas_online" else []
+
+
 @pytest.mark.parametrize(
     ("name", "space_name"),
     [
-        pytest.param(*pair, marks=[pytest.mark.long] if pair in _SLOW else [])
+        pytest.param(*pair, marks=_marks(*pair))
         for pair in itertools.product(STRATEGIES, SPACES)
     ],
 )
