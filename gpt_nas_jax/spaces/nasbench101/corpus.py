@@ -25,7 +25,7 @@ _SIZE: Size = (32, 32, 128)
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
+class VertexWords:
     """Words of what the networks are made of."""
 
     skeleton: Skeleton
@@ -44,7 +44,7 @@ class Parts:
         return joined + (self.add,) * (projected and inner > 0)
 
 
-def parts(keep_groups: bool = False) -> Parts:
+def parts(keep_groups: bool = False) -> VertexWords:
     """The words of the parts, traced; arguments as of `word`."""
     # A vertex behind the input carries its operation after one projection.
     cells = [
@@ -53,7 +53,7 @@ def parts(keep_groups: bool = False) -> Parts:
     ]
     edge = network.CellModule(((0, 1),), (), 128)
     projection = words_of(edge, _SIZE, keep_groups)
-    return Parts(
+    return VertexWords(
         Skeleton(
             stem=words_of(network.unit(128, 3), network.IMAGE, keep_groups),
             between=words_of(network.downsample(), _SIZE, keep_groups),
@@ -87,7 +87,7 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     return known.skeleton.architectures(pairs, vocabulary)
 
 
-def _cell_words(recipe: np.ndarray, parts: Parts) -> list[str]:
+def _cell_words(recipe: np.ndarray, parts: VertexWords) -> list[str]:
     """The words of one cell, spelled out of a row of `_recipes`."""
     result: list[str] = []
     for projected, inputs, operation in recipe[:-2].reshape(_MAX_INNER, 3).tolist():

@@ -1,6 +1,7 @@
 """The search space of NAS-Bench-101 (arXiv 1902.09635) as padded graphs."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
@@ -146,7 +147,7 @@ class NasBench101Space:
 
     def definition(self) -> str:
         """The words of every operation, and of all that stands around cells."""
-        return repr(corpus.parts())
+        return json.dumps(dataclasses.asdict(corpus.parts()))
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 26]``: of those listed, or random graphs that are valid."""

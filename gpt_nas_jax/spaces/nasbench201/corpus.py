@@ -17,7 +17,7 @@ _SIZE: Size = (32, 32, 16)
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
+class EdgeWords:
     """Words of what the networks are made of; some operations have none."""
 
     skeleton: Skeleton
@@ -30,11 +30,11 @@ class Parts:
         return self.operations[operation] + (self.add,) * added
 
 
-def parts(keep_groups: bool = False) -> Parts:
+def parts(keep_groups: bool = False) -> EdgeWords:
     """The words of the parts, traced; arguments as of `word`."""
     nothing = (network.NONE,) * (len(EDGES) - 1)
     tail = Chain((BatchNorm(), ReLU(), Head(10)))
-    return Parts(
+    return EdgeWords(
         Skeleton(
             stem=words_of(conv_norm(16, 3), network.IMAGE, keep_groups),
             between=words_of(network.Reduction(32), _SIZE, keep_groups),
@@ -71,7 +71,7 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     return known.skeleton.architectures(spelled, vocabulary)
 
 
-def _cell_words(operations: list[int], parts: Parts) -> list[str]:
+def _cell_words(operations: list[int], parts: EdgeWords) -> list[str]:
     result: list[str] = []
     fed: set[int] = set()
     for (_, target), operation in zip(EDGES, operations, strict=True):

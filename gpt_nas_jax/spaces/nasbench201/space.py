@@ -1,6 +1,7 @@
 """The search space of NAS-Bench-201 (arXiv 2001.00326)."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
@@ -124,7 +125,7 @@ class NasBench201Space:
 
     def definition(self) -> str:
         """The words of every operation and of all that stands around cells."""
-        return repr(corpus.parts())
+        return json.dumps(dataclasses.asdict(corpus.parts()))
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, 6]`` genomes, uniform."""
