@@ -3,10 +3,12 @@
 import itertools
 import os
 import pathlib
+import pickle
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import filelock
 import flax.linen as nn
 import hypothesis
 import jax
@@ -90,9 +92,21 @@ def optimised() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def zoo_traces() -> dict[str, Trace]:
-    """The 36 networks of the zoo with 1000 classes, each at its own image size."""
-    return {name: trace(entry.build(1000), entry.image) for name, entry in ZOO.items()}
+def zoo_traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trace]:
+    """The 36 networks of the zoo with 1000 classes, each at its own image size.
+
+    One of the processes of a test run traces them, which takes half a minute; the
+    others read what it has found.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    path = shared / "zoo.pickle"
+    with filelock.FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            traces = {n: trace(e.build(1000), e.image) for n, e in ZOO.items()}
+            path.write_bytes(pickle.dumps(traces))
+        return pickle.loads(path.read_bytes())
 
 
 @pytest.fixture(scope="session")

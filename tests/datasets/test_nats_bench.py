@@ -9,6 +9,8 @@ import pytest
 from gpt_nas_jax.datasets.benchmarks import nasbench201, nats_bench
 from gpt_nas_jax.types import UsageError
 
+pytestmark = pytest.mark.slow
+
 FIRST = "000000.pickle.pbz2"
 
 

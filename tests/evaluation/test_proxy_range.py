@@ -14,6 +14,8 @@ from gpt_nas_jax.evaluation.proxies.segments import segments
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.spaces.blocks.network import candidate_block
 
+pytestmark = pytest.mark.slow
+
 DEPTH, WIDTH, CLASSES = 20, 512, 10
 # Each grows numbers in a way of its own: a SqueezeExcitation and a SiLU not in
 # proportion, an InvertedResidual half of the channels alone.

@@ -36,6 +36,7 @@ def benchmark(shared_data: pathlib.Path) -> nasbench201.NasBench201:
     return nasbench201.read(shared_data / "nasbench201.npz")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_baselines_reach_what_others_published(
     benchmark: nasbench201.NasBench201, name: str

@@ -3,10 +3,12 @@
 import dataclasses
 
 import flax.struct
+import pytest
 
 from gpt_nas_jax.strategies.jitted import jit_by_class
 
 
+@pytest.mark.slow
 def test_classes_of_equal_fields_run_their_own_programs():
     # Without its class in the key about every seventh of them runs another's.
     kinds = [
