@@ -37,6 +37,7 @@ FLAGS = (
     "--search_generations=1",
     "--eval_method=zero_cost",
     "--eval_proxy_batch=10",
+    "--eval_batch=50",
 )
 
 

@@ -59,6 +59,7 @@ def test_images_that_are_streamed_are_not_placed():
 
 PROGRAM = """
 import json
+import threading
 import jax
 import numpy as np
 from gpt_nas_jax.datasets.images import Images, Splits
@@ -70,8 +71,11 @@ part = Images(np.zeros((6, 4, 4, 1), np.uint8), np.array([0, 1] * 3, np.int32))
 moments = np.zeros(1, np.float32), np.ones(1, np.float32)
 shared = SharedImages(part, Splits(part, part, part, 2, False, *moments), SINGLE)
 kept = []
+# Each round takes both threads of both devices.
+barrier = threading.Barrier(4)
 
 def ask(item):
+    barrier.wait(60)
     data = shared.here()
     kept.append(data)
     (here,), (there,) = jax.device_put(0).devices(), data.images.devices()
