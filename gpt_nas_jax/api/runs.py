@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,7 +66,7 @@ class Run:
         path = self.path / "best" / "architecture.json"
         if not path.exists():
             return None
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = workdir.read_json(path)
         return found
 
     @functools.cached_property

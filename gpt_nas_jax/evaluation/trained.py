@@ -16,6 +16,7 @@ from gpt_nas_jax.evaluation.evaluator import (
     check_memory,
 )
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.cost import Cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
@@ -36,11 +37,13 @@ class Curve:
         candidate failed on the way.
       reason: why it failed, or None.
       seconds: wall-clock time of the training.
+      cost: of its network; None where that could not be built.
     """
 
     accuracies: tuple[float, ...] | None
     reason: str | None
     seconds: float
+    cost: Cost | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,16 +81,12 @@ class TrainedEvaluator:
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
-        begin = time.monotonic()
-        network, reason = built(self.space, candidate.genome)
-        if network is None:
-            return Evaluation(-math.inf, reason, time.monotonic() - begin)
-        chain, cost = network
         epochs = (self.config.recipe.epochs,)
-        blocks = self.config.trained_blocks
-        curve = self._curve(chain, candidate, epochs, blocks, begin)
+        curve = self.curve(candidate, epochs, self.config.trained_blocks)
         fitness = -math.inf if curve.accuracies is None else curve.accuracies[-1]
-        return Evaluation(fitness, curve.reason, curve.seconds, cost.params, cost.flops)
+        cost = curve.cost
+        counts = (None, None) if cost is None else (cost.params, cost.flops)
+        return Evaluation(fitness, curve.reason, curve.seconds, *counts)
 
     def curve(
         self, candidate: Candidate, epochs: tuple[int, ...], trained_blocks: str
@@ -103,21 +102,12 @@ class TrainedEvaluator:
         network, reason = built(self.space, candidate.genome)
         if network is None:
             return Curve(None, reason, time.monotonic() - begin)
-        return self._curve(network[0], candidate, epochs, trained_blocks, begin)
-
-    def _curve(
-        self,
-        chain: Chain,
-        candidate: Candidate,
-        epochs: tuple[int, ...],
-        trained_blocks: str,
-        begin: float,
-    ) -> Curve:
+        chain, cost = network
         found, reason = attempt(
             lambda: self._accuracies(chain, candidate, epochs, trained_blocks, begin),
             "--eval_batch",
         )
-        return Curve(found, reason, time.monotonic() - begin)
+        return Curve(found, reason, time.monotonic() - begin, cost)
 
     def _accuracies(
         self,

@@ -17,7 +17,7 @@ import numpy as np
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.evaluation.proxies import az_nas, flow, loss, weights
-from gpt_nas_jax.evaluation.proxies.own import ask
+from gpt_nas_jax.evaluation.proxies.own import ask, find
 from gpt_nas_jax.evaluation.proxies.segments import Segment, is_connected, segments
 from gpt_nas_jax.evaluation.proxies.weights import Weights
 from gpt_nas_jax.keys import GENERATOR
@@ -65,11 +65,9 @@ def score(
     if is_connected(parts):
         found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
     for name in own:
-        found[name] = float(
-            np.mean(
-                [ask(name, chain, batches.images, batches.labels, key) for key in keys]
-            )
-        )
+        proxy = find("--eval_proxies", name)
+        seen = batches.images, batches.labels
+        found[name] = float(np.mean([ask(proxy, chain, *seen, key) for key in keys]))
     return {name: _number(found.get(name, -math.inf)) for name in names}
 
 

@@ -28,7 +28,7 @@ class Checkpoints:
         self._latest: State | None = None
 
     def load(self, start: State) -> State:
-        """The state saved last, or ``start`` where there is none.
+        """Loads the last saved state; returns ``start`` if none was saved.
 
         Raises:
           UsageError: it is damaged.

@@ -42,17 +42,15 @@ def find(setting: str, path: str) -> Proxy:
     return cast(Proxy, found)
 
 
-def ask(path: str, chain: Chain, images: Any, labels: Any, key: Key) -> float:
-    """The score by the proxy of an import path; see `Proxy`.
+def ask(proxy: Proxy, chain: Chain, images: Any, labels: Any, key: Key) -> float:
+    """The score by a proxy; see `Proxy`.
 
     Raises:
       ValueError: it returned something else than one number.
     """
-    score = find("--eval_proxies", path)(
-        chain=chain, images=images, labels=labels, key=key
-    )
+    score = proxy(chain=chain, images=images, labels=labels, key=key)
     if np.ndim(score):
         raise ValueError(
-            f"{path} returned an array of shape {np.shape(score)}; return one number"
+            f"the proxy returned an array of shape {np.shape(score)}; return one number"
         )
     return float(score)
