@@ -1,0 +1,72 @@
+"""Cells of the benchmarks on the CPU, GPUs and TPUs: types, without compiling."""
+
+import jax
+import numpy as np
+import pytest
+from platforms_support import DTYPES, UPDATE, images, lower, plain
+from test_platforms import training
+
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.platform import compiling_for
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.training import programs
+from gpt_nas_jax.training.rules import Rule
+
+IMAGE = (8, 8, 3)
+# Every operation stands on some edge; the other cell skips and has nodes without input.
+CELLS_201 = ([4, 3, 2, 1, 0, 3], [1, 0, 0, 4, 2, 0])
+
+
+def networks() -> dict[str, Chain]:
+    """A few networks of both benchmarks on small images."""
+    small = NasBench201Space(IMAGE)
+    found = {
+        f"nasbench201-{number}": small.decode(np.array(cell, np.int32))
+        for number, cell in enumerate(CELLS_201)
+    }
+    space = NasBench101Space(image=IMAGE)
+    drawn = np.asarray(space.sample(jax.random.key(0), 2))
+    return found | {f"nasbench101-{n}": space.decode(g) for n, g in enumerate(drawn)}
+
+
+NETWORKS = networks()
+
+
+def distinct(chain: Chain) -> dict[tuple[object, Size], None]:
+    """The blocks of a network that have programs of their own."""
+    found, size = {}, IMAGE
+    for block in chain.blocks:
+        found[block, size] = None
+        size = trace(block, size).out_size
+    return found
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_cells_are_trained_on_every_platform(name: str, dtype: str) -> None:
+    for block, size in distinct(NETWORKS[name]):
+        is_first = size == IMAGE
+        state = programs.shapes(block, Rule.ALL, UPDATE, size)
+
+        def run(state: object, x: object, is_first: bool = is_first) -> object:
+            return training(state, x, is_first)
+
+        y, _, (trained, _, dx) = lower(run, state, images(size, dtype))
+        expected = "float32" if len(y.shape) == 2 else dtype
+        assert y.dtype == expected
+        assert jax.tree.map(lambda leaf: leaf.dtype, trained) == jax.tree.map(
+            lambda leaf: leaf.dtype, state.trained
+        )
+        assert all(part.dtype == dtype for part in dx)
+        answer = lower(plain(programs.infer), state, images(size, dtype))
+        assert answer.dtype == expected
+        with compiling_for("tpu"):
+            lower(
+                lambda state, x, first=is_first: training(state, x, first),
+                state,
+                images(size, dtype),
+                platforms=("tpu",),
+            )
