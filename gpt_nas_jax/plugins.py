@@ -1,6 +1,7 @@
 """Objects of the user's own modules, named by import path."""
 
 import importlib
+import inspect
 from typing import Any
 
 from gpt_nas_jax.types import UsageError
@@ -53,3 +54,21 @@ def require(where: str, found: Any, parts: tuple[str, ...]) -> None:
     missing = [part for part in parts if not hasattr(found, part)]
     if missing:
         raise UsageError(f"{where} lacks {', '.join(missing)}")
+
+
+def require_keywords(
+    where: str, found: Any, asked: str, names: tuple[str, ...], hint: str = ""
+) -> None:
+    """Raises UsageError where a function cannot be called with these keywords.
+
+    Args:
+      where: the setting and its value, for the message.
+      found: the function.
+      asked: the keywords in words, for the message.
+      names: the keywords.
+      hint: the end of the message.
+    """
+    try:
+        inspect.signature(found).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise UsageError(f"{where} must take {asked}: {error}{hint}") from error

@@ -1,7 +1,6 @@
 """The executors by name."""
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, cast
 
@@ -48,12 +47,9 @@ def find(name: str) -> Executor:
     found, where = plugins.load("--executor", name), f"--executor={name}"
     if not callable(found):
         raise UsageError(f"{where} is not a function")
-    try:
-        inspect.signature(found).bind(function=None, items=(), workers=1)
-    except TypeError as error:
-        raise UsageError(
-            f"{where} must take the keywords function, items and workers: {error}"
-        ) from error
+    names = "function", "items", "workers"
+    asked = "the keywords function, items and workers"
+    plugins.require_keywords(where, found, asked, names)
     return functools.partial(_counted, cast(Executor, found), where)
 
 

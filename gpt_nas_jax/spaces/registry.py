@@ -1,6 +1,5 @@
 """The spaces by name."""
 
-import inspect
 from collections.abc import Callable, Mapping
 
 from gpt_nas_jax import plugins
@@ -53,13 +52,13 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
     made = plugins.load("--space_name", config.name)
     if not callable(made):
         raise UsageError(f"{where} is not a class or function that makes a space")
-    try:
-        inspect.signature(made).bind(image=image, num_classes=num_classes)
-    except TypeError as error:
-        raise UsageError(
-            f"{where} must take the keywords image and num_classes and no others: "
-            f"{error}; a space without networks is for gpt_nas_jax.search"
-        ) from error
+    plugins.require_keywords(
+        where,
+        made,
+        "the keywords image and num_classes and no others",
+        ("image", "num_classes"),
+        "; a space without networks is for gpt_nas_jax.search",
+    )
     space: NetworkSpace = made(image=image, num_classes=num_classes)
     plugins.require(where, space, PARTS)
     return space

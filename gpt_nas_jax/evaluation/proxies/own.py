@@ -1,6 +1,5 @@
 """Zero-cost proxies of the user's own."""
 
-import inspect
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -33,12 +32,8 @@ def find(setting: str, path: str) -> Proxy:
     found, where = plugins.load(setting, path), f"{setting}: {path}"
     if not callable(found):
         raise UsageError(f"{where} is not a function")
-    try:
-        inspect.signature(found).bind(chain=None, images=None, labels=None, key=None)
-    except TypeError as error:
-        raise UsageError(
-            f"{where} must take chain, images, labels and key: {error}"
-        ) from error
+    names = "chain", "images", "labels", "key"
+    plugins.require_keywords(where, found, "chain, images, labels and key", names)
     return cast(Proxy, found)
 
 
