@@ -71,7 +71,7 @@ def read(config: Config) -> list[dict[str, Any]]:
     path = Path(config.workdir)
     expected = config.evaluations()
     name, search = config.search.strategy, config.search
-    size = search.population if registry.find(name).whole else search.batch
+    size = registry.asked(name, search)
     records = checked(Ledger(path / workdir.LEDGER), expected, size)
     if len(records) < expected:
         raise UsageError(

@@ -219,7 +219,7 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
     """
     entry = find(name)
     entry.settings(name, config)
-    size = config.population if entry.whole else config.batch
+    size = asked(name, config)
     if plugins.is_path(name) and evaluations % size:
         flag = "population" if entry.whole else "batch"
         raise UsageError(
@@ -231,6 +231,11 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
 def asks_prior(name: str) -> bool:
     """Whether a strategy asks the paper's prior."""
     return "prior" in find(name).filled
+
+
+def asked(name: str, config: SearchConfig) -> int:
+    """How many candidates a strategy asks at a time by these settings."""
+    return config.population if find(name).whole else config.batch
 
 
 def version(name: str) -> int:
