@@ -43,15 +43,26 @@ def load(setting: str, value: str) -> Any:
     return found
 
 
-def require(where: str, found: Any, parts: tuple[str, ...]) -> None:
-    """Raises UsageError where an object lacks one of these attributes.
+def parts_of(protocol: type) -> tuple[str, ...]:
+    """Names of the public attributes that a protocol and its bases declare."""
+    declared = [
+        name
+        for kind in reversed(protocol.__mro__)
+        for name in (*vars(kind), *vars(kind).get("__annotations__", {}))
+        if not name.startswith("_")
+    ]
+    return tuple(dict.fromkeys(declared))
+
+
+def require(where: str, found: Any, protocol: type) -> None:
+    """Raises UsageError where an object lacks an attribute of a protocol.
 
     Args:
       where: the setting and its value, for the message.
       found: the object.
-      parts: names of the attributes.
+      protocol: declares the attributes.
     """
-    missing = [part for part in parts if not hasattr(found, part)]
+    missing = [part for part in parts_of(protocol) if not hasattr(found, part)]
     if missing:
         raise UsageError(f"{where} lacks {', '.join(missing)}")
 

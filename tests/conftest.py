@@ -1,5 +1,6 @@
 """Fixtures that the whole test suite shares."""
 
+import gc
 import itertools
 import os
 import pathlib
@@ -15,12 +16,14 @@ import jax
 import numpy as np
 import pytest
 
+from gpt_nas_jax.config import TrainConfig
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
+from gpt_nas_jax.stages import compile_cache
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome
@@ -29,6 +32,11 @@ Spell = Callable[[BlockSpace, Genome, Vocabulary], list[np.ndarray]]
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
+# XLA's older code generator for the CPU compiles in two thirds of the time. The
+# variable is read when JAX starts its backend, here and in processes that tests start.
+_CODE_GENERATOR = "--xla_cpu_use_fusion_emitters=false"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_CODE_GENERATOR}".strip()
+
 # The same examples in every run; an example may be the one that compiles.
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50
@@ -36,17 +44,38 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder that all processes of a test run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def cache_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Runs in this process keep their programs here, not at their user's home."""
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+def cache_home(shared_folder: pathlib.Path) -> None:
+    """Programs are kept here, not at their user's home; each is compiled once."""
+    os.environ["XDG_CACHE_HOME"] = str(shared_folder / "cache")
+    compile_cache.keep(TrainConfig())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """A shell lets its background jobs, and their children, ignore SIGINT."""
+    """Shells let background jobs and their children ignore SIGINT, nohup SIGHUP."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def collects_rarely() -> None:
+    """Traces and programs stay cached: looking through all of them finds little.
+
+    By Python's thresholds that takes a tenth of the time of all tests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session")
@@ -92,16 +121,12 @@ def optimised() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def zoo_traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trace]:
+def zoo_traces(shared_folder: pathlib.Path) -> dict[str, Trace]:
     """The 36 networks of the zoo with 1000 classes, each at its own image size.
 
-    One of the processes of a test run traces them, which takes half a minute; the
-    others read what it has found.
+    One of the processes of a test run traces them; the others read what it has found.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    path = shared / "zoo.pickle"
+    path = shared_folder / "zoo.pickle"
     with filelock.FileLock(path.with_suffix(".lock")):
         if not path.exists():
             traces = {n: trace(e.build(1000), e.image) for n, e in ZOO.items()}

@@ -5,12 +5,14 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax import export
 
 from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.recipe import optimizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -43,6 +45,16 @@ def name_of(value: Any) -> str | None:
 def plain(program: Callable[..., Any]) -> Callable[..., Any]:
     """Unwraps a program of `training.jit.jit`, whose options are for the CPU alone."""
     return program.__wrapped__
+
+
+def training(
+    state: programs.BlockState, x: jax.Array, is_first: bool
+) -> tuple[jax.Array, jax.Array, tuple[Any, ...]]:
+    """A block's forward and backward program, one behind the other."""
+    y, stats, pullback = plain(programs.forward)(state, x, is_first)
+    dy = jax.tree.map(jnp.ones_like, y)
+    new = plain(programs.backward)(UPDATE, pullback, state, x, dy)
+    return y, stats, new
 
 
 def lower(

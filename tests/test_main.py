@@ -76,22 +76,19 @@ def test_the_console_script_is_the_program(tmp_path: Path) -> None:
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
     script = settings["options.entry_points"]["console_scripts"].strip()
     assert script == "gpt-nas = gpt_nas_jax.main:console"
+    installed = Path(sys.executable).with_name("gpt-nas")
     # What pip writes as the script.
     code = "import sys; from gpt_nas_jax.main import console; sys.exit(console())"
-    commands = [[sys.executable, "-c", code]]
-    installed = Path(sys.executable).with_name("gpt-nas")
-    if installed.exists():
-        commands.append([str(installed)])
-    for command in commands:
-        for argument, expected, named in (
-            ("--help", 0, "gpt-nas --stage=STAGE --help"),
-            ("--stage=nothing", 2, "--stage=nothing"),
-        ):
-            done = subprocess.run(
-                [*command, argument], cwd=tmp_path, capture_output=True, text=True
-            )
-            assert done.returncode == expected
-            assert named in done.stdout + done.stderr
+    command = [str(installed)] if installed.exists() else [sys.executable, "-c", code]
+    for argument, expected, named in (
+        ("--help", 0, "gpt-nas --stage=STAGE --help"),
+        ("--stage=nothing", 2, "--stage=nothing"),
+    ):
+        done = subprocess.run(
+            [*command, argument], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == expected
+        assert named in done.stdout + done.stderr
 
 
 def test_help_gives_unit_and_source(capsys: pytest.CaptureFixture[str]) -> None:

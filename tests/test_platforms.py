@@ -29,6 +29,7 @@ from platforms_support import (
     lower,
     name_of,
     plain,
+    training,
 )
 
 from gpt_nas_jax.networks.chain import Chain, Head
@@ -52,16 +53,6 @@ def types(tree: Any) -> Any:
 def out_type(block: nn.Module, dtype: str) -> jnp.dtype:
     """Logits are float32 whatever the rest computes in."""
     return jnp.dtype("float32" if isinstance(block, Head) else dtype)
-
-
-def training(
-    state: programs.BlockState, x: jax.Array, is_first: bool
-) -> tuple[jax.Array, jax.Array, tuple[Any, ...]]:
-    """A block's forward and backward program, one behind the other."""
-    y, stats, pullback = plain(programs.forward)(state, x, is_first)
-    dy = jax.tree.map(jnp.ones_like, y)
-    new = plain(programs.backward)(UPDATE, pullback, state, x, dy)
-    return y, stats, new
 
 
 def stored_training(

@@ -3,8 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from platforms_support import DTYPES, UPDATE, images, lower, plain
-from test_platforms import training
+from platforms_support import UPDATE, images, lower, plain, training
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
@@ -44,7 +43,9 @@ def distinct(chain: Chain) -> dict[tuple[object, Size], None]:
     return found
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "dtype", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"]
+)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_cells_are_trained_on_every_platform(name: str, dtype: str) -> None:
     for block, size in distinct(NETWORKS[name]):

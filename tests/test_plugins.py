@@ -1,6 +1,7 @@
 """Objects of the user's own modules, by import path."""
 
 import pathlib
+from typing import Protocol
 
 import pytest
 
@@ -43,8 +44,26 @@ def test_what_cannot_be_imported_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+class Outside(Protocol):
+    """Declares one part."""
+
+    Inner: type
+
+
+class Asked(Outside, Protocol):
+    """Declares two more."""
+
+    number: int
+
+    def ask(self) -> None:
+        """Does nothing."""
+
+    def _hidden(self) -> None:
+        """Is not asked for."""
+
+
 def test_missing_parts_are_named(module: str):
     found = plugins.load("--flag", f"{module}:Outer")
-    plugins.require("--flag", found, ("Inner",))
-    with pytest.raises(UsageError, match="--flag=x lacks ask, tell"):
-        plugins.require("--flag=x", found, ("Inner", "ask", "tell"))
+    plugins.require("--flag", found, Outside)
+    with pytest.raises(UsageError, match=r"--flag=x lacks ask, number$"):
+        plugins.require("--flag=x", found, Asked)

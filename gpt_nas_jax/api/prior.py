@@ -12,8 +12,6 @@ from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages import pretrain
 from gpt_nas_jax.types import Space
 
-_PARTS = ("gene_names", "human_genes", "reading", "definition")
-
 
 def learn_prior(
     space: Space,
@@ -36,7 +34,7 @@ def learn_prior(
     Raises:
       UsageError: the space does not read as layers, or a benchmark file cannot be read.
     """
-    require("the space", space, _PARTS)
+    require("the space", space, ReadableSpace)
     config = config or PriorConfig()
     cells = pretrain.read_cells(config)
     with tempfile.TemporaryDirectory() as temporary:

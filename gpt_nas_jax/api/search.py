@@ -29,10 +29,6 @@ Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """A genome, ``int32[L]``, to its fitness, or to ``fitness``, ``reason`` and details."""
 
 _RESERVED = ("generation", "index", "genome", "seconds")
-_PARTS = (
-    *("length", "num_genes", "num_neighbours", "sample", "valid", "crossover"),
-    *("mutate", "neighbour", "identity", "choices", "size", "features", "trends"),
-)
 
 
 def search(
@@ -73,7 +69,7 @@ def search(
       UsageError: the strategy is unknown, the space lacks a part, the workdir belongs
         to another search, or no candidate of a whole population could be evaluated.
     """
-    require("the space", space, _PARTS)
+    require("the space", space, Space)
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
     name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__

@@ -215,8 +215,8 @@ class TrainConfig(Section):
     )
     cache_size: float = setting(
         2.0,
-        "Size limit of the compilation cache, GiB; the least recently used programs "
-        "are removed first; 0: no cache.",
+        "Size limit of the compilation cache, GiB; at the start of a run the least "
+        "recently used programs beyond it are removed; 0: no cache.",
         low=0,
         result=False,
     )

@@ -15,6 +15,7 @@ from gpt_nas_jax.networks.blocks import Block
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.operations import Activation, Operation, Pool
+from gpt_nas_jax.networks.platform import native_forms
 from gpt_nas_jax.types import UsageError
 
 
@@ -113,7 +114,8 @@ def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
     recorder = _Recorder()
 
     def run(key: jax.Array, x: jax.Array) -> tuple[jax.Array, Any]:
-        with nn.intercept_methods(recorder):
+        # The CPU's forms have the same shapes, and take as long again to trace.
+        with nn.intercept_methods(recorder), native_forms():
             return module.init_with_output(key, x, False)
 
     # Between the blocks of a chain vectors count as images of 1x1.

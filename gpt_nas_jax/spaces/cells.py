@@ -1,5 +1,7 @@
 """Shared by the spaces of cells: variation, paths as features, common blocks."""
 
+from collections.abc import Mapping
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,26 @@ import jax.numpy as jnp
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.types import Genome, Key
+from gpt_nas_jax.spaces.neighbours import random_neighbour
+from gpt_nas_jax.types import Genome, Key, Space
+
+
+class CellSpace:
+    """A mixin for spaces whose genomes are cells."""
+
+    @property
+    def human_genes(self) -> Mapping[str, int]:
+        """Empty: no block of the human networks is a cell's operation."""
+        return {}
+
+    @property
+    def settings(self) -> Mapping[str, int]:
+        """Empty: images and classes are all that decoding takes."""
+        return {}
+
+    def mutate(self: Space, key: Key, genome: Genome) -> Genome:
+        """A random valid neighbour of a genome."""
+        return random_neighbour(self, key, genome)
 
 
 def crossover(key: Key, first: Genome, second: Genome) -> Genome:

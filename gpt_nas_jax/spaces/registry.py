@@ -60,16 +60,5 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
         "; a space without networks is for gpt_nas_jax.search",
     )
     space: NetworkSpace = made(image=image, num_classes=num_classes)
-    plugins.require(where, space, PARTS)
+    plugins.require(where, space, NetworkSpace)
     return space
-
-
-PARTS = tuple(
-    sorted(
-        name
-        for kind in NetworkSpace.__mro__
-        for name in (*vars(kind), *vars(kind).get("__annotations__", {}))
-        if not name.startswith("_")
-    )
-)
-"""Everything that a space for training must have."""

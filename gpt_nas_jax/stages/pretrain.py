@@ -33,6 +33,7 @@ from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
+from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import UsageError
@@ -151,6 +152,8 @@ def _learn(
 ) -> tuple[Prior, dict[str, Any], Vocabulary]:
     """Learns the prior, going on from the checkpoint in ``path`` if there is one."""
     settings, started = config.prior, time.perf_counter()
+    # A space that does not read as layers is refused before minutes of learning.
+    space.reading(vocabulary.build([]))
     with progress("reading the 36 networks", len(ZOO)) as advance:
         traces = []
         for entry in ZOO.values():

@@ -20,7 +20,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
         raise UsageError(
             f"{name} is a class; give an instance, or its import path, module:Name"
         )
-    require(name, strategy, ("init", "ask", "tell"))
+    require(name, strategy, Strategy)
     key = jax.random.key(0)
     state = _traced(f"{name}.init", strategy.init, key)
     candidates = _traced(f"{name}.ask", strategy.ask, key, state)

@@ -181,7 +181,7 @@ def find(name: str) -> Entry:
         )
     where = f"--search_strategy={name}"
     kind = plugins.load("--search_strategy", name)
-    plugins.require(where, kind, ("init", "ask", "tell"))
+    plugins.require(where, kind, Strategy)
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         raise UsageError(
             f"{where} is not a dataclass; decorate it with @flax.struct.dataclass"

@@ -24,6 +24,7 @@ SMALL = (
     "--eval_epochs=1",
     "--eval_batch=50",
 )
+WITHOUT_TRAINING = ("--eval_method=zero_cost", "--eval_proxies=params")
 
 
 def searched(workdir: Path, *flags: str) -> list[dict]:
@@ -71,6 +72,7 @@ def test_an_own_strategy_is_searched_by(tmp_path: Path):
         tmp_path,
         "--search_strategy=own_strategy:OnePlusLambda",
         "--search_settings=edits=2",
+        *WITHOUT_TRAINING,
     )
     assert len(records) == 4
     assert {record["generation"] for record in records} == {0, 1}
@@ -91,7 +93,10 @@ def test_an_own_proxy_is_asked(tmp_path: Path):
 
 def test_an_own_executor_evaluates(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     records = searched(
-        tmp_path, "--search_strategy=random", "--executor=own_executor:announced"
+        tmp_path,
+        "--search_strategy=random",
+        "--executor=own_executor:announced",
+        *WITHOUT_TRAINING,
     )
     assert len(records) == 4
     assert capsys.readouterr().out.count("item ") == 4
@@ -104,6 +109,7 @@ def test_own_images_from_python(tmp_path: Path):
     assert run.result["retrain"]["test_accuracy"] > 0.6
 
 
+@pytest.mark.slow
 def test_the_best_network_is_loaded(tmp_path: Path):
     searched(tmp_path, "--search_strategy=random", "--stage=all", "--retrain_epochs=2")
     right = load_best.main(str(tmp_path))

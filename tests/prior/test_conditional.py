@@ -11,7 +11,11 @@ from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.types import PAD
 
 SPACE = NasBench201Space()
+COUNT = 200
 CHAINS = BlockSpace((8, 8, 1), 10, 4, 6, width=16, num_stages=2)
+
+
+compiled_generate = jax.jit(conditional.generate, static_argnums=0)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,7 @@ def params():
 
 def generate(space, params, genomes, kept):
     key = jax.random.key(1)
-    return np.asarray(conditional.generate(space, params, key, genomes, kept))
+    return np.asarray(compiled_generate(space, params, key, genomes, kept))
 
 
 def test_levels_are_shares_of_the_best():
@@ -43,7 +47,7 @@ def test_before_a_search_the_best_level_is_the_largest(params):
 
 
 def test_kept_genes_stay(params):
-    genomes = SPACE.sample(jax.random.key(3), 200)
+    genomes = SPACE.sample(jax.random.key(3), COUNT)
     kept = jax.random.bernoulli(jax.random.key(4), 0.5, genomes.shape)
     written = generate(SPACE, params, genomes, kept)
     np.testing.assert_array_equal(written[kept], np.asarray(genomes)[kept])
@@ -67,9 +71,10 @@ def test_what_is_written_is_as_likely_as_the_model_says(params):
 
 def test_updates_teach_what_the_best_level_is(params):
     # Everything ends with pooling where it is good, and with none where it is not.
-    genomes = SPACE.sample(jax.random.key(5), 200)
-    genomes = genomes.at[:100, 5].set(4).at[100:, 5].set(0)
-    level = jnp.where(jnp.arange(200) < 100, 0, 3)
+    genomes = SPACE.sample(jax.random.key(5), COUNT)
+    half = COUNT // 2
+    genomes = genomes.at[:half, 5].set(4).at[half:, 5].set(0)
+    level = jnp.where(jnp.arange(COUNT) < half, 0, 3)
     tokens = conditional.encode(SPACE, genomes, level)
     step = jax.jit(conditional.update, static_argnums=0)
     optimizer = conditional.OPTIMIZER.init(params)
@@ -82,7 +87,9 @@ def test_updates_teach_what_the_best_level_is(params):
 
 def test_chains_end_once_and_are_deep_enough():
     tokens = jnp.zeros((1, CHAINS.length), jnp.int32)
-    params = conditional.model(CHAINS).init(jax.random.key(0), tokens)["params"]
+    params = jax.jit(conditional.model(CHAINS).init)(jax.random.key(0), tokens)[
+        "params"
+    ]
     genomes = CHAINS.sample(jax.random.key(1), 300)
     written = generate(CHAINS, params, genomes, jnp.zeros(genomes.shape, bool))
     assert CHAINS.valid(written).all()

@@ -1,5 +1,7 @@
 """Spaces of named choices: what strategies and the prior rely on."""
 
+import functools
+
 import hypothesis
 import jax
 import numpy as np
@@ -30,17 +32,22 @@ def every(space: CategoricalSpace) -> np.ndarray:
     return np.indices(counts).reshape(len(counts), -1).T.astype(np.int32)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def varied(space: CategoricalSpace, key: jax.Array) -> tuple[jax.Array, ...]:
+    """Genomes, a child and a mutant of the first ones, and neighbours of the first."""
+    genomes = space.sample(key, 8)
+    child = space.crossover(key, genomes[0], genomes[1])
+    return genomes, child, space.mutate(key, genomes[0]), *neighbours(space, genomes[0])
+
+
 @hypothesis.settings(max_examples=8)
 @hypothesis.given(space=SPACES, seed=st.integers(0, 9))
 def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
-    key = jax.random.key(seed)
-    genomes = space.sample(key, 8)
-    assert space.valid(genomes).all()
-    assert space.valid(space.crossover(key, genomes[0], genomes[1]))
-    mutant = space.mutate(key, genomes[0])
-    assert space.valid(mutant)
+    genomes, child, mutant, changed, exists = varied(space, jax.random.key(seed))
+    every_genome = {tuple(genome) for genome in every(space).tolist()}
+    for genome in (*genomes, child, mutant):
+        assert tuple(genome.tolist()) in every_genome
     assert (mutant != genomes[0]).sum() == 1
-    changed, exists = neighbours(space, genomes[0])
     found = {
         tuple(genome) for genome in np.asarray(changed)[np.asarray(exists)].tolist()
     }

@@ -56,7 +56,7 @@ class Other:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("Partly", "lacks choices, crossover, decode, definition"),
+        ("Partly", "lacks num_neighbours, sample, valid, crossover, mutate"),
         ("Other", "must take the keywords image and num_classes"),
         ("Absent", "has no Absent"),
     ],

@@ -13,6 +13,7 @@ SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 TREES = st.recursive(SHAPES, lambda part: st.dictionaries(NAMES, part, max_size=3))
 
 
+@hypothesis.settings(max_examples=15)
 @hypothesis.given(TREES)
 def test_a_tree_comes_back_from_its_vector(shapes: object) -> None:
     counter = iter(range(10**6))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -21,7 +21,6 @@ from gpt_nas_jax.spaces.nasbench101 import corpus, network, reading
 from gpt_nas_jax.spaces.nasbench101.cells import MAX_EDGES, Cell, prune
 from gpt_nas_jax.spaces.nasbench101.graphs import EDGES, NUM_EDGES, OUTPUT, pruned
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
-from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
@@ -40,7 +39,7 @@ _SEEDS = np.array([0x9E3779B9, 0x85EBCA6B, 0x27D4EB2F, 0x165667B1], np.uint32)
 
 # Arrays have no single truth value: spaces are equal where they are the same.
 @dataclasses.dataclass(frozen=True, eq=False)
-class NasBench101Space:
+class NasBench101Space(cells.CellSpace):
     """Cells of up to seven vertices and nine edges.
 
     A genome is ``int32[26]``: whether each of the 21 possible edges is there, in the
@@ -77,16 +76,6 @@ class NasBench101Space:
     def gene_names(self) -> tuple[str, ...]:
         """The operations' names; the prior proposes no edges."""
         return OPERATIONS
-
-    @property
-    def human_genes(self) -> Mapping[str, int]:
-        """None: human networks hold none of the operations with their layers."""
-        return {}
-
-    @property
-    def settings(self) -> Mapping[str, int]:
-        """None: decoding takes images and classes alone."""
-        return {}
 
     def names(self, genome: Genome) -> tuple[str, ...]:
         """Every edge as ``source-target``, or `NO_EDGE`, then the operations."""
@@ -181,10 +170,6 @@ class NasBench101Space:
         """The front of one genome, the back of the other; the first if that is none."""
         child = cells.crossover(key, first, second)
         return jnp.where(self.valid(child), child, first)
-
-    def mutate(self, key: Key, genome: Genome) -> Genome:
-        """One edge more or less, or one operation replaced."""
-        return random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
         """One edge flipped or one operation replaced, and whether it stays valid.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
@@ -15,7 +15,6 @@ from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.nasbench201 import corpus, network, reading
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
-from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
@@ -31,7 +30,7 @@ _HALVED = 2 ** (network.STACKS - 1)
 
 
 @dataclasses.dataclass(frozen=True)
-class NasBench201Space:
+class NasBench201Space(cells.CellSpace):
     """Cells of four nodes with an operation on each of the six edges.
 
     A genome is ``int32[6]``: for every edge of `nasbench201.EDGES` an index into
@@ -76,16 +75,6 @@ class NasBench201Space:
     def gene_names(self) -> tuple[str, ...]:
         """The operations' names."""
         return OPERATIONS
-
-    @property
-    def human_genes(self) -> Mapping[str, int]:
-        """None: human networks hold none of the operations with their layers."""
-        return {}
-
-    @property
-    def settings(self) -> Mapping[str, int]:
-        """None: decoding takes images and classes alone."""
-        return {}
 
     def names(self, genome: Genome) -> tuple[str, ...]:
         """The operation of every edge, by name."""
@@ -139,10 +128,6 @@ class NasBench201Space:
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
         """The front of one genome, the back of the other."""
         return cells.crossover(key, first, second)
-
-    def mutate(self, key: Key, genome: Genome) -> Genome:
-        """One operation replaced by another."""
-        return random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
         """One edge with another operation; there always is one."""

@@ -1,0 +1,131 @@
+"""Folders of images that cannot be used, each refused in one line."""
+
+import os
+import pathlib
+
+import jax
+import pytest
+from folder_support import laid_out, picture
+
+from gpt_nas_jax.datasets import images, registry
+from gpt_nas_jax.types import UsageError
+
+
+def empty_class(home: pathlib.Path) -> None:
+    (home / "train" / "cow").mkdir()
+    (home / "test" / "cow").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (empty_class, "train/cow holds no picture"),
+        (lambda home: picture(home / "test/cow/0.png", 6, 5, 3), "class 'cow'"),
+        (lambda home: (home / "train").rename(home / "trains"), "no .*train"),
+        (
+            lambda home: picture(home / "Training/cat/0.png", 6, 5),
+            "Training and .*train",
+        ),
+        (lambda home: picture(home / "Testing/cat/0.png", 6, 5), "Testing and .*test"),
+        (
+            lambda home: picture(home / "test/dog/1.png", 6, 7, 3),
+            "dog/1.png.*data_side",
+        ),
+        (
+            lambda home: (home / "train/cat/5.png").write_bytes(b"noise"),
+            "cat/5.png cannot be read",
+        ),
+        (
+            lambda home: (home / "train/cat/5.png").write_bytes(
+                (home / "train/cat/5.png").read_bytes()[:60]
+            ),
+            "cat/5.png cannot be read",
+        ),
+        (
+            lambda home: picture(home / "train/cat/5.png", 6, 5, dtype="uint16"),
+            "cat/5.png cannot be read.*8 bits",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_named_in_one_line(tmp_path, damage, named):
+    laid_out(tmp_path, "train", "test")
+    damage(tmp_path)
+    with pytest.raises(UsageError, match=named) as raised:
+        registry.load("folder", tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("count", [2, 10, 13])
+def test_all_damaged_pictures_are_named_in_one_line(tmp_path, count):
+    written = laid_out(tmp_path, "train", "test")
+    # In the order in which they are read.
+    damaged = sorted(written, key=lambda name: (name < "train", name[-5], name))
+    for name in damaged[:count]:
+        (tmp_path / name).write_bytes(b"noise")
+    with pytest.raises(UsageError) as raised:
+        registry.load("folder", tmp_path)
+    message = str(raised.value)
+    assert message.startswith(f"{count} pictures in {tmp_path} cannot be read: ")
+    assert [name for name in damaged if f"{name} (" in message] == damaged[:count][:10]
+    assert ("and 3 more" in message) == (count == 13)
+    assert "\n" not in message
+
+
+def test_all_sizes_are_counted_with_the_side_that_would_do(tmp_path):
+    laid_out(tmp_path, "train", "test")
+    for name in ("train/cat/a.png", "train/dog/b.png"):
+        picture(tmp_path / name, 8, 4, 3)
+    picture(tmp_path / "test/dog/c.png", 300, 400, 3)
+    with pytest.raises(UsageError) as raised:
+        registry.load("folder", tmp_path)
+    message = str(raised.value)
+    assert "3 sizes: 40 of 5x6 (" in message
+    assert "2 of 4x8 (train/cat/a.png) and 1 of 400x300 (test/dog/c.png)" in message
+    assert message.endswith("--data_side=4")
+    side = int(message.rpartition("=")[2])
+    assert registry.load("folder", tmp_path, side=side).train.size == (4, 4, 3)
+
+
+def test_a_class_of_pictures_that_cannot_be_read_says_why(tmp_path):
+    laid_out(tmp_path, "train")
+    (tmp_path / "train" / "cow").mkdir()
+    for name in ("1.heic", "2.heif", "3.heic"):
+        (tmp_path / "train" / "cow" / name).write_bytes(b"noise")
+    with pytest.raises(UsageError, match=r"cow holds no picture .*2 \.heic \(convert"):
+        registry.load("folder", tmp_path)
+
+
+def test_a_folder_around_the_folder_is_pointed_out(tmp_path):
+    laid_out(tmp_path, "archive/train", "archive/test")
+    with pytest.raises(UsageError, match=r"or --data_dir=.*/archive is meant$"):
+        registry.load("folder", tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(UsageError, match="is no folder"):
+        registry.load("folder", tmp_path / ("n" * 300))
+    if os.geteuid() == 0:
+        pytest.skip("needs a user who may not read everything")
+    laid_out(tmp_path, "train")
+    (tmp_path / "train" / "cat").chmod(0)
+    with pytest.raises(UsageError, match="cat cannot be read: Permission denied"):
+        registry.load("folder", tmp_path)
+
+
+def test_a_class_of_too_few_pictures_is_named(tmp_path):
+    laid_out(tmp_path, "train", "test")
+    for part in ("train", "test"):
+        picture(tmp_path / part / "cow" / "0.png", 6, 5, 3)
+    dataset = registry.load("folder", tmp_path)
+    with pytest.raises(UsageError, match=r"^class 'cow' has one image .*add images"):
+        images.split(dataset, jax.random.key(0), 0.15, None)
+
+
+@pytest.mark.parametrize("classes", [[], ["cat"]])
+def test_a_folder_of_fewer_than_two_classes_is_refused(tmp_path, classes):
+    for name in classes:
+        picture(tmp_path / name / "0.png", 6, 5)
+    with pytest.raises(UsageError, match=f"holds {len(classes)} folder.* of"):
+        registry.load("folder", tmp_path)
+    with pytest.raises(UsageError, match="is no folder"):
+        registry.load("folder", tmp_path / "elsewhere")
