@@ -1,10 +1,13 @@
 """The genetic algorithm: the paper's search without the GPT."""
 
+from typing import ClassVar
+
 import flax.struct
 import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.strategies import operators
+from gpt_nas_jax.strategies.history import History, empty
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 
@@ -16,11 +19,13 @@ class PopulationState:
       genomes: ``int32[P, L]``, the fittest first once a generation was told.
       fitness: ``float32[P]``; ``-inf`` before that.
       generation: ``int32``, generations told.
+      history: all evaluations.
     """
 
     genomes: Genome
     fitness: jax.Array
     generation: jax.Array
+    history: History
 
 
 @flax.struct.dataclass
@@ -31,45 +36,70 @@ class Genetic:
     parents chosen by binary tournament, crossed with ``crossover_rate``, mutated
     with ``mutation_rate``. The fittest of parents and children survive. The paper
     gives the rates (section 4 of the experiments); operators and selection are
-    ours, as in its authors' earlier searches (arXiv 1710.10741).
+    ours, as in its authors' earlier searches (arXiv 1710.10741). No network is asked
+    twice, unless `pool` holds too few new ones.
 
     Attributes:
       space: where genomes come from.
       population: individuals.
+      queries: evaluations of a whole search.
       crossover_rate: probability that a child has two parents.
       mutation_rate: probability that a child mutates.
     """
 
     space: Space = flax.struct.field(pytree_node=False)
     population: int = flax.struct.field(pytree_node=False)
+    queries: int = flax.struct.field(pytree_node=False)
     crossover_rate: float
     mutation_rate: float
 
+    VERSION: ClassVar[int] = 2
+
     def init(self, key: Key) -> PopulationState:
-        """A random population of unknown fitness."""
+        """A random population of unknown fitness; the first generation may differ."""
         return PopulationState(
             self.space.sample(key, self.population),
             jnp.full(self.population, -jnp.inf),
             jnp.int32(0),
+            empty(self.space, self.queries),
         )
 
     def ask(self, key: Key, state: PopulationState) -> Candidates:
-        """The random population first, later children; none is proposed."""
-        keys = jax.random.split(key, self.population)
-        children = jax.vmap(self._child, (0, None))(keys, state)
-        genomes = jnp.where(state.generation == 0, state.genomes, children)
+        """New random networks first, later new children; none is proposed."""
+        pool = self.pool(key, state)
+        genomes = state.history.fresh(self.space, pool, self.population)
         return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+
+    def pool(self, key: Key, state: PopulationState) -> Genome:
+        """What candidates are taken from, ``int32[4 * P, L]``: the first new ones.
+
+        Twice as many children as are asked, then a mutant of each, since a population
+        that has converged has few new children.
+        """
+        sample_key, child_key, mutate_key = jax.random.split(key, 3)
+        keys = jax.random.split(child_key, 2 * self.population)
+        children = jax.vmap(self._child, (0, None))(keys, state)
+        keys = jax.random.split(mutate_key, len(children))
+        mutants = jax.vmap(self.space.mutate)(keys, children)
+        children = jnp.concatenate([children, mutants])
+        randoms = self.space.sample(sample_key, len(children))
+        return jnp.where(state.generation == 0, randoms, children)
 
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
     ) -> PopulationState:
-        """The fittest of survivors and candidates survive; of equals the candidate."""
+        """The fittest of survivors and candidates survive; of equals the candidate.
+
+        No network survives twice.
+        """
+        history = state.history.add(self.space, candidates.genomes, fitness)
         genomes, fitness = operators.best(
+            self.space,
             jnp.concatenate([candidates.genomes, state.genomes]),
             jnp.concatenate([fitness, state.fitness]),
             self.population,
         )
-        return PopulationState(genomes, fitness, state.generation + 1)
+        return PopulationState(genomes, fitness, state.generation + 1, history)
 
     def _child(self, key: Key, state: PopulationState) -> Genome:
         parent_key, cross_key, cut_key, mutate_key, change_key = jax.random.split(

@@ -1,5 +1,7 @@
 """GPT-NAS: the genetic algorithm with blocks that the GPT proposes."""
 
+from typing import ClassVar
+
 import flax.struct
 import jax
 
@@ -25,14 +27,23 @@ class GptNas:
     generations: int
     prior: Proposer
 
+    VERSION: ClassVar[int] = 2
+
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""
         return self.genetic.init(key)
 
     def ask(self, key: Key, state: PopulationState) -> Candidates:
-        """The genetic algorithm's candidates, eliminated and reconstructed."""
-        ask_key, reconstruct_key = jax.random.split(key)
-        genomes = self.genetic.ask(ask_key, state).genomes
+        """New ones of the genetic algorithm's, eliminated and reconstructed."""
+        pool = self.pool(key, state)
+        space, count = self.genetic.space, self.genetic.population
+        rows = state.history.fresh_rows(space, pool.genomes, count)
+        return Candidates(pool.genomes[rows], pool.proposed[rows])
+
+    def pool(self, key: Key, state: PopulationState) -> Candidates:
+        """What candidates are taken from: the genetic algorithm's, reconstructed."""
+        pool_key, reconstruct_key = jax.random.split(key)
+        genomes = self.genetic.pool(pool_key, state)
         rate = elimination_rate(
             self.elimination_rate, state.generation, self.generations
         )

@@ -46,17 +46,28 @@ class History:
         same = jnp.all(identity[:, None] == self.identity, -1)
         return same & self.known
 
-    def fresh(self, space: Space, genomes: Genome, count: int) -> Genome:
+    def fresh_rows(self, space: Space, genomes: Genome, count: int) -> jax.Array:
         """The first ``count`` of ``int32[N, L]`` that are valid, new and distinct.
 
         Where there are too few, the first of the other valid ones follow.
+
+        Returns:
+          Their rows, ``int32[count]``.
         """
         identity = space.identity(genomes)
-        same = jnp.all(identity[:, None] == identity, -1)
-        repeated = jnp.tril(same, -1).any(-1)
-        stale = self.match(identity).any(-1) | repeated
+        stale = self.match(identity).any(-1) | repeated(identity)
         rank = jnp.where(space.valid(genomes), stale.astype(jnp.int32), 2)
-        return genomes[jnp.argsort(rank, stable=True)[:count]]
+        return jnp.argsort(rank, stable=True)[:count]
+
+    def fresh(self, space: Space, genomes: Genome, count: int) -> Genome:
+        """The genomes of `fresh_rows`, ``int32[count, L]``."""
+        return genomes[self.fresh_rows(space, genomes, count)]
+
+
+def repeated(identity: jax.Array) -> jax.Array:
+    """``bool[N]``: which of ``int32[N, K]`` equal one in front of them."""
+    same = jnp.all(identity[:, None] == identity, -1)
+    return jnp.tril(same, -1).any(-1)
 
 
 def empty(space: Space, capacity: int) -> History:

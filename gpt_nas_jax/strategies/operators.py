@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.types import Genome, Key
+from gpt_nas_jax.strategies.history import repeated
+from gpt_nas_jax.types import Genome, Key, Space
 
 
 def tournament(key: Key, fitness: jax.Array) -> jax.Array:
@@ -15,7 +16,16 @@ def tournament(key: Key, fitness: jax.Array) -> jax.Array:
     return pair[jnp.argmax(fitness[pair])]
 
 
-def best(genomes: Genome, fitness: jax.Array, count: int) -> tuple[Genome, jax.Array]:
-    """The ``count`` fittest of ``int32[N, L]``; of equals those that come first."""
+def best(
+    space: Space, genomes: Genome, fitness: jax.Array, count: int
+) -> tuple[Genome, jax.Array]:
+    """The ``count`` fittest distinct networks of ``int32[N, L]``.
+
+    Of equally fit ones those that come first. A network that comes again stands behind
+    all others, as a failure.
+    """
+    order = jnp.argsort(-fitness, stable=True)
+    genomes, fitness = genomes[order], fitness[order]
+    fitness = jnp.where(repeated(space.identity(genomes)), -jnp.inf, fitness)
     order = jnp.argsort(-fitness, stable=True)[:count]
     return genomes[order], fitness[order]

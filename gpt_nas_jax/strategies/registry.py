@@ -24,11 +24,9 @@ from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 _SAMPLE_SHARE = 5
 
 _BATCHED = ("space", "batch", "queries")
-_PAPER = (
-    *("space", "population", "crossover_rate", "mutation_rate"),
-    *("elimination_rate", "generations", "prior"),
-)
-FILLED = tuple(sorted({*_BATCHED, *_PAPER, "key"}))
+_GENETIC = ("space", "population", "queries", "crossover_rate", "mutation_rate")
+_ELIMINATION = ("elimination_rate", "generations", "prior")
+FILLED = tuple(sorted({*_BATCHED, *_GENETIC, *_ELIMINATION, "key"}))
 """The fields of a strategy that a search fills in, whoever wrote the class."""
 
 
@@ -136,8 +134,8 @@ def _regularised(setup: Setup, chosen: Mapping[str, Any]) -> RegularisedEvolutio
 
 
 def _gpt_nas(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
-    genetic = Genetic(**setup.fields(_PAPER[:4]))
-    return GptNas(genetic, **setup.fields(_PAPER[4:]))
+    genetic = Genetic(**setup.fields(_GENETIC))
+    return GptNas(genetic, **setup.fields(_ELIMINATION))
 
 
 def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
@@ -155,8 +153,8 @@ STRATEGIES: Mapping[str, Entry] = {
         ("population", "sample"),
     ),
     "local_search": _plain(LocalSearch, _BATCHED),
-    "genetic": _plain(Genetic, _PAPER[:4], whole=True),
-    "gpt_nas": Entry(GptNas, ("genetic", *_PAPER[4:]), True, _gpt_nas),
+    "genetic": _plain(Genetic, _GENETIC, whole=True),
+    "gpt_nas": Entry(GptNas, ("genetic", *_ELIMINATION), True, _gpt_nas),
     "surrogate": _plain(Surrogate, _BATCHED),
     "gpt_nas_online": Entry(GptNasOnline, (*_BATCHED, "params"), False, _online),
 }

@@ -12,22 +12,29 @@ from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
+from gpt_nas_jax.strategies.history import empty
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
-from gpt_nas_jax.types import PAD, Candidates
+from gpt_nas_jax.types import PAD, Candidates, Genome
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
-GENETIC = Genetic(SPACE, population=6, crossover_rate=0.9, mutation_rate=0.3)
+GENETIC = Genetic(SPACE, 6, queries=24, crossover_rate=0.9, mutation_rate=0.3)
 GENERATIONS = 4
 
 
 @jax.jit
-def ask(
+def pools(
     strategy: GptNas, key: jax.Array, state: PopulationState
-) -> tuple[Candidates, Candidates]:
-    """The genomes that GPT-NAS asks, and those of its genetic algorithm by its key."""
+) -> tuple[Candidates, Genome]:
+    """What GPT-NAS takes candidates from, and its genetic algorithm by its key."""
     genetic_key, _ = jax.random.split(key)
-    return strategy.ask(key, state), strategy.genetic.ask(genetic_key, state)
+    return strategy.pool(key, state), strategy.genetic.pool(genetic_key, state)
+
+
+@jax.jit
+def ask(strategy: GptNas, key: jax.Array, state: PopulationState) -> Candidates:
+    """The candidates of GPT-NAS."""
+    return strategy.ask(key, state)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,9 @@ def state() -> PopulationState:
     genes = np.arange(48).reshape(6, 8) % SPACE.num_genes
     depths = np.array([4, 5, 6, 7, 8, 8])[:, None]
     genomes = jnp.array(np.where(np.arange(8) < depths, genes, PAD), jnp.int32)
-    return PopulationState(genomes, jnp.linspace(0.9, 0.1, 6), jnp.int32(1))
+    fitness = jnp.linspace(0.9, 0.1, 6)
+    history = empty(SPACE, 24).add(SPACE, genomes, fitness)
+    return PopulationState(genomes, fitness, jnp.int32(1), history)
 
 
 def at(state: PopulationState, generation: int) -> PopulationState:
@@ -66,15 +75,15 @@ def test_without_elimination_it_is_the_genetic_algorithm(
     prior: Prior, state: PopulationState, generation: int
 ):
     strategy = GptNas(GENETIC, 0.0, GENERATIONS, prior)
-    candidates, plain = ask(strategy, jax.random.key(3), at(state, generation))
-    np.testing.assert_array_equal(candidates.genomes, plain.genomes)
+    candidates, plain = pools(strategy, jax.random.key(3), at(state, generation))
+    np.testing.assert_array_equal(candidates.genomes, plain)
     assert not candidates.proposed.any()
 
 
 def test_nothing_is_eliminated_at_the_end(prior: Prior, state: PopulationState):
     strategy = GptNas(GENETIC, 1.0, GENERATIONS, prior)
-    candidates, plain = ask(strategy, jax.random.key(3), at(state, GENERATIONS))
-    np.testing.assert_array_equal(candidates.genomes, plain.genomes)
+    candidates, plain = pools(strategy, jax.random.key(3), at(state, GENERATIONS))
+    np.testing.assert_array_equal(candidates.genomes, plain)
     assert not candidates.proposed.any()
 
 
@@ -82,10 +91,10 @@ def test_at_rate_1_every_block_is_proposed_and_no_padding(
     prior: Prior, state: PopulationState
 ):
     strategy = GptNas(GENETIC, 1.0, GENERATIONS, prior)
-    candidates, plain = ask(strategy, jax.random.key(3), at(state, 0))
-    np.testing.assert_array_equal(candidates.proposed, plain.genomes != PAD)
+    candidates, plain = pools(strategy, jax.random.key(3), at(state, 0))
+    np.testing.assert_array_equal(candidates.proposed, plain != PAD)
     assert SPACE.valid(candidates.genomes).all()
-    assert (candidates.genomes != plain.genomes).any()
+    assert (candidates.genomes != plain).any()
 
 
 def test_proposals_replace_blocks_at_the_rate_of_the_generation(
@@ -97,8 +106,8 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
         proposed = []
         for seed in range(15):
             now = at(state, generation)
-            candidates, plain = ask(strategy, jax.random.key(seed), now)
-            genomes, before = map(np.asarray, (candidates.genomes, plain.genomes))
+            candidates, plain = pools(strategy, jax.random.key(seed), now)
+            genomes, before = map(np.asarray, (candidates.genomes, plain))
             real, kept = before != PAD, ~np.asarray(candidates.proposed)
             # The depth stays, and so does every block that was not proposed.
             np.testing.assert_array_equal(genomes != PAD, real)
@@ -110,13 +119,22 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
     np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.05)
 
 
+def test_no_network_is_asked_twice(prior: Prior, state: PopulationState):
+    strategy = GptNas(GENETIC, 0.8, GENERATIONS, prior)
+    first = ask(strategy, jax.random.key(0), state)
+    told = strategy.tell(state, first, jnp.linspace(0.0, 1.0, 6))
+    second = ask(strategy, jax.random.key(0), told)
+    asked = np.concatenate([first.genomes, second.genomes])
+    assert len(np.unique(asked, axis=0)) == 12
+
+
 def test_init_and_tell_are_those_of_the_genetic_algorithm(
     prior: Prior, state: PopulationState
 ):
     strategy = GptNas(GENETIC, 0.4, GENERATIONS, prior)
     key = jax.random.key(0)
     np.testing.assert_array_equal(strategy.init(key).genomes, GENETIC.init(key).genomes)
-    candidates, _ = ask(strategy, key, state)
+    candidates = ask(strategy, key, state)
     fitness = jnp.linspace(0.0, 1.0, 6)
     after = strategy.tell(state, candidates, fitness)
     pool = [*zip(fitness.tolist(), candidates.genomes.tolist(), strict=True)]

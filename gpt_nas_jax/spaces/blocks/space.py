@@ -97,7 +97,7 @@ class BlockSpace:
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
         """The front of one chain joined to the back of another."""
-        return variation.crossover(key, first, second, self.min_depth)
+        return variation.crossover(key, first, second)
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
         """One block replaced, inserted or removed, equally likely."""

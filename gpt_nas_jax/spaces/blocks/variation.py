@@ -9,27 +9,23 @@ import jax.numpy as jnp
 from gpt_nas_jax.types import PAD, Genome, Key
 
 
-def crossover(key: Key, first: Genome, second: Genome, shortest: int) -> Genome:
+def crossover(key: Key, first: Genome, second: Genome) -> Genome:
     """The front of one chain joined to the back of another.
 
-    Both are cut at points of their own, so that depths vary. The cut of the first is
-    drawn from all its points, that of the second from those whose child has
-    ``shortest`` to ``len(first)`` blocks.
+    The first is cut at a random point, the second after the same share of its blocks,
+    so that most blocks keep their stage. The child's depth lies between its parents'.
 
     Args:
-      key: draws the cuts.
+      key: draws the cut.
       first: ``int32[L]``.
       second: ``int32[L]``.
-      shortest: fewest blocks of the child, at most those of either parent.
     """
     longest = len(first)
-    front_key, back_key = jax.random.split(key)
     depth_first, depth_second = (first != PAD).sum(), (second != PAD).sum()
-    # Any front will do: all of the second chain makes a child deep enough.
-    front = jax.random.randint(front_key, (), 0, depth_first + 1)
-    fewest = jnp.maximum(shortest - front, 0)
-    most = jnp.minimum(longest - front, depth_second)
-    back = jax.random.randint(back_key, (), fewest, most + 1)
+    front = jax.random.randint(key, (), 0, depth_first + 1)
+    # Rounded to the nearest.
+    cut = (2 * front * depth_second + depth_first) // (2 * depth_first)
+    back = depth_second - cut
     position = jnp.arange(longest)
     source = jnp.clip(position - front + depth_second - back, 0, longest - 1)
     child = jnp.where(position < front, first, second[source])
