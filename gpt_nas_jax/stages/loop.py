@@ -55,14 +55,14 @@ class Loop:
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
 
-        Goes on behind those that are there. An evaluation's key depends on the
-        generation and the candidate's place in it alone.
+        Goes on behind those that are there. All evaluations have the same key:
+        candidates are compared by common random numbers.
 
         Raises:
           UsageError: the ledger is damaged or of another program, or ``enough``
             candidates failed and no other one was evaluated.
         """
-        init_key, generations_key = jax.random.split(key)
+        init_key, asking_key, evaluation_key = jax.random.split(key, 3)
         initial = self.strategy.init(init_key)
         records = checked(self.ledger, self.total, self.size)
         machine.tell_of_change(self.ledger.machines, self.ledger.machine)
@@ -70,13 +70,13 @@ class Loop:
         with self.progress("search, candidates", self.total, len(records)) as advance:
             best = max(map(fitness_of, records), default=-math.inf)
             for generation in range(first, self.total // self.size):
-                generation_key = jax.random.fold_in(generations_key, generation)
-                ask_key, train_key = jax.random.split(generation_key)
+                ask_key = jax.random.fold_in(asking_key, generation)
                 candidates = self.ask(self.strategy, ask_key, state)
                 start = generation * self.size
                 known = records[start : start + self.size]
                 fitness = []
-                for record in self._records(generation, candidates, train_key, known):
+                lines = self._records(generation, candidates, evaluation_key, known)
+                for record in lines:
                     fitness.append(fitness_of(record))
                     best = max(best, fitness[-1])
                     interruption.obey()
@@ -120,10 +120,7 @@ class Loop:
                 )
             yield record
         rest = range(len(known), len(genomes))
-        items = [
-            Candidate(genomes[index], proposed[index], jax.random.fold_in(key, index))
-            for index in rest
-        ]
+        items = [Candidate(genomes[index], proposed[index], key) for index in rest]
         results = self.evaluate(items)
         for index, item, result in zip(rest, items, results, strict=True):
             place = {"generation": generation, "index": index}

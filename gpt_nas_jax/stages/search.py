@@ -19,6 +19,7 @@ from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.remembered import Remembered
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.registry import Setup
@@ -37,6 +38,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     now = machine.describe(max_memory=scoring.memory_limit(config))
     ledger = Ledger(path / workdir.LEDGER, now)
     candidates = _Candidates(config, problem, scoring.evaluator(config, problem))
+    candidates.evaluations.read(ledger.read())
     name = config.search.strategy
     setup = Setup(
         config.search,
@@ -116,9 +118,20 @@ class _Candidates:
             settings.workers,
         )
 
+    @functools.cached_property
+    def evaluations(self) -> Remembered:
+        """The evaluations made so far."""
+        settings = self.config.eval
+        ruled = settings.method == "trained" and settings.trained_blocks == "proposed"
+        return Remembered(self.problem.space, ruled)
+
     def records(self, items: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
         """The ledger's entries of candidates, in order."""
-        results = self.executor(self.evaluator, items, self.config.search.workers)
+
+        def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
+            return self.executor(self.evaluator, items, self.config.search.workers)
+
+        results = self.evaluations.evaluate(run, items)
         for item, result in zip(items, results, strict=True):
             names = self.problem.space.names(item.genome)
             yield {

@@ -71,7 +71,7 @@ class Genetic:
         return Candidates(genomes, jnp.zeros(genomes.shape, bool))
 
     def pool(self, key: Key, state: PopulationState) -> Genome:
-        """What candidates are taken from, ``int32[4 * P, L]``: the first new ones.
+        """The genomes that candidates are taken from, ``int32[4 * P, L]``.
 
         Twice as many children as are asked, then a mutant of each, since a population
         that has converged has few new children.

@@ -41,7 +41,7 @@ class GptNas:
         return Candidates(pool.genomes[rows], pool.proposed[rows])
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
-        """What candidates are taken from: the genetic algorithm's, reconstructed."""
+        """The genetic algorithm's pool, reconstructed."""
         pool_key, reconstruct_key = jax.random.split(key)
         genomes = self.genetic.pool(pool_key, state)
         rate = elimination_rate(

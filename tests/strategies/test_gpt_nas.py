@@ -26,7 +26,7 @@ GENERATIONS = 4
 def pools(
     strategy: GptNas, key: jax.Array, state: PopulationState
 ) -> tuple[Candidates, Genome]:
-    """What GPT-NAS takes candidates from, and its genetic algorithm by its key."""
+    """The pool of GPT-NAS, and that of its genetic algorithm by its key."""
     genetic_key, _ = jax.random.split(key)
     return strategy.pool(key, state), strategy.genetic.pool(genetic_key, state)
 

@@ -1,0 +1,72 @@
+"""Evaluations that are made once, however often they are asked for."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.types import Evaluation, Genome, Space
+
+Run = Callable[[Sequence[Candidate]], Iterable[Evaluation]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Remembered:
+    """The successful evaluations of a search, all of them by the same key.
+
+    A candidate that failed is evaluated again when it is asked for again: by then it
+    may have more memory or time.
+
+    Attributes:
+      space: tells equal networks.
+      ruled: whether an evaluation depends on the proposed genes, too.
+      known: evaluations by network and, where they count, proposed genes; grows.
+    """
+
+    space: Space
+    ruled: bool
+    known: dict[Hashable, Evaluation] = dataclasses.field(default_factory=dict)
+
+    def read(self, records: Iterable[dict[str, Any]]) -> None:
+        """Adds the evaluations of a ledger."""
+        for record in records:
+            if record["fitness"] is None:
+                continue
+            genome = np.array(record["genome"], np.int32)
+            proposed = np.zeros(len(genome), bool)
+            proposed[: len(record["proposed"])] = record["proposed"]
+            costs = record["params"], record["flops"]
+            evaluation = Evaluation(
+                record["fitness"], None, 0.0, *costs, record.get("scores")
+            )
+            self.known[self._name(genome, proposed)] = evaluation
+
+    def evaluate(self, run: Run, items: Sequence[Candidate]) -> Iterator[Evaluation]:
+        """Yields the evaluations of candidates in order; those known take 0 seconds.
+
+        Args:
+          run: evaluates candidates, in order.
+          items: the candidates.
+        """
+        names = [self._name(item.genome, item.proposed) for item in items]
+        first = {name: index for index, name in reversed([*enumerate(names)])}
+        new = [i for i, name in enumerate(names) if first[name] == i]
+        new = [i for i in new if names[i] not in self.known]
+        results = iter(run([items[i] for i in new]))
+        made: dict[Hashable, Evaluation] = {}
+        for index, name in enumerate(names):
+            if index in new:
+                made[name] = next(results)
+                yield made[name]
+            else:
+                evaluation = made.get(name) or self.known[name]
+                yield dataclasses.replace(evaluation, seconds=0.0)
+        self.known.update(
+            {name: found for name, found in made.items() if found.reason is None}
+        )
+
+    def _name(self, genome: Genome, proposed: np.ndarray) -> Hashable:
+        network = np.asarray(self.space.identity(genome)).tobytes()
+        return network, proposed.tobytes() if self.ruled else b""
