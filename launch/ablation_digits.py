@@ -33,7 +33,7 @@ DIGITS = Path(__file__).with_name("digits.flags")
 def fitness(strategy: str, seed: int, extra: list[str]) -> np.ndarray:
     """``float[generations, population]`` of one search; failures count as 0."""
     workdir = HOME / f"{strategy}-{seed}"
-    argv = ["main", f"--flagfile={DIGITS}", "--eval_trained_blocks=all", *extra]
+    argv = ["main", f"--flagfile={DIGITS}", *extra]
     config = flags.parse(argv)
     config = dataclasses.replace(
         config,

@@ -97,7 +97,7 @@ class RetrainRecipe(Recipe):
 class EvalConfig(Section):
     """How the fitness of a candidate is measured."""
 
-    recipe: Recipe = Recipe()
+    recipe: Recipe = Recipe(schedule="linear")
     method: str = setting(
         "trained",
         "trained: validation accuracy after a short training; zero_cost: "
@@ -112,10 +112,11 @@ class EvalConfig(Section):
     )
     proxy_batch: int = proxy_batch()
     trained_blocks: str = setting(
-        "proposed",
-        "proposed: the paper's acceleration, train only the proposed blocks; all: "
-        "train all blocks.",
-        choices=("proposed", "all"),
+        "all",
+        "all: train all blocks; proposed: the paper's acceleration, train only the "
+        "proposed blocks, whose share falls from generation to generation, so that "
+        "fitness of different generations is not comparable.",
+        choices=("all", "proposed"),
     )
     max_memory: str = setting(
         "auto",
@@ -130,6 +131,10 @@ class EvalConfig(Section):
         "on the speed of the machine.",
         low=0,
     )
+
+    def ruled(self) -> bool:
+        """Whether the proposed genes decide which blocks of a candidate are trained."""
+        return self.method == "trained" and self.trained_blocks == "proposed"
 
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""

@@ -74,6 +74,11 @@ def _stages(
     if config.stage in ("all", "search"):
         if config.train.warmup == "all":
             compilation.warm_up(config, loaded)
+        if config.eval.ruled():
+            print(
+                "--eval_trained_blocks=proposed trains another share of the blocks in "
+                "each generation: fitness of different generations is not comparable"
+            )
         search.run(config, loaded, prior)
     parts = {}
     if genome is None and config.stage != "pretrain":

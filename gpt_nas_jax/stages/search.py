@@ -121,9 +121,7 @@ class _Candidates:
     @functools.cached_property
     def evaluations(self) -> Remembered:
         """The evaluations made so far."""
-        settings = self.config.eval
-        ruled = settings.method == "trained" and settings.trained_blocks == "proposed"
-        return Remembered(self.problem.space, ruled)
+        return Remembered(self.problem.space, self.config.eval.ruled())
 
     def records(self, items: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
         """The ledger's entries of candidates, in order."""
