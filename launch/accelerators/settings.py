@@ -21,8 +21,9 @@ NAMES = ("cifar10", "imagenet")
 
 @functools.cache
 def config(name: str) -> Config:
-    """The settings of a flagfile."""
-    return flags.parse(["check", f"--flagfile={LAUNCH / name}.flags"])
+    """The settings of a flagfile, by which candidates are trained in all three ways."""
+    files = LAUNCH / f"{name}.flags", LAUNCH / "paper" / "rules.flags"
+    return flags.parse(["check", *(f"--flagfile={file}" for file in files)])
 
 
 def space(name: str) -> BlockSpace:
