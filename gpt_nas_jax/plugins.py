@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import traceback
 from typing import Any
 
 from gpt_nas_jax.types import UsageError
@@ -83,3 +84,11 @@ def require_keywords(
         inspect.signature(found).bind(**dict.fromkeys(names))
     except TypeError as error:
         raise UsageError(f"{where} must take {asked}: {error}{hint}") from error
+
+
+def described(error: Exception) -> str:
+    """An error of a user's function in one line, with the line that it comes from."""
+    text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+    # The first frame is the call.
+    frames = traceback.extract_tb(error.__traceback__)[1:2]
+    return text + "".join(f" ({f.filename}, line {f.lineno})" for f in frames)

@@ -17,7 +17,7 @@ from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.plugins import require
+from gpt_nas_jax.plugins import described, require
 from gpt_nas_jax.stages.asking import ask
 from gpt_nas_jax.stages.loop import Loop, finite
 from gpt_nas_jax.strategies import registry
@@ -143,8 +143,7 @@ def _evaluations(
             try:
                 record = _record(evaluate(item.genome.copy()))
             except Exception as error:
-                text = str(error).strip().partition("\n")[0]
-                record = {"fitness": None, "reason": f"{type(error).__name__}: {text}"}
+                record = {"fitness": None, "reason": described(error)}
             yield record | {"seconds": round(time.monotonic() - begin, 3)}
 
     return records

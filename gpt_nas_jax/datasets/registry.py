@@ -2,9 +2,9 @@
 
 import dataclasses
 import functools
+import inspect
 import os
 import pathlib
-import traceback
 from collections.abc import Callable
 
 from gpt_nas_jax import plugins
@@ -91,17 +91,13 @@ def _plugged(name: str, source: Source) -> Dataset:
             f"{where} is {type(loader).__name__}, not a function of a Source"
         )
     try:
+        inspect.signature(loader).bind(source)
+    except TypeError as error:
+        raise UsageError(f"{where} must take one argument, the Source") from error
+    try:
         found = loader(source)
     except UsageError:
         raise
     except Exception as error:
-        raise UsageError(f"{where} raised {_described(error)}") from error
+        raise UsageError(f"{where} raised {plugins.described(error)}") from error
     return accepted(where, found)
-
-
-def _described(error: Exception) -> str:
-    """An error in one line, with the user's line that it comes from."""
-    text = f"{type(error).__name__}: {error}".partition("\n")[0]
-    # The first frame is the call.
-    frames = traceback.extract_tb(error.__traceback__)[1:2]
-    return text + "".join(f" ({f.filename}, line {f.lineno})" for f in frames)

@@ -1,8 +1,9 @@
 """The executors by name."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol, cast
+from typing import Any, Generic, Protocol, cast
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.executors import local
@@ -50,24 +51,46 @@ def find(name: str) -> Executor:
     names = "function", "items", "workers"
     asked = "the keywords function, items and workers"
     plugins.require_keywords(where, found, asked, names)
-    return functools.partial(_counted, cast(Executor, found), where)
+    return functools.partial(_in_order, cast(Executor, found), where)
 
 
-def _counted(
+@dataclasses.dataclass(frozen=True)
+class _Numbered(Generic[Item, Result]):
+    """Calls a function on numbered items; each result keeps its number."""
+
+    function: Callable[[Item], Result]
+
+    def __call__(self, item: tuple[int, Item]) -> tuple[int, Result]:
+        number, value = item
+        return number, self.function(value)
+
+
+def _in_order(
     executor: Executor,
     where: str,
     function: Callable[[Item], Result],
     items: Iterable[Item],
     workers: int,
 ) -> Iterator[Result]:
-    """The results of an executor of the user's, which must be one for each item."""
-    expected, count = list(items), 0
-    for result in executor(function=function, items=expected, workers=workers):
+    """The results of an executor of the user's: one for each item, in their order."""
+    numbered, count = list(enumerate(items)), 0
+    advice = "yield function(item) for each item, in order"
+    found: Any = executor(function=_Numbered(function), items=numbered, workers=workers)
+    if not isinstance(found, Iterable):
+        raise UsageError(f"{where} returned {type(found).__name__}; {advice}")
+    for pair in found:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise UsageError(f"{where} yielded {type(pair).__name__}; {advice}")
+        number, result = pair
+        if count < len(numbered) and number != count:
+            raise UsageError(
+                f"{where} yielded the result of item {number} where that of item "
+                f"{count} was due; {advice}"
+            )
         count += 1
-        if count <= len(expected):
+        if count <= len(numbered):
             yield result
-    if count != len(expected):
+    if count != len(numbered):
         raise UsageError(
-            f"{where} yielded {count} results for {len(expected)} items; yield one for "
-            "each, in order"
+            f"{where} yielded {count} results for {len(numbered)} items; {advice}"
         )

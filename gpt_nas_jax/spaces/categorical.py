@@ -145,8 +145,8 @@ class CategoricalSpace:
         """
         if len(set(self.options)) > 1:
             raise UsageError(
-                "the prior proposes genes where all places have the same choices; "
-                "search this space by another strategy"
+                "the prior needs the same choices at every place, and this space has "
+                "different ones; search it by another strategy than gpt_nas"
             )
         return self.options[0]
 

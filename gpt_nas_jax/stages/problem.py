@@ -46,7 +46,8 @@ def load_dataset(config: Config) -> Dataset:
     if dataset.note:
         # Tables alone go to the standard output.
         print(dataset.note, file=sys.stderr)
-    _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
+    if config.stage != "search":
+        _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
     return dataset
 
 

@@ -1,5 +1,6 @@
 """Checks of a strategy, on shapes alone."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -21,6 +22,12 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{name} is a class; give an instance, or its import path, module:Name"
         )
     require(name, strategy, Strategy)
+    if jax.tree_util.all_leaves([strategy]):
+        raise UsageError(
+            f"{name} is not a pytree; decorate its class with @flax.struct.dataclass"
+        )
+    if dataclasses.is_dataclass(strategy):
+        require_static(name, type(strategy))
     key = jax.random.key(0)
     state = _traced(f"{name}.init", strategy.init, key)
     candidates = _traced(f"{name}.ask", strategy.ask, key, state)
@@ -29,6 +36,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{name}.ask must return gpt_nas_jax.Candidates(genomes, proposed), not "
             f"{type(candidates).__name__}"
         )
+    due = getattr(strategy, "batch", getattr(strategy, "population", None))
     shapes = [getattr(part, "shape", None) for part in jax.tree.leaves(candidates)]
     genomes = shapes[0] if shapes else None
     if shapes != [genomes, genomes] or len(genomes) != 2 or genomes[1] != space.length:
@@ -36,11 +44,31 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{name}.ask must return genomes int32[P, {space.length}] and proposed "
             f"bool[P, {space.length}], not {' and '.join(map(str, shapes))}"
         )
+    if due not in (None, genomes[0]):
+        raise UsageError(
+            f"{name}.ask returned {genomes[0]} candidates; its batch, or else its "
+            f"population, is {due}"
+        )
     fitness = jax.ShapeDtypeStruct(genomes[:1], jnp.float32)
     after = _traced(f"{name}.tell", strategy.tell, state, candidates, fitness)
     if jax.tree.structure(after) != jax.tree.structure(state):
         raise UsageError(f"{name}.tell must return a state like the one init returns")
     return genomes[0]
+
+
+_STATIC = ("space", "batch", "queries", "population", "generations")
+
+
+def require_static(where: str, kind: type) -> None:
+    """Raises UsageError where a field that is a Python number would be traced."""
+    for field in dataclasses.fields(kind):
+        plain = field.type in (int, bool, str) or field.type in ("int", "bool", "str")
+        traced = field.metadata.get("pytree_node", True)
+        if traced and (plain or field.name in _STATIC):
+            raise UsageError(
+                f"{where}: the field {field.name} must be static; write {field.name}: "
+                "... = flax.struct.field(pytree_node=False)"
+            )
 
 
 def _traced(where: str, method: Any, *args: Any) -> Any:

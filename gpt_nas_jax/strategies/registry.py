@@ -9,7 +9,7 @@ from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.prior import conditional
 from gpt_nas_jax.prior.lookup import LookupPrior
 from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.strategies import settings
+from gpt_nas_jax.strategies import contract, settings
 from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.gpt_nas_online import GptNasOnline
@@ -184,27 +184,12 @@ def find(name: str) -> Entry:
         raise UsageError(
             f"{where} is not a dataclass; decorate it with @flax.struct.dataclass"
         )
-    _require_static(where, kind)
+    contract.require_static(where, kind)
     fields = {field.name for field in dataclasses.fields(kind) if field.init}
     if not fields & {"batch", "population"}:
         raise UsageError(f"{where} lacks the field batch, or population")
     filled = tuple(field for field in FILLED if field in fields)
     return _plain(kind, filled, whole="batch" not in fields)
-
-
-_STATIC = ("space", "batch", "queries", "population", "generations")
-
-
-def _require_static(where: str, kind: type) -> None:
-    """Raises UsageError where a field that is a Python number would be traced."""
-    for field in dataclasses.fields(kind):
-        plain = field.type in (int, bool, str) or field.type in ("int", "bool", "str")
-        traced = field.metadata.get("pytree_node", True)
-        if traced and (plain or field.name in _STATIC):
-            raise UsageError(
-                f"{where}: the field {field.name} must be static; write {field.name}: "
-                "... = flax.struct.field(pytree_node=False)"
-            )
 
 
 def check(name: str, config: SearchConfig, evaluations: int) -> None:

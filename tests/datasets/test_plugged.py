@@ -78,7 +78,7 @@ def test_settings_name_what_the_registry_holds():
         ("broken", r":broken raised ZeroDivisionError: division by zero \(.*line 13\)"),
         ("refuses", "^no pictures today$"),
         ("unlabelled", r"data set x: labels are float64\[8\]; give integers \[9\]"),
-        ("of_no_source", ":of_no_source raised TypeError: .*0 positional arguments"),
+        ("of_no_source", ":of_no_source must take one argument, the Source"),
         ("number", ":number is int, not a function of a Source"),
         ("absent", "has no absent"),
     ],

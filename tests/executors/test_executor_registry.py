@@ -19,6 +19,20 @@ def repeats(function, items, workers):
         yield function(item)
         yield function(item)
 
+def last(function, items, workers):
+    yield from map(function, items[:-1])
+
+def reverses(function, items, workers):
+    yield from map(function, items[::-1])
+
+def forgets(function, items, workers):
+    for item in items:
+        function(item)
+
+def unpacks(function, items, workers):
+    for item in items:
+        yield function(item)[1]
+
 def other(function, items):
     yield from map(function, items)
 
@@ -47,11 +61,21 @@ def test_an_own_executor_yields_as_the_local_one(find: Callable[[str], Executor]
         assert squares(find("in_order"), items) == squares(local.run, items)
 
 
-@pytest.mark.parametrize(("name", "count"), [("loses", 2), ("repeats", 6)])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("last", "yielded 2 results for 3 items"),
+        ("loses", "yielded the result of item 1 where that of item 0 was due"),
+        ("repeats", "yielded the result of item 0 where that of item 1 was due"),
+        ("reverses", "yielded the result of item 2 where that of item 0 was due"),
+        ("forgets", "returned NoneType; yield function"),
+        ("unpacks", "yielded int; yield function"),
+    ],
+)
 def test_results_that_do_not_match_the_items_are_refused(
-    find: Callable[[str], Executor], name: str, count: int
+    find: Callable[[str], Executor], name: str, message: str
 ):
-    with pytest.raises(UsageError, match=f"yielded {count} results for 3 items"):
+    with pytest.raises(UsageError, match=message):
         squares(find(name), range(3))
 
 

@@ -30,6 +30,7 @@ class Good:
         return state + 1
 
 
+@flax.struct.dataclass
 class Genomes(Good):
     """Returns the genomes alone."""
 
@@ -37,6 +38,7 @@ class Genomes(Good):
         return SPACE.sample(key, 3)
 
 
+@flax.struct.dataclass
 class NothingProposed(Good):
     """Leaves out which genes are proposed."""
 
@@ -44,6 +46,7 @@ class NothingProposed(Good):
         return Candidates(SPACE.sample(key, 3), None)
 
 
+@flax.struct.dataclass
 class OneGenome(Good):
     """Asks a single genome without the axis of the population."""
 
@@ -52,6 +55,7 @@ class OneGenome(Good):
         return Candidates(genome, jnp.ones(genome.shape, bool))
 
 
+@flax.struct.dataclass
 class Branches(Good):
     """Decides by an array's value in Python."""
 
@@ -59,11 +63,33 @@ class Branches(Good):
         return super().ask(key, state) if state > 0 else None
 
 
+@flax.struct.dataclass
 class OtherState(Good):
     """Returns a state of another structure."""
 
     def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
         return state, fitness
+
+
+@flax.struct.dataclass
+class OtherNumber(Good):
+    """Asks three candidates, and says five."""
+
+    batch: int = flax.struct.field(pytree_node=False, default=5)
+
+
+@flax.struct.dataclass
+class Traced(Good):
+    """Has a number that jit would trace."""
+
+    batch: int = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class NoPytree:
+    """Nothing that jit takes."""
+
+    init, ask, tell = Good.init, Good.ask, Good.tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +108,9 @@ def test_the_number_of_candidates_is_found():
     [
         (Good, "is a class; give an instance"),
         (NoTell(), "lacks tell"),
+        (NoPytree(), "is not a pytree; decorate its class with @flax.struct.dataclass"),
+        (Traced(), "the field batch must be static"),
+        (OtherNumber(), "ask returned 3 candidates; its batch, .* is 5"),
         (Genomes(), "must return gpt_nas_jax.Candidates"),
         (NothingProposed(), r"must return genomes int32\[P, 4\] and proposed"),
         (OneGenome(), r"must return genomes int32\[P, 4\] and proposed"),
