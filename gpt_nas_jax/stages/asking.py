@@ -34,9 +34,7 @@ def ask_filtered(
     afterwards is made from those that were chosen alone. That is right for every
     strategy whose state follows from what is evaluated; in particular:
 
-    - genetic: its first population is part of its state and asked whole whatever the
-      key, so the choice begins with the children. gpt_nas writes into that population
-      anew each time, so there the choice begins at once.
+    - genetic, gpt_nas: every ask draws random networks or children of its own.
     - regularised_evolution: only those chosen are born and age.
     - surrogate, gpt_nas_online: every ask brings the most promising of a pool of its
       own; proxies choose among these.

@@ -24,7 +24,7 @@ class GptNas:
 
     genetic: Genetic
     elimination_rate: float
-    generations: int
+    generations: int = flax.struct.field(pytree_node=False)
     prior: Proposer
 
     VERSION: ClassVar[int] = 2
