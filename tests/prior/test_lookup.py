@@ -89,7 +89,7 @@ def test_gaps_are_filled_alike(case: Case):
 
 def test_a_strategy_may_use_them():
     space, _, known = made("nasbench201")
-    strategy = GptNas(Genetic(space, 8, 0.9, 0.3), 0.4, 4, known)
+    strategy = GptNas(Genetic(space, 8, 32, 0.9, 0.3), 0.4, 4, known)
     state = strategy.init(jax.random.key(5))
     candidates = jax.jit(GptNas.ask)(strategy, jax.random.key(6), state)
     assert np.asarray(space.valid(candidates.genomes)).all()

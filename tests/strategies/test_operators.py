@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.strategies import operators
+
+SPACE = CategoricalSpace((tuple("abcdefghij"),) * 2)
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -42,12 +45,15 @@ def test_a_tournament_of_failures_has_a_winner():
 
 
 @hypothesis.given(data=st.data())
-def test_best_are_the_first_of_the_stable_order(data: st.DataObject):
+def test_best_are_the_first_of_the_stable_order_each_once(data: st.DataObject):
     values = st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 1.0])
     fitness = np.array(data.draw(st.lists(values, min_size=6, max_size=6)), np.float32)
-    count = data.draw(st.integers(1, 6))
-    genomes = np.arange(12, dtype=np.int32).reshape(6, 2)
-    order = sorted(range(6), key=lambda index: -fitness[index])[:count]
-    kept, kept_fitness = operators.best(genomes, fitness, count)
-    np.testing.assert_array_equal(kept, genomes[order])
-    np.testing.assert_array_equal(kept_fitness, fitness[order])
+    genes = np.array(data.draw(st.lists(st.integers(0, 9), min_size=6, max_size=6)))
+    genomes = np.stack([genes, genes], 1).astype(np.int32)
+    order = sorted(range(6), key=lambda index: -fitness[index])
+    first = [i for n, i in enumerate(order) if genes[i] not in genes[order[:n]]]
+    kept, kept_fitness = operators.best(SPACE, genomes, fitness, 4)
+    best = [index for index in first if fitness[index] > -np.inf][:4]
+    np.testing.assert_array_equal(kept[: len(best)], genomes[best])
+    np.testing.assert_array_equal(kept_fitness[: len(best)], fitness[best])
+    assert np.isneginf(kept_fitness[len(best) :]).all()
