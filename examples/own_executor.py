@@ -3,8 +3,8 @@
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --stage=search --workdir=runs/own_executor --executor=own_executor:announced
 
-An executor calls a function on items wherever it likes, such as in processes on other
-machines, and yields the results in the order of the items.
+An executor calls a function on items wherever in its process it likes, such as in
+threads, and yields the results in the order of the items.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -3,9 +3,12 @@
 import importlib
 import inspect
 import traceback
+from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax.types import UsageError
+
+_PACKAGE = Path(__file__).parent
 
 
 def is_path(value: str) -> bool:
@@ -89,6 +92,9 @@ def require_keywords(
 def described(error: Exception) -> str:
     """An error of a user's function in one line, with the line that it comes from."""
     text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-    # The first frame is the call.
-    frames = traceback.extract_tb(error.__traceback__)[1:2]
-    return text + "".join(f" ({f.filename}, line {f.lineno})" for f in frames)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
+    return text + "".join(f" ({f.filename}, line {f.lineno})" for f in frames[:1])

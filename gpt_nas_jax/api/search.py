@@ -154,7 +154,13 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     given = dict(found) if isinstance(found, Mapping) else {"fitness": found}
     if reserved := sorted(set(given) & {*_RESERVED}):
         raise ValueError(f"the evaluator must not name {', '.join(reserved)}")
-    fitness, reason = given.pop("fitness", None), given.pop("reason", None)
+    fitness: Any = given.pop("fitness", None)
+    reason = given.pop("reason", None)
+    if np.ndim(fitness) or (fitness is None and not isinstance(found, Mapping)):
+        raise TypeError(
+            f"evaluate returned {type(fitness).__name__} of shape {np.shape(fitness)}; "
+            "return one number"
+        )
     fitness = None if fitness is None else finite(float(fitness))
     if fitness is None:
         reason = reason or "fitness is not a finite number"

@@ -12,7 +12,7 @@ from gpt_nas_jax.types import UsageError
 
 
 class Executor(Protocol):
-    """Calls a function on items, wherever it likes."""
+    """Calls a function on items, wherever in its process it likes."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Iterable[Item], workers: int

@@ -42,6 +42,11 @@ class CategoricalSpace:
         if not self.options:
             raise UsageError("a space without places; give the choices of each")
         for place, names in enumerate(self.options):
+            if isinstance(names, str):
+                raise UsageError(
+                    f"place {place} has the string {names!r} as its choices; give a "
+                    "tuple of names"
+                )
             if len(names) < 2 or len(set(names)) < len(names):
                 raise UsageError(
                     f"place {place} has the choices {', '.join(names) or 'none'}; give "

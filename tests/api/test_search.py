@@ -44,6 +44,8 @@ def test_failures_are_told_with_their_reason():
     def fails(genome: np.ndarray) -> object:
         if genome[0] == 0:
             raise ValueError("no zeros\nat all")
+        if genome.tolist()[:3] == [2, 1, 2]:
+            return np.ones(3)
         if genome[0] == 1:
             return {"fitness": None, "reason": "diverged", "epoch": 3}
         return {"fitness": math.nan} if genome[1] == 0 else 1.0
@@ -53,6 +55,8 @@ def test_failures_are_told_with_their_reason():
         expected = {0: "ValueError: no zeros", 1: "diverged"}.get(int(trial.genome[0]))
         if expected is None and trial.genome[1] == 0:
             expected = "fitness is not a finite number"
+        if trial.genome.tolist()[:3] == [2, 1, 2]:
+            expected = "TypeError: evaluate returned ndarray of shape"
         # Where it was raised stands behind it.
         assert (trial.reason or "").partition(" (")[0] == (expected or "")
         assert (trial.fitness == -math.inf) == (expected is not None)

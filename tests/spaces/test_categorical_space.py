@@ -73,7 +73,9 @@ def test_names_and_genomes_are_inverse(space: CategoricalSpace):
     assert not allowed[:, -1].any()
 
 
-@pytest.mark.parametrize("options", [(), (("a",),), (("a", "b"), ()), (("a", "a"),)])
+@pytest.mark.parametrize(
+    "options", [(), (("a",),), (("a", "b"), ()), (("a", "a"),), ("ab", "cd")]
+)
 def test_places_need_different_choices(options: tuple[tuple[str, ...], ...]):
     with pytest.raises(UsageError, match="choices"):
         CategoricalSpace(options)
