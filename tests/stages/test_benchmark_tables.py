@@ -10,6 +10,7 @@ import pytest
 from gpt_nas_jax import main
 from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
 from gpt_nas_jax.stages import benchmark_tables as tables
+from gpt_nas_jax.strategies import registry
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +31,11 @@ def arguments(data: pathlib.Path, path: pathlib.Path, *more: str) -> list[str]:
     ]
 
 
+def row_file(strategy: str) -> str:
+    """The name of the file that holds a strategy's first rows."""
+    return f"{strategy}@{registry.version(strategy)}-0-4.npy"
+
+
 @pytest.fixture(scope="module")
 def finished(shared_data, tmp_path_factory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("tables")
@@ -44,7 +50,9 @@ def test_the_table_is_what_the_rows_say(finished: pathlib.Path, shared_data):
     assert {row["strategy"] for row in table} == set(STRATEGIES.split(","))
     for row in table:
         folder = finished / "rows" / row["dataset"]
-        evaluated = np.load(folder / f"{row['strategy']}@1-0-4.npy")
+        evaluated = np.load(
+            folder / f"{row['strategy']}@{registry.version(row['strategy'])}-0-4.npy"
+        )
         valid = archive[f"{row['dataset']}/val_acc_200"]
         test = archive[f"{row['dataset']}/test_acc_200"]
         queried = evaluated[:, : int(row["queries"])]
@@ -96,7 +104,9 @@ def test_scores_are_seen_by_those_that_read_features_and_by_no_others(
     for dataset in nasbench201.DATASETS:
         rows = {
             name: [
-                np.load(root / "rows" / dataset / f"{name}@1-0-4.npy")
+                np.load(
+                    root / "rows" / dataset / f"{name}@{registry.version(name)}-0-4.npy"
+                )
                 for root in (path, finished)
             ]
             for name in ("genetic", "surrogate")

@@ -103,7 +103,7 @@ def test_table_5_measures_one_training_on_its_way(
     runs: Runs, drawn: Path, tmp_path: Path
 ):
     flags = ("--tables_name=5", "--tables_rates=0,0.2,0.4,0.6,0.8")
-    flags += ("--eval_trained_blocks=all", "--tables_networks=3")
+    flags += ("--eval_schedule=constant", "--tables_networks=3")
     for epochs, path in (("1,2", tmp_path / "a"), ("1,2,3", tmp_path / "b")):
         last = f"--eval_epochs={epochs[-1]}"
         assert go(runs, path, *flags, f"--tables_epochs={epochs}", last) == 0
