@@ -38,8 +38,9 @@ def load(setting: str, value: str) -> Any:
             "it, or add that folder to PYTHONPATH"
         ) from error
     except Exception as error:
-        text = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise UsageError(f"{where}: importing {module_name} raised {text}") from error
+        raise UsageError(
+            f"{where}: importing {module_name} raised {one_line(error)}"
+        ) from error
     for part in name.split("."):
         if not hasattr(found, part):
             raise UsageError(f"{where}: {module_name} has no {name}")
@@ -71,30 +72,41 @@ def require(where: str, found: Any, protocol: type) -> None:
         raise UsageError(f"{where} lacks {', '.join(missing)}")
 
 
-def require_keywords(
-    where: str, found: Any, asked: str, names: tuple[str, ...], hint: str = ""
+def require_call(
+    where: str,
+    found: Any,
+    asked: str,
+    names: tuple[str, ...] = (),
+    positional: int = 0,
+    hint: str = "",
 ) -> None:
-    """Raises UsageError where a function cannot be called with these keywords.
+    """Raises UsageError where a function cannot be called with these arguments.
 
     Args:
       where: the setting and its value, for the message.
       found: the function.
-      asked: the keywords in words, for the message.
+      asked: the arguments in words, for the message.
       names: the keywords.
+      positional: how many arguments without a keyword.
       hint: the end of the message.
     """
     try:
-        inspect.signature(found).bind(**dict.fromkeys(names))
+        inspect.signature(found).bind(*(None,) * positional, **dict.fromkeys(names))
     except TypeError as error:
         raise UsageError(f"{where} must take {asked}: {error}{hint}") from error
 
 
+def one_line(error: Exception) -> str:
+    """The type of an error and the first line of its text."""
+    return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
+
+
 def described(error: Exception) -> str:
     """An error of a user's function in one line, with the line that it comes from."""
-    text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not Path(frame.filename).is_relative_to(_PACKAGE)
     ]
-    return text + "".join(f" ({f.filename}, line {f.lineno})" for f in frames[:1])
+    where = "".join(f" ({f.filename}, line {f.lineno})" for f in frames[:1])
+    return one_line(error) + where

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import inspect
 import os
 import pathlib
 from collections.abc import Callable
@@ -90,10 +89,7 @@ def _plugged(name: str, source: Source) -> Dataset:
         raise UsageError(
             f"{where} is {type(loader).__name__}, not a function of a Source"
         )
-    try:
-        inspect.signature(loader).bind(source)
-    except TypeError as error:
-        raise UsageError(f"{where} must take one argument, the Source") from error
+    plugins.require_call(where, loader, "one argument, the Source", positional=1)
     try:
         found = loader(source)
     except UsageError:

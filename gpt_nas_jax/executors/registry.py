@@ -50,7 +50,7 @@ def find(name: str) -> Executor:
         raise UsageError(f"{where} is not a function")
     names = "function", "items", "workers"
     asked = "the keywords function, items and workers"
-    plugins.require_keywords(where, found, asked, names)
+    plugins.require_call(where, found, asked, names)
     return functools.partial(_in_order, cast(Executor, found), where)
 
 

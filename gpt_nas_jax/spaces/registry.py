@@ -52,12 +52,12 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
     made = plugins.load("--space_name", config.name)
     if not callable(made):
         raise UsageError(f"{where} is not a class or function that makes a space")
-    plugins.require_keywords(
+    plugins.require_call(
         where,
         made,
         "the keywords image and num_classes and no others",
         ("image", "num_classes"),
-        "; a space without networks is for gpt_nas_jax.search",
+        hint="; a space without networks is for gpt_nas_jax.search",
     )
     space: NetworkSpace = made(image=image, num_classes=num_classes)
     plugins.require(where, space, NetworkSpace)

@@ -23,7 +23,7 @@ def warm_up(config: Config, problem: Problem) -> None:
     """
     recipe = config.eval.recipe
     update = optimizer(recipe, len(problem.splits.train) // recipe.batch)
-    rules = (Rule.ALL,) if config.eval.trained_blocks == "all" else tuple(Rule)
+    rules = tuple(Rule) if config.eval.ruled() else (Rule.ALL,)
     dtype = compute_type(config.train.precision)
     places = problem.space.places()
 

@@ -51,18 +51,21 @@ class Remembered:
           items: the candidates.
         """
         names = [self._name(item.genome, item.proposed) for item in items]
-        first = {name: index for index, name in reversed([*enumerate(names)])}
-        new = [i for i, name in enumerate(names) if first[name] == i]
-        new = [i for i in new if names[i] not in self.known]
-        results = iter(run([items[i] for i in new]))
+        new: dict[Hashable, int] = {}
+        for index, name in enumerate(names):
+            if name not in self.known:
+                new.setdefault(name, index)
+        results = iter(run([items[index] for index in new.values()]))
         made: dict[Hashable, Evaluation] = {}
         for index, name in enumerate(names):
-            if index in new:
+            if new.get(name) == index:
                 made[name] = next(results)
                 yield made[name]
             else:
                 evaluation = made.get(name) or self.known[name]
                 yield dataclasses.replace(evaluation, seconds=0.0)
+        # Behind its last result an executor says whether there were too many.
+        next(results, None)
         self.known.update(
             {name: found for name, found in made.items() if found.reason is None}
         )

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.plugins import require
+from gpt_nas_jax.plugins import one_line, require
 from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
 
 
@@ -75,7 +75,6 @@ def _traced(where: str, method: Any, *args: Any) -> Any:
     try:
         return jax.eval_shape(method, *args)
     except Exception as error:
-        text = str(error).strip().partition("\n")[0]
         raise UsageError(
-            f"{where} cannot be traced by jit: {type(error).__name__}: {text}"
+            f"{where} cannot be traced by jit: {one_line(error)}"
         ) from error

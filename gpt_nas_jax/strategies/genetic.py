@@ -56,7 +56,7 @@ class Genetic:
     VERSION: ClassVar[int] = 2
 
     def init(self, key: Key) -> PopulationState:
-        """A random population of unknown fitness; the first generation may differ."""
+        """Random genomes of unknown fitness, in the place of survivors."""
         return PopulationState(
             self.space.sample(key, self.population),
             jnp.full(self.population, -jnp.inf),

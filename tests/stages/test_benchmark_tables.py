@@ -50,9 +50,7 @@ def test_the_table_is_what_the_rows_say(finished: pathlib.Path, shared_data):
     assert {row["strategy"] for row in table} == set(STRATEGIES.split(","))
     for row in table:
         folder = finished / "rows" / row["dataset"]
-        evaluated = np.load(
-            folder / f"{row['strategy']}@{registry.version(row['strategy'])}-0-4.npy"
-        )
+        evaluated = np.load(folder / row_file(row["strategy"]))
         valid = archive[f"{row['dataset']}/val_acc_200"]
         test = archive[f"{row['dataset']}/test_acc_200"]
         queried = evaluated[:, : int(row["queries"])]
@@ -104,9 +102,7 @@ def test_scores_are_seen_by_those_that_read_features_and_by_no_others(
     for dataset in nasbench201.DATASETS:
         rows = {
             name: [
-                np.load(
-                    root / "rows" / dataset / f"{name}@{registry.version(name)}-0-4.npy"
-                )
+                np.load(root / "rows" / dataset / row_file(name))
                 for root in (path, finished)
             ]
             for name in ("genetic", "surrogate")

@@ -9,7 +9,7 @@ import pytest
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.stages.remembered import Remembered
-from gpt_nas_jax.types import Evaluation
+from gpt_nas_jax.types import Evaluation, UsageError
 
 SPACE = CategoricalSpace((("a", "b", "c"),) * 2)
 KEY = jax.random.key(0)
@@ -59,6 +59,16 @@ def test_what_is_proposed_counts_where_rules_depend_on_it(ruled: bool, times: in
     for proposed in (False, True):
         [*kept.evaluate(evaluator, candidates((0, 1), proposed=proposed))]
     assert len(evaluator.asked) == times
+
+
+def test_an_executor_is_heard_behind_its_last_result():
+    def too_many(items: Sequence[Candidate]) -> Iterator[Evaluation]:
+        yield from Evaluator()(items)
+        raise UsageError("too many")
+
+    kept = Remembered(SPACE, ruled=False)
+    with pytest.raises(UsageError, match="too many"):
+        [*kept.evaluate(too_many, candidates((0, 1), (0, 1)))]
 
 
 def test_a_ledger_is_read():

@@ -33,7 +33,7 @@ def find(setting: str, path: str) -> Proxy:
     if not callable(found):
         raise UsageError(f"{where} is not a function")
     names = "chain", "images", "labels", "key"
-    plugins.require_keywords(where, found, "chain, images, labels and key", names)
+    plugins.require_call(where, found, "chain, images, labels and key", names)
     return cast(Proxy, found)
 
 

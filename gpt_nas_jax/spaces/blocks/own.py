@@ -64,7 +64,7 @@ def _check_shapes(where: str, made: Block) -> None:
                 made.build(features, stride), (_SIDE, _SIDE, channels)
             ).out_size
         except Exception as error:
-            text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+            text = plugins.one_line(error)
             raise UsageError(f"{where} cannot be traced: {text}") from error
         expected = (_SIDE // stride, _SIDE // stride, features)
         if size != expected:
