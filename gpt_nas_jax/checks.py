@@ -8,6 +8,7 @@ from gpt_nas_jax.config import (
     STRATEGIES,
     WHOLE,
     Config,
+    EvalConfig,
     Recipe,
     Section,
     fields,
@@ -111,6 +112,18 @@ def _shifts(section: str) -> Callable[[Config], Iterator[str]]:
     return check
 
 
+def _unread_proxies(config: Config) -> Iterator[str]:
+    """Proxies that a search was given and would not ask."""
+    searching = config.stage in ("all", "search")
+    chosen = config.eval.proxies != EvalConfig.proxies
+    if searching and chosen and not config.search_proxies():
+        yield (
+            f"--eval_proxies={config.eval.proxies} has no effect here; add "
+            "--eval_method=zero_cost to search by its scores, or --search_filter=3 to "
+            "train the best candidate of three by its scores"
+        )
+
+
 def _warmup(config: Config) -> Iterator[str]:
     if config.eval.method == "zero_cost" and config.train.warmup == "all":
         yield (
@@ -167,6 +180,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("search",), _batches),
     (("data", "eval"), _shifts("eval")),
     (("data", "retrain"), _shifts("retrain")),
+    (("search", "eval"), _unread_proxies),
     (("eval", "train"), _warmup),
     (("data", "proxies"), _proxies),
     (("prior", "search", "eval", "tables"), _tables),

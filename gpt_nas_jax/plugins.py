@@ -6,9 +6,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from gpt_nas_jax.types import UsageError
 
-_PACKAGE = Path(__file__).parent
+_OURS = tuple(Path(module).parent for module in (__file__, jax.__file__))
 
 
 def is_path(value: str) -> bool:
@@ -96,6 +98,20 @@ def require_call(
         raise UsageError(f"{where} must take {asked}: {error}{hint}") from error
 
 
+def traced(where: str, function: Any, *args: Any) -> Any:
+    """Shapes and types of what a function returns; nothing is computed.
+
+    Raises:
+      UsageError: it raises, or cannot be traced.
+    """
+    try:
+        return jax.eval_shape(function, *args)
+    except Exception as error:
+        raise UsageError(
+            f"{where} cannot be traced by jit: {described(error)}"
+        ) from error
+
+
 def one_line(error: Exception) -> str:
     """The type of an error and the first line of its text."""
     return f"{type(error).__name__}: {str(error).strip()}".partition("\n")[0]
@@ -106,7 +122,7 @@ def described(error: Exception) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not Path(frame.filename).is_relative_to(_PACKAGE)
+        if not any(map(Path(frame.filename).is_relative_to, _OURS))
     ]
     where = "".join(f" ({f.filename}, line {f.lineno})" for f in frames[:1])
     return one_line(error) + where

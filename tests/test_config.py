@@ -158,6 +158,10 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"eval_proxies": "zico,zico"}, ["--eval_proxies=zico,zico", "once"]),
         ({"eval_proxies": ""}, ["--eval_proxies="]),
         (
+            {"eval_proxies": "naswot"},
+            ["--eval_proxies=naswot", "--eval_method=zero_cost", "--search_filter=3"],
+        ),
+        (
             {
                 "stage": "tables",
                 "tables_source": "cells.npz",

@@ -17,7 +17,8 @@ from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.plugins import described, require
+from gpt_nas_jax.plugins import described
+from gpt_nas_jax.spaces import contract
 from gpt_nas_jax.stages.asking import ask
 from gpt_nas_jax.stages.loop import Loop, finite
 from gpt_nas_jax.strategies import registry
@@ -69,7 +70,7 @@ def search(
       UsageError: the strategy is unknown, the space lacks a part, the workdir belongs
         to another search, or no candidate of a whole population could be evaluated.
     """
-    require("the space", space, Space)
+    contract.check("the space", space)
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
     name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import SpaceConfig
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.spaces import contract
 from gpt_nas_jax.spaces.blocks import own
 from gpt_nas_jax.spaces.blocks.network import TABLE_II
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -61,4 +62,5 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
     )
     space: NetworkSpace = made(image=image, num_classes=num_classes)
     plugins.require(where, space, NetworkSpace)
+    contract.check(where, space)
     return space

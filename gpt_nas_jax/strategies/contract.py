@@ -1,12 +1,11 @@
 """Checks of a strategy, on shapes alone."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.plugins import one_line, require
+from gpt_nas_jax.plugins import require, traced
 from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
 
 
@@ -29,8 +28,8 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
     if dataclasses.is_dataclass(strategy):
         require_static(name, type(strategy))
     key = jax.random.key(0)
-    state = _traced(f"{name}.init", strategy.init, key)
-    candidates = _traced(f"{name}.ask", strategy.ask, key, state)
+    state = traced(f"{name}.init", strategy.init, key)
+    candidates = traced(f"{name}.ask", strategy.ask, key, state)
     if not isinstance(candidates, Candidates):
         raise UsageError(
             f"{name}.ask must return gpt_nas_jax.Candidates(genomes, proposed), not "
@@ -50,7 +49,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"population, is {due}"
         )
     fitness = jax.ShapeDtypeStruct(genomes[:1], jnp.float32)
-    after = _traced(f"{name}.tell", strategy.tell, state, candidates, fitness)
+    after = traced(f"{name}.tell", strategy.tell, state, candidates, fitness)
     if jax.tree.structure(after) != jax.tree.structure(state):
         raise UsageError(f"{name}.tell must return a state like the one init returns")
     return genomes[0]
@@ -69,12 +68,3 @@ def require_static(where: str, kind: type) -> None:
                 f"{where}: the field {field.name} must be static; write {field.name}: "
                 "... = flax.struct.field(pytree_node=False)"
             )
-
-
-def _traced(where: str, method: Any, *args: Any) -> Any:
-    try:
-        return jax.eval_shape(method, *args)
-    except Exception as error:
-        raise UsageError(
-            f"{where} cannot be traced by jit: {one_line(error)}"
-        ) from error

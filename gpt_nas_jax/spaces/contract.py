@@ -1,0 +1,87 @@
+"""Checks of a space, on shapes alone."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.plugins import require, traced
+from gpt_nas_jax.types import Space, UsageError
+
+_COUNT = 3
+_KINDS = {"bool": "b", "int32": "iu", "float32": "iuf"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Array:
+    """An array that a method returns: its type, and its sizes, None for any size."""
+
+    type: str
+    sizes: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        sizes = ("any" if size is None else str(size) for size in self.sizes)
+        return f"{self.type}[{', '.join(sizes)}]"
+
+    def matches(self, found: jax.ShapeDtypeStruct) -> bool:
+        """Whether an array has this type, or a narrower one, and these sizes."""
+        sizes = zip(self.sizes, found.shape, strict=False)
+        return (
+            len(found.shape) == len(self.sizes)
+            and all(due in (None, size) for due, size in sizes)
+            and jnp.dtype(found.dtype).kind in _KINDS[self.type]
+        )
+
+
+def check(where: str, space: Space) -> None:
+    """Raises UsageError where strategies could not use a space; nothing is computed.
+
+    Args:
+      where: the argument or setting that gives the space, for the message.
+      space: its methods are traced for three genomes.
+    """
+    require(where, space, Space)
+    try:
+        hash(space)
+    except TypeError as error:
+        raise UsageError(
+            f"{where} is not hashable ({error}); make its class a frozen dataclass "
+            "whose fields are tuples"
+        ) from error
+    for name, (call, due) in _calls(space).items():
+        found = jax.tree.leaves(traced(f"{where}: {name}", *call))
+        if len(found) != len(due) or not all(map(_Array.matches, due, found)):
+            arrays = [_Array(str(array.dtype), array.shape) for array in found]
+            raise UsageError(
+                f"{where}: {name} must return {' and '.join(map(str, due))} for "
+                f"{_COUNT} genomes, not {' and '.join(map(str, arrays)) or 'nothing'}"
+            )
+
+
+def _calls(space: Space) -> dict[str, tuple[tuple[Any, ...], tuple[_Array, ...]]]:
+    """A call of each method, its function first, and the arrays that it returns.
+
+    Those that others are made of stand in front of them.
+    """
+    length = space.length
+    key = jax.random.key(0)
+    keys = jax.eval_shape(lambda: jax.random.split(key, _COUNT))
+    genomes = jax.ShapeDtypeStruct((_COUNT, length), jnp.int32)
+    indices = jax.ShapeDtypeStruct((_COUNT,), jnp.int32)
+    genes = _Array("int32", (_COUNT, length))
+    answers = _Array("bool", (_COUNT,))
+    numbers = _Array("float32", (_COUNT, None))
+    each = jax.vmap
+    return {
+        "sample": ((lambda k: space.sample(k, _COUNT), key), (genes,)),
+        "valid": ((space.valid, genomes), (answers,)),
+        "crossover": ((each(space.crossover), keys, genomes, genomes), (genes,)),
+        "neighbour": ((each(space.neighbour), genomes, indices), (genes, answers)),
+        "mutate": ((each(space.mutate), keys, genomes), (genes,)),
+        "identity": ((space.identity, genomes), (_Array("int32", (_COUNT, None)),)),
+        "choices": ((space.choices,), (_Array("bool", (length, space.num_genes + 1)),)),
+        "size": ((space.size, genomes), (_Array("float32", (_COUNT,)),)),
+        "features": ((space.features, genomes), (numbers,)),
+        "trends": ((space.trends, genomes), (numbers,)),
+    }
