@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import jax
 
 from gpt_nas_jax.types import UsageError
 
-_OURS = tuple(Path(module).parent for module in (__file__, jax.__file__))
+_LIBRARIES = (
+    Path(__file__).parent,
+    *(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")),
+)
 
 
 def is_path(value: str) -> bool:
@@ -98,6 +102,20 @@ def require_call(
         raise UsageError(f"{where} must take {asked}: {error}{hint}") from error
 
 
+def called(where: str, function: Any, *args: Any, **named: Any) -> Any:
+    """The result of a user's function.
+
+    Raises:
+      UsageError: the function raises; the message says what, and from which line.
+    """
+    try:
+        return function(*args, **named)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{where} raised {described(error)}") from error
+
+
 def traced(where: str, function: Any, *args: Any) -> Any:
     """Shapes and types of what a function returns; nothing is computed.
 
@@ -122,7 +140,8 @@ def described(error: Exception) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not any(map(Path(frame.filename).is_relative_to, _OURS))
+        if frame.filename != "<string>"
+        and not any(map(Path(frame.filename).is_relative_to, _LIBRARIES))
     ]
     where = "".join(f" ({f.filename}, line {f.lineno})" for f in frames[:1])
     return one_line(error) + where

@@ -101,6 +101,7 @@ def search(
             else storage.Ledger(path / storage.LEDGER)
         )
         loop = Loop(
+            space,
             strategy,
             evaluations,
             size,

@@ -90,10 +90,4 @@ def _plugged(name: str, source: Source) -> Dataset:
             f"{where} is {type(loader).__name__}, not a function of a Source"
         )
     plugins.require_call(where, loader, "one argument, the Source", positional=1)
-    try:
-        found = loader(source)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{where} raised {plugins.described(error)}") from error
-    return accepted(where, found)
+    return accepted(where, plugins.called(where, loader, source))

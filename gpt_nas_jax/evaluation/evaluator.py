@@ -9,6 +9,7 @@ import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
+from gpt_nas_jax.plugins import described
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.memory import is_exhausted, release
 from gpt_nas_jax.types import Evaluation, Key
@@ -63,9 +64,9 @@ def attempt(
     except Exception as error:
         # One network in a thousand may break a compiler; a search of days must
         # survive it. The ledger shows what happened.
-        text = str(error).partition("\n")[0]
-        reason = f"{type(error).__name__}: {text}"
+        reason = described(error)
         if is_exhausted(error):
+            text = str(error).partition("\n")[0]
             reason = (
                 f"ran out of memory: {text or 'of the host'}; lower --eval_max_memory "
                 f"or {batch}"

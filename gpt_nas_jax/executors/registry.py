@@ -54,15 +54,33 @@ def find(name: str) -> Executor:
     return functools.partial(_in_order, cast(Executor, found), where)
 
 
+class _Raised(Exception):
+    """Carries what the function raised through the executor."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+@dataclasses.dataclass(frozen=True)
+class _Done(Generic[Result]):
+    """A result and the number of its item."""
+
+    number: int
+    result: Result
+
+
 @dataclasses.dataclass(frozen=True)
 class _Numbered(Generic[Item, Result]):
     """Calls a function on numbered items; each result keeps its number."""
 
     function: Callable[[Item], Result]
 
-    def __call__(self, item: tuple[int, Item]) -> tuple[int, Result]:
+    def __call__(self, item: tuple[int, Item]) -> _Done[Result]:
         number, value = item
-        return number, self.function(value)
+        try:
+            return _Done(number, self.function(value))
+        except Exception as error:
+            raise _Raised(error) from error
 
 
 def _in_order(
@@ -72,24 +90,49 @@ def _in_order(
     items: Iterable[Item],
     workers: int,
 ) -> Iterator[Result]:
-    """The results of an executor of the user's: one for each item, in their order."""
+    """The results of an executor of the user's: one for each item, in their order.
+
+    Only what the executor itself raises is its fault.
+    """
+    results = _numbered_results(executor, where, function, items, workers)
+    while True:
+        try:
+            result = next(results)
+        except StopIteration:
+            return
+        except UsageError:
+            raise
+        except _Raised as raised:
+            raise raised.error from None
+        except Exception as error:
+            raise UsageError(f"{where} raised {plugins.described(error)}") from error
+        yield result
+
+
+def _numbered_results(
+    executor: Executor,
+    where: str,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+) -> Iterator[Result]:
+    """The results, once their numbers say that they are in order."""
     numbered, count = list(enumerate(items)), 0
     advice = "yield function(item) for each item, in order"
     found: Any = executor(function=_Numbered(function), items=numbered, workers=workers)
     if not isinstance(found, Iterable):
         raise UsageError(f"{where} returned {type(found).__name__}; {advice}")
-    for pair in found:
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise UsageError(f"{where} yielded {type(pair).__name__}; {advice}")
-        number, result = pair
-        if count < len(numbered) and number != count:
+    for done in found:
+        if not isinstance(done, _Done):
+            raise UsageError(f"{where} yielded {type(done).__name__}; {advice}")
+        if count < len(numbered) and done.number != count:
             raise UsageError(
-                f"{where} yielded the result of item {number} where that of item "
+                f"{where} yielded the result of item {done.number} where that of item "
                 f"{count} was due; {advice}"
             )
         count += 1
         if count <= len(numbered):
-            yield result
+            yield done.result
     if count != len(numbered):
         raise UsageError(
             f"{where} yielded {count} results for {len(numbered)} items; {advice}"

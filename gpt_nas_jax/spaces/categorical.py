@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.layers import Layer, to_text
+from gpt_nas_jax.plugins import called
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
@@ -167,7 +168,7 @@ class CategoricalSpace:
           UsageError: places have different choices, or no choice has layers.
         """
         spelled = [
-            vocabulary.encode(map(word, self.layers(name))) for name in self.gene_names
+            vocabulary.encode(map(word, self._layers(name))) for name in self.gene_names
         ]
         if not any(map(len, spelled)):
             raise UsageError(
@@ -182,8 +183,24 @@ class CategoricalSpace:
         names = dict.fromkeys(name for names in self.options for name in names)
         lines = [str(self.options)]
         for name in names:
-            lines += [f"{name}: {to_text(layer)}" for layer in self.layers(name)]
+            lines += [f"{name}: {to_text(layer)}" for layer in self._layers(name)]
         return "\n".join(lines)
+
+    def _layers(self, name: str) -> tuple[Layer, ...]:
+        """The layers of a choice, each of them known to be one."""
+        where = f"{type(self).__name__}: layers({name!r})"
+        found = called(where, self.layers, name)
+        if not isinstance(found, Sequence) or isinstance(found, str):
+            shown = type(found).__name__
+        else:
+            wrong = [each for each in found if not isinstance(each, Layer)]
+            shown = f"a sequence that holds {wrong[0]!r}" if wrong else ""
+        if shown:
+            raise UsageError(
+                f"{where} returned {shown}; return a sequence of layers, such as "
+                "gpt_nas_jax.layers_of(module, (8, 8, 16))"
+            )
+        return tuple(found)
 
     def _counts(self) -> jax.Array:
         return jnp.array([len(names) for names in self.options], jnp.int32)

@@ -5,8 +5,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gpt_nas_jax.plugins import require, traced
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.plugins import called, require, traced
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import Space, UsageError
 
 _COUNT = 3
@@ -41,6 +44,9 @@ def check(where: str, space: Space) -> None:
       where: the argument or setting that gives the space, for the message.
       space: its methods are traced for three genomes.
     """
+    if space is None or isinstance(space, type):
+        found = "None" if space is None else f"the class {space.__name__}"
+        raise UsageError(f"{where} is {found}; give an instance of a space")
     require(where, space, Space)
     try:
         hash(space)
@@ -57,6 +63,18 @@ def check(where: str, space: Space) -> None:
                 f"{where}: {name} must return {' and '.join(map(str, due))} for "
                 f"{_COUNT} genomes, not {' and '.join(map(str, arrays)) or 'nothing'}"
             )
+
+
+def check_networks(where: str, space: NetworkSpace) -> None:
+    """As `check`, for a space whose genomes are networks; decodes a random one."""
+    check(where, space)
+    require(where, space, NetworkSpace)
+    genome = np.asarray(space.sample(jax.random.key(0), 1)[0])
+    chain = called(f"{where}: decode", space.decode, genome)
+    if not isinstance(chain, Chain):
+        raise UsageError(
+            f"{where}: decode must return a Chain, not {type(chain).__name__}"
+        )
 
 
 def _calls(space: Space) -> dict[str, tuple[tuple[Any, ...], tuple[_Array, ...]]]:

@@ -1,6 +1,7 @@
 """The spaces by name."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import SpaceConfig
@@ -60,7 +61,6 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
         ("image", "num_classes"),
         hint="; a space without networks is for gpt_nas_jax.search",
     )
-    space: NetworkSpace = made(image=image, num_classes=num_classes)
-    plugins.require(where, space, NetworkSpace)
-    contract.check(where, space)
-    return space
+    space = plugins.called(where, made, image=image, num_classes=num_classes)
+    contract.check_networks(where, space)
+    return cast(NetworkSpace, space)

@@ -1,6 +1,7 @@
 """Strategy and evaluations in turns, every evaluation in a ledger."""
 
 import dataclasses
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.reports.terminal import short
 from gpt_nas_jax.strategies.jitted import jit_by_class
-from gpt_nas_jax.types import Candidates, Key, Strategy, UsageError
+from gpt_nas_jax.types import Candidates, Key, Space, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
 _STATE = "search"
@@ -30,6 +31,7 @@ class Loop:
     """A whole search.
 
     Attributes:
+      space: of the genomes.
       strategy: a pytree.
       total: evaluations, a multiple of ``size``.
       size: candidates that the strategy asks at a time.
@@ -42,6 +44,7 @@ class Loop:
       progress: shows how far the search is.
     """
 
+    space: Space
     strategy: Strategy
     total: int
     size: int
@@ -72,6 +75,7 @@ class Loop:
             for generation in range(first, self.total // self.size):
                 ask_key = jax.random.fold_in(asking_key, generation)
                 candidates = self.ask(self.strategy, ask_key, state)
+                _refuse_invalid(self.space, candidates)
                 start = generation * self.size
                 known = records[start : start + self.size]
                 fitness = []
@@ -89,7 +93,8 @@ class Loop:
                 values = np.array(fitness, np.float32)
                 state = _tell(self.strategy, state, candidates, values)
                 if self.path is not None:
-                    workdir.save_step(self.path / _STATE, generation + 1, state)
+                    done = generation + 1
+                    workdir.save_step(self.path / _STATE, done, _saved(done, state))
         return records
 
     def _kept(self, initial: Any, done: int) -> tuple[int, Any]:
@@ -98,11 +103,11 @@ class Loop:
             return 0, initial
         folder = self.path / _STATE
         remedy = f"remove {folder}: the search goes on from its ledger"
-        found = workdir.load_latest(folder, initial, remedy)
+        found = workdir.load_latest(folder, _saved(0, initial), remedy)
         # Where lines that the strategy was told of are gone, it is told of all anew.
         if found is None or done < found[0] * self.size:
             return 0, initial
-        return found
+        return found[0], found[1]["state"]
 
     def _records(
         self, generation: int, candidates: Candidates, key: Key, known: list[Record]
@@ -127,6 +132,26 @@ class Loop:
             record = {**place, "genome": item.genome.tolist(), **result}
             self.ledger.append(record)
             yield record
+
+
+def _saved(told: int, state: Any) -> dict[str, Any]:
+    """A strategy's state as it is kept; Orbax saves neither bare arrays nor nothing."""
+    return {"told": np.int32(told), "state": state}
+
+
+def _refuse_invalid(space: Space, candidates: Candidates) -> None:
+    valid = np.asarray(_valid(space, candidates.genomes))
+    if not valid.all():
+        wrong = np.asarray(candidates.genomes)[np.argmin(valid)].tolist()
+        raise UsageError(
+            f"the strategy asked for the genome {wrong}, which is not valid in this "
+            "space; its ask must return genomes for which space.valid holds"
+        )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _valid(space: Space, genomes: jax.Array) -> jax.Array:
+    return space.valid(genomes)
 
 
 def checked(ledger: Ledger, total: int, size: int) -> list[Record]:

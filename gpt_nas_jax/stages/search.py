@@ -51,6 +51,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
     )
     strategy = setup.build(name)
     loop = Loop(
+        problem.space,
         strategy,
         config.evaluations(),
         asked(name, strategy, problem.space),

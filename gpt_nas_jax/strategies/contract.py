@@ -43,6 +43,12 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{name}.ask must return genomes int32[P, {space.length}] and proposed "
             f"bool[P, {space.length}], not {' and '.join(map(str, shapes))}"
         )
+    kinds = [jnp.dtype(part.dtype).kind for part in jax.tree.leaves(candidates)]
+    if kinds[0] not in "iu" or kinds[1] != "b":
+        types = " and ".join(str(part.dtype) for part in jax.tree.leaves(candidates))
+        raise UsageError(
+            f"{name}.ask must return genomes as int32 and proposed as bool, not {types}"
+        )
     if due not in (None, genomes[0]):
         raise UsageError(
             f"{name}.ask returned {genomes[0]} candidates; its batch, or else its "

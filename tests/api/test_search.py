@@ -4,7 +4,11 @@ import doctest
 import importlib
 import math
 from pathlib import Path
+from typing import Any
 
+import flax.struct
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -97,6 +101,41 @@ def test_a_stopped_search_goes_on_to_the_same_end(
     assert len(calls) == 21
 
 
+@flax.struct.dataclass
+class OwnState:
+    """Random genomes; its state is whatever it is given."""
+
+    state: Any
+
+    def init(self, key: jax.Array) -> Any:
+        return self.state
+
+    def ask(self, key: jax.Array, state: Any) -> gnj.Candidates:
+        genomes = SPACE.sample(key, 5)
+        return gnj.Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+    def tell(self, state: Any, candidates: gnj.Candidates, fitness: jax.Array) -> Any:
+        return state
+
+
+@pytest.mark.parametrize("state", [None, (), np.zeros(3), {"a": (np.zeros(1), ())}])
+def test_a_state_may_be_any_pytree(state: Any, tmp_path: Path):
+    def stops(genome: np.ndarray) -> float:
+        calls.append(genome)
+        if len(calls) == 8:
+            raise Stop
+        return evaluate(genome)
+
+    calls: list[np.ndarray] = []
+    strategy, workdir = OwnState(state), tmp_path / "run"
+    whole = gnj.search(SPACE, evaluate, strategy, evaluations=15)
+    with pytest.raises(Stop):
+        gnj.search(SPACE, stops, strategy, evaluations=15, workdir=workdir)
+    found = gnj.search(SPACE, stops, strategy, evaluations=15, workdir=workdir)
+    assert genomes(found) == genomes(whole)
+    assert len(calls) == 16
+
+
 def test_a_workdir_belongs_to_one_search(tmp_path: Path):
     gnj.search(SPACE, evaluate, "random", 10, workdir=tmp_path)
     with pytest.raises(gnj.UsageError, match="--seed is '1', was '0'"):
@@ -114,6 +153,7 @@ def test_a_workdir_belongs_to_one_search(tmp_path: Path):
         ({"strategy": "annealing"}, "unknown strategy 'annealing'"),
         ({"evaluations": 0}, "give 1 or more"),
         ({"space": object()}, "the space lacks length, num_genes, "),
+        ({"space": type(SPACE)}, "is the class CategoricalSpace; give an instance"),
         ({"strategy": "gpt_nas"}, "define layers"),
     ],
 )

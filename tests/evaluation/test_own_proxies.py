@@ -16,6 +16,12 @@ def classes(chain, images, labels, key):
 def several(chain, images, labels, key):
     return jnp.arange(3.0)
 
+def word(chain, images, labels, key):
+    return "high"
+
+def none(chain, images, labels, key):
+    return None
+
 def nothing(chain, images, labels, key):
     return float("nan")
 
@@ -66,7 +72,9 @@ def test_an_own_proxy_alone_is_the_fitness(module: str, tmp_path: Path):
     [
         ("several", "returned an array of shape (3,); return one number"),
         ("nothing", "degenerate: no score by"),
-        ("raises", "KeyError: 'absent'"),
+        ("word", "the proxy returned 'high'; return one number"),
+        ("none", "the proxy returned None; return one number"),
+        ("raises", ".py, line 20)"),
     ],
 )
 def test_a_proxy_without_a_number_fails_the_candidate(

@@ -31,7 +31,14 @@ def forgets(function, items, workers):
 
 def unpacks(function, items, workers):
     for item in items:
-        yield function(item)[1]
+        yield function(item).result
+
+def ignores(function, items, workers):
+    yield from items
+
+def breaks(function, items, workers):
+    raise OSError("no threads")
+    yield
 
 def other(function, items):
     yield from map(function, items)
@@ -70,6 +77,8 @@ def test_an_own_executor_yields_as_the_local_one(find: Callable[[str], Executor]
         ("reverses", "yielded the result of item 2 where that of item 0 was due"),
         ("forgets", "returned NoneType; yield function"),
         ("unpacks", "yielded int; yield function"),
+        ("ignores", "yielded tuple; yield function"),
+        ("breaks", r"^--executor=.* raised OSError: no threads \(.*, line 31\)$"),
     ],
 )
 def test_results_that_do_not_match_the_items_are_refused(
@@ -91,6 +100,11 @@ def test_what_is_no_executor_is_refused(
 ):
     with pytest.raises(UsageError, match=message):
         find(name)
+
+
+def test_errors_of_the_function_are_not_the_executors(find: Callable[[str], Executor]):
+    with pytest.raises(ZeroDivisionError):
+        list(find("in_order")(lambda item: 1 // item, [1, 0], 1))
 
 
 def test_an_unknown_name_is_refused():

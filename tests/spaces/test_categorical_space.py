@@ -107,6 +107,14 @@ def test_the_prior_needs_layers_and_equal_choices():
         Layered((("pool", "skip"), ("pool", "other"))).reading(words)
 
 
+@pytest.mark.parametrize("wrong", [None, "pool", 3, ["pool"]])
+def test_layers_of_another_type_are_refused(wrong: object):
+    kind = type("Own", (CategoricalSpace,), {"layers": lambda self, name: wrong})
+    message = r"^Own: layers\('pool'\) returned .*; return a sequence of layers"
+    with pytest.raises(UsageError, match=message):
+        kind((("pool", "skip"),) * 3).definition()
+
+
 def test_a_definition_tells_of_choices_and_their_layers():
     plain, layered = (
         kind((("pool", "skip"),) * 3).definition()

@@ -50,6 +50,16 @@ class Partly:
 
 class Other:
     pass
+
+class Undecoded(NasBench201Space):
+    def decode(self, genome):
+        return None
+
+def forgets(image, num_classes):
+    NasBench201Space(image, num_classes)
+
+def raises(image, num_classes):
+    raise KeyError("absent")
 """
 
 
@@ -59,6 +69,9 @@ class Other:
         ("Partly", "lacks num_neighbours, sample, valid, crossover, mutate"),
         ("Other", "must take the keywords image and num_classes"),
         ("Absent", "has no Absent"),
+        ("Undecoded", "decode must return a Chain, not NoneType"),
+        ("forgets", "is None; give an instance of a space"),
+        ("raises", "raised KeyError: 'absent' ("),
     ],
 )
 def test_a_space_that_lacks_a_part_is_refused(

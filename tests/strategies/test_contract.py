@@ -56,6 +56,24 @@ class OneGenome(Good):
 
 
 @flax.struct.dataclass
+class RealGenomes(Good):
+    """Returns genomes as real numbers."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        found = super().ask(key, state)
+        return found.replace(genomes=found.genomes.astype(float))
+
+
+@flax.struct.dataclass
+class OutOfSpace(Good):
+    """Returns genes that no place has."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        found = super().ask(key, state)
+        return found.replace(genomes=found.genomes.at[1].set(99))
+
+
+@flax.struct.dataclass
 class Branches(Good):
     """Decides by an array's value in Python."""
 
@@ -114,6 +132,8 @@ def test_the_number_of_candidates_is_found():
         (Genomes(), "must return gpt_nas_jax.Candidates"),
         (NothingProposed(), r"must return genomes int32\[P, 4\] and proposed"),
         (OneGenome(), r"must return genomes int32\[P, 4\] and proposed"),
+        (RealGenomes(), "genomes as int32 and proposed as bool, not float32 and bool"),
+        (OutOfSpace(), r"the genome \[99, 99, 99, 99\], which is not valid"),
         (Branches(), "ask cannot be traced by jit: TracerBoolConversionError"),
         (OtherState(), "must return a state like the one init returns"),
     ],

@@ -48,4 +48,7 @@ def ask(proxy: Proxy, chain: Chain, images: Any, labels: Any, key: Key) -> float
         raise ValueError(
             f"the proxy returned an array of shape {np.shape(score)}; return one number"
         )
-    return float(score)
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise ValueError(f"the proxy returned {score!r}; return one number") from None

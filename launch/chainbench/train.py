@@ -1,0 +1,94 @@
+"""Trains the chains of chainbench, and keeps their accuracies.
+
+    taskset -c 0 python launch/chainbench/train.py --part=random --count=1500 \
+      --flagfile=launch/chainbench/chains.flags --data_dir=DIR
+
+Appends a line to ``launch/chainbench/trainings.csv`` for each training: the part that
+asked for it, the chain's blocks, the number of the random key, parameters and
+multiply-accumulates of an image, validation accuracy, and seconds. A chain that failed
+has no accuracy. What is in the file is not trained again, so that the same command
+goes on where it was stopped; several processes may share the parts, one on each core.
+
+Parts:
+  random: chains that the space samples, with key 0.
+  noise: the first 200 of them with keys 1 and 2.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import numpy as np
+from trainings import Training, append, read
+
+from gpt_nas_jax import flags
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.spaces.protocol import NetworkSpace
+from gpt_nas_jax.stages import compile_cache, problem, scoring
+from gpt_nas_jax.types import UsageError
+
+TRAININGS = Path(__file__).parent / "trainings.csv"
+_NOISE_CHAINS, _NOISE_KEYS = 200, 3
+
+
+def asked(
+    config: Config, space: NetworkSpace, part: str, first: int, count: int
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The chains of a part and the numbers of their keys."""
+    key = stage_key(config.seed, "chainbench")
+    for index in range(first, first + count):
+        chain, number = index, 0
+        if part == "noise":
+            chain, number = divmod(index, _NOISE_KEYS - 1)
+            number += 1
+            if chain >= _NOISE_CHAINS:
+                return
+        genome = space.sample(jax.random.fold_in(key, chain), 1)[0]
+        yield np.asarray(genome), number
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--part", choices=("random", "noise"), default="random")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=3000)
+    own, rest = parser.parse_known_args(argv[1:])
+    try:
+        config = flags.parse([argv[0], *rest])
+        compile_cache.keep(config.train)
+        loaded = problem.load(config)
+        evaluate = scoring.evaluator(config, loaded)
+    except UsageError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    space, train_key = loaded.space, stage_key(config.seed, "chainbench/training")
+    known = {(each.blocks, each.key) for each in read(TRAININGS)}
+    for genome, number in asked(config, space, own.part, own.first, own.count):
+        blocks = space.names(genome)
+        if (blocks, number) in known:
+            continue
+        key = jax.random.fold_in(train_key, number)
+        found = evaluate(Candidate(genome, np.ones(len(genome), bool), key))
+        accuracy = found.fitness if np.isfinite(found.fitness) else None
+        append(
+            TRAININGS,
+            Training(
+                own.part,
+                blocks,
+                number,
+                found.params,
+                found.flops,
+                accuracy,
+                round(found.seconds, 2),
+            ),
+        )
+        known.add((blocks, number))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
