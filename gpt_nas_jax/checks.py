@@ -124,6 +124,17 @@ def _unread_proxies(config: Config) -> Iterator[str]:
         )
 
 
+def _finalists(config: Config) -> Iterator[str]:
+    epochs, warmup = config.search.finalist_epochs, config.eval.recipe.warmup_epochs
+    if epochs and config.search.finalists == 1:
+        yield f"--search_finalist_epochs={epochs} needs --search_finalists=2 or more"
+    if epochs and epochs < warmup:
+        yield (
+            f"--search_finalist_epochs={epochs} is less than "
+            f"--eval_warmup_epochs={warmup}"
+        )
+
+
 def _warmup(config: Config) -> Iterator[str]:
     if config.eval.method == "zero_cost" and config.train.warmup == "all":
         yield (
@@ -181,6 +192,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("data", "eval"), _shifts("eval")),
     (("data", "retrain"), _shifts("retrain")),
     (("search", "eval"), _unread_proxies),
+    (("search", "eval"), _finalists),
     (("eval", "train"), _warmup),
     (("data", "proxies"), _proxies),
     (("prior", "search", "eval", "tables"), _tables),

@@ -157,6 +157,15 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"eval_proxies": "naswot,luck"}, ["--eval_proxies=naswot,luck", "zico"]),
         ({"eval_proxies": "zico,zico"}, ["--eval_proxies=zico,zico", "once"]),
         ({"eval_proxies": ""}, ["--eval_proxies="]),
+        ({"search_finalist_epochs": 9}, ["--search_finalist_epochs=9", "finalists=2"]),
+        (
+            {
+                "search_finalists": 2,
+                "search_finalist_epochs": 1,
+                "eval_warmup_epochs": 2.0,
+            },
+            ["--search_finalist_epochs=1", "--eval_warmup_epochs=2.0"],
+        ),
         (
             {"eval_proxies": "naswot"},
             ["--eval_proxies=naswot", "--eval_method=zero_cost", "--search_filter=3"],

@@ -104,6 +104,10 @@ class Config:
             return self.search.queries
         return self.search.population * self.search.generations
 
+    def finalist_epochs(self) -> int:
+        """Epochs that a finalist is trained for."""
+        return self.search.finalist_epochs or 3 * self.eval.recipe.epochs
+
     def search_proxies(self) -> tuple[str, ...]:
         """The zero-cost proxies that the search uses; empty if it uses none."""
         used = self.eval.method == "zero_cost" or self.search.filter > 1

@@ -266,6 +266,18 @@ class SearchConfig(Section):
         "and the best by --eval_proxies are evaluated; 1: off (ours).",
         low=1,
     )
+    finalists: int = setting(
+        1,
+        "The best networks that are trained longer after the search, with three keys "
+        "each; the best by mean is retrained. 1: the fittest is retrained as it is "
+        "(ours).",
+        low=1,
+    )
+    finalist_epochs: int = setting(
+        0,
+        "Epochs of a finalist's training; 0: three times --eval_epochs (ours).",
+        low=0,
+    )
     workers: int = setting(
         1, "Candidates evaluated at a time on each device.", low=1, result=False
     )

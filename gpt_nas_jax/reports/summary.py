@@ -41,6 +41,16 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
     }
 
 
+def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:
+    """The part ``finalists`` of ``result.json``; ``best`` is the one to retrain."""
+    return {
+        "networks": config.search.finalists,
+        "epochs": config.finalist_epochs(),
+        "best_mean_fitness": best["finalist_fitness"],
+        "its_search_fitness": best["fitness"],
+    }
+
+
 def write(config: Config, parts: dict[str, Any]) -> None:
     """Writes ``result.json`` and prints the summary."""
     path = Path(config.workdir)

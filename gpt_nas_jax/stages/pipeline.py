@@ -14,6 +14,7 @@ from gpt_nas_jax.stages import (
     claim,
     compilation,
     compile_cache,
+    finalists,
     long_training,
     pretrain,
     problem,
@@ -80,6 +81,7 @@ def _stages(
                 "each generation: fitness of different generations is not comparable"
             )
         search.run(config, loaded, prior)
+        finalists.run(config, loaded, search.read(config))
     parts = {}
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
@@ -87,7 +89,10 @@ def _stages(
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
         }
-        genome = np.array(workdir.best(records)["genome"], np.int32)
+        best = finalists.best(config, loaded.space, records)
+        if "finalist_fitness" in best:
+            parts["finalists"] = summary.finalists_part(config, best)
+        genome = np.array(best["genome"], np.int32)
     if config.stage == "search":
         summary.show(f"{config.data.name}, seed {config.seed}", parts)
     if config.stage in ("all", "retrain"):

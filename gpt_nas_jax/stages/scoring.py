@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, EvalConfig
 from gpt_nas_jax.evaluation.evaluator import GIB, Evaluator
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
@@ -31,10 +31,15 @@ def evaluator(config: Config, problem: Problem) -> Evaluator:
     if config.eval.method == "zero_cost":
         scores = scorer(config, problem)
         return ScoredEvaluator(scores, _reference(config, scores))
+    return trained(config, problem, config.eval)
+
+
+def trained(config: Config, problem: Problem, settings: EvalConfig) -> TrainedEvaluator:
+    """The evaluator that trains by these settings, where and as a run's flags say."""
     return TrainedEvaluator(
         problem.space,
         problem.splits,
-        config.eval,
+        settings,
         Placement(compute_type(config.train.precision)),
         memory_limit(config),
     )

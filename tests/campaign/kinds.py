@@ -76,6 +76,14 @@ def kinds() -> list[Kind]:
             trains=False,
         ),
         Kind(
+            "finalists",
+            (
+                "--search_strategy=random",
+                "--search_finalists=2",
+                "--search_finalist_epochs=1",
+            ),
+        ),
+        Kind(
             "filter",
             (
                 "--stage=search",

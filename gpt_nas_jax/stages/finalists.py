@@ -1,0 +1,158 @@
+"""Finalists: the best networks of a search, trained longer and by several keys."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import interruption, workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.evaluation.trained import TrainedEvaluator
+from gpt_nas_jax.executors import machine
+from gpt_nas_jax.executors import registry as executors
+from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.stages import scoring
+from gpt_nas_jax.stages.loop import finite, fitness_of
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.types import Space, UsageError
+from gpt_nas_jax.workdir import Ledger
+
+FILE = "finalists.jsonl"
+_KEYS = 3
+
+Record = dict[str, Any]
+"""A training or an evaluation as a line of a ledger."""
+
+
+def run(config: Config, problem: Problem, records: list[Record]) -> None:
+    """Trains the finalists of a search; goes on where it was stopped.
+
+    They are the best ``--search_finalists`` distinct networks. Each is trained whole
+    with three keys, the same for all. Leaves ``finalists.jsonl``, a line a training.
+
+    Args:
+      config: of the run.
+      problem: images and space.
+      records: the evaluations of the finished search.
+
+    Raises:
+      UsageError: the file is damaged or of another search.
+    """
+    if config.search.finalists == 1:
+        return
+    ledger = _ledger(config)
+    chosen = _chosen(config, problem.space, records)
+    known = _checked(ledger, chosen)
+    key = stage_key(config.seed, "finalists")
+    items = [
+        Candidate(
+            np.array(record["genome"], np.int32),
+            np.ones(problem.space.length, bool),
+            jax.random.fold_in(key, number),
+        )
+        for record in chosen
+        for number in range(_KEYS)
+    ]
+    train = _evaluator(config, problem)
+    run = executors.find(config.executor)
+    results = run(train, items[len(known) :], config.search.workers)
+    with progress("finalists, trainings", len(items), len(known)) as advance:
+        places = range(len(known), len(items))
+        for place, result in zip(places, results, strict=True):
+            finalist, number = divmod(place, _KEYS)
+            ledger.append(
+                {
+                    "finalist": finalist,
+                    "key": number,
+                    "genome": chosen[finalist]["genome"],
+                    "blocks": chosen[finalist]["blocks"],
+                    "fitness": finite(result.fitness),
+                    "reason": result.reason,
+                    "seconds": round(result.seconds, 3),
+                }
+            )
+            interruption.obey()
+            advance()
+
+
+def best(config: Config, space: Space, records: list[Record]) -> Record:
+    """The evaluation of the network to retrain.
+
+    That is the finalist of the highest mean fitness, with its mean as
+    ``finalist_fitness``, or, without finalists, the fittest candidate. A finalist of
+    which a training failed does not count.
+
+    Raises:
+      UsageError: finalists are missing, or a training of each of them failed.
+    """
+    if config.search.finalists == 1:
+        return workdir.best(records)
+    chosen = _chosen(config, space, records)
+    ledger = _ledger(config)
+    trained = _checked(ledger, chosen)
+    if len(trained) < _KEYS * len(chosen):
+        raise UsageError(
+            f"--workdir={config.workdir} holds {len(trained)} of "
+            f"{_KEYS * len(chosen)} trainings of finalists; run --stage=search first"
+        )
+    means = _means(trained)
+    if np.isinf(means).all():
+        reason = next(record["reason"] for record in trained if record["reason"])
+        raise UsageError(
+            f"each of {len(chosen)} finalists failed in a training; the first with: "
+            f"{reason}"
+        )
+    winner = int(np.argmax(means))
+    return chosen[winner] | {"finalist_fitness": float(means[winner])}
+
+
+def _means(trained: list[Record]) -> np.ndarray:
+    """Mean fitness of each finalist, ``float64[N]``; ``-inf`` where one failed."""
+    return (
+        np.array([fitness_of(record) for record in trained]).reshape(-1, _KEYS).mean(1)
+    )
+
+
+def _ledger(config: Config) -> Ledger:
+    now = machine.describe(max_memory=scoring.memory_limit(config))
+    return Ledger(Path(config.workdir) / FILE, now)
+
+
+def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]:
+    """The fittest evaluations of distinct networks, the best first."""
+    scored = [record for record in records if record["fitness"] is not None]
+    genomes = np.array([record["genome"] for record in scored], np.int32)
+    names = [row.tobytes() for row in np.asarray(space.identity(genomes))]
+    order = sorted(range(len(scored)), key=lambda row: -scored[row]["fitness"])
+    distinct = {names[row]: scored[row] for row in reversed(order)}
+    ranked = [scored[row] for row in order if distinct[names[row]] is scored[row]]
+    return ranked[: config.search.finalists]
+
+
+def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
+    """The trainings that are there, each of the finalist and the key in its place."""
+    records = ledger.read()
+    for place, record in enumerate(records):
+        finalist, number = divmod(place, _KEYS)
+        there = (record.get("finalist"), record.get("key"), record.get("genome"))
+        if finalist >= len(chosen) or there != (
+            finalist,
+            number,
+            chosen[finalist]["genome"],
+        ):
+            raise UsageError(
+                f"{ledger.line(place)} is no training of this search's finalists; "
+                "remove the file: the same command trains them again"
+            )
+    return records
+
+
+def _evaluator(config: Config, problem: Problem) -> TrainedEvaluator:
+    """Trains whole networks by the recipe of candidates, for more epochs."""
+    recipe = dataclasses.replace(config.eval.recipe, epochs=config.finalist_epochs())
+    settings = dataclasses.replace(config.eval, recipe=recipe, trained_blocks="all")
+    return scoring.trained(config, problem, settings)
