@@ -34,7 +34,8 @@ class Evaluation:
       reason: why it failed, or None.
       seconds: wall-clock time of the evaluation.
       params: parameters of the network; None where it could not be built.
-      flops: multiply-accumulates of one image, likewise.
+      flops: floating-point operations for one image, two a multiply-accumulate,
+        likewise.
       scores: of zero-cost proxies, by their names; None after a training.
     """
 

@@ -266,6 +266,14 @@ class SearchConfig(Section):
         "and the best by --eval_proxies are evaluated; 1: off (ours).",
         low=1,
     )
+    min_flops: float = setting(
+        0.0,
+        "Fewest floating-point operations of a network for one image, two a "
+        "multiply-accumulate as in the ledger; 0: no limit. Other networks are not "
+        "asked for (ours).",
+        low=0,
+    )
+    max_flops: float = setting(0.0, "Most of them, likewise; 0: no limit.", low=0)
     finalists: int = setting(
         1,
         "The best networks that are trained longer after the search, with three keys "
@@ -292,6 +300,14 @@ class SearchConfig(Section):
         "Evaluations of each search in --stage=tables, a multiple of the population.",
         low=1,
     )
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        if self.max_flops and self.min_flops > self.max_flops:
+            yield (
+                f"--search_min_flops={self.min_flops:g} is more than "
+                f"--search_max_flops={self.max_flops:g}"
+            )
 
     def asked(self, strategy: str) -> int:
         """How many candidates a strategy asks for at a time."""

@@ -1,6 +1,8 @@
 """The whole method: prior, search, retraining, as many of them as the stage says."""
 
+import dataclasses
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -9,7 +11,9 @@ from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.reports import summary
+from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import (
     claim,
     compilation,
@@ -49,6 +53,10 @@ def run(config: Config) -> None:
     loaded = problem.load(config)
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)
+    if config.stage != "retrain":
+        limits = config.search.min_flops, config.search.max_flops
+        within = banded(loaded.space, *limits)
+        loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)

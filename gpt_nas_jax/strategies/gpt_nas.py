@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import flax.struct
 import jax
+import jax.numpy as jnp
 
 from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
@@ -27,7 +28,7 @@ class GptNas:
     generations: int = flax.struct.field(pytree_node=False)
     prior: Proposer
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""
@@ -41,13 +42,20 @@ class GptNas:
         return Candidates(pool.genomes[rows], pool.proposed[rows])
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
-        """The genetic algorithm's pool, reconstructed."""
+        """The genetic algorithm's pool, reconstructed, and behind it as it was.
+
+        The space may refuse what the prior makes of it.
+        """
         pool_key, reconstruct_key = jax.random.split(key)
         genomes = self.genetic.pool(pool_key, state)
         rate = elimination_rate(
             self.elimination_rate, state.generation, self.generations
         )
-        return Candidates(*reconstruct(self.prior, reconstruct_key, genomes, rate))
+        made, proposed = reconstruct(self.prior, reconstruct_key, genomes, rate)
+        return Candidates(
+            jnp.concatenate([made, genomes]),
+            jnp.concatenate([proposed, jnp.zeros_like(proposed)]),
+        )
 
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array

@@ -9,6 +9,7 @@ from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
@@ -26,9 +27,11 @@ GENERATIONS = 4
 def pools(
     strategy: GptNas, key: jax.Array, state: PopulationState
 ) -> tuple[Candidates, Genome]:
-    """The pool of GPT-NAS, and that of its genetic algorithm by its key."""
+    """The reconstructed pool, and that of the genetic algorithm by its key."""
     genetic_key, _ = jax.random.split(key)
-    return strategy.pool(key, state), strategy.genetic.pool(genetic_key, state)
+    plain = strategy.genetic.pool(genetic_key, state)
+    pool = strategy.pool(key, state)
+    return jax.tree.map(lambda part: part[: len(plain)], pool), plain
 
 
 @jax.jit
@@ -68,6 +71,17 @@ def state() -> PopulationState:
 
 def at(state: PopulationState, generation: int) -> PopulationState:
     return state.replace(generation=jnp.int32(generation))
+
+
+def test_what_the_space_refuses_is_taken_as_it_was(
+    prior: Prior, state: PopulationState
+) -> None:
+    """Within a band that the genetic algorithm keeps to and the prior does not know."""
+    space = banded(SPACE, 6e5, 7e5)
+    strategy = GptNas(GENETIC.replace(space=space), 1.0, GENERATIONS, prior)
+    candidates = jax.jit(lambda key: strategy.ask(key, state))(jax.random.key(5))
+    assert space.valid(candidates.genomes).all()
+    assert not np.asarray(candidates.proposed).all(1).all()
 
 
 @pytest.mark.parametrize("generation", [0, 1])

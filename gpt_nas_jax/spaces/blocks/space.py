@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain, Head
+from gpt_nas_jax.networks.cost import cost, layer_macs
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.spaces.blocks import network, reading, variation
@@ -119,10 +120,20 @@ class BlockSpace:
 
     def size(self, genomes: Genome) -> jax.Array:
         """Parameters of the blocks, ``[...]``."""
-        params, (stage, first) = _params(self), self.stages()
+        return self._sum(_params(self), genomes)
+
+    def flops(self, genomes: Genome) -> jax.Array:
+        """Floating-point operations for one image, classifier included, ``[...]``."""
+        *_, (head, size) = self.places()
+        classifier = cost(head, size).flops
+        return self._sum(_flops(self), genomes) + classifier
+
+    def _sum(self, values: np.ndarray, genomes: Genome) -> jax.Array:
+        """The sum over a chain's blocks of ``float32[stage, first of it, block]``."""
+        stage, first = self.stages()
         depths = (genomes != PAD).sum(-1)
         stages, firsts = jnp.asarray(stage)[depths], jnp.asarray(first)[depths]
-        each = jnp.asarray(params)[stages, firsts, jnp.maximum(genomes, 0)]
+        each = jnp.asarray(values)[stages, firsts, jnp.maximum(genomes, 0)]
         return jnp.where(genomes != PAD, each, 0).sum(-1)
 
     def trends(self, genomes: Genome) -> jax.Array:
@@ -262,5 +273,21 @@ def _traces(space: BlockSpace) -> list[tuple[str, Trace]]:
 @functools.cache
 def _params(space: BlockSpace) -> np.ndarray:
     """Parameters of every block, ``float32[stage, first of it, block]``."""
-    params = np.array([traced.params for _, traced in _traces(space)], np.float32)
-    return params.reshape(space.num_stages, 2, space.num_genes)
+    return _by_place(space, [traced.params for _, traced in _traces(space)])
+
+
+@functools.cache
+def _flops(space: BlockSpace) -> np.ndarray:
+    """Operations of every block for one image, likewise."""
+    return _by_place(
+        space,
+        [
+            2 * sum(layer_macs(part.layer) for part in traced.layers)
+            for _, traced in _traces(space)
+        ],
+    )
+
+
+def _by_place(space: BlockSpace, values: list[int]) -> np.ndarray:
+    shape = space.num_stages, 2, space.num_genes
+    return np.array(values, np.float32).reshape(shape)
