@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from gpt_nas_jax.config import (
     BENCHMARKS,
+    LEARNED,
     STAGES,
     STRATEGIES,
     WHOLE,
@@ -60,8 +61,8 @@ def _prior_of_strategy(config: Config) -> Iterator[str]:
     for name in BENCHMARKS:
         if getattr(config.prior, name):
             yield (
-                f"--prior_{name} is read by gpt_nas only: --search_strategy=gpt_nas, "
-                "or among --tables_strategies"
+                f"--prior_{name} is read by gpt_nas and its controls only: "
+                "--search_strategy=gpt_nas, or among --tables_strategies"
             )
     if config.stage == "pretrain":
         yield (
@@ -158,7 +159,7 @@ def _tables(config: Config) -> Iterator[str]:
             "--eval_method=zero_cost and --search_filter score networks; "
             "--stage=tables looks them up, or trains them"
         )
-    if "gpt_nas" in config.strategies() and tables.name == corpus:
+    if LEARNED & {*config.strategies()} and tables.name == corpus:
         yield (
             f"--prior_corpus={corpus} holds what --tables_name searches; learn from "
             "the other benchmark"

@@ -73,9 +73,17 @@ def require(where: str, found: Any, protocol: type) -> None:
       found: the object.
       protocol: declares the attributes.
     """
-    missing = [part for part in parts_of(protocol) if not hasattr(found, part)]
+    missing = [part for part in parts_of(protocol) if not _has(found, part)]
     if missing:
         raise UsageError(f"{where} lacks {', '.join(missing)}")
+
+
+def _has(found: Any, part: str) -> bool:
+    try:
+        return hasattr(found, part)
+    except UsageError:
+        # A property that refuses to answer is there.
+        return True
 
 
 def require_call(

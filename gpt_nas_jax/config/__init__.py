@@ -6,6 +6,7 @@ from gpt_nas_jax import plugins
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
     EXECUTORS,
+    LEARNED,
     NETWORKS,
     PROXIES,
     SEARCH_ROWS,
@@ -36,6 +37,7 @@ from gpt_nas_jax.config.training import (
 __all__ = [
     "BENCHMARKS",
     "EXECUTORS",
+    "LEARNED",
     "NETWORKS",
     "PROXIES",
     "SEARCH_ROWS",
@@ -140,6 +142,6 @@ class Config:
 def _asks_prior(strategy: str) -> bool:
     """Whether a strategy, which may be the user's class, uses the paper's prior."""
     if not plugins.is_path(strategy):
-        return strategy == "gpt_nas"
+        return strategy in LEARNED
     kind = plugins.load("--search_strategy", strategy)
     return "prior" in getattr(kind, "__dataclass_fields__", {})

@@ -10,6 +10,9 @@ STRATEGIES = (
     "local_search",
     "genetic",
     "gpt_nas",
+    "uniform_refill",
+    "unigram_refill",
+    "ngram_refill",
     "surrogate",
     "gpt_nas_online",
 )
@@ -46,8 +49,12 @@ NETWORKS = (
     *("Wide-ResNet-50-2", "Wide-ResNet-101-2"),
     *(f"ShuffleNetV2-x{width}" for width in ("0.5", "1.0", "1.5", "2.0")),
 )
-WHOLE = {"genetic", "gpt_nas"}
+CONTROLS = ("uniform_refill", "unigram_refill", "ngram_refill")
+"""``gpt_nas`` with a prior that knows less."""
+WHOLE = {"genetic", "gpt_nas", *CONTROLS}
 """The strategies that ask for a whole population at a time."""
+LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
+"""The strategies that ask a prior that is learned before the search."""
 
 SCHEDULES = ("constant", "cosine", "linear", "step")
 

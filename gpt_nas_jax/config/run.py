@@ -230,8 +230,10 @@ class SearchConfig(Section):
 
     strategy: str = setting(
         "gpt_nas",
-        "gpt_nas: the paper's; genetic: gpt_nas without the GPT; gpt_nas_online: a GPT "
-        "that learns during the search, with a surrogate; the others are baselines.",
+        "gpt_nas: the paper's; genetic: gpt_nas without the GPT; uniform_refill, "
+        "unigram_refill, ngram_refill: gpt_nas with a prior that knows less; "
+        "gpt_nas_online: a GPT that learns during the search, with a surrogate; the "
+        "others are baselines.",
         choices=STRATEGIES,
         plugin=True,
     )

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import examples, fit, report
+from gpt_nas_jax.prior import examples, fit, ngram_table, report
 from gpt_nas_jax.prior.corpora import Corpora, Phase
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Batch, NextLayerLoss, Progress
@@ -22,6 +22,8 @@ from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.prior.report import Point, PriorReport, Quality
 from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.tokens import corpus
+from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import Key
 
@@ -183,7 +185,8 @@ def learn(
         fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
     )
     state = state.spent("fcn", clock.lap())
-    prior = Prior(gpt, fcn, state.kept, fcn_params, table)
+    counts = ngram_table.of_windows(seen(phases), words.size)
+    prior = Prior(gpt, fcn, state.kept, fcn_params, table, counts)
     made = report.measure(prior, space, corpora, phases, qualities, test, show_key)
     state = state.spent("measuring", clock.lap())
     seconds = {
@@ -191,6 +194,11 @@ def learn(
         for part, value in zip(PARTS, state.seconds, strict=True)
     }
     return prior, dataclasses.replace(made, seconds=seconds)
+
+
+def seen(phases: Sequence[Phase]) -> Windows:
+    """All windows that the GPT has learned from, each phase with the same weight."""
+    return corpus.balanced([phase.known for phase in phases])
 
 
 def learn_gpt(

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.prior.gpt import next_layer_logits
+from gpt_nas_jax.prior.controls import NGramPrior
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
@@ -39,10 +39,10 @@ class LookupPrior:
         return self.table.choose(key, self.logits[place])
 
 
-def work_out(prior: Prior) -> LookupPrior:
+def work_out(prior: Prior | NGramPrior) -> LookupPrior:
     """Runs the models of a prior for cells once on every context of its space.
 
-    The probability of a gene is its mean over the layers that the GPT may propose.
+    The probability of a gene is its mean over the layers that may be proposed.
     """
     contexts = prior.table.contexts()
     rest = -len(contexts) % _BATCH
@@ -59,13 +59,13 @@ def work_out(prior: Prior) -> LookupPrior:
 
 
 @jax.jit
-def _gene_logits(prior: Prior, contexts: Tokens) -> jax.Array:
+def _gene_logits(prior: Prior | NGramPrior, contexts: Tokens) -> jax.Array:
     """Logarithms of the genes' probabilities behind ``[N, CONTEXT]``, ``[N, G]``."""
-    layers = jax.nn.softmax(next_layer_logits(prior.gpt, prior.gpt_params, contexts))
+    layers = jax.nn.softmax(prior.layer_logits(contexts))
     size = layers.shape[-1]
     each = jnp.broadcast_to(contexts[:, None], (len(contexts), size, CONTEXT))
     tokens = jnp.broadcast_to(jnp.arange(size), each.shape[:2])
-    genes = prior.fcn.apply({"params": prior.fcn_params}, each, tokens)
+    genes = prior.gene_logits(each, tokens)
     return jnp.log(jnp.einsum("nl,nlg->ng", layers, jax.nn.softmax(genes)))
 
 

@@ -4,15 +4,20 @@ import dataclasses
 
 import numpy as np
 
-from gpt_nas_jax.tokens.corpus import Windows, merge
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
-ORDER = 5
-"""Tokens an n-gram spans: it predicts one from the four before it."""
+SHORT = 5
+"""Tokens that the usual n-gram spans: it predicts one from the four before it."""
+LONG = CONTEXT + 1
+"""Tokens of an n-gram that reads as much as the GPT."""
+
+FACTORS = 1 + 2 * np.random.default_rng(0).integers(0, 2**31, (LONG, 2))
+"""Random odd numbers, two a token, the last token first; see `codes`."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Counts:
-    """Sorted codes of what was seen and how often."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counts:
+    """Codes of the sequences that were seen, ascending, and how often each was."""
 
     codes: np.ndarray
     counts: np.ndarray
@@ -23,16 +28,16 @@ class _Counts:
         return np.where(self.codes[place] == codes, self.counts[place], 0.0)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Level:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Level:
     """Counts of n-grams of one length, of their contexts, and of followers."""
 
-    grams: _Counts
-    contexts: _Counts
-    followers: _Counts
+    grams: Counts
+    contexts: Counts
+    followers: Counts
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class NGram:
     """Interpolated n-gram model (Witten and Bell, IEEE Trans. Inf. Theory 37, 1991).
 
@@ -42,32 +47,30 @@ class NGram:
     """
 
     vocabulary_size: int
-    levels: tuple[_Level, ...]
+    levels: tuple[Level, ...]
 
     def probabilities(self, tokens: np.ndarray) -> np.ndarray:
-        """Probability of the last token of each row ``tokens[N, K >= ORDER]``."""
+        """Probability of the last token of each row ``tokens[N, K]``."""
         result = np.full(len(tokens), 1.0 / self.vocabulary_size)
         for order, level in enumerate(self.levels, start=1):
-            codes = _codes(tokens[:, -order:], self.vocabulary_size)
-            contexts = codes // self.vocabulary_size
+            grams, contexts = codes(tokens[:, -order:])
             seen = level.contexts.of(contexts)
             followers = level.followers.of(contexts)
             total = np.where(seen > 0, seen + followers, 1.0)
-            mixed = (level.grams.of(codes) + followers * result) / total
+            mixed = (level.grams.of(grams) + followers * result) / total
             result = np.where(seen > 0, mixed, result)
         return result
 
 
-def fit(windows: Windows, vocabulary_size: int) -> NGram:
-    """Counts the n-grams that end the windows, of every length up to `ORDER`."""
+def fit(windows: Windows, vocabulary_size: int, longest: int = SHORT) -> NGram:
+    """Counts the n-grams that end the windows, of every length up to ``longest``."""
     levels = []
-    for order in range(1, ORDER + 1):
+    for order in range(1, longest + 1):
         grams = merge(windows.tokens[:, -order:], windows.weights)
-        codes = _codes(grams.tokens, vocabulary_size)
-        contexts = codes // vocabulary_size
+        whole, contexts = codes(grams.tokens)
         levels.append(
-            _Level(
-                _counts(codes, grams.weights),
+            Level(
+                _counts(whole, grams.weights),
                 _counts(contexts, grams.weights),
                 _counts(contexts, np.ones(len(contexts))),
             )
@@ -81,12 +84,22 @@ def perplexity(model: NGram, windows: Windows) -> float:
     return float(np.exp(np.average(surprise, weights=windows.weights)))
 
 
-def _counts(codes: np.ndarray, weights: np.ndarray) -> _Counts:
+def codes(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes ``uint64[N]`` of sequences ``[N, K]``, and of all but their last tokens.
+
+    Each half of a code is a sum of products with `FACTORS`, modulo 2**32. Two
+    sequences of one length share a code with a probability of about 2**-62.
+    """
+    factors = FACTORS[: tokens.shape[1]][::-1]
+    products = (tokens[..., None].astype(np.uint64) + 1) * factors.astype(np.uint64)
+    return _joined(products.sum(1)), _joined(products[:, :-1].sum(1))
+
+
+def _joined(halves: np.ndarray) -> np.ndarray:
+    low = np.uint64(2**32 - 1)
+    return ((halves[:, 0] & low) << np.uint64(32)) | (halves[:, 1] & low)
+
+
+def _counts(codes: np.ndarray, weights: np.ndarray) -> Counts:
     unique, inverse = np.unique(codes, return_inverse=True)
-    return _Counts(unique, np.bincount(inverse, weights, len(unique)))
-
-
-def _codes(tokens: np.ndarray, base: int) -> np.ndarray:
-    """One integer a row; dividing by ``base`` drops the last token."""
-    powers = base ** np.arange(tokens.shape[1])[::-1]
-    return tokens.astype(np.int64) @ powers
+    return Counts(unique, np.bincount(inverse, weights, len(unique)))

@@ -45,7 +45,8 @@ class Quality:
       gpt_perplexity: of the GPT, on the test windows.
       ngram_perplexity: of the better of two n-gram models on the test windows. One is
         fitted to the train and validation windows of this phase, one to those of all
-        phases so far, each phase with the same weight.
+        phases so far, each phase with the same weight. They span 5 tokens.
+      equal_ngram_perplexity: the same for n-grams that read as much as the GPT.
       passes: over the distinct windows until learning ended.
       kept_step: the update after which the parameters were kept.
       curve: the learning curve.
@@ -58,6 +59,7 @@ class Quality:
     windows: int
     gpt_perplexity: float
     ngram_perplexity: float
+    equal_ngram_perplexity: float
     passes: float
     kept_step: int
     curve: tuple[Point, ...]
@@ -142,6 +144,13 @@ def quality(
     phase = phases[-1]
     train, validation, test = phase.sizes
     every = corpus.balanced([one.known for one in phases])
+
+    def perplexity_of(longest: int) -> float:
+        return min(
+            ngram.perplexity(ngram.fit(some, vocabulary_size, longest), phase.test)
+            for some in (phase.known, every)
+        )
+
     return Quality(
         networks=phase.networks,
         architectures=train,
@@ -149,10 +158,8 @@ def quality(
         held_out=test,
         windows=len(phase.train),
         gpt_perplexity=perplexity,
-        ngram_perplexity=min(
-            ngram.perplexity(ngram.fit(windows, vocabulary_size), phase.test)
-            for windows in (phase.known, every)
-        ),
+        ngram_perplexity=perplexity_of(ngram.SHORT),
+        equal_ngram_perplexity=perplexity_of(ngram.LONG),
         passes=round(curve[-1].step / phase.pass_steps, 2),
         kept_step=kept_step,
         curve=curve,

@@ -16,7 +16,7 @@ def show(report: Report, benchmark: str) -> None:
         "Next-layer perplexity on test architectures",
         (
             *("corpus", "networks", "train", "validation", "test"),
-            *("windows", "GPT", "5-gram"),
+            *("windows", "GPT", "5-gram", "11-gram"),
         ),
         [
             (
@@ -28,6 +28,7 @@ def show(report: Report, benchmark: str) -> None:
                 part["windows"],
                 f"{part['gpt_perplexity']:.4f}",
                 f"{part['ngram_perplexity']:.4f}",
+                f"{part['equal_ngram_perplexity']:.4f}",
             )
             for phase, part in phases
         ],

@@ -22,6 +22,7 @@ def prior_part(path: Path) -> dict[str, Any] | None:
         "corpus_windows": pretrain["windows"] + finetune["windows"],
         "gpt_perplexity": finetune["gpt_perplexity"],
         "ngram_perplexity": finetune["ngram_perplexity"],
+        "equal_ngram_perplexity": finetune["equal_ngram_perplexity"],
         "pretrain_gpt_perplexity": pretrain["gpt_perplexity"],
         "pretrain_ngram_perplexity": pretrain["ngram_perplexity"],
         "fcn_accuracy": report["fcn_accuracy"],

@@ -12,7 +12,6 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.reports import curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
@@ -51,9 +50,8 @@ def run(config: Config) -> None:
 
 
 def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> None:
-    worked_out = None if prior is None else lookup.work_out(prior)
     every = {
-        (dataset, name): _searches(config, benchmark, worked_out, dataset, name)
+        (dataset, name): _searches(config, benchmark, prior, dataset, name)
         for dataset in benchmark.datasets
         for name in config.strategies()
     }
@@ -122,7 +120,7 @@ class _Searches:
 def _searches(
     config: Config,
     benchmark: TabularBenchmark,
-    prior: lookup.LookupPrior | None,
+    prior: Prior | None,
     dataset: str,
     name: str,
 ) -> _Searches:
@@ -139,7 +137,8 @@ def _searches(
         _AGEING,
         gpt_key,
         prior,
-        benchmark.repeats,
+        few_contexts=True,
+        repeats=benchmark.repeats,
     )
     return _Searches(
         Path(config.workdir) / "rows" / dataset,

@@ -22,7 +22,7 @@ from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior import learning, ngram_table
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.corpora import build_corpora, build_phases
 from gpt_nas_jax.prior.learning import State
@@ -34,6 +34,7 @@ from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import UsageError
@@ -49,11 +50,12 @@ _VALIDATION_OVER_TEST = 0.0058
 _SHARE = 295_889 / 423_624
 _IMAGENET_CLASSES = 1000
 # Of a prior's files. A prior in another format is not found, so it is learned anew.
-_FORMAT = 2
+_FORMAT = 3
 _REPORT = "report.json"
 REPORT = "prior.json"
 """The report of a run's prior, in its workdir."""
 _VOCABULARY = "vocabulary.json"
+_TOKENS, _WEIGHTS = "tokens.npy", "weights.npy"
 
 
 def read_cells(config: PriorConfig) -> Columns:
@@ -104,8 +106,8 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     path = _folder(config, space, cells)
     halfway = Path(config.workdir) / f"pretrain-{path.name}"
     if not path.exists():
-        prior, report, words = _learn(config, space, cells, halfway)
-        _keep(path, prior, report, words)
+        prior, report, words, windows = _learn(config, space, cells, halfway)
+        _keep(path, prior, report, words, windows)
     # It may remain from a run that crashed, or while another run learned the prior.
     shutil.rmtree(halfway, ignore_errors=True)
     remedy = f"remove {path}: the same command learns the prior again"
@@ -149,7 +151,7 @@ def _digest(array: np.ndarray) -> str:
 
 def _learn(
     config: Config, space: ReadableSpace, cells: Columns, path: Path
-) -> tuple[Prior, dict[str, Any], Vocabulary]:
+) -> tuple[Prior, dict[str, Any], Vocabulary, Windows]:
     """Learns the prior, going on from the checkpoint in ``path`` if there is one."""
     settings, started = config.prior, time.perf_counter()
     # A space that does not read as layers is refused before minutes of learning.
@@ -184,7 +186,7 @@ def _learn(
     _require_finite(jax.tree.leaves((prior.gpt_params, prior.fcn_params)))
     report = dataclasses.asdict(learned)
     report["peak_memory_gib"] = round(_peak_memory(), 2)
-    return prior, report, corpora.vocabulary
+    return prior, report, corpora.vocabulary, learning.seen(phases)
 
 
 def _require_finite(arrays: Iterable[Any]) -> None:
@@ -203,7 +205,13 @@ def _peak_memory() -> float:
     return peak / (2**30 if sys.platform == "darwin" else 2**20)
 
 
-def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -> None:
+def _keep(
+    path: Path,
+    prior: Prior,
+    report: dict[str, Any],
+    words: Vocabulary,
+    windows: Windows,
+) -> None:
     """Writes the folder under a temporary name, then renames it."""
     with workdir.storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,6 +219,8 @@ def _keep(path: Path, prior: Prior, report: dict[str, Any], words: Vocabulary) -
     workdir.save_tree(temporary / "gpt", prior.gpt_params)
     workdir.save_tree(temporary / "fcn", prior.fcn_params)
     workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
+    workdir.write_array(temporary / _TOKENS, windows.tokens)
+    workdir.write_array(temporary / _WEIGHTS, windows.weights)
     workdir.write_sealed(temporary / _REPORT, report)
     try:
         temporary.replace(path)
@@ -232,10 +242,12 @@ def _load(
     context = EMPTY_CONTEXT[None]
     shapes = jax.eval_shape(gpt.init, key, context)["params"]
     fcn_shapes = jax.eval_shape(fcn.init, key, context, context[:, 0])["params"]
+    arrays = (workdir.read_array(path / name, remedy) for name in (_TOKENS, _WEIGHTS))
     return Prior(
         gpt,
         fcn,
         workdir.load_tree(path / "gpt", shapes, remedy),
         workdir.load_tree(path / "fcn", fcn_shapes, remedy),
         table,
+        ngram_table.of_windows(Windows(*arrays), words.size),
     )

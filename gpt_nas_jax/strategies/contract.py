@@ -31,9 +31,11 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
     state = traced(f"{name}.init", strategy.init, key)
     candidates = traced(f"{name}.ask", strategy.ask, key, state)
     if not isinstance(candidates, Candidates):
+        kind = type(candidates)
+        found = "an array" if kind is jax.ShapeDtypeStruct else kind.__name__
         raise UsageError(
             f"{name}.ask must return gpt_nas_jax.Candidates(genomes, proposed), not "
-            f"{type(candidates).__name__}"
+            f"{found}"
         )
     due = getattr(strategy, "batch", getattr(strategy, "population", None))
     shapes = [getattr(part, "shape", None) for part in jax.tree.leaves(candidates)]

@@ -4,7 +4,6 @@ from typing import Any
 
 from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.lookup import LookupPrior
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.registry import Setup
@@ -21,7 +20,7 @@ def create(
     seed: int = 0,
     batch: int | None = None,
     population: int | None = None,
-    prior: Prior | LookupPrior | None = None,
+    prior: Prior | None = None,
     **settings: Any,
 ) -> Strategy:
     """A strategy, for `search` or to ask and tell by hand.
@@ -42,7 +41,7 @@ def create(
         evaluations up to 5.
       population: of those that ask a whole one; None for the largest divisor of the
         evaluations up to 30.
-      prior: for ``gpt_nas``, from `learn_prior`.
+      prior: for ``gpt_nas`` and its controls, from `learn_prior`.
       **settings: further fields of the strategy's class.
 
     Raises:

@@ -1,14 +1,16 @@
 """The strategies by name."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import SearchConfig
-from gpt_nas_jax.prior import conditional
-from gpt_nas_jax.prior.lookup import LookupPrior
+from gpt_nas_jax.prior import conditional, controls, lookup
+from gpt_nas_jax.prior.controls import NGramPrior
 from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.strategies import contract, settings
 from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.strategies.gpt_nas import GptNas
@@ -17,6 +19,7 @@ from gpt_nas_jax.strategies.local_search import LocalSearch
 from gpt_nas_jax.strategies.random_search import RandomSearch
 from gpt_nas_jax.strategies.regularised import RegularisedEvolution
 from gpt_nas_jax.strategies.surrogate import Surrogate
+from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 # Regularised evolution's parents are the best of so large a share of the population,
@@ -40,6 +43,7 @@ class Entry:
       whole: whether it asks a whole population at a time, else a batch.
       build: makes it from the filled fields and the settings.
       optional: settings that `build` derives where they are not given.
+      learned: whether it asks a prior that is learned before the search.
     """
 
     kind: type
@@ -47,6 +51,7 @@ class Entry:
     whole: bool
     build: Callable[["Setup", Mapping[str, Any]], Strategy]
     optional: tuple[str, ...] = ()
+    learned: bool = False
 
     def settings(self, name: str, config: SearchConfig) -> dict[str, Any]:
         """The values of ``--search_settings`` for the strategy of this name.
@@ -70,7 +75,9 @@ class Setup:
       batch: candidates that those ask at a time which need not ask a population.
       ageing: the population of regularised evolution, unless set otherwise.
       key: decides the initial weights of a GPT.
-      prior: the paper's, for ``gpt_nas``.
+      prior: the paper's, for ``gpt_nas`` and its controls.
+      few_contexts: whether the space has so few contexts that all proposals of a prior
+        are worked out beforehand.
       repeats: whether regularised evolution may evaluate a network again.
     """
 
@@ -80,7 +87,8 @@ class Setup:
     batch: int
     ageing: int
     key: Key
-    prior: Prior | LookupPrior | None
+    prior: Prior | None
+    few_contexts: bool = False
     repeats: bool = False
 
     def build(self, name: str) -> Strategy:
@@ -96,6 +104,16 @@ class Setup:
         """Candidates that a strategy asks at a time."""
         return self.config.population if find(name).whole else self.batch
 
+    @functools.cached_property
+    def proposer(self) -> Proposer | None:
+        """The prior, in the form that is cheaper to ask."""
+        return None if self.prior is None else self.cheapest(self.prior)
+
+    def cheapest(self, prior: Prior | NGramPrior) -> Proposer:
+        """A prior as it is, or its proposals."""
+        found = lookup.work_out(prior) if self.few_contexts else prior
+        return cast(Proposer, found)
+
     def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
         """The values of fields that a search fills in."""
         config = self.config
@@ -108,7 +126,7 @@ class Setup:
             "crossover_rate": config.crossover_rate,
             "mutation_rate": config.mutation_rate,
             "elimination_rate": config.elimination_rate,
-            "prior": self.prior,
+            "prior": self.proposer,
             "key": self.key,
         }
         return {name: known[name] for name in names}
@@ -121,6 +139,7 @@ def _plain(kind: type, filled: tuple[str, ...], whole: bool = False) -> Entry:
         filled,
         whole,
         lambda setup, chosen: kind(**setup.fields(filled), **chosen),
+        learned="prior" in filled,
     )
 
 
@@ -133,9 +152,29 @@ def _regularised(setup: Setup, chosen: Mapping[str, Any]) -> RegularisedEvolutio
     )
 
 
-def _gpt_nas(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
-    genetic = Genetic(**setup.fields(_GENETIC))
-    return GptNas(genetic, **setup.fields(_ELIMINATION))
+def _refilled(make: Callable[[Setup], Proposer], learned: bool = True) -> Entry:
+    """``gpt_nas`` with a prior, or with one that knows less."""
+
+    def build(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
+        rates = setup.fields(("elimination_rate", "generations"))
+        genetic = Genetic(**setup.fields(_GENETIC))
+        return GptNas(genetic, **rates, prior=make(setup))
+
+    filled = ("genetic", *_ELIMINATION)
+    return Entry(GptNas, filled, True, build, learned=learned)
+
+
+def _uniform(setup: Setup) -> Proposer:
+    return controls.uniform(cast(ReadableSpace, setup.space))
+
+
+def _unigram(setup: Setup) -> Proposer:
+    prior = cast(Prior, setup.prior)
+    return controls.unigram(cast(ReadableSpace, setup.space), prior)
+
+
+def _ngram(setup: Setup) -> Proposer:
+    return setup.cheapest(controls.ngram(cast(Prior, setup.prior)))
 
 
 def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
@@ -154,7 +193,10 @@ STRATEGIES: Mapping[str, Entry] = {
     ),
     "local_search": _plain(LocalSearch, _BATCHED),
     "genetic": _plain(Genetic, _GENETIC, whole=True),
-    "gpt_nas": Entry(GptNas, ("genetic", *_ELIMINATION), True, _gpt_nas),
+    "gpt_nas": _refilled(lambda setup: cast(Proposer, setup.proposer)),
+    "uniform_refill": _refilled(_uniform, learned=False),
+    "unigram_refill": _refilled(_unigram),
+    "ngram_refill": _refilled(_ngram),
     "surrogate": _plain(Surrogate, _BATCHED),
     "gpt_nas_online": Entry(GptNasOnline, (*_BATCHED, "params"), False, _online),
 }
@@ -213,7 +255,7 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
 
 def asks_prior(name: str) -> bool:
     """Whether a strategy asks the paper's prior."""
-    return "prior" in find(name).filled
+    return find(name).learned
 
 
 def asked(name: str, config: SearchConfig) -> int:

@@ -3,9 +3,10 @@
 import functools
 
 import jax
+import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior import learning, ngram_table
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_phases
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress
@@ -18,7 +19,7 @@ from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
 from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.tokens import vocabulary
-from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import Genome, Key, Space
 
@@ -49,7 +50,10 @@ def small_prior(name: str) -> Prior:
     params = jax.jit(gpt.init)(keys[0], context)["params"]
     fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
     fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
-    return Prior(gpt, fcn, params, fcn_params, table)
+    random = np.random.default_rng(0)
+    tokens = random.integers(2, WORDS.size, (40, CONTEXT + 1)).astype(np.int32)
+    counts = ngram_table.of_windows(Windows(tokens, np.ones(40)), WORDS.size)
+    return Prior(gpt, fcn, params, fcn_params, table, counts)
 
 
 def learn_from(

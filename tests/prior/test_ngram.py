@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.prior import ngram
-from gpt_nas_jax.prior.ngram import ORDER, NGram
+from gpt_nas_jax.prior.ngram import LONG, SHORT, NGram
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
 SIZE = 5
@@ -21,13 +21,15 @@ def corpus(rows: list[tuple[list[int], int]]) -> Windows:
     return merge(np.array(tokens, np.int32), np.array(weights, np.float64))
 
 
-def witten_bell(rows: list[tuple[list[int], int]], asked: list[int]) -> float:
+def witten_bell(
+    rows: list[tuple[list[int], int]], asked: list[int], longest: int
+) -> float:
     """(count + followers * shorter) / (total + followers), from the shortest context.
 
     Witten and Bell, 1991, method C.
     """
     probability = 1 / SIZE
-    for length in range(ORDER):
+    for length in range(longest):
         context = asked[-1 - length : -1]
         behind: collections.Counter[int] = collections.Counter()
         for row, count in rows:
@@ -44,12 +46,13 @@ def witten_bell(rows: list[tuple[list[int], int]], asked: list[int]) -> float:
 def test_probabilities_are_those_of_witten_and_bell(
     rows: list[tuple[list[int], int]], new: list[int]
 ):
-    model = ngram.fit(corpus(rows), SIZE)
     asked = [new, *(row for row, _ in rows)]
     # A context that was seen in part: its beginning comes from another row.
     asked.append([*new[:-3], *rows[0][0][-3:]])
-    expected = [witten_bell(rows, row) for row in asked]
-    np.testing.assert_allclose(model.probabilities(np.array(asked)), expected)
+    for longest in (SHORT, LONG):
+        model = ngram.fit(corpus(rows), SIZE, longest)
+        expected = [witten_bell(rows, row, longest) for row in asked]
+        np.testing.assert_allclose(model.probabilities(np.array(asked)), expected)
 
 
 @hypothesis.given(rows=ROWS, new=ROW)
@@ -75,7 +78,7 @@ def test_perplexity_by_hand():
     # One context; 3 of 4 times token 2 follows, once token 3, two followers.
     rows = [([0] * CONTEXT + [2], 3), ([0] * CONTEXT + [3], 1)]
     common = rare = 1 / SIZE
-    for _ in range(ORDER):
+    for _ in range(SHORT):
         common, rare = (3 + 2 * common) / 6, (1 + 2 * rare) / 6
     expected = (common**3 * rare) ** (-1 / 4)
     windows = corpus(rows)

@@ -15,6 +15,7 @@ PHASE = {
     "windows": 90,
     "gpt_perplexity": 1.5,
     "ngram_perplexity": 1.75,
+    "equal_ngram_perplexity": 1.7,
     "passes": 40.0,
     "kept_step": 50,
     "curve": [
@@ -62,7 +63,17 @@ def test_a_report_can_be_read(capsys: pytest.CaptureFixture[str]):
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     row = next(line for line in lines if "NAS-Bench-101" in line)
     cells = [cell.strip() for cell in row.split("│")[1:-1]]
-    assert cells == ["NAS-Bench-101", "20", "12", "2", "3", "90", "1.5000", "1.7500"]
+    assert cells == [
+        "NAS-Bench-101",
+        "20",
+        "12",
+        "2",
+        "3",
+        "90",
+        "1.5000",
+        "1.7500",
+        "1.7000",
+    ]
     stopped, ended = (line for line in lines if "passes" in line)
     assert "validation loss 3.2500 at first, 0.6250 at last" in stopped
     assert "after step 50, with 0.5000" in stopped

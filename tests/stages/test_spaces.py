@@ -39,7 +39,7 @@ def test_a_cell_of_nasbench201_is_searched_and_trained(tmp_path: Path):
 
 
 SPACE = """
-from gpt_nas_jax.spaces import NasBench201Space
+from gpt_nas_jax.spaces import CategoricalSpace, NasBench201Space
 
 class Cells(NasBench201Space):
     pass
@@ -50,6 +50,9 @@ class Partly:
 
 class Other:
     pass
+
+def undecodable(image, num_classes):
+    return CategoricalSpace((("a", "b"), ("c", "d")))
 
 class Undecoded(NasBench201Space):
     def decode(self, genome):
@@ -69,6 +72,7 @@ def raises(image, num_classes):
         ("Partly", "lacks num_neighbours, sample, valid, crossover, mutate"),
         ("Other", "must take the keywords image and num_classes"),
         ("Absent", "has no Absent"),
+        ("undecodable", "lacks image, num_classes, settings, decode"),
         ("Undecoded", "decode must return a Chain, not NoneType"),
         ("forgets", "is None; give an instance of a space"),
         ("raises", "raised KeyError: 'absent' ("),

@@ -8,6 +8,7 @@ import pytest
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.ngram_table import NGramTable
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -55,6 +56,7 @@ def prior() -> Prior:
         jax.jit(gpt.init)(gpt_key, context)["params"],
         jax.jit(fcn.init)(fcn_key, context, context[:, 0])["params"],
         SPACE.reading(words),
+        NGramTable(words.size, ()),
     )
 
 

@@ -6,7 +6,7 @@ import flax.struct
 import jax
 import pytest
 
-from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.config import SearchConfig, names
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.strategies import create, registry, settings
 from gpt_nas_jax.types import UsageError
@@ -119,12 +119,17 @@ def test_a_class_that_lacks_a_part_is_refused(module: str, given: str, message: 
 
 
 def test_the_paper_asks_a_prior():
-    assert registry.asks_prior("gpt_nas")
-    assert not any(
-        registry.asks_prior(name) for name in registry.STRATEGIES if name != "gpt_nas"
-    )
-    with pytest.raises(UsageError, match="needs a prior"):
-        create("gpt_nas", SPACE, 30)
+    asking = {name for name in registry.STRATEGIES if registry.asks_prior(name)}
+    assert asking == names.LEARNED
+    for name in asking:
+        with pytest.raises(UsageError, match="needs a prior"):
+            create(name, SPACE, 30)
+
+
+def test_names_are_those_of_the_config():
+    whole = {name for name, entry in registry.STRATEGIES.items() if entry.whole}
+    assert whole == names.WHOLE
+    assert tuple(registry.STRATEGIES) == names.STRATEGIES
 
 
 @flax.struct.dataclass

@@ -60,8 +60,8 @@ class BlockTable:
         return sequence[:0]
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """The best block."""
-        return jnp.argmax(logits).astype(jnp.int32)
+        """A block, drawn by its probability."""
+        return jax.random.categorical(key, logits).astype(jnp.int32)
 
 
 def build(

@@ -1,0 +1,110 @@
+"""An n-gram model as arrays, to ask under jit."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.prior.ngram import FACTORS, LONG, Counts, NGram, fit
+from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.types import Tokens
+
+
+@flax.struct.dataclass
+class CountTable:
+    """As `ngram.Counts`.
+
+    Attributes:
+      codes: ``uint32[N, 2]``, ascending, the halves of the codes.
+      counts: ``float32[N]``.
+    """
+
+    codes: jax.Array
+    counts: jax.Array
+
+    def of(self, codes: jax.Array) -> jax.Array:
+        """How often each of ``uint32[..., 2]`` was seen; 0 for unseen ones."""
+        size = len(self.counts)
+
+        def halve(
+            _: int, bounds: tuple[jax.Array, jax.Array]
+        ) -> tuple[jax.Array, jax.Array]:
+            low, high = bounds
+            middle = (low + high) // 2
+            there = self.codes[middle]
+            same = there[..., 0] == codes[..., 0]
+            below = jnp.where(
+                same, there[..., 1] < codes[..., 1], there[..., 0] < codes[..., 0]
+            )
+            return jnp.where(below, middle + 1, low), jnp.where(below, high, middle)
+
+        shape = codes.shape[:-1]
+        bounds = jnp.zeros(shape, jnp.int32), jnp.full(shape, size, jnp.int32)
+        place, _ = jax.lax.fori_loop(0, size.bit_length(), halve, bounds)
+        place = jnp.minimum(place, size - 1)
+        found = jnp.all(self.codes[place] == codes, -1)
+        return jnp.where(found, self.counts[place], 0.0)
+
+
+@flax.struct.dataclass
+class LevelTable:
+    """As `ngram.Level`."""
+
+    grams: CountTable
+    contexts: CountTable
+    followers: CountTable
+
+
+@flax.struct.dataclass
+class NGramTable:
+    """As `ngram.NGram`."""
+
+    vocabulary_size: int = flax.struct.field(pytree_node=False)
+    levels: tuple[LevelTable, ...]
+
+    def probabilities(self, contexts: Tokens) -> jax.Array:
+        """Of every token behind ``int32[..., CONTEXT]``, ``float32[..., V]``."""
+        shape = (*contexts.shape[:-1], self.vocabulary_size)
+        result = jnp.full(shape, 1.0 / self.vocabulary_size)
+        last = _products(jnp.arange(self.vocabulary_size), FACTORS[0])
+        for length, level in enumerate(self.levels):
+            tokens = contexts[..., contexts.shape[-1] - length :]
+            factors = FACTORS[1 : length + 1][::-1]
+            context = _products(tokens, factors).sum(-2, dtype=jnp.uint32)
+            seen = level.contexts.of(context)[..., None]
+            followers = level.followers.of(context)[..., None]
+            total = jnp.where(seen > 0, seen + followers, 1.0)
+            grams = level.grams.of(context[..., None, :] + last)
+            mixed = (grams + followers * result) / total
+            result = jnp.where(seen > 0, mixed, result)
+        return result
+
+
+def of_windows(windows: Windows, vocabulary_size: int) -> NGramTable:
+    """The model of the GPT's own context, fitted to windows."""
+    return table_of(fit(windows, vocabulary_size, LONG))
+
+
+def table_of(model: NGram) -> NGramTable:
+    """The arrays of a model."""
+    return NGramTable(
+        model.vocabulary_size,
+        tuple(
+            LevelTable(
+                _table(level.grams), _table(level.contexts), _table(level.followers)
+            )
+            for level in model.levels
+        ),
+    )
+
+
+def _table(counts: Counts) -> CountTable:
+    halves = np.stack([counts.codes >> np.uint64(32), counts.codes], -1)
+    return CountTable(
+        jnp.asarray(halves.astype(np.uint32)), jnp.asarray(counts.counts, jnp.float32)
+    )
+
+
+def _products(tokens: Tokens, factors: np.ndarray) -> jax.Array:
+    """The share of each token in the two halves of a code, ``uint32[..., 2]``."""
+    return (tokens[..., None].astype(jnp.uint32) + 1) * jnp.asarray(factors, jnp.uint32)

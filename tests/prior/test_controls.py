@@ -1,0 +1,92 @@
+"""The priors that know less."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from prior_support import SPACES, WORDS, small_prior
+
+from gpt_nas_jax.prior import controls, examples, ngram, ngram_table
+from gpt_nas_jax.prior.reconstruct import reconstruct
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
+
+CHAINS = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
+
+
+@pytest.fixture(scope="module")
+def windows() -> Windows:
+    """A language of few words, so that contexts come again."""
+    random = np.random.default_rng(1)
+    tokens = random.integers(2, 5, (300, CONTEXT + 1)).astype(np.int32)
+    return merge(tokens, random.integers(1, 9, 300).astype(np.float64))
+
+
+@pytest.mark.parametrize("longest", [1, ngram.SHORT, ngram.LONG])
+def test_the_table_is_the_model(windows: Windows, longest: int):
+    model = ngram.fit(windows, WORDS.size, longest)
+    random = np.random.default_rng(2)
+    unseen = random.integers(0, WORDS.size, (20, CONTEXT + 1))
+    # Seen in part, seen whole, and not at all.
+    mixed = np.concatenate([unseen[:, :-4], windows.tokens[:20, -4:]], 1)
+    tokens = np.concatenate([unseen, mixed, windows.tokens[:20]]).astype(np.int32)
+    found = jax.jit(ngram_table.NGramTable.probabilities)(
+        ngram_table.table_of(model), tokens[:, :-1]
+    )
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+    last = np.take_along_axis(np.asarray(found), tokens[:, -1:], 1)[:, 0]
+    np.testing.assert_allclose(last, model.probabilities(tokens), rtol=1e-5)
+
+
+def shares(prior: controls.Unigram, context: jax.Array) -> np.ndarray:
+    """How often each gene is proposed."""
+    keys = jax.random.split(jax.random.key(0), 8000)
+    genes = jax.jit(jax.vmap(prior.propose, (0, None)))(keys, context)
+    return np.bincount(np.asarray(genes), minlength=prior.table.num_genes) / len(keys)
+
+
+@pytest.mark.parametrize(
+    "space", [CHAINS, SPACES["nasbench201"]], ids=["chains", "201"]
+)
+def test_uniform_is_uniform(space: BlockSpace):
+    prior = controls.uniform(space)
+    found = shares(prior, jnp.zeros(CONTEXT, jnp.int32))
+    np.testing.assert_allclose(found, 1 / prior.table.num_genes, atol=0.02)
+
+
+def test_unigram_is_the_mean_proposal():
+    """By hand: layers by their counts, the FCN's answers averaged over random cells."""
+    prior = small_prior("nasbench201")
+    control = controls.unigram(SPACES["nasbench201"], prior)
+    proposed = np.asarray(jax.nn.softmax(control.logits))
+    np.testing.assert_allclose(proposed.sum(), 1, rtol=1e-5)
+    genomes = SPACES["nasbench201"].sample(jax.random.key(9), 200)
+    contexts = examples.of_genomes(genomes, prior.table).contexts
+    short = prior.ngram.replace(levels=prior.ngram.levels[:1])
+    layers = np.asarray(short.probabilities(jnp.asarray(contexts[0])))[2:]
+    layers = layers / layers.sum()
+    answers = np.stack(
+        [
+            np.asarray(
+                jax.nn.softmax(
+                    prior.gene_logits(contexts, np.full(len(contexts), token))
+                )
+            ).mean(0)
+            for token in range(2, WORDS.size)
+        ]
+    )
+    np.testing.assert_allclose(proposed, layers @ answers, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["uniform", "unigram", "ngram"])
+def test_gaps_are_filled_with_what_the_space_allows(name: str):
+    space, prior = SPACES["nasbench201"], small_prior("nasbench201")
+    control = {
+        "uniform": lambda: controls.uniform(space),
+        "unigram": lambda: controls.unigram(space, prior),
+        "ngram": lambda: controls.ngram(prior),
+    }[name]()
+    genomes = space.sample(jax.random.key(3), 16)
+    made, proposed = jax.jit(reconstruct)(control, jax.random.key(4), genomes, 1.0)
+    assert np.asarray(proposed).all()
+    assert np.asarray(space.valid(made)).all()
