@@ -9,6 +9,7 @@ from gpt_nas_jax.config.names import (
     BENCHMARKS,
     NETWORKS,
     PROXIES,
+    SEARCHED,
     STRATEGIES,
     TABLE_ROWS,
     TABLES,
@@ -21,8 +22,8 @@ from gpt_nas_jax.types import UsageError
 _Number = TypeVar("_Number", int, float)
 
 _READ_BY = {
-    "source": BENCHMARKS,
-    "strategies": BENCHMARKS,
+    "source": SEARCHED,
+    "strategies": SEARCHED,
     "scores": ("nasbench201",),
     "rows": ("3",),
     "seeds": ("3", "4", "5", "figure2"),
@@ -82,7 +83,7 @@ class TablesConfig(Section):
 
     def of_paper(self) -> bool:
         """Whether it is a table or figure of the paper, not a benchmark's."""
-        return self.name not in BENCHMARKS
+        return self.name not in SEARCHED
 
     def chosen_rows(self) -> tuple[str, ...]:
         """The rows of Table III to run."""

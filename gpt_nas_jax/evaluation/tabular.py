@@ -1,7 +1,7 @@
 """Whole searches on a tabular benchmark: ask, look up and tell in one program."""
 
 import functools
-from typing import Any
+from typing import Any, Protocol
 
 import flax.struct
 import jax
@@ -9,7 +9,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.strategies.jitted import jit_by_class
-from gpt_nas_jax.types import Key, Space, Strategy
+from gpt_nas_jax.types import Genome, Key, Space, Strategy
+
+
+class Table(Protocol):
+    """Knows the fitness of networks without training them; a pytree."""
+
+    def answer(
+        self, space: Space, key: Key, genomes: Genome
+    ) -> tuple[jax.Array, jax.Array]:
+        """Fitness of ``int32[P, L]`` genomes, and what is kept of each query.
+
+        Args:
+          space: of the genomes.
+          key: of the search, the same for all its queries.
+          genomes: to evaluate.
+
+        Returns:
+          ``float32[P]``, ``-inf`` for failures, and an array ``[P, ...]``.
+        """
 
 
 @flax.struct.dataclass
@@ -25,6 +43,15 @@ class FitnessTable:
     identity: jax.Array
     rows: jax.Array
     fitness: jax.Array
+
+    def answer(
+        self, space: Space, key: Key, genomes: Genome
+    ) -> tuple[jax.Array, jax.Array]:
+        """As of `Table`; of a query the row is kept, -1 where there is no such one."""
+        position = self.look_up(space.identity(genomes))
+        there = position >= 0
+        fitness = jnp.where(there, self.fitness[position], -jnp.inf)
+        return fitness, jnp.where(there, self.rows[position], -1)
 
     def look_up(self, identity: jax.Array) -> jax.Array:
         """Positions ``int32[P]`` of networks ``int32[P, K]``; -1 where none is."""
@@ -82,35 +109,33 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> FitnessTabl
 
 @functools.partial(jit_by_class, static_argnums=(1, 4))
 def searches(
-    strategy: Strategy, space: Space, table: FitnessTable, keys: Key, rounds: int
+    strategy: Strategy, space: Space, table: Table, keys: Key, rounds: int
 ) -> jax.Array:
     """Runs whole searches, one a key.
 
     Args:
       strategy: a pytree.
       space: of the table.
-      table: the fitness of every network.
+      table: knows the fitness of networks.
       keys: ``[S]``.
       rounds: how often the strategy is asked.
 
     Returns:
-      ``int32[S, rounds * P]``: the evaluated networks in order, as rows of the file; -1
-      where the table has no such network.
+      ``[S, rounds * P, ...]``: what the table keeps of each query, in order; of a
+      `FitnessTable` rows of the file.
     """
 
-    def search(key: Key) -> jax.Array:
-        init_key, key = jax.random.split(key)
+    def search(search_key: Key) -> jax.Array:
+        init_key, key = jax.random.split(search_key)
 
         def step(state: Any, key: Key) -> tuple[Any, jax.Array]:
             candidates = strategy.ask(key, state)
-            position = table.look_up(space.identity(candidates.genomes))
-            there = position >= 0
-            fitness = jnp.where(there, table.fitness[position], -jnp.inf)
-            state = strategy.tell(state, candidates, fitness)
-            return state, jnp.where(there, table.rows[position], -1)
+            fitness, kept = table.answer(space, search_key, candidates.genomes)
+            return strategy.tell(state, candidates, fitness), kept
 
         keys = jax.random.split(key, rounds)
-        return jax.lax.scan(step, strategy.init(init_key), keys)[1].ravel()
+        kept = jax.lax.scan(step, strategy.init(init_key), keys)[1]
+        return kept.reshape(-1, *kept.shape[2:])
 
     return jax.vmap(search)(keys)
 

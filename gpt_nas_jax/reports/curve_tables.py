@@ -60,7 +60,7 @@ def write(
     sections = {
         **{curves.dataset: [_accuracy(curves, counts)] for curves in all_curves},
         "Paired tests": list(_paired(tests, against)),
-        "Queries to the optimum": [_optimum(all_curves)],
+        "Queries to the optimum": list(_optimum(all_curves)),
     }
     title = f"{title}, {all_curves[0].seeds} searches of each strategy"
     tables = [table for below in sections.values() for table in below]
@@ -87,9 +87,11 @@ def _tests(curves: Curves, against: str, counts: Sequence[int]) -> Iterator[Pair
 def _about(curves: Curves) -> str:
     """The basis of the numbers of one data set, in sentences."""
     seeds = "1 seed" if curves.seeds == 1 else f"{curves.seeds} seeds"
+    basis = f"{curves.dataset}: {seeds}; the incumbent is chosen by {curves.selection}."
+    if curves.optimum is None:
+        return f"{basis} The highest accuracy that was seen is {curves.highest:.2f} %."
     return (
-        f"{curves.dataset}: {seeds}; the incumbent is chosen by {curves.selection}. "
-        f"The best cell by {curves.selection} has {curves.optimum:.2f} % test "
+        f"{basis} The best cell by {curves.selection} has {curves.optimum:.2f} % test "
         f"accuracy; the highest in the table is {curves.highest:.2f} %."
     )
 
@@ -153,7 +155,8 @@ def _paired(
             yield Table(caption, columns, rows, names=2)
 
 
-def _optimum(all_curves: Sequence[Curves]) -> Table:
+def _optimum(all_curves: Sequence[Curves]) -> Iterator[Table]:
+    """One table, where an optimum is known."""
     rows = [
         [
             Entry(curves.dataset),
@@ -170,7 +173,8 @@ def _optimum(all_curves: Sequence[Curves]) -> Table:
         "that evaluated it, and the median and mean of queries among them."
     )
     columns = ["data set", "strategy", "seeds in %", "median", "mean"]
-    return Table(caption, columns, rows, names=2)
+    if rows:
+        yield Table(caption, columns, rows, names=2)
 
 
 def _headed(sections: Mapping[str, Sequence[Table]]) -> Iterator[str | Table]:

@@ -30,9 +30,11 @@ class Curves:
       accuracy: strategy -> ``float64[S, Q]``, test accuracy in % of the incumbent
         after each query; a row is the same seed for every strategy.
       reached: strategy -> ``int64[S]``, the query, from 1, that first evaluated the
-        cell the table's selection puts first; 0 where none did.
-      highest: the highest test accuracy in the table, in %.
-      optimum: the test accuracy, in %, of the cell the selection puts first.
+        cell the table's selection puts first; 0 where none did. Empty where nobody
+        knows the optimum.
+      highest: the highest test accuracy in the table, in %; without an optimum the
+        highest that any search has seen.
+      optimum: the test accuracy, in %, of the cell the selection puts first, or None.
       selection: by what the incumbent is chosen, such as "validation accuracy".
     """
 
@@ -40,7 +42,7 @@ class Curves:
     accuracy: Mapping[str, np.ndarray]
     reached: Mapping[str, np.ndarray]
     highest: float
-    optimum: float
+    optimum: float | None
     selection: str
 
     @property
@@ -129,6 +131,29 @@ def of_searches(
     return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)
 
 
+def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) -> Curves:
+    """The curves of searches of which each query's accuracies are kept.
+
+    Args:
+      dataset: whose accuracies these are.
+      values: strategy -> ``float32[S, Q, 2]``, in [0, 1]: by which an incumbent is
+        chosen, and the one reported; -inf for failures.
+      selection: the name of the former.
+    """
+    accuracy, highest = {}, 0.0
+    for name, kept in values.items():
+        exact = 100 * kept.astype(np.float64)
+        highest_yet = np.maximum.accumulate(exact[..., 0], axis=1)
+        before = np.pad(highest_yet, ((0, 0), (1, 0)), constant_values=-np.inf)
+        better = highest_yet > before[:, :-1]
+        queries = np.where(better, np.arange(kept.shape[1]), 0)
+        incumbent = np.maximum.accumulate(queries, axis=1)
+        found = np.take_along_axis(exact[..., 1], incumbent, axis=1)
+        accuracy[name] = np.where(np.isfinite(found), found, 0.0)
+        highest = max(highest, float(exact[..., 1].max()))
+    return Curves(dataset, accuracy, {}, highest, None, selection)
+
+
 def check(curves: Curves) -> None:
     """Compares curves with the benchmark that they were read from.
 
@@ -141,12 +166,12 @@ def check(curves: Curves) -> None:
     shapes = {strategy: array.shape for strategy, array in curves.accuracy.items()}
     if len(set(shapes.values())) != 1 or len(shapes[min(shapes)]) != 2:
         raise ValueError(f"{name}: accuracies are not all [S, Q]: {shapes}")
-    if set(curves.reached) != set(shapes):
+    if curves.optimum is not None and set(curves.reached) != set(shapes):
         raise ValueError(
             f"{name}: accuracy has the strategies {sorted(shapes)}, reached has "
             f"{sorted(curves.reached)}"
         )
-    if not curves.optimum <= curves.highest + _TOLERANCE:
+    if curves.optimum is not None and not curves.optimum <= curves.highest + _TOLERANCE:
         raise ValueError(
             f"{name}: optimum {curves.optimum} is above the highest, {curves.highest}"
         )
@@ -160,6 +185,8 @@ def check(curves: Curves) -> None:
                 f"{accuracy[seed, query]} is not at most {curves.highest}, the highest "
                 "in the table"
             )
+        if curves.optimum is None:
+            continue
         reached = curves.reached[strategy]
         if (
             reached.shape != (curves.seeds,)
@@ -248,8 +275,7 @@ def p_values(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 def to_optimum(curves: Curves) -> list[ToOptimum]:
     """How often and when each strategy reached the cell the selection puts first."""
     rows = []
-    for strategy in curves.accuracy:
-        reached = curves.reached[strategy]
+    for strategy, reached in curves.reached.items():
         found = reached[reached > 0]
         rows.append(
             ToOptimum(

@@ -150,7 +150,9 @@ def _draw(
         strategy: curves.highest - accuracy.mean(axis=0)
         for strategy, accuracy in curves.accuracy.items()
     }
-    gap = curves.highest - curves.optimum
+    # Without a known optimum, no line of it.
+    optimum = curves.highest if curves.optimum is None else curves.optimum
+    gap = curves.highest - optimum
     first = min(_FIRST, curves.queries) - 1
     later = [regret[first:] for regret in regrets.values()]
     bottom, top = _limits(np.concatenate([*later, [gap]]))

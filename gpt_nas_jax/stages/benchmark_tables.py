@@ -15,6 +15,7 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.reconstruct import Prior
 from gpt_nas_jax.reports import curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.stages import claim, compile_cache, pretrain, tabular_benchmark
 from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.strategies import registry
@@ -42,6 +43,9 @@ def run(config: Config) -> None:
         registry.check(name, config.search, config.search.queries)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = tabular_benchmark.load(config.tables)
+    limits = config.search.min_flops, config.search.max_flops
+    within = banded(benchmark.space, *limits)
+    benchmark = dataclasses.replace(benchmark, space=within)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     compile_cache.keep(config.train)
     with claim.opened(config):
@@ -59,14 +63,13 @@ def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> No
     done = sum(searches.kept() for searches in every.values())
     found = []
     with progress(f"searches on {benchmark.title}", total, done) as advance:
-        for dataset, (fitness, test) in benchmark.datasets.items():
-            table = tabular.build(benchmark.space, benchmark.genomes, fitness)
-            rows = {}
+        for dataset, accuracies in benchmark.datasets.items():
+            table = accuracies.table(benchmark.space)
+            kept = {}
             for name in config.strategies():
                 tell = functools.partial(advance, note=f"{dataset}, {name}")
-                rows[name] = every[dataset, name].rows(table, tell)
-            selection = benchmark.selection
-            found.append(curves.of_searches(dataset, rows, fitness, test, selection))
+                kept[name] = every[dataset, name].rows(table, tell)
+            found.append(accuracies.curves(dataset, kept))
     folder = Path(config.workdir) / "tables"
     written = curve_tables.write(
         folder, benchmark.title, found, curves.COUNTS, curves.AGAINST
@@ -90,10 +93,8 @@ class _Searches:
         """How many searches are on disk."""
         return sum(len(seeds) for seeds, file in self._chunks() if file.exists())
 
-    def rows(
-        self, table: tabular.FitnessTable, advance: Callable[[int], None]
-    ) -> np.ndarray:
-        """Rows ``int32[S, Q]``; ``advance`` is told of searches that are done."""
+    def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
+        """What the table keeps of ``[S, Q]`` queries; ``advance`` counts searches."""
         for seeds, file in self._chunks():
             if file.exists():
                 continue
@@ -137,7 +138,7 @@ def _searches(
         _AGEING,
         gpt_key,
         prior,
-        few_contexts=True,
+        few_contexts=benchmark.few_contexts,
         repeats=benchmark.repeats,
     )
     return _Searches(

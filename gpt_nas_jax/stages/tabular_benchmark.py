@@ -1,16 +1,88 @@
-"""A benchmark to search on: its networks, their accuracies and the space of them."""
+"""A benchmark to search on: its space, and the accuracies of its networks."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
+import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.config import TablesConfig
-from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks import (
+    chainbench,
+    nasbench101,
+    nasbench201,
+    scores,
+)
+from gpt_nas_jax.evaluation import chain_model, tabular
+from gpt_nas_jax.evaluation.chain_model import ChainModel
+from gpt_nas_jax.evaluation.foretold import ForetoldTable
+from gpt_nas_jax.reports import curves
+from gpt_nas_jax.reports.curves import Curves
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.scored import ScoredSpace, scored
 from gpt_nas_jax.types import Space, UsageError
+
+
+class Accuracies(Protocol):
+    """What a benchmark knows of its networks on one data set."""
+
+    def table(self, space: Space) -> tabular.Table:
+        """Answers the queries of searches."""
+
+    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
+        """The curves of searches, by what `table` keeps of each, by strategy."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """The accuracies of all networks of a space.
+
+    Attributes:
+      genomes: ``int32[N, L]``.
+      fitness: ``float64[N]``, in %, to select by.
+      test: ``float64[N]``, in %, on the test images.
+      selection: the measure that incumbents are chosen by.
+    """
+
+    genomes: np.ndarray
+    fitness: np.ndarray
+    test: np.ndarray
+    selection: str
+
+    def table(self, space: Space) -> tabular.Table:
+        """Looks networks up."""
+        return tabular.build(space, self.genomes, self.fitness)
+
+    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
+        """Of the rows of each query."""
+        return curves.of_searches(
+            dataset, kept, self.fitness, self.test, self.selection
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Foretold:
+    """Accuracies that an ensemble foretells.
+
+    Attributes:
+      model: the ensemble.
+      noise: standard deviation of a training's accuracy over keys.
+    """
+
+    model: ChainModel
+    noise: float
+
+    def table(self, space: Space) -> tabular.Table:
+        """Asks the ensemble, and adds a training's noise."""
+        return ForetoldTable(self.model, jnp.float32(self.noise))
+
+    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
+        """Of the accuracies of each query: with noise to select by, and without."""
+        return curves.of_values(dataset, kept, "accuracy after one training")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,20 +93,18 @@ class TabularBenchmark:
       title: its name for people.
       space: of its networks, with their zero-cost scores where there are any.
       plain: the same without scores; a prior reads its genomes.
-      genomes: ``int32[N, L]``.
-      datasets: name -> accuracies to select by and on the test images, in %,
-        ``float64[N]`` each.
-      selection: the measure that incumbents are chosen by.
+      datasets: name -> accuracies.
       repeats: whether another evaluation of the same network counts as a query.
+      few_contexts: whether a prior meets so few contexts in the space that all its
+        proposals can be worked out beforehand.
     """
 
     title: str
     space: Space
     plain: Space
-    genomes: np.ndarray
-    datasets: dict[str, tuple[np.ndarray, np.ndarray]]
-    selection: str
+    datasets: Mapping[str, Accuracies]
     repeats: bool
+    few_contexts: bool = True
 
 
 def load(config: TablesConfig) -> TabularBenchmark:
@@ -44,31 +114,50 @@ def load(config: TablesConfig) -> TabularBenchmark:
       UsageError: a file is missing, damaged or another's, or lacks scores.
     """
     path = Path(config.source)
+    if config.name == "chainbench":
+        return _chainbench(path)
     if config.name == "nasbench201":
         cells = nasbench201.read(path)
         columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
-        plain = NasBench201Space()
+        plain, genomes = NasBench201Space(), cells.ops.astype(np.int32)
         return TabularBenchmark(
             "NAS-Bench-201",
             _scored(plain, Path(config.scores)) if config.scores else plain,
             plain,
-            cells.ops.astype(np.int32),
-            {name: (valid, test) for name, valid, test in columns},
-            "validation accuracy",
+            {
+                name: Measured(genomes, valid, test, "validation accuracy")
+                for name, valid, test in columns
+            },
             repeats=True,
         )
     graphs = nasbench101.read(path)
     genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
     exact = graphs.accuracy_split == "validation"
     space = NasBench101Space(genomes)
-    return TabularBenchmark(
-        "NAS-Bench-101",
-        space,
-        space,
+    measured = Measured(
         genomes.astype(np.int32),
-        {"cifar10": (100 * graphs.accuracy, 100 * graphs.test_accuracy)},
+        100 * graphs.accuracy,
+        100 * graphs.test_accuracy,
         "validation accuracy" if exact else "mean test accuracy",
+    )
+    return TabularBenchmark(
+        "NAS-Bench-101", space, space, {"cifar10": measured}, repeats=False
+    )
+
+
+def _chainbench(path: Path) -> TabularBenchmark:
+    found = chainbench.read(path)
+    space = BlockSpace(**chainbench.SPACE)
+    genomes = found.genomes.astype(np.int32)
+    mean = float(found.accuracy.mean(dtype=np.float64))
+    model = chain_model.of_weights(space, genomes, found.weights, mean)
+    return TabularBenchmark(
+        "chainbench",
+        space,
+        space,
+        {"cifar10": Foretold(model, found.noise)},
         repeats=False,
+        few_contexts=False,
     )
 
 

@@ -120,21 +120,24 @@ class BlockSpace:
 
     def size(self, genomes: Genome) -> jax.Array:
         """Parameters of the blocks, ``[...]``."""
-        return self._sum(_params(self), genomes)
+        return self._each(_params(self), genomes).sum(-1)
 
     def flops(self, genomes: Genome) -> jax.Array:
         """Floating-point operations for one image, classifier included, ``[...]``."""
         *_, (head, size) = self.places()
-        classifier = cost(head, size).flops
-        return self._sum(_flops(self), genomes) + classifier
+        return self.flops_by_block(genomes).sum(-1) + cost(head, size).flops
 
-    def _sum(self, values: np.ndarray, genomes: Genome) -> jax.Array:
-        """The sum over a chain's blocks of ``float32[stage, first of it, block]``."""
+    def flops_by_block(self, genomes: Genome) -> jax.Array:
+        """Those of each block, ``[..., max_depth]``; 0 behind the last."""
+        return self._each(_flops(self), genomes)
+
+    def _each(self, values: np.ndarray, genomes: Genome) -> jax.Array:
+        """The value of each block, of ``float32[stage, first of it, block]``."""
         stage, first = self.stages()
         depths = (genomes != PAD).sum(-1)
         stages, firsts = jnp.asarray(stage)[depths], jnp.asarray(first)[depths]
         each = jnp.asarray(values)[stages, firsts, jnp.maximum(genomes, 0)]
-        return jnp.where(genomes != PAD, each, 0).sum(-1)
+        return jnp.where(genomes != PAD, each, 0)
 
     def trends(self, genomes: Genome) -> jax.Array:
         """The logarithm of `size`, ``[..., 1]``."""
