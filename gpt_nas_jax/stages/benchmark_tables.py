@@ -94,7 +94,7 @@ class _Searches:
         return sum(len(seeds) for seeds, file in self._chunks() if file.exists())
 
     def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
-        """What the table keeps of ``[S, Q]`` queries; ``advance`` counts searches."""
+        """As of `tabular.searches`, of all seeds; ``advance`` counts searches."""
         for seeds, file in self._chunks():
             if file.exists():
                 continue

@@ -28,7 +28,7 @@ from gpt_nas_jax.types import Space, UsageError
 
 
 class Accuracies(Protocol):
-    """What a benchmark knows of its networks on one data set."""
+    """Accuracies of a benchmark's networks on one data set."""
 
     def table(self, space: Space) -> tabular.Table:
         """Answers the queries of searches."""
