@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from gpt_nas_jax.prior import examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.ngram_table import NGramTable
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.reconstruct import Prior, only_openers
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import ReadingTable
@@ -52,7 +52,8 @@ class NGramPrior:
 
     def layer_logits(self, contexts: Tokens) -> jax.Array:
         """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``."""
-        return _without_special(jnp.log(self.ngram.probabilities(contexts)))
+        logits = _without_special(jnp.log(self.ngram.probabilities(contexts)))
+        return only_openers(self.table, logits)
 
     def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
         """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
@@ -92,7 +93,8 @@ def _mean(prior: Prior, contexts: Tokens) -> jax.Array:
     """Probabilities ``[G]`` of genes over contexts ``[N, CONTEXT]``."""
     shortest = prior.ngram.replace(levels=prior.ngram.levels[:1])
     frequencies = shortest.probabilities(contexts[0])
-    layers = jax.nn.softmax(_without_special(jnp.log(frequencies)))
+    logits = only_openers(prior.table, _without_special(jnp.log(frequencies)))
+    layers = jax.nn.softmax(logits)
     ask = functools.partial(prior.fcn.apply, {"params": prior.fcn_params})
     tokens = jnp.arange(len(layers))
 

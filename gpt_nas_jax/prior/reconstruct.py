@@ -34,8 +34,12 @@ class Prior:
     ngram: NGramTable
 
     def layer_logits(self, contexts: Tokens) -> jax.Array:
-        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``."""
-        return next_layer_logits(self.gpt, self.gpt_params, contexts)
+        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``.
+
+        Only layers that can be the first of a gene are proposed.
+        """
+        logits = next_layer_logits(self.gpt, self.gpt_params, contexts)
+        return only_openers(self.table, logits)
 
     def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
         """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
@@ -46,6 +50,11 @@ class Prior:
         layer = jax.random.categorical(key, self.layer_logits(context[None])[0])
         genes = self.gene_logits(context, layer)
         return self.table.choose(jax.random.fold_in(key, 1), genes)
+
+
+def only_openers(table: ReadingTable, logits: jax.Array) -> jax.Array:
+    """Logits ``[..., V]`` with ``-inf`` for layers that cannot begin a gene."""
+    return jnp.where(table.openers(logits.shape[-1]), logits, -jnp.inf)
 
 
 def elimination_rate(

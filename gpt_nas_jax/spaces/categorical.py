@@ -12,7 +12,7 @@ from gpt_nas_jax.networks.layers import Layer, to_text
 from gpt_nas_jax.plugins import called
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.neighbours import random_neighbour
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, first_words, rows
 from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
 from gpt_nas_jax.types import Genome, Key, Tokens, UsageError
 
@@ -243,6 +243,10 @@ class ChoiceTable:
     def behind(self, sequence: np.ndarray) -> np.ndarray:
         """The genome again, and its end, should its last choices have no layers."""
         return np.append(sequence, UNKNOWN)
+
+    def openers(self, vocabulary_size: int) -> jax.Array:
+        """The first words of genes, ``bool[V]``; see `first_words`."""
+        return first_words(self.choices, vocabulary_size)
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """A choice, drawn by its probability."""

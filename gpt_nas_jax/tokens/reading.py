@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.vocabulary import START
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, START
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 EMPTY_CONTEXT = np.full(CONTEXT, START, np.int32)
@@ -44,6 +44,17 @@ def rows(sequences: Sequence[np.ndarray], shape: tuple[int, ...]) -> Rows:
         jnp.asarray(tokens.reshape(*shape, longest)),
         jnp.asarray(lengths.reshape(shape)),
     )
+
+
+def first_words(words: Rows, vocabulary_size: int) -> jax.Array:
+    """Which tokens are the first of some row, ``bool[V]``.
+
+    All of them where a row is empty, which reads like whatever follows it, or where the
+    vocabulary holds none of these words.
+    """
+    found = jnp.zeros(vocabulary_size, bool).at[words.tokens[..., 0].ravel()].set(True)
+    known = found & (jnp.arange(vocabulary_size) >= NUM_SPECIAL)
+    return jnp.where((words.lengths == 0).any() | ~known.any(), True, known)
 
 
 def joined(first: Rows, second: Rows) -> Rows:
@@ -97,6 +108,9 @@ class ReadingTable(Protocol):
 
         Empty where every gene that the prior may replace has words of its own.
         """
+
+    def openers(self, vocabulary_size: int) -> jax.Array:
+        """Which tokens may be the first of a gene's words, ``bool[V]``."""
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """The gene, ``int32``, that the FCN's ``[num_genes]`` logits propose."""

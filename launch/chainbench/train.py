@@ -4,10 +4,11 @@
       --flagfile=launch/chainbench/chains.flags --data_dir=DIR
 
 Appends a line to ``launch/chainbench/trainings.csv`` for each training: the part that
-asked for it, the chain's blocks, the number of the random key, parameters and
-multiply-accumulates of an image, validation accuracy, and seconds. A chain that failed
-has no accuracy. What is in the file is not trained again, so that the same command
-goes on where it was stopped; several processes may share the parts, one on each core.
+asked for it, the chain's blocks, the number of the random key, parameters,
+floating-point operations for an image, validation accuracy, and seconds. A chain that
+failed has no accuracy. What is in the file is not trained again, so that the same
+command goes on where it was stopped; several processes may share the parts, one on each
+core.
 
 Parts:
   random: chains that the space samples, with key 0.

@@ -18,7 +18,7 @@ class Training:
       blocks: names, from the image on.
       key: number of the random key, from 0.
       params: parameters of the network; None where it could not be built.
-      flops: multiply-accumulates of one image, likewise.
+      flops: floating-point operations for one image, likewise.
       accuracy: on the validation images, in [0, 1]; None where the training failed.
       seconds: wall-clock time.
     """

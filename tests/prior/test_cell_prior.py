@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import SPACES, learn_from, sample, small_prior
+from prior_support import SPACES, WORDS, learn_from, sample, small_prior
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.datasets.benchmarks import nasbench201
@@ -21,6 +21,7 @@ from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
+from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.tokens.reading import read
 from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import Space
@@ -92,6 +93,10 @@ def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
     result, _ = arrays(prior, 6, genomes, rate)
     keys = jax.random.split(jax.random.key(6), POPULATION)
     allowed = np.asarray(jax.vmap(table.eliminable)(genomes))
+    # Where every operation has layers of its own, the first ones.
+    openers = np.arange(NUM_SPECIAL, WORDS.size)
+    if isinstance(table, VertexTable):
+        openers = np.unique(np.asarray(table.operations.tokens)[:, 0])
     for genome, expected, can, key in zip(
         genomes[:6], result, allowed, keys, strict=False
     ):
@@ -104,7 +109,8 @@ def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
             if gone[position] and can[position]:
                 before = jnp.asarray(context)[None]
                 logits = apply(prior.gpt, prior.gpt_params, before)[0, -1]
-                layers = logits.at[:NUM_SPECIAL].set(-np.inf)
+                layers = jnp.full(len(logits), -np.inf)
+                layers = layers.at[openers].set(logits[openers])
                 layer = jax.random.categorical(propose_keys[position], layers)
                 genes = apply(prior.fcn, prior.fcn_params, before, layer[None])[0]
                 draw = jax.random.fold_in(propose_keys[position], 1)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from prior_support import SPACES, WORDS, small_prior
 
+from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import controls, examples, ngram, ngram_table
-from gpt_nas_jax.prior.reconstruct import reconstruct
+from gpt_nas_jax.prior.reconstruct import only_openers, reconstruct
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
 CHAINS = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
@@ -90,3 +92,25 @@ def test_gaps_are_filled_with_what_the_space_allows(name: str):
     made, proposed = jax.jit(reconstruct)(control, jax.random.key(4), genomes, 1.0)
     assert np.asarray(proposed).all()
     assert np.asarray(space.valid(made)).all()
+
+
+def test_only_layers_that_begin_a_gene_are_proposed():
+    words = vocabulary.build(
+        [
+            [vocabulary.word(layer) for layer in layers_of(module, size)]
+            for module, size in CHAINS.places()[:-1]
+        ]
+    )
+    table = CHAINS.reading(words)
+    first = {
+        vocabulary.word(layers_of(module, size)[0])
+        for module, size in CHAINS.places()[:-1]
+    }
+    found = np.flatnonzero(np.asarray(table.openers(words.size)))
+    assert set(words.decode(found)) == first
+    assert 2 < len(first) < len(words.words)
+    logits = only_openers(table, jnp.zeros(words.size))
+    np.testing.assert_array_equal(np.flatnonzero(np.isfinite(logits)), found)
+    # Of a cell, an operation without layers reads as what follows it.
+    cells = SPACES["nasbench201"].reading(WORDS)
+    assert np.asarray(cells.openers(WORDS.size)).all()

@@ -6,16 +6,18 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.corpora import Corpora
 from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
-from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, word
 from gpt_nas_jax.types import PAD, Genome, Key
 
 POPULATION = 64
@@ -138,8 +140,12 @@ def algorithm_1(
     genome: np.ndarray,
     rate: float,
     read: Callable[[list[int]], np.ndarray],
+    openers: np.ndarray,
 ) -> list[int]:
-    """One chain from the front; ``read`` traces start tokens and blocks so far."""
+    """One chain from the front; ``read`` traces start tokens and blocks so far.
+
+    ``openers`` are the tokens that a block may begin with.
+    """
     depth = int((genome != PAD).sum())
     eliminate_key, propose_key = jax.random.split(key)
     gone = np.asarray(jax.random.bernoulli(eliminate_key, rate, genome.shape))
@@ -151,10 +157,11 @@ def algorithm_1(
             continue
         context = read(chain)[None, -CONTEXT:]
         logits = apply(prior.gpt, prior.gpt_params, context)[0, -1]
-        layers = logits.at[:NUM_SPECIAL].set(-np.inf)
+        layers = jnp.full(len(logits), -np.inf).at[openers].set(logits[openers])
         layer = jax.random.categorical(keys[position], layers)[None]
-        blocks = apply(prior.fcn, prior.fcn_params, context, layer)
-        chain.append(int(np.argmax(blocks)))
+        blocks = apply(prior.fcn, prior.fcn_params, context, layer)[0]
+        draw = jax.random.fold_in(keys[position], 1)
+        chain.append(int(jax.random.categorical(draw, blocks)))
     return chain
 
 
@@ -169,6 +176,9 @@ def test_the_program_is_algorithm_1_walked_over_traced_networks(
 ):
     result, _ = arrays(prior, 6, genomes, rate)
     keys = jax.random.split(jax.random.key(6), POPULATION)
+    first = [layers_of(*place)[0] for place in space.places()[:-1]]
+    openers = np.unique(corpora.vocabulary.encode(map(word, first)))
+    openers = openers[openers >= NUM_SPECIAL]
     for index in range(6):
         genome = genomes[index]
 
@@ -177,7 +187,7 @@ def test_the_program_is_algorithm_1_walked_over_traced_networks(
             parts = spell(space, [*chain, *genome[len(chain) :]], corpora.vocabulary)
             return np.concatenate([EMPTY_CONTEXT, *parts[: len(chain)]])
 
-        expected = algorithm_1(prior, keys[index], genome, rate, read)
+        expected = algorithm_1(prior, keys[index], genome, rate, read, openers)
         assert result[index].tolist()[: len(expected)] == expected
 
 

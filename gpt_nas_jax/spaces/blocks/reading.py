@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.layers import Layer
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, rows
+from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, first_words, rows
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome, Key, Tokens
 
@@ -58,6 +58,10 @@ class BlockTable:
     def behind(self, sequence: np.ndarray) -> np.ndarray:
         """Nothing: every block has layers."""
         return sequence[:0]
+
+    def openers(self, vocabulary_size: int) -> jax.Array:
+        """The first words of genes, ``bool[V]``; see `first_words`."""
+        return first_words(Rows(self.tokens, self.lengths), vocabulary_size)
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """A block, drawn by its probability."""

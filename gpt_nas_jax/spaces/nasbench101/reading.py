@@ -13,6 +13,7 @@ from gpt_nas_jax.tokens.reading import (
     Rows,
     append,
     appended,
+    first_words,
     joined,
     rows,
 )
@@ -69,6 +70,10 @@ class VertexTable:
     def behind(self, sequence: np.ndarray) -> np.ndarray:
         """Nothing: every operation has layers."""
         return sequence[:0]
+
+    def openers(self, vocabulary_size: int) -> jax.Array:
+        """The first words of genes, ``bool[V]``; see `first_words`."""
+        return first_words(self.operations, vocabulary_size)
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """An operation, drawn by its probability."""

@@ -8,7 +8,14 @@ import numpy as np
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.spaces.nasbench201 import corpus
 from gpt_nas_jax.spaces.nasbench201.network import NONE
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, append, appended, rows
+from gpt_nas_jax.tokens.reading import (
+    EMPTY_CONTEXT,
+    Rows,
+    append,
+    appended,
+    first_words,
+    rows,
+)
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, Tokens
 
@@ -83,6 +90,10 @@ class EdgeTable:
     def behind(self, sequence: np.ndarray) -> np.ndarray:
         """An equal cell, and in the end what stands behind the stack."""
         return np.concatenate([sequence, self.between])
+
+    def openers(self, vocabulary_size: int) -> jax.Array:
+        """The first words of genes, ``bool[V]``; see `first_words`."""
+        return first_words(self.edges, vocabulary_size)
 
     def choose(self, key: Key, logits: jax.Array) -> jax.Array:
         """An operation, drawn by its probability."""
