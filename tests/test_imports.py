@@ -27,7 +27,7 @@ ROWS = (
     {"datasets"},
     {"workdir"},
     {"checks"},
-    {"config", "interruption", "keys", "__version__"},
+    {"config", "interruption", "keys", "sorted_rows", "__version__"},
     {"plugins"},
     {"types"},
 )

@@ -7,7 +7,7 @@ from typing import cast
 
 from gpt_nas_jax.config import Config, PriorConfig
 from gpt_nas_jax.plugins import require
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages import pretrain
 from gpt_nas_jax.types import Space

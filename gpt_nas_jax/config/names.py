@@ -51,9 +51,7 @@ NETWORKS = (
     *("Wide-ResNet-50-2", "Wide-ResNet-101-2"),
     *(f"ShuffleNetV2-x{width}" for width in ("0.5", "1.0", "1.5", "2.0")),
 )
-CONTROLS = ("uniform_refill", "unigram_refill", "ngram_refill")
-"""``gpt_nas`` with a prior that knows less."""
-WHOLE = {"genetic", "gpt_nas", *CONTROLS}
+WHOLE = {"genetic", "gpt_nas", "uniform_refill", "unigram_refill", "ngram_refill"}
 """The strategies that ask for a whole population at a time."""
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
 """The strategies that ask a prior that is learned before the search."""

@@ -1,4 +1,4 @@
-"""Accuracy of chains of blocks, foretold by an ensemble of Gaussian processes."""
+"""Accuracy of chains of blocks, predicted by an ensemble of Gaussian processes."""
 
 import flax.struct
 import jax

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax import sorted_rows
 from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Genome, Key, Space, Strategy
 
@@ -55,28 +56,7 @@ class FitnessTable:
 
     def look_up(self, identity: jax.Array) -> jax.Array:
         """Positions ``int32[P]`` of networks ``int32[P, K]``; -1 where none is."""
-
-        def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> Any:
-            low, high = bounds
-            middle = (low + high) // 2
-            below = _precedes(self.identity[middle], identity)
-            return jnp.where(below, middle + 1, low), jnp.where(below, high, middle)
-
-        size = len(self.fitness)
-        low, high = jnp.zeros(len(identity), jnp.int32), jnp.full(len(identity), size)
-        low, _ = jax.lax.fori_loop(0, size.bit_length(), halve, (low, high))
-        position = jnp.minimum(low, size - 1)
-        found = jnp.all(self.identity[position] == identity, -1)
-        return jnp.where(found, position, -1)
-
-
-def _precedes(first: jax.Array, second: jax.Array) -> jax.Array:
-    """Whether rows of ``[P, K]`` come first, compared word by word, ``bool[P]``."""
-    below, equal = jnp.zeros(len(first), bool), jnp.ones(len(first), bool)
-    for word in range(first.shape[-1]):
-        below |= equal & (first[:, word] < second[:, word])
-        equal &= first[:, word] == second[:, word]
-    return below
+        return sorted_rows.find(self.identity, identity)
 
 
 _CHUNK = 8192
@@ -140,16 +120,14 @@ def searches(
     return jax.vmap(search)(keys)
 
 
-def incumbents(rows: np.ndarray, fitness: np.ndarray) -> np.ndarray:
-    """Finds the fittest row so far after each query; of equals the first.
+def incumbents(fitness: np.ndarray) -> np.ndarray:
+    """The query, from 0, of the fittest so far after each query; of equals the first.
 
     Args:
-      rows: ``int32[S, Q]``, as of `searches`; -1 is less fit than any.
-      fitness: ``float64[N]``, in the order of the benchmark's file.
+      fitness: ``float64[S, Q]``.
     """
-    values = np.where(rows >= 0, fitness[rows], -np.inf)
-    before = np.maximum.accumulate(values, axis=1)[:, :-1]
-    first = np.ones((len(rows), 1), bool)
-    better = np.concatenate([first, values[:, 1:] > before], axis=1)
-    queries = np.where(better, np.arange(rows.shape[1]), 0)
-    return np.take_along_axis(rows, np.maximum.accumulate(queries, axis=1), axis=1)
+    highest = np.maximum.accumulate(fitness, axis=1)
+    better = np.ones(fitness.shape, bool)
+    better[:, 1:] = fitness[:, 1:] > highest[:, :-1]
+    queries = np.where(better, np.arange(fitness.shape[1]), 0)
+    return np.maximum.accumulate(queries, axis=1)

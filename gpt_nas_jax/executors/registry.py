@@ -94,7 +94,13 @@ def _in_order(
 
     Only what the executor itself raises is its fault.
     """
-    results = _numbered_results(executor, where, function, items, workers)
+    numbered = list(enumerate(items))
+
+    def begin() -> Any:
+        wrapped = _Numbered(function)
+        return executor(function=wrapped, items=numbered, workers=workers)
+
+    results = _checked(where, begin, len(numbered))
     while True:
         try:
             result = next(results)
@@ -109,31 +115,24 @@ def _in_order(
         yield result
 
 
-def _numbered_results(
-    executor: Executor,
-    where: str,
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    workers: int,
-) -> Iterator[Result]:
-    """The results, once their numbers say that they are in order."""
-    numbered, count = list(enumerate(items)), 0
-    advice = "yield function(item) for each item, in order"
-    found: Any = executor(function=_Numbered(function), items=numbered, workers=workers)
+def _checked(where: str, begin: Callable[[], Any], expected: int) -> Iterator[Any]:
+    """So many results, once their numbers say that they are in order."""
+    advice, count = "yield function(item) for each item, in order", 0
+    found = begin()
     if not isinstance(found, Iterable):
         raise UsageError(f"{where} returned {type(found).__name__}; {advice}")
     for done in found:
         if not isinstance(done, _Done):
             raise UsageError(f"{where} yielded {type(done).__name__}; {advice}")
-        if count < len(numbered) and done.number != count:
+        if count < expected and done.number != count:
             raise UsageError(
                 f"{where} yielded the result of item {done.number} where that of item "
                 f"{count} was due; {advice}"
             )
         count += 1
-        if count <= len(numbered):
+        if count <= expected:
             yield done.result
-    if count != len(numbered):
+    if count != expected:
         raise UsageError(
-            f"{where} yielded {count} results for {len(numbered)} items; {advice}"
+            f"{where} yielded {count} results for {expected} items; {advice}"
         )

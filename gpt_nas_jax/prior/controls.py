@@ -1,19 +1,17 @@
 """Controls of a prior: fill the same gaps, and know less."""
 
-import functools
-
 import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.prior import examples
-from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior import examples, ngram_table
+from gpt_nas_jax.prior.gpt import only_layers
+from gpt_nas_jax.prior.ngram import fit
 from gpt_nas_jax.prior.ngram_table import NGramTable
-from gpt_nas_jax.prior.reconstruct import Prior, only_openers
+from gpt_nas_jax.prior.prior import LayerPrior, Prior, only_openers
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import ReadingTable
-from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import Key, Tokens
 
 _CONTEXTS = 256
@@ -37,33 +35,18 @@ class Unigram:
 
 
 @flax.struct.dataclass
-class NGramPrior:
+class NGramPrior(LayerPrior):
     """A prior with an n-gram model, of the GPT's own context, in place of the GPT.
 
     Attributes:
       ngram: counts of what the GPT has learned from.
-      fcn: the prior's, likewise its parameters and the table.
     """
 
-    fcn: FCN = flax.struct.field(pytree_node=False)
     ngram: NGramTable
-    fcn_params: dict
-    table: ReadingTable
 
-    def layer_logits(self, contexts: Tokens) -> jax.Array:
-        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``."""
-        logits = _without_special(jnp.log(self.ngram.probabilities(contexts)))
-        return only_openers(self.table, logits)
-
-    def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
-        """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
-        return self.fcn.apply({"params": self.fcn_params}, contexts, layers)
-
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene behind ``int32[CONTEXT]``, for a layer drawn from the n-grams."""
-        layer = jax.random.categorical(key, self.layer_logits(context))
-        genes = self.gene_logits(context, layer)
-        return self.table.choose(jax.random.fold_in(key, 1), genes)
+    def next_layer(self, contexts: Tokens) -> jax.Array:
+        """As of `LayerPrior`."""
+        return only_layers(jnp.log(self.ngram.probabilities(contexts)))
 
 
 def uniform(space: ReadableSpace) -> Unigram:
@@ -80,30 +63,28 @@ def unigram(space: ReadableSpace, prior: Prior) -> Unigram:
     """
     genomes = jax.jit(space.sample, static_argnums=1)(jax.random.key(0), _CONTEXTS)
     contexts = examples.of_genomes(genomes, prior.table).contexts[:_CONTEXTS]
-    return Unigram(jnp.log(_mean(prior, jnp.asarray(contexts))), prior.table)
+    size = prior.gpt.vocabulary_size
+    model = ngram_table.table_of(fit(prior.seen, size, longest=1))
+    frequencies = model.probabilities(jnp.asarray(contexts[0]))
+    proposed = _mean(prior, frequencies, jnp.asarray(contexts))
+    return Unigram(jnp.log(proposed), prior.table)
 
 
 def ngram(prior: Prior) -> NGramPrior:
     """The n-gram model of the prior's corpora, with the prior's FCN."""
-    return NGramPrior(prior.fcn, prior.ngram, prior.fcn_params, prior.table)
+    counts = ngram_table.of_windows(prior.seen, prior.gpt.vocabulary_size)
+    return NGramPrior(prior.fcn, prior.fcn_params, prior.table, counts)
 
 
 @jax.jit
-def _mean(prior: Prior, contexts: Tokens) -> jax.Array:
-    """Probabilities ``[G]`` of genes over contexts ``[N, CONTEXT]``."""
-    shortest = prior.ngram.replace(levels=prior.ngram.levels[:1])
-    frequencies = shortest.probabilities(contexts[0])
-    logits = only_openers(prior.table, _without_special(jnp.log(frequencies)))
+def _mean(prior: Prior, frequencies: jax.Array, contexts: Tokens) -> jax.Array:
+    """Probabilities ``[G]`` of genes, for layers of frequencies ``[V]``."""
+    logits = only_openers(prior.table, only_layers(jnp.log(frequencies)))
     layers = jax.nn.softmax(logits)
-    ask = functools.partial(prior.fcn.apply, {"params": prior.fcn_params})
     tokens = jnp.arange(len(layers))
 
     def of_layer(token: jax.Array) -> jax.Array:
-        return jax.nn.softmax(ask(contexts, jnp.full(len(contexts), token))).mean(0)
+        genes = prior.gene_logits(contexts, jnp.full(len(contexts), token))
+        return jax.nn.softmax(genes).mean(0)
 
     return layers @ jax.lax.map(of_layer, tokens)
-
-
-def _without_special(logits: jax.Array) -> jax.Array:
-    special = jnp.arange(logits.shape[-1]) < NUM_SPECIAL
-    return jnp.where(special, -jnp.inf, logits)

@@ -61,10 +61,11 @@ class GPT(nn.Module):
 
 
 def next_layer_logits(model: GPT, params: dict, context: Tokens) -> jax.Array:
-    """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``.
+    """Logits ``[..., V]`` behind ``int32[..., CONTEXT]``, as of `only_layers`."""
+    return only_layers(model.apply({"params": params}, context)[..., -1, :])
 
-    Special tokens get ``-inf``: only layers are proposed.
-    """
-    logits = model.apply({"params": params}, context)[..., -1, :]
-    special = jnp.arange(model.vocabulary_size) < NUM_SPECIAL
+
+def only_layers(logits: jax.Array) -> jax.Array:
+    """Logits ``[..., V]`` with ``-inf`` for special tokens."""
+    special = jnp.arange(logits.shape[-1]) < NUM_SPECIAL
     return jnp.where(special, -jnp.inf, logits)

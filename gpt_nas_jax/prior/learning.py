@@ -14,12 +14,12 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import examples, fit, ngram_table, report
+from gpt_nas_jax.prior import examples, fit, report
 from gpt_nas_jax.prior.corpora import Corpora, Phase
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Batch, NextLayerLoss, Progress
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import Point, PriorReport, Quality
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import corpus
@@ -185,8 +185,7 @@ def learn(
         fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
     )
     state = state.spent("fcn", clock.lap())
-    counts = ngram_table.of_windows(seen(phases), words.size)
-    prior = Prior(gpt, fcn, state.kept, fcn_params, table, counts)
+    prior = Prior(fcn, fcn_params, table, gpt, state.kept, seen(phases))
     made = report.measure(prior, space, corpora, phases, qualities, test, show_key)
     state = state.spent("measuring", clock.lap())
     seconds = {

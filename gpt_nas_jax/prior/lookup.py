@@ -5,8 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.prior.controls import NGramPrior
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import LayerPrior
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
 from gpt_nas_jax.tokens.corpus import CONTEXT
@@ -17,7 +16,7 @@ _BATCH = 1024
 
 @flax.struct.dataclass
 class LookupPrior:
-    """Proposes genes as a `Prior` does, equally likely, without running its models.
+    """Proposes genes as likely as a `LayerPrior` does, without running its models.
 
     So thousands of searches on a table cost no more than without a prior.
 
@@ -39,7 +38,7 @@ class LookupPrior:
         return self.table.choose(key, self.logits[place])
 
 
-def work_out(prior: Prior | NGramPrior) -> LookupPrior:
+def work_out(prior: LayerPrior) -> LookupPrior:
     """Runs the models of a prior for cells once on every context of its space.
 
     The probability of a gene is its mean over the layers that may be proposed.
@@ -59,7 +58,7 @@ def work_out(prior: Prior | NGramPrior) -> LookupPrior:
 
 
 @jax.jit
-def _gene_logits(prior: Prior | NGramPrior, contexts: Tokens) -> jax.Array:
+def _gene_logits(prior: LayerPrior, contexts: Tokens) -> jax.Array:
     """Logarithms of the genes' probabilities behind ``[N, CONTEXT]``, ``[N, G]``."""
     layers = jax.nn.softmax(prior.layer_logits(contexts))
     size = layers.shape[-1]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax import sorted_rows
 from gpt_nas_jax.prior.ngram import FACTORS, LONG, Counts, NGram, fit
 from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.types import Tokens
@@ -24,26 +25,8 @@ class CountTable:
 
     def of(self, codes: jax.Array) -> jax.Array:
         """How often each of ``uint32[..., 2]`` was seen; 0 for unseen ones."""
-        size = len(self.counts)
-
-        def halve(
-            _: int, bounds: tuple[jax.Array, jax.Array]
-        ) -> tuple[jax.Array, jax.Array]:
-            low, high = bounds
-            middle = (low + high) // 2
-            there = self.codes[middle]
-            same = there[..., 0] == codes[..., 0]
-            below = jnp.where(
-                same, there[..., 1] < codes[..., 1], there[..., 0] < codes[..., 0]
-            )
-            return jnp.where(below, middle + 1, low), jnp.where(below, high, middle)
-
-        shape = codes.shape[:-1]
-        bounds = jnp.zeros(shape, jnp.int32), jnp.full(shape, size, jnp.int32)
-        place, _ = jax.lax.fori_loop(0, size.bit_length(), halve, bounds)
-        place = jnp.minimum(place, size - 1)
-        found = jnp.all(self.codes[place] == codes, -1)
-        return jnp.where(found, self.counts[place], 0.0)
+        place = sorted_rows.find(self.codes, codes)
+        return jnp.where(place >= 0, self.counts[place], 0.0)
 
 
 @flax.struct.dataclass

@@ -1,60 +1,10 @@
 """Elimination (Eq. 3) and reconstruction (Algorithm 1) of genomes."""
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.prior.fcn import FCN
-from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.prior.ngram_table import NGramTable
-from gpt_nas_jax.tokens.reading import Proposer, ReadingTable, read
+from gpt_nas_jax.tokens.reading import Proposer, read
 from gpt_nas_jax.types import Genome, Key, Tokens
-
-
-@flax.struct.dataclass
-class Prior:
-    """The trained models and the table by which they read genomes.
-
-    A pytree: modules are static, parameters and tables are leaves.
-
-    Attributes:
-      gpt: proposes layers.
-      fcn: names the genes that layers belong to.
-      gpt_params: of the GPT.
-      fcn_params: of the FCN.
-      table: how genomes read.
-      ngram: counts of the layers that the GPT has learned from, for the controls.
-    """
-
-    gpt: GPT = flax.struct.field(pytree_node=False)
-    fcn: FCN = flax.struct.field(pytree_node=False)
-    gpt_params: dict
-    fcn_params: dict
-    table: ReadingTable
-    ngram: NGramTable
-
-    def layer_logits(self, contexts: Tokens) -> jax.Array:
-        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``.
-
-        Only layers that can be the first of a gene are proposed.
-        """
-        logits = next_layer_logits(self.gpt, self.gpt_params, contexts)
-        return only_openers(self.table, logits)
-
-    def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
-        """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
-        return self.fcn.apply({"params": self.fcn_params}, contexts, layers)
-
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene behind ``int32[CONTEXT]``, for a layer that the GPT samples."""
-        layer = jax.random.categorical(key, self.layer_logits(context[None])[0])
-        genes = self.gene_logits(context, layer)
-        return self.table.choose(jax.random.fold_in(key, 1), genes)
-
-
-def only_openers(table: ReadingTable, logits: jax.Array) -> jax.Array:
-    """Logits ``[..., V]`` with ``-inf`` for layers that cannot begin a gene."""
-    return jnp.where(table.openers(logits.shape[-1]), logits, -jnp.inf)
 
 
 def elimination_rate(

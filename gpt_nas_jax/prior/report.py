@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gpt_nas_jax.prior import fit, ngram, samples
 from gpt_nas_jax.prior.corpora import Corpora, Phase
 from gpt_nas_jax.prior.examples import Examples
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.samples import Samples
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import corpus

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.prior.examples import Examples
-from gpt_nas_jax.prior.gpt import next_layer_logits
-from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary
 from gpt_nas_jax.types import Genome, Key
@@ -128,9 +128,9 @@ def _proposals(
 @jax.jit
 def _asked(prior: Prior, contexts: Any) -> tuple[jax.Array, jax.Array]:
     """Probabilities of the layers after ``[N, CONTEXT]``, the gene of the likeliest."""
-    logits = next_layer_logits(prior.gpt, prior.gpt_params, contexts)
+    logits = prior.next_layer(contexts)
     layer = jnp.argmax(logits, -1)
-    genes = prior.fcn.apply({"params": prior.fcn_params}, contexts, layer)
+    genes = prior.gene_logits(contexts, layer)
     return jax.nn.softmax(logits), jnp.argmax(genes, -1)
 
 

@@ -123,7 +123,8 @@ def of_searches(
     best = int(np.argmax(fitness))
     accuracy, reached = {}, {}
     for name, evaluated in rows.items():
-        chosen = incumbents(evaluated, fitness)
+        values = np.where(evaluated >= 0, fitness[evaluated], -np.inf)
+        chosen = np.take_along_axis(evaluated, incumbents(values), axis=1)
         accuracy[name] = np.where(chosen >= 0, test[chosen], 0.0)
         hits = evaluated == best
         reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
@@ -143,12 +144,8 @@ def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) ->
     accuracy, highest = {}, 0.0
     for name, kept in values.items():
         exact = 100 * kept.astype(np.float64)
-        highest_yet = np.maximum.accumulate(exact[..., 0], axis=1)
-        before = np.pad(highest_yet, ((0, 0), (1, 0)), constant_values=-np.inf)
-        better = highest_yet > before[:, :-1]
-        queries = np.where(better, np.arange(kept.shape[1]), 0)
-        incumbent = np.maximum.accumulate(queries, axis=1)
-        found = np.take_along_axis(exact[..., 1], incumbent, axis=1)
+        chosen = incumbents(exact[..., 0])
+        found = np.take_along_axis(exact[..., 1], chosen, axis=1)
         accuracy[name] = np.where(np.isfinite(found), found, 0.0)
         highest = max(highest, float(exact[..., 1].max()))
     return Curves(dataset, accuracy, {}, highest, None, selection)

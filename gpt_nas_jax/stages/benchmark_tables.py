@@ -12,13 +12,14 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports import curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.stages import claim, compile_cache, pretrain, tabular_benchmark
 from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Key, Space, Strategy
 
@@ -54,8 +55,10 @@ def run(config: Config) -> None:
 
 
 def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> None:
+    # One for all data sets: to work a prior out takes longer than a search.
+    proposers = Proposers(benchmark.space, prior, benchmark.few_contexts)
     every = {
-        (dataset, name): _searches(config, benchmark, prior, dataset, name)
+        (dataset, name): _searches(config, benchmark, proposers, dataset, name)
         for dataset in benchmark.datasets
         for name in config.strategies()
     }
@@ -121,7 +124,7 @@ class _Searches:
 def _searches(
     config: Config,
     benchmark: TabularBenchmark,
-    prior: Prior | None,
+    proposers: Proposers,
     dataset: str,
     name: str,
 ) -> _Searches:
@@ -137,8 +140,7 @@ def _searches(
         1 if name in _SEQUENTIAL else settings.batch,
         _AGEING,
         gpt_key,
-        prior,
-        few_contexts=benchmark.few_contexts,
+        proposers,
         repeats=benchmark.repeats,
     )
     return _Searches(

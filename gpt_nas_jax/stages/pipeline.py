@@ -89,10 +89,11 @@ def _stages(
                 "each generation: fitness of different generations is not comparable"
             )
         search.run(config, loaded, prior)
-        finalists.run(config, loaded, search.read(config))
     parts = {}
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
+        if config.stage != "retrain":
+            finalists.run(config, loaded, records)
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),

@@ -22,11 +22,11 @@ from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import learning, ngram_table
+from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.corpora import build_corpora, build_phases
 from gpt_nas_jax.prior.learning import State
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports import prior_summary
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
@@ -106,8 +106,8 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     path = _folder(config, space, cells)
     halfway = Path(config.workdir) / f"pretrain-{path.name}"
     if not path.exists():
-        prior, report, words, windows = _learn(config, space, cells, halfway)
-        _keep(path, prior, report, words, windows)
+        prior, report, words = _learn(config, space, cells, halfway)
+        _keep(path, prior, report, words)
     # It may remain from a run that crashed, or while another run learned the prior.
     shutil.rmtree(halfway, ignore_errors=True)
     remedy = f"remove {path}: the same command learns the prior again"
@@ -151,7 +151,7 @@ def _digest(array: np.ndarray) -> str:
 
 def _learn(
     config: Config, space: ReadableSpace, cells: Columns, path: Path
-) -> tuple[Prior, dict[str, Any], Vocabulary, Windows]:
+) -> tuple[Prior, dict[str, Any], Vocabulary]:
     """Learns the prior, going on from the checkpoint in ``path`` if there is one."""
     settings, started = config.prior, time.perf_counter()
     # A space that does not read as layers is refused before minutes of learning.
@@ -186,7 +186,7 @@ def _learn(
     _require_finite(jax.tree.leaves((prior.gpt_params, prior.fcn_params)))
     report = dataclasses.asdict(learned)
     report["peak_memory_gib"] = round(_peak_memory(), 2)
-    return prior, report, corpora.vocabulary, learning.seen(phases)
+    return prior, report, corpora.vocabulary
 
 
 def _require_finite(arrays: Iterable[Any]) -> None:
@@ -210,7 +210,6 @@ def _keep(
     prior: Prior,
     report: dict[str, Any],
     words: Vocabulary,
-    windows: Windows,
 ) -> None:
     """Writes the folder under a temporary name, then renames it."""
     with workdir.storing(path):
@@ -219,8 +218,8 @@ def _keep(
     workdir.save_tree(temporary / "gpt", prior.gpt_params)
     workdir.save_tree(temporary / "fcn", prior.fcn_params)
     workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
-    workdir.write_array(temporary / _TOKENS, windows.tokens)
-    workdir.write_array(temporary / _WEIGHTS, windows.weights)
+    workdir.write_array(temporary / _TOKENS, prior.seen.tokens)
+    workdir.write_array(temporary / _WEIGHTS, prior.seen.weights)
     workdir.write_sealed(temporary / _REPORT, report)
     try:
         temporary.replace(path)
@@ -244,10 +243,10 @@ def _load(
     fcn_shapes = jax.eval_shape(fcn.init, key, context, context[:, 0])["params"]
     arrays = (workdir.read_array(path / name, remedy) for name in (_TOKENS, _WEIGHTS))
     return Prior(
-        gpt,
         fcn,
-        workdir.load_tree(path / "gpt", shapes, remedy),
         workdir.load_tree(path / "fcn", fcn_shapes, remedy),
         table,
-        ngram_table.of_windows(Windows(*arrays), words.size),
+        gpt,
+        workdir.load_tree(path / "gpt", shapes, remedy),
+        Windows(*arrays),
     )

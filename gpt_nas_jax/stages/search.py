@@ -14,7 +14,7 @@ from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
@@ -22,6 +22,7 @@ from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.remembered import Remembered
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
+from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
@@ -47,7 +48,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         config.search.batch,
         config.search.population,
         stage_key(config.seed, "online"),
-        prior,
+        Proposers(problem.space, prior),
     )
     strategy = setup.build(name)
     loop = Loop(

@@ -17,7 +17,7 @@ from gpt_nas_jax.datasets.benchmarks import (
 )
 from gpt_nas_jax.evaluation import chain_model, tabular
 from gpt_nas_jax.evaluation.chain_model import ChainModel
-from gpt_nas_jax.evaluation.foretold import ForetoldTable
+from gpt_nas_jax.evaluation.predicted import PredictedTable
 from gpt_nas_jax.reports import curves
 from gpt_nas_jax.reports.curves import Curves
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -65,8 +65,8 @@ class Measured:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Foretold:
-    """Accuracies that an ensemble foretells.
+class Predicted:
+    """Accuracies that an ensemble predicts.
 
     Attributes:
       model: the ensemble.
@@ -78,7 +78,7 @@ class Foretold:
 
     def table(self, space: Space) -> tabular.Table:
         """Asks the ensemble, and adds a training's noise."""
-        return ForetoldTable(self.model, jnp.float32(self.noise))
+        return PredictedTable(self.model, jnp.float32(self.noise))
 
     def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
         """Of the accuracies of each query: with noise to select by, and without."""
@@ -155,7 +155,7 @@ def _chainbench(path: Path) -> TabularBenchmark:
         "chainbench",
         space,
         space,
-        {"cifar10": Foretold(model, found.noise)},
+        {"cifar10": Predicted(model, found.noise)},
         repeats=False,
         few_contexts=False,
     )

@@ -38,16 +38,17 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{found}"
         )
     due = getattr(strategy, "batch", getattr(strategy, "population", None))
-    shapes = [getattr(part, "shape", None) for part in jax.tree.leaves(candidates)]
+    parts = jax.tree.leaves(candidates)
+    shapes = [getattr(part, "shape", None) for part in parts]
     genomes = shapes[0] if shapes else None
     if shapes != [genomes, genomes] or len(genomes) != 2 or genomes[1] != space.length:
         raise UsageError(
             f"{name}.ask must return genomes int32[P, {space.length}] and proposed "
             f"bool[P, {space.length}], not {' and '.join(map(str, shapes))}"
         )
-    kinds = [jnp.dtype(part.dtype).kind for part in jax.tree.leaves(candidates)]
+    kinds = [jnp.dtype(part.dtype).kind for part in parts]
     if kinds[0] not in "iu" or kinds[1] != "b":
-        types = " and ".join(str(part.dtype) for part in jax.tree.leaves(candidates))
+        types = " and ".join(str(part.dtype) for part in parts)
         raise UsageError(
             f"{name}.ask must return genomes as int32 and proposed as bool, not {types}"
         )

@@ -4,8 +4,9 @@ from typing import Any
 
 from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
@@ -59,7 +60,8 @@ def create(
     registry.check(strategy, config, evaluations)
     key = stage_key(seed, "online")
     ageing = config.population
-    setup = Setup(config, space, evaluations, config.batch, ageing, key, prior)
+    proposers = Proposers(space, prior)
+    setup = Setup(config, space, evaluations, config.batch, ageing, key, proposers)
     return setup.build(strategy)
 
 

@@ -1,25 +1,21 @@
 """The strategies by name."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import SearchConfig
-from gpt_nas_jax.prior import conditional, controls, lookup
-from gpt_nas_jax.prior.controls import NGramPrior
-from gpt_nas_jax.prior.reconstruct import Prior
-from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.prior import conditional
 from gpt_nas_jax.strategies import contract, settings
 from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.gpt_nas_online import GptNasOnline
 from gpt_nas_jax.strategies.local_search import LocalSearch
+from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.random_search import RandomSearch
 from gpt_nas_jax.strategies.regularised import RegularisedEvolution
 from gpt_nas_jax.strategies.surrogate import Surrogate
-from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 # Regularised evolution's parents are the best of so large a share of the population,
@@ -75,9 +71,7 @@ class Setup:
       batch: candidates that those ask at a time which need not ask a population.
       ageing: the population of regularised evolution, unless set otherwise.
       key: decides the initial weights of a GPT.
-      prior: the paper's, for ``gpt_nas`` and its controls.
-      few_contexts: whether the space has so few contexts that all proposals of a prior
-        are worked out beforehand.
+      proposers: the prior and its controls.
       repeats: whether regularised evolution may evaluate a network again.
     """
 
@@ -87,8 +81,7 @@ class Setup:
     batch: int
     ageing: int
     key: Key
-    prior: Prior | None
-    few_contexts: bool = False
+    proposers: Proposers
     repeats: bool = False
 
     def build(self, name: str) -> Strategy:
@@ -104,32 +97,22 @@ class Setup:
         """Candidates that a strategy asks at a time."""
         return self.config.population if find(name).whole else self.batch
 
-    @functools.cached_property
-    def proposer(self) -> Proposer | None:
-        """The prior, in the form that is cheaper to ask."""
-        return None if self.prior is None else self.cheapest(self.prior)
-
-    def cheapest(self, prior: Prior | NGramPrior) -> Proposer:
-        """A prior as it is, or its proposals."""
-        found = lookup.work_out(prior) if self.few_contexts else prior
-        return cast(Proposer, found)
-
     def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
         """The values of fields that a search fills in."""
         config = self.config
-        known = {
-            "space": self.space,
-            "batch": self.batch,
-            "queries": self.queries,
-            "population": config.population,
-            "generations": self.queries // config.population,
-            "crossover_rate": config.crossover_rate,
-            "mutation_rate": config.mutation_rate,
-            "elimination_rate": config.elimination_rate,
-            "prior": self.proposer,
-            "key": self.key,
+        known: dict[str, Callable[[], Any]] = {
+            "space": lambda: self.space,
+            "batch": lambda: self.batch,
+            "queries": lambda: self.queries,
+            "population": lambda: config.population,
+            "generations": lambda: self.queries // config.population,
+            "crossover_rate": lambda: config.crossover_rate,
+            "mutation_rate": lambda: config.mutation_rate,
+            "elimination_rate": lambda: config.elimination_rate,
+            "prior": lambda: self.proposers.prior,
+            "key": lambda: self.key,
         }
-        return {name: known[name] for name in names}
+        return {name: known[name]() for name in names}
 
 
 def _plain(kind: type, filled: tuple[str, ...], whole: bool = False) -> Entry:
@@ -152,29 +135,16 @@ def _regularised(setup: Setup, chosen: Mapping[str, Any]) -> RegularisedEvolutio
     )
 
 
-def _refilled(make: Callable[[Setup], Proposer], learned: bool = True) -> Entry:
-    """``gpt_nas`` with a prior, or with one that knows less."""
+def _refilled(proposer: str, learned: bool = True) -> Entry:
+    """``gpt_nas`` with one of the `Proposers`."""
 
     def build(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
         rates = setup.fields(("elimination_rate", "generations"))
         genetic = Genetic(**setup.fields(_GENETIC))
-        return GptNas(genetic, **rates, prior=make(setup))
+        return GptNas(genetic, **rates, prior=getattr(setup.proposers, proposer))
 
     filled = ("genetic", *_ELIMINATION)
     return Entry(GptNas, filled, True, build, learned=learned)
-
-
-def _uniform(setup: Setup) -> Proposer:
-    return controls.uniform(cast(ReadableSpace, setup.space))
-
-
-def _unigram(setup: Setup) -> Proposer:
-    prior = cast(Prior, setup.prior)
-    return controls.unigram(cast(ReadableSpace, setup.space), prior)
-
-
-def _ngram(setup: Setup) -> Proposer:
-    return setup.cheapest(controls.ngram(cast(Prior, setup.prior)))
 
 
 def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
@@ -193,10 +163,10 @@ STRATEGIES: Mapping[str, Entry] = {
     ),
     "local_search": _plain(LocalSearch, _BATCHED),
     "genetic": _plain(Genetic, _GENETIC, whole=True),
-    "gpt_nas": _refilled(lambda setup: cast(Proposer, setup.proposer)),
-    "uniform_refill": _refilled(_uniform, learned=False),
-    "unigram_refill": _refilled(_unigram),
-    "ngram_refill": _refilled(_ngram),
+    "gpt_nas": _refilled("prior"),
+    "uniform_refill": _refilled("uniform", learned=False),
+    "unigram_refill": _refilled("unigram"),
+    "ngram_refill": _refilled("ngram"),
     "surrogate": _plain(Surrogate, _BATCHED),
     "gpt_nas_online": Entry(GptNasOnline, (*_BATCHED, "params"), False, _online),
 }

@@ -37,9 +37,12 @@ class Architectures:
         return Architectures(chosen, self.counts[indices])
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
     """Distinct runs of ``CONTEXT + 1`` tokens; the last is the one to predict.
+
+    A pytree of arrays on the host.
 
     Attributes:
       tokens: ``int32[N, CONTEXT + 1]``.

@@ -11,6 +11,7 @@ from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import CELLS
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 
 _SEARCHES = 25
@@ -25,8 +26,9 @@ def works(short: bool) -> Iterator[Work]:
     one = jax.eval_shape(space.identity, array((CELLS, space.length), "int32"))
     table = tabular.FitnessTable(one, array((CELLS,), "int32"), array((CELLS,)))
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), _SEARCHES))
+    none = Proposers(space, None)
     for name in _STRATEGIES[:1] if short else _STRATEGIES:
-        setup = Setup(config, space, _QUERIES, 10, 50, jax.random.key(0), None)
+        setup = Setup(config, space, _QUERIES, 10, 50, jax.random.key(0), none)
         strategy, rounds = setup.build(name), _QUERIES // setup.asked(name)
 
         def search(strategy: Any, table: Any, keys: Any, rounds: int = rounds) -> Any:

@@ -2,7 +2,7 @@
 
     python launch/chainbench/fit.py --out=chainbench.npz
 
-Chains with several trainings are held out: the ensemble learns the others and foretells
+Chains with several trainings are held out: the ensemble learns the others and predicts
 these, whose truth is the mean over their keys. The file then holds an ensemble of all
 trainings. It is refused where R2 is below 0.8 or Kendall's tau below 0.7.
 """
@@ -48,7 +48,7 @@ def made(trainings: list[Training]) -> Chainbench:
             "needed: train.py --part=noise"
         )
     learned = chain_model.fit(space, genomes[~held], accuracy[~held], keys[~held])
-    foretold = np.asarray(chain_model.predict(learned, genomes[held]), np.float64)
+    predicted = np.asarray(chain_model.predict(learned, genomes[held]), np.float64)
     truth = accuracy[held]
     residuals = np.concatenate(
         [np.array(found) - np.mean(found) for found in values.values()]
@@ -60,8 +60,8 @@ def made(trainings: list[Training]) -> Chainbench:
         keys,
         np.asarray(final.weights),
         noise=float(np.sqrt((residuals**2).sum() / (keys - 1).sum())),
-        r2=float(1 - ((foretold - truth) ** 2).mean() / truth.var()),
-        tau=float(scipy.stats.kendalltau(foretold, truth).statistic),
+        r2=float(1 - ((predicted - truth) ** 2).mean() / truth.var()),
+        tau=float(scipy.stats.kendalltau(predicted, truth).statistic),
         held_out=int(held.sum()),
     )
 

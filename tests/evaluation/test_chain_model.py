@@ -1,4 +1,4 @@
-"""The ensemble that foretells the accuracy of chains, and searches by it."""
+"""The ensemble that predicts the accuracy of chains, and searches by it."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,7 @@ import pytest
 from gpt_nas_jax.datasets.benchmarks import chainbench
 from gpt_nas_jax.datasets.benchmarks.chainbench import Chainbench
 from gpt_nas_jax.evaluation import chain_model
-from gpt_nas_jax.evaluation.foretold import ForetoldTable
+from gpt_nas_jax.evaluation.predicted import PredictedTable
 from gpt_nas_jax.main import main
 from gpt_nas_jax.spaces.blocks.network import stage_starts
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -90,7 +90,7 @@ def test_predictions_are_those_of_gaussian_processes(
 
 
 def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
-    table = ForetoldTable(model, jnp.float32(0.02))
+    table = PredictedTable(model, jnp.float32(0.02))
     answer = jax.jit(table.answer, static_argnums=0)
     genomes, keys = GENOMES[:50], jax.random.split(jax.random.key(2), 40)
     found = np.stack([answer(SPACE, key, genomes)[0] for key in keys])
@@ -105,7 +105,7 @@ def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
 
 
 def test_what_is_no_chain_fails(model: chain_model.ChainModel):
-    table = ForetoldTable(model, jnp.float32(0.0))
+    table = PredictedTable(model, jnp.float32(0.0))
     genomes = np.full((1, SPACE.length), PAD, np.int32)
     fitness, kept = table.answer(SPACE, jax.random.key(0), genomes)
     assert np.isneginf(fitness).all()

@@ -7,7 +7,7 @@ from prior_support import learn_from
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior.corpora import Corpora, build_corpora
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns

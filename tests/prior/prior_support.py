@@ -6,14 +6,15 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import learning, ngram_table
+from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_phases
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Progress
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus
 from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space
 from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
@@ -31,6 +32,7 @@ SPACES: dict[str, Space] = {
     "nasbench101": NasBench101Space(),
     "nasbench201": NasBench201Space(),
 }
+CHAINS = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))
@@ -42,7 +44,7 @@ def sample(space: Space, key: Key, count: int) -> Genome:
 @functools.cache
 def small_prior(name: str) -> Prior:
     """A prior of clear opinions that has learned nothing."""
-    table = SPACES[name].reading(WORDS)
+    table = (SPACES | {"chains": CHAINS})[name].reading(WORDS)
     gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
     fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
     context = EMPTY_CONTEXT[None]
@@ -52,8 +54,8 @@ def small_prior(name: str) -> Prior:
     fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
     random = np.random.default_rng(0)
     tokens = random.integers(2, WORDS.size, (40, CONTEXT + 1)).astype(np.int32)
-    counts = ngram_table.of_windows(Windows(tokens, np.ones(40)), WORDS.size)
-    return Prior(gpt, fcn, params, fcn_params, table, counts)
+    seen = Windows(tokens, np.ones(40))
+    return Prior(fcn, fcn_params, table, gpt, params, seen)
 
 
 def learn_from(

@@ -17,7 +17,8 @@ from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, NASBENCH201, CellBenchmark
 from gpt_nas_jax.prior.corpora import build_corpora
-from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns

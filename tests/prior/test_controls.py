@@ -4,16 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import SPACES, WORDS, small_prior
+from prior_support import CHAINS, SPACES, WORDS, small_prior
 
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import controls, examples, ngram, ngram_table
-from gpt_nas_jax.prior.reconstruct import only_openers, reconstruct
+from gpt_nas_jax.prior.prior import only_openers
+from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
-
-CHAINS = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +63,8 @@ def test_unigram_is_the_mean_proposal():
     np.testing.assert_allclose(proposed.sum(), 1, rtol=1e-5)
     genomes = SPACES["nasbench201"].sample(jax.random.key(9), 200)
     contexts = examples.of_genomes(genomes, prior.table).contexts
-    short = prior.ngram.replace(levels=prior.ngram.levels[:1])
-    layers = np.asarray(short.probabilities(jnp.asarray(contexts[0])))[2:]
+    short = ngram.fit(prior.seen, WORDS.size, longest=1)
+    layers = short.probabilities(np.arange(2, WORDS.size)[:, None])
     layers = layers / layers.sum()
     answers = np.stack(
         [

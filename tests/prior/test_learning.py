@@ -13,7 +13,7 @@ from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior import corpora as splitting
 from gpt_nas_jax.prior import examples, fit, ngram
 from gpt_nas_jax.prior.corpora import Corpora, build_corpora, build_phases
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101 import corpus as nasbench101_corpus

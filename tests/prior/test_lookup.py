@@ -10,7 +10,8 @@ from prior_support import SPACES, sample, small_prior
 
 from gpt_nas_jax.prior import lookup
 from gpt_nas_jax.prior.lookup import LookupPrior
-from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.tokens.reading import read

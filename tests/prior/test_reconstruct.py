@@ -12,7 +12,8 @@ import pytest
 
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior.corpora import Corpora
-from gpt_nas_jax.prior.reconstruct import Prior, elimination_rate, reconstruct
+from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT

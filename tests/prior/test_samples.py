@@ -9,7 +9,7 @@ from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.prior import examples, samples
 from gpt_nas_jax.prior.corpora import Corpora
 from gpt_nas_jax.prior.gpt import next_layer_logits
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.blocks.space import BlockSpace

@@ -19,7 +19,7 @@ from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.corpora import build_phase
 from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.prior.learning import State
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.stages import pretrain, problem
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.tokens.corpus import CONTEXT, Architectures

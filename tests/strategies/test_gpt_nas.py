@@ -8,14 +8,14 @@ import pytest
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
-from gpt_nas_jax.prior.ngram_table import NGramTable
-from gpt_nas_jax.prior.reconstruct import Prior
+from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.history import empty
 from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
 from gpt_nas_jax.types import PAD, Candidates, Genome
 
@@ -51,12 +51,12 @@ def prior() -> Prior:
     context = EMPTY_CONTEXT[None]
     gpt_key, fcn_key = jax.random.split(jax.random.key(0))
     return Prior(
-        gpt,
         fcn,
-        jax.jit(gpt.init)(gpt_key, context)["params"],
         jax.jit(fcn.init)(fcn_key, context, context[:, 0])["params"],
         SPACE.reading(words),
-        NGramTable(words.size, ()),
+        gpt,
+        jax.jit(gpt.init)(gpt_key, context)["params"],
+        Windows(np.zeros((0, CONTEXT + 1), np.int32), np.zeros(0)),
     )
 
 

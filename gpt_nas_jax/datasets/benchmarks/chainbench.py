@@ -1,6 +1,6 @@
 """chainbench: chains of the paper's blocks, trained on CIFAR-10 in small.
 
-The file holds the trainings and the weights of the ensemble that foretells the accuracy
+The file holds the trainings and the weights of the ensemble that predicts the accuracy
 of any other chain, made by ``launch/chainbench/fit.py``.
 """
 
@@ -15,7 +15,7 @@ from gpt_nas_jax.datasets.benchmarks.compact import ANY, N
 from gpt_nas_jax.types import UsageError
 
 LEAST_R2, LEAST_TAU = 0.8, 0.7
-"""An ensemble that foretells held-out chains worse than this is refused."""
+"""An ensemble that predicts held-out chains worse than this is refused."""
 
 SPACE = {
     "image": (16, 16, 3),

@@ -14,7 +14,8 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import machine, registry
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.reconstruct import Prior, reconstruct
+from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.reports.paper.measured import Measured, TrainingPlan, of_records
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import (

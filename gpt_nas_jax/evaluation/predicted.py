@@ -1,4 +1,4 @@
-"""Searches whose evaluations a model foretells, with the noise of a training."""
+"""Searches whose evaluations a model predicts, with the noise of a training."""
 
 import flax.struct
 import jax
@@ -11,13 +11,13 @@ _TRAINING = 1
 
 
 @flax.struct.dataclass
-class ForetoldTable:
+class PredictedTable:
     """A `tabular.Table` of chains: a model's accuracy and a training's noise.
 
     Within one search a chain has the same noise whenever it is asked for.
 
     Attributes:
-      model: foretells the mean accuracy.
+      model: predicts the mean accuracy.
       noise: ``float32``, standard deviation of a training's accuracy over keys.
     """
 

@@ -1,0 +1,70 @@
+"""The prior: a model that proposes layers, and the FCN that names their genes."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from gpt_nas_jax.prior.fcn import FCN
+from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
+from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.tokens.reading import ReadingTable
+from gpt_nas_jax.types import Key, Tokens
+
+
+@flax.struct.dataclass
+class LayerPrior:
+    """Proposes a layer and then a gene for it; subclasses say how likely layers are.
+
+    A pytree: modules are static, parameters and tables are leaves.
+
+    Attributes:
+      fcn: names the genes that layers belong to.
+      fcn_params: its parameters.
+      table: how genomes read.
+    """
+
+    fcn: FCN = flax.struct.field(pytree_node=False)
+    fcn_params: dict
+    table: ReadingTable
+
+    def next_layer(self, contexts: Tokens) -> jax.Array:
+        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``."""
+        raise NotImplementedError
+
+    def layer_logits(self, contexts: Tokens) -> jax.Array:
+        """The same for the layers alone that can be the first of a gene."""
+        return only_openers(self.table, self.next_layer(contexts))
+
+    def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
+        """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
+        return self.fcn.apply({"params": self.fcn_params}, contexts, layers)
+
+    def propose(self, key: Key, context: Tokens) -> jax.Array:
+        """A gene behind ``int32[CONTEXT]``, for a layer that is sampled."""
+        layer = jax.random.categorical(key, self.layer_logits(context[None])[0])
+        genes = self.gene_logits(context, layer)
+        return self.table.choose(jax.random.fold_in(key, 1), genes)
+
+
+@flax.struct.dataclass
+class Prior(LayerPrior):
+    """The paper's: a GPT proposes layers.
+
+    Attributes:
+      gpt: the GPT.
+      gpt_params: its parameters.
+      seen: what it has learned from, for the controls.
+    """
+
+    gpt: GPT = flax.struct.field(pytree_node=False)
+    gpt_params: dict
+    seen: Windows
+
+    def next_layer(self, contexts: Tokens) -> jax.Array:
+        """As of `LayerPrior`."""
+        return next_layer_logits(self.gpt, self.gpt_params, contexts)
+
+
+def only_openers(table: ReadingTable, logits: jax.Array) -> jax.Array:
+    """Logits ``[..., V]`` with ``-inf`` for layers that cannot begin a gene."""
+    return jnp.where(table.openers(logits.shape[-1]), logits, -jnp.inf)

@@ -1,0 +1,51 @@
+"""A prior and its controls, in the form that a search asks."""
+
+import dataclasses
+import functools
+from typing import cast
+
+from gpt_nas_jax.prior import controls, lookup
+from gpt_nas_jax.prior.prior import LayerPrior, Prior
+from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.tokens.reading import Proposer
+from gpt_nas_jax.types import Space
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Proposers:
+    """The proposers of ``gpt_nas`` and of its controls, each made when first asked for.
+
+    Attributes:
+      space: of the genomes.
+      learned: the prior; None where no strategy asks it.
+      few_contexts: whether the space has so few contexts that all proposals of a prior
+        are worked out beforehand.
+    """
+
+    space: Space
+    learned: Prior | None
+    few_contexts: bool = False
+
+    @functools.cached_property
+    def prior(self) -> Proposer | None:
+        """The prior itself."""
+        return None if self.learned is None else self._cheapest(self.learned)
+
+    @functools.cached_property
+    def uniform(self) -> Proposer:
+        """See `controls.uniform`."""
+        return controls.uniform(cast(ReadableSpace, self.space))
+
+    @functools.cached_property
+    def unigram(self) -> Proposer:
+        """See `controls.unigram`."""
+        space = cast(ReadableSpace, self.space)
+        return controls.unigram(space, cast(Prior, self.learned))
+
+    @functools.cached_property
+    def ngram(self) -> Proposer:
+        """See `controls.ngram`."""
+        return self._cheapest(controls.ngram(cast(Prior, self.learned)))
+
+    def _cheapest(self, prior: LayerPrior) -> Proposer:
+        return lookup.work_out(prior) if self.few_contexts else prior

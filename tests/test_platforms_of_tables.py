@@ -1,0 +1,53 @@
+"""Whole searches on tables, traced and lowered for every platform."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from platforms_support import PLATFORMS, lower
+from prior_support import CHAINS, SPACES, small_prior
+
+from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.evaluation import chain_model, tabular
+from gpt_nas_jax.evaluation.predicted import PredictedTable
+from gpt_nas_jax.spaces.band import banded
+from gpt_nas_jax.strategies.proposers import Proposers
+from gpt_nas_jax.strategies.registry import STRATEGIES, Setup
+from gpt_nas_jax.types import Space
+
+_CONFIG = SearchConfig(population=4)
+_QUERIES = 8
+
+
+@functools.cache
+def table(name: str) -> tuple[Space, tabular.Table]:
+    """A space, within a band where it is of chains, and a table of it."""
+    if name == "nasbench201":
+        space = SPACES[name]
+        genomes = np.unique(np.asarray(space.sample(jax.random.key(0), 64)), axis=0)
+        return space, tabular.build(space, genomes, np.linspace(0, 1, len(genomes)))
+    space = CHAINS
+    genomes = np.unique(np.asarray(space.sample(jax.random.key(0), 16)), axis=0)
+    accuracies = np.linspace(0.3, 0.6, len(genomes))
+    model = chain_model.fit(space, genomes, accuracies, np.ones(len(genomes)))
+    operations = np.asarray(space.flops(genomes))
+    band = banded(space, float(operations.min()), float(operations.max()))
+    return band, PredictedTable(model, np.float32(0.01))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("name", ["chains", "nasbench201"])
+def test_a_search_lowers_for_every_platform(name: str, strategy: str):
+    space, known = table(name)
+    # A table of cells holds them all, so that proposals are worked out beforehand.
+    proposers = Proposers(space, small_prior(name), name == "nasbench201")
+    setup = Setup(_CONFIG, space, _QUERIES, 2, 4, jax.random.key(0), proposers)
+    built, rounds = setup.build(strategy), _QUERIES // setup.asked(strategy)
+    keys = jax.random.split(jax.random.key(1), 2)
+
+    def search(built: object, known: object, keys: jax.Array) -> jax.Array:
+        return tabular.searches.__wrapped__(built, space, known, keys, rounds)
+
+    kept = lower(search, built, known, keys, platforms=PLATFORMS)
+    assert kept.shape[:2] == (2, _QUERIES)
