@@ -12,26 +12,26 @@ from gpt_nas_jax.prior.prior import LayerPrior, Prior, only_openers
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import ReadingTable
-from gpt_nas_jax.types import Key, Tokens
+from gpt_nas_jax.types import Tokens
 
 _CONTEXTS = 256
 
 
 @flax.struct.dataclass
 class Unigram:
-    """Draws a gene in the same way at every place.
+    """Proposes genes alike at every place.
 
     Attributes:
-      logits: ``float32[G]``.
-      table: says what can be drawn.
+      genes: ``float32[G]``, their logits.
+      table: how genomes read.
     """
 
-    logits: jax.Array
+    genes: jax.Array
     table: ReadingTable
 
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene, whatever the context."""
-        return self.table.choose(key, self.logits)
+    def logits(self, contexts: Tokens) -> jax.Array:
+        """As of `Proposer`, whatever the context."""
+        return jnp.broadcast_to(self.genes, (*contexts.shape[:-1], len(self.genes)))
 
 
 @flax.struct.dataclass

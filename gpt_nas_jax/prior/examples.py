@@ -2,22 +2,16 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import jax
 import numpy as np
 
 from gpt_nas_jax.networks.trace import Trace
-from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import ReadingTable, Rows
 from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
-from gpt_nas_jax.types import Genome, Key
-
-# Random genomes teach the FCN contexts that only a search produces; in a space of
-# chains, most examples still come from human networks.
-_RANDOM = 2000
-_RANDOM_SHARE = 0.25
+from gpt_nas_jax.types import Genome
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,23 +61,23 @@ def of_networks(
     )
 
 
-def of_genomes(genomes: Genome, table: ReadingTable) -> Examples:
-    """The first layer behind every gene of ``int32[N, L]`` that can be eliminated.
+def of_genes(genomes: Genome, asked: np.ndarray, table: ReadingTable) -> Examples:
+    """The first layer behind every asked gene of ``int32[N, L]`` genomes.
 
     Where a gene has no layers of its own, that is the first of a later one.
+
+    Args:
+      genomes: to read.
+      asked: ``bool[N, L]``, among the genes that can be eliminated.
+      table: how genomes read.
     """
-    real, starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
+    asked = asked[:, table.positions]
     contexts, tokens = [], []
-    for index in range(len(genomes)):
-        lengths = words.lengths[index]
-        parts = [row[:n] for row, n in zip(words.tokens[index], lengths, strict=True)]
-        whole = np.concatenate(parts)
-        whole = np.concatenate([starts[index], whole, table.behind(whole)])
-        before = np.cumsum(lengths) - lengths
-        for place in before[real[index]]:
+    for (whole, places), some in zip(read(genomes, table), asked, strict=True):
+        for place in places[some]:
             contexts.append(whole[place : place + CONTEXT])
             tokens.append(whole[place + CONTEXT])
-    labels = np.asarray(genomes)[:, table.positions][real]
+    labels = np.asarray(genomes)[:, table.positions][asked]
     return Examples(
         np.stack(contexts),
         np.array(tokens, np.int32),
@@ -92,13 +86,42 @@ def of_genomes(genomes: Genome, table: ReadingTable) -> Examples:
     )
 
 
+def of_genomes(genomes: Genome, table: ReadingTable) -> Examples:
+    """`of_genes` for all genes that can be eliminated."""
+    return of_genes(genomes, np.asarray(eliminable(genomes, table)), table)
+
+
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, None))
-def _spelled(genome: Genome, table: ReadingTable) -> tuple[jax.Array, jax.Array, Rows]:
-    """Whether each position can be eliminated, the start tokens, and all words."""
-    positions = np.array(table.positions)
-    words = jax.vmap(table.words, (None, 0))(genome, positions)
-    return table.eliminable(genome)[positions], table.start(genome), words
+def eliminable(genome: Genome, table: ReadingTable) -> jax.Array:
+    """Which genes of ``int32[N, L]`` a prior may replace, ``bool[N, L]``."""
+    return table.eliminable(genome)
+
+
+def read(
+    genomes: Genome, table: ReadingTable
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The layers of each of ``int32[N, L]`` genomes, and where each position begins.
+
+    Yields:
+      Tokens ``int32[M]``, the start context in front and what follows behind. Also, for
+      each of the table's positions, the place of its context, ``int[P]``; the layers
+      at the position begin ``CONTEXT`` behind that.
+    """
+    starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
+    for start, row, lengths in zip(starts, words.tokens, words.lengths, strict=True):
+        parts = [part[:count] for part, count in zip(row, lengths, strict=True)]
+        own = np.concatenate(parts)
+        whole = np.concatenate([start, own, table.behind(own)])
+        yield whole, np.cumsum(lengths) - lengths
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, None))
+def _spelled(genome: Genome, table: ReadingTable) -> tuple[jax.Array, Rows]:
+    """The start tokens, and the words of all positions."""
+    words = jax.vmap(table.words, (None, 0))(genome, np.array(table.positions))
+    return table.start(genome), words
 
 
 def joined(parts: list[Examples]) -> Examples:
@@ -109,51 +132,3 @@ def joined(parts: list[Examples]) -> Examples:
             for field in dataclasses.fields(Examples)
         )
     )
-
-
-def to_learn(
-    space: ReadableSpace,
-    table: ReadingTable,
-    vocabulary: Vocabulary,
-    traces: list[Trace],
-    key: Key,
-) -> tuple[Examples, np.ndarray]:
-    """The examples that the FCN learns from, and their weights ``float64[N]``.
-
-    Args:
-      space: whose genes the examples belong to.
-      table: says how the space's genes read.
-      vocabulary: of the tokens.
-      traces: of human networks to learn from.
-      key: decides the random genomes.
-    """
-    drawn = of_genomes(_sample(space, key), table)
-    if not space.human_genes:
-        return drawn, np.ones(len(drawn))
-    human = of_networks(traces, vocabulary, space.human_genes)
-    weights = [
-        np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),
-        np.full(len(drawn), _RANDOM_SHARE / len(drawn)),
-    ]
-    return joined([human, drawn]), np.concatenate(weights)
-
-
-def to_measure(
-    space: ReadableSpace,
-    table: ReadingTable,
-    vocabulary: Vocabulary,
-    traces: list[Trace],
-    key: Key,
-) -> Examples:
-    """The examples that the FCN is measured on; arguments as of `to_learn`.
-
-    They come from human networks for the test; where the space has no genes for them,
-    from other random genomes.
-    """
-    if not space.human_genes:
-        return of_genomes(_sample(space, jax.random.fold_in(key, 1)), table)
-    return of_networks(traces, vocabulary, space.human_genes)
-
-
-def _sample(space: ReadableSpace, key: Key) -> Genome:
-    return jax.jit(space.sample, static_argnums=1)(key, _RANDOM)

@@ -136,11 +136,18 @@ def perplexity(model: GPT, params: Any, windows: Windows) -> float:
 
 def last_layer_loss(model: GPT, params: Any, windows: Windows) -> float:
     """Mean cross-entropy of the last token in nats, weighted as in `perplexity`."""
-    losses = [
-        np.asarray(_last_losses(model, params, windows.tokens[rows]))
-        for rows in _slices(len(windows))
-    ]
-    return float(np.average(np.concatenate(losses), weights=windows.weights))
+    losses = last_layer_losses(model, params, windows.tokens)
+    return float(np.average(losses, weights=windows.weights))
+
+
+def last_layer_losses(model: GPT, params: Any, tokens: np.ndarray) -> np.ndarray:
+    """Cross-entropy of the last token in nats, ``float32[N]``."""
+    return np.concatenate(
+        [
+            np.asarray(_last_losses(model, params, tokens[rows]))
+            for rows in _slices(len(tokens))
+        ]
+    )
 
 
 def accuracy(model: FCN, params: Any, examples: Examples) -> tuple[float, float]:

@@ -4,6 +4,7 @@ The GPT's learning can be resumed at every measurement: its `State` is one pytre
 """
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
-from gpt_nas_jax.prior import examples, fit, report
+from gpt_nas_jax.prior import fit, lessons, report
 from gpt_nas_jax.prior.corpora import Corpora, Phase
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Batch, NextLayerLoss, Progress
@@ -178,8 +179,10 @@ def learn(
     state = state.spent("measuring", clock.lap())
     examples_key, init_key, fit_key = jax.random.split(fcn_key, 3)
     traces, test_traces = corpora.traces
-    train, weights = examples.to_learn(space, table, words, traces, examples_key)
-    test = examples.to_measure(space, table, words, test_traces, examples_key)
+    surprise = functools.partial(fit.last_layer_losses, gpt, state.kept)
+    asked = space, table, words
+    train, weights = lessons.to_learn(*asked, traces, surprise, examples_key)
+    test = lessons.to_measure(*asked, test_traces, surprise, examples_key)
     init = jax.jit(fcn.init)(init_key, train.contexts[:1], train.tokens[:1])
     fcn_params = fit.fit_fcn(
         fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress

@@ -9,7 +9,7 @@ from gpt_nas_jax.prior.prior import LayerPrior
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.types import Key, Tokens
+from gpt_nas_jax.types import Tokens
 
 _BATCH = 1024
 
@@ -23,31 +23,27 @@ class LookupPrior:
     Attributes:
       factors: ``uint32[CONTEXT]``, by which a context becomes one number.
       codes: ``uint32[N]``, those of all contexts of the space, ascending.
-      logits: ``float32[N, G]``, of the genes behind each.
+      genes: ``float32[N, G]``, logits of the genes behind each.
       table: that of the prior.
     """
 
     factors: jax.Array
     codes: jax.Array
-    logits: jax.Array
+    genes: jax.Array
     table: EdgeTable | VertexTable
 
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene behind ``int32[CONTEXT]``, one of the space's contexts."""
-        place = jnp.searchsorted(self.codes, _code(context, self.factors))
-        return self.table.choose(key, self.logits[place])
+    def logits(self, contexts: Tokens) -> jax.Array:
+        """As of `Proposer`, for contexts of the space."""
+        return self.genes[jnp.searchsorted(self.codes, _code(contexts, self.factors))]
 
 
 def work_out(prior: LayerPrior) -> LookupPrior:
-    """Runs the models of a prior for cells once on every context of its space.
-
-    The probability of a gene is its mean over the layers that may be proposed.
-    """
+    """Runs the models of a prior for cells once on every context of its space."""
     contexts = prior.table.contexts()
     rest = -len(contexts) % _BATCH
     padded = np.pad(contexts, ((0, rest), (0, 0)), mode="edge")
     parts = [
-        np.asarray(_gene_logits(prior, padded[start : start + _BATCH]))
+        np.asarray(_logits(prior, padded[start : start + _BATCH]))
         for start in range(0, len(padded), _BATCH)
     ]
     logits = np.concatenate(parts)[: len(contexts)]
@@ -58,14 +54,8 @@ def work_out(prior: LayerPrior) -> LookupPrior:
 
 
 @jax.jit
-def _gene_logits(prior: LayerPrior, contexts: Tokens) -> jax.Array:
-    """Logarithms of the genes' probabilities behind ``[N, CONTEXT]``, ``[N, G]``."""
-    layers = jax.nn.softmax(prior.layer_logits(contexts))
-    size = layers.shape[-1]
-    each = jnp.broadcast_to(contexts[:, None], (len(contexts), size, CONTEXT))
-    tokens = jnp.broadcast_to(jnp.arange(size), each.shape[:2])
-    genes = prior.gene_logits(each, tokens)
-    return jnp.log(jnp.einsum("nl,nlg->ng", layers, jax.nn.softmax(genes)))
+def _logits(prior: LayerPrior, contexts: Tokens) -> jax.Array:
+    return prior.logits(contexts)
 
 
 def _distinct_codes(contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 from gpt_nas_jax.tokens.reading import ReadingTable
-from gpt_nas_jax.types import Key, Tokens
+from gpt_nas_jax.types import Tokens
 
 
 @flax.struct.dataclass
 class LayerPrior:
-    """Proposes a layer and then a gene for it; subclasses say how likely layers are.
+    """Proposes layers and genes for them; subclasses say how likely layers are.
 
     A pytree: modules are static, parameters and tables are leaves.
 
@@ -39,11 +39,14 @@ class LayerPrior:
         """Logits ``[..., G]`` of the genes of layers ``int32[...]``."""
         return self.fcn.apply({"params": self.fcn_params}, contexts, layers)
 
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene behind ``int32[CONTEXT]``, for a layer that is sampled."""
-        layer = jax.random.categorical(key, self.layer_logits(context[None])[0])
-        genes = self.gene_logits(context, layer)
-        return self.table.choose(jax.random.fold_in(key, 1), genes)
+    def logits(self, contexts: Tokens) -> jax.Array:
+        """As of `Proposer`, averaged over the layers that may be proposed."""
+        layers = jax.nn.softmax(self.layer_logits(contexts))
+        size = layers.shape[-1]
+        each = jnp.broadcast_to(contexts[..., None, :], (*layers.shape, CONTEXT))
+        tokens = jnp.broadcast_to(jnp.arange(size), layers.shape)
+        genes = jax.nn.softmax(self.gene_logits(each, tokens))
+        return jnp.log(jnp.einsum("...l,...lg->...g", layers, genes))
 
 
 @flax.struct.dataclass

@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from gpt_nas_jax.tokens.reading import Proposer, read
 from gpt_nas_jax.types import Genome, Key, Tokens
 
+_LEAST_ENTROPY = 0.01
+"""In nats: of a prior that is sure, small surprises are as good as none."""
+
 
 def elimination_rate(
     initial: float, generation: jax.Array, generations: int
@@ -18,9 +21,14 @@ def elimination_rate(
 
 
 def reconstruct(
-    prior: Proposer, key: Key, genomes: Genome, rate: jax.Array
+    prior: Proposer,
+    key: Key,
+    genomes: Genome,
+    rate: jax.Array,
+    uniform: jax.Array | float = 0.0,
+    by_surprise: bool = False,
 ) -> tuple[Genome, jax.Array]:
-    """Eliminates genes with probability ``rate`` and lets the prior fill the gaps.
+    """Eliminates genes and lets the prior fill the gaps.
 
     Walks every genome from the front, so that later proposals read earlier ones.
 
@@ -28,34 +36,58 @@ def reconstruct(
       prior: the trained models, or their proposals worked out.
       key: one key for all genomes.
       genomes: ``int32[P, L]``, valid.
-      rate: scalar in [0, 1].
+      rate: scalar in [0, 1], the probability that a gene is eliminated.
+      uniform: share of proposals that are drawn uniformly, in [0, 1].
+      by_surprise: multiply it by how much the gene surprises the prior, in units of its
+        entropy there: what the prior would not expect goes first. Without, all genes
+        are alike, as in the paper.
 
     Returns:
       The new genomes ``int32[P, L]`` and which genes were proposed, ``bool[P, L]``.
     """
     keys = jax.random.split(key, len(genomes))
-    return jax.vmap(lambda k, g: _one(prior, k, g, rate))(keys, genomes)
+
+    def one(key: Key, genome: Genome) -> tuple[Genome, jax.Array]:
+        return _one(prior, key, genome, rate, uniform, by_surprise)
+
+    return jax.vmap(one)(keys, genomes)
 
 
 def _one(
-    prior: Proposer, key: Key, genome: Genome, rate: jax.Array
+    prior: Proposer,
+    key: Key,
+    genome: Genome,
+    rate: jax.Array,
+    uniform: jax.Array | float,
+    by_surprise: bool,
 ) -> tuple[Genome, jax.Array]:
     table = prior.table
     eliminate_key, propose_key = jax.random.split(key)
-    eliminated = jax.random.bernoulli(eliminate_key, rate, genome.shape)
-    eliminated = eliminated & table.eliminable(genome)
+    coins = jax.random.uniform(eliminate_key, genome.shape)
+    eliminable = table.eliminable(genome)
 
     def step(
         state: tuple[Tokens, Genome], place: tuple[jax.Array, Key]
-    ) -> tuple[tuple[Tokens, Genome], None]:
+    ) -> tuple[tuple[Tokens, Genome], jax.Array]:
         (context, genome), (position, key) = state, place
-        proposal = prior.propose(key, context)
-        gene = jnp.where(eliminated[position], proposal, genome[position])
+        proposed = (1 - uniform) * jax.nn.softmax(prior.logits(context))
+        logits = jnp.log(proposed + uniform / table.num_genes)
+        gene = genome[position]
+        chance = rate * _surprise(logits, gene) if by_surprise else rate
+        gone = (coins[position] < chance) & eliminable[position]
+        gene = jnp.where(gone, jax.random.categorical(key, logits), gene)
         genome = genome.at[position].set(gene)
-        return (read(table, context, genome, position), genome), None
+        return (read(table, context, genome, position), genome), gone
 
     positions = jnp.array(table.positions)
     keys = jax.random.split(propose_key, len(genome))[positions]
     start = table.start(genome), genome
-    (_, genome), _ = jax.lax.scan(step, start, (positions, keys))
-    return genome, eliminated
+    (_, genome), gone = jax.lax.scan(step, start, (positions, keys))
+    return genome, jnp.zeros(genome.shape, bool).at[positions].set(gone)
+
+
+def _surprise(logits: jax.Array, gene: jax.Array) -> jax.Array:
+    """Surprise by a gene, in units of the mean surprise by what is proposed."""
+    surprises = -jax.nn.log_softmax(logits)
+    mean = (jnp.exp(-surprises) * surprises).sum(where=jnp.isfinite(surprises))
+    return surprises[gene] / jnp.maximum(mean, _LEAST_ENTROPY)

@@ -247,7 +247,3 @@ class ChoiceTable:
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
         return first_words(self.choices, vocabulary_size)
-
-    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """A choice, drawn by its probability."""
-        return jax.random.categorical(key, logits).astype(jnp.int32)

@@ -50,7 +50,7 @@ _VALIDATION_OVER_TEST = 0.0058
 _SHARE = 295_889 / 423_624
 _IMAGENET_CLASSES = 1000
 # Of a prior's files. A prior in another format is not found, so it is learned anew.
-_FORMAT = 3
+_FORMAT = 4
 _REPORT = "report.json"
 REPORT = "prior.json"
 """The report of a run's prior, in its workdir."""

@@ -14,21 +14,27 @@ from gpt_nas_jax.types import Candidates, Key
 
 @flax.struct.dataclass
 class GptNas:
-    """`Genetic`, whose candidates lose genes at random and get others (Eq. 3).
+    """`Genetic`, whose candidates lose genes and get others (Eq. 3).
 
     Attributes:
       genetic: the algorithm underneath.
       elimination_rate: probability in generation 0 that a gene is eliminated.
       generations: after which the probability is 0.
       prior: fills the gaps (Algorithm 1).
+      uniform_share: of the proposals that are drawn uniformly, so that a prior that is
+        sure does not make all candidates alike; 0 in the paper.
+      by_surprise: whether genes that surprise the prior are eliminated first, instead
+        of all alike as in the paper.
     """
 
     genetic: Genetic
     elimination_rate: float
     generations: int = flax.struct.field(pytree_node=False)
     prior: Proposer
+    uniform_share: float = 0.1
+    by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
 
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
 
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""
@@ -51,7 +57,14 @@ class GptNas:
         rate = elimination_rate(
             self.elimination_rate, state.generation, self.generations
         )
-        made, proposed = reconstruct(self.prior, reconstruct_key, genomes, rate)
+        made, proposed = reconstruct(
+            self.prior,
+            reconstruct_key,
+            genomes,
+            rate,
+            self.uniform_share,
+            self.by_surprise,
+        )
         return Candidates(
             jnp.concatenate([made, genomes]),
             jnp.concatenate([proposed, jnp.zeros_like(proposed)]),

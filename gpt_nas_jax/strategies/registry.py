@@ -141,7 +141,8 @@ def _refilled(proposer: str, learned: bool = True) -> Entry:
     def build(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
         rates = setup.fields(("elimination_rate", "generations"))
         genetic = Genetic(**setup.fields(_GENETIC))
-        return GptNas(genetic, **rates, prior=getattr(setup.proposers, proposer))
+        prior = getattr(setup.proposers, proposer)
+        return GptNas(genetic, **rates, prior=prior, **chosen)
 
     filled = ("genetic", *_ELIMINATION)
     return Entry(GptNas, filled, True, build, learned=learned)

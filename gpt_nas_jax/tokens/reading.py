@@ -10,7 +10,7 @@ import numpy as np
 
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, START
-from gpt_nas_jax.types import Genome, Key, Tokens
+from gpt_nas_jax.types import Genome, Tokens
 
 EMPTY_CONTEXT = np.full(CONTEXT, START, np.int32)
 """The context in front of the first layer of a network."""
@@ -104,16 +104,10 @@ class ReadingTable(Protocol):
         """
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The tokens behind the words of a whole genome, ``int32[L]``.
-
-        Empty where every gene that the prior may replace has words of its own.
-        """
+        """The tokens behind the words of a whole genome, ``int32[L]``."""
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """Which tokens may be the first of a gene's words, ``bool[V]``."""
-
-    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """The gene, ``int32``, that the FCN's ``[num_genes]`` logits propose."""
 
 
 def read(
@@ -128,5 +122,5 @@ class Proposer(Protocol):
 
     table: ReadingTable
 
-    def propose(self, key: Key, context: Tokens) -> jax.Array:
-        """A gene, ``int32``, behind ``int32[CONTEXT]``."""
+    def logits(self, contexts: Tokens) -> jax.Array:
+        """Logits ``float32[..., G]`` of the genes behind ``int32[..., CONTEXT]``."""

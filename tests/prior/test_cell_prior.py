@@ -110,12 +110,11 @@ def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
             if gone[position] and can[position]:
                 before = jnp.asarray(context)[None]
                 logits = apply(prior.gpt, prior.gpt_params, before)[0, -1]
-                layers = jnp.full(len(logits), -np.inf)
-                layers = layers.at[openers].set(logits[openers])
-                layer = jax.random.categorical(propose_keys[position], layers)
-                genes = apply(prior.fcn, prior.fcn_params, before, layer[None])[0]
-                draw = jax.random.fold_in(propose_keys[position], 1)
-                cell[position] = jax.random.categorical(draw, genes)
+                layers = jax.nn.softmax(logits[openers])
+                each = np.repeat(before, len(openers), axis=0)
+                genes = apply(prior.fcn, prior.fcn_params, each, openers)
+                shares = jnp.log(layers @ jax.nn.softmax(genes))
+                cell[position] = jax.random.categorical(propose_keys[position], shares)
             context = context_of(table, context, cell, position)
         assert cell.tolist() == expected.tolist()
 

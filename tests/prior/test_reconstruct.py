@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.networks.trace import layers_of
+from gpt_nas_jax.prior import controls
 from gpt_nas_jax.prior.corpora import Corpora
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
@@ -24,7 +25,7 @@ from gpt_nas_jax.types import PAD, Genome, Key
 POPULATION = 64
 RATES = (0.0, 0.4, 1.0)
 
-program = jax.jit(reconstruct)
+program = jax.jit(reconstruct, static_argnames="by_surprise")
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -158,11 +159,11 @@ def algorithm_1(
             continue
         context = read(chain)[None, -CONTEXT:]
         logits = apply(prior.gpt, prior.gpt_params, context)[0, -1]
-        layers = jnp.full(len(logits), -np.inf).at[openers].set(logits[openers])
-        layer = jax.random.categorical(keys[position], layers)[None]
-        blocks = apply(prior.fcn, prior.fcn_params, context, layer)[0]
-        draw = jax.random.fold_in(keys[position], 1)
-        chain.append(int(jax.random.categorical(draw, blocks)))
+        layers = jax.nn.softmax(logits[openers])
+        each = np.repeat(context, len(openers), axis=0)
+        blocks = jax.nn.softmax(apply(prior.fcn, prior.fcn_params, each, openers))
+        shares = jnp.log(layers @ blocks)
+        chain.append(int(jax.random.categorical(keys[position], shares)))
     return chain
 
 
@@ -199,3 +200,46 @@ def test_the_rate_falls_as_in_equation_3(generation: int, rate: float):
     traced = jax.jit(elimination_rate)(0.4, generation, 20)
     assert float(traced) == pytest.approx(rate, abs=1e-6)
     assert float(elimination_rate(0.4, generation, 20)) == pytest.approx(rate)
+
+
+def test_of_equally_likely_blocks_none_surprises(
+    space: BlockSpace, genomes: np.ndarray
+):
+    uniform = controls.uniform(space)
+    keys = jax.random.key(7), genomes, 0.4
+    by_coin = program(uniform, *keys)
+    by_surprise = program(uniform, *keys, by_surprise=True)
+    for coin, surprise in zip(by_coin, by_surprise, strict=True):
+        np.testing.assert_array_equal(coin, surprise)
+
+
+def test_blocks_that_surprise_are_eliminated_first(
+    space: BlockSpace, genomes: np.ndarray
+):
+    """By how much is computed by hand."""
+    shares = np.arange(1, space.num_genes + 1) / np.arange(space.num_genes + 2).sum()
+    prior = controls.uniform(space).replace(genes=jnp.log(shares))
+    surprise = -np.log(shares)
+    expected = 0.2 * surprise / (shares * surprise).sum()
+    gone = [
+        program(prior, jax.random.key(seed), genomes, 0.2, by_surprise=True)[1]
+        for seed in range(30)
+    ]
+    counts, eliminated = (
+        np.array([there[genomes == block].sum() for block in range(len(shares))])
+        for there in (np.ones(genomes.shape), np.mean(gone, 0))
+    )
+    tried = 30 * np.maximum(counts, 1)
+    error = 4 * np.sqrt(expected / tried)
+    assert (np.abs(eliminated / np.maximum(counts, 1) - expected) < error).all()
+
+
+def test_a_share_of_proposals_is_uniform(space: BlockSpace, genomes: np.ndarray):
+    """A prior that is sure of one block, and half of the time is not asked."""
+    sure = jnp.where(jnp.arange(space.num_genes) == 3, 0.0, -jnp.inf)
+    prior = controls.uniform(space).replace(genes=sure)
+    made, proposed = program(prior, jax.random.key(8), genomes, 1.0, 0.5)
+    found = np.asarray(made)[np.asarray(proposed)]
+    shares = np.bincount(found, minlength=space.num_genes) / len(found)
+    expected = 0.5 * (np.arange(space.num_genes) == 3) + 0.5 / space.num_genes
+    np.testing.assert_allclose(shares, expected, atol=4 / np.sqrt(len(found)))

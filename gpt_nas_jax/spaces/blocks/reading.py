@@ -10,7 +10,7 @@ import numpy as np
 from gpt_nas_jax.networks.layers import Layer
 from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, first_words, rows
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
-from gpt_nas_jax.types import PAD, Genome, Key, Tokens
+from gpt_nas_jax.types import PAD, Genome, Tokens
 
 
 @flax.struct.dataclass
@@ -62,10 +62,6 @@ class BlockTable:
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
         return first_words(Rows(self.tokens, self.lengths), vocabulary_size)
-
-    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """A block, drawn by its probability."""
-        return jax.random.categorical(key, logits).astype(jnp.int32)
 
 
 def build(

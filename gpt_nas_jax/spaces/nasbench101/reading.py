@@ -18,7 +18,7 @@ from gpt_nas_jax.tokens.reading import (
     rows,
 )
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
-from gpt_nas_jax.types import Genome, Key, Tokens
+from gpt_nas_jax.types import Genome, Tokens
 
 
 @flax.struct.dataclass
@@ -68,16 +68,12 @@ class VertexTable:
         return joined(own, self._wiring(edges, vertex + 1))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """Nothing: every operation has layers."""
-        return sequence[:0]
+        """An equal cell, without what its first vertex is fed by."""
+        return sequence
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
         return first_words(self.operations, vocabulary_size)
-
-    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """An operation, drawn by its probability."""
-        return jax.random.categorical(key, logits).astype(jnp.int32)
 
     def contexts(self) -> np.ndarray:
         """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""

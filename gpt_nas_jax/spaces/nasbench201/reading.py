@@ -17,7 +17,7 @@ from gpt_nas_jax.tokens.reading import (
     rows,
 )
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
-from gpt_nas_jax.types import Genome, Key, Tokens
+from gpt_nas_jax.types import Genome, Tokens
 
 # For each edge, which edges before it lead into the same node.
 _BESIDE = np.array(
@@ -94,10 +94,6 @@ class EdgeTable:
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
         return first_words(self.edges, vocabulary_size)
-
-    def choose(self, key: Key, logits: jax.Array) -> jax.Array:
-        """An operation, drawn by its probability."""
-        return jax.random.categorical(key, logits).astype(jnp.int32)
 
 
 def build(vocabulary: Vocabulary) -> EdgeTable:

@@ -1,0 +1,87 @@
+"""The examples that the FCN learns from, and those that it is measured on."""
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.networks.trace import Trace
+from gpt_nas_jax.prior.examples import (
+    Examples,
+    joined,
+    of_genes,
+    of_genomes,
+    of_networks,
+)
+from gpt_nas_jax.prior.written import Surprise, rewritten
+from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.tokens.reading import ReadingTable
+from gpt_nas_jax.tokens.vocabulary import Vocabulary
+from gpt_nas_jax.types import Genome, Key
+
+# Random genomes teach the FCN contexts that only a search produces. In a space of
+# chains, most examples still come from human networks; in one of cells there are no
+# others, and of these the GPT writes half of the genes.
+_RANDOM = 2000
+_RANDOM_SHARE = 0.25
+_WRITTEN_SHARE = 0.5
+
+
+def to_learn(
+    space: ReadableSpace,
+    table: ReadingTable,
+    vocabulary: Vocabulary,
+    traces: list[Trace],
+    surprise: Surprise,
+    key: Key,
+) -> tuple[Examples, np.ndarray]:
+    """The examples that the FCN learns from, and their weights ``float64[N]``.
+
+    Args:
+      space: whose genes the examples belong to.
+      table: says how the space's genes read.
+      vocabulary: of the tokens.
+      traces: of human networks to learn from.
+      surprise: of the learned GPT.
+      key: decides the random genomes, and what is written.
+    """
+    if not space.human_genes:
+        written = _written(space, table, surprise, key)
+        return written, np.ones(len(written))
+    drawn = of_genomes(_sample(space, key), table)
+    human = of_networks(traces, vocabulary, space.human_genes)
+    weights = [
+        np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),
+        np.full(len(drawn), _RANDOM_SHARE / len(drawn)),
+    ]
+    return joined([human, drawn]), np.concatenate(weights)
+
+
+def to_measure(
+    space: ReadableSpace,
+    table: ReadingTable,
+    vocabulary: Vocabulary,
+    traces: list[Trace],
+    surprise: Surprise,
+    key: Key,
+) -> Examples:
+    """The examples that the FCN is measured on; arguments as of `to_learn`.
+
+    They come from human networks for the test; where the space has no genes for them,
+    from other genomes that the GPT has written.
+    """
+    if not space.human_genes:
+        return _written(space, table, surprise, jax.random.fold_in(key, 1))
+    return of_networks(traces, vocabulary, space.human_genes)
+
+
+def _written(
+    space: ReadableSpace, table: ReadingTable, surprise: Surprise, key: Key
+) -> Examples:
+    """The genes that the GPT writes into random genomes."""
+    sample_key, write_key = jax.random.split(key)
+    genomes = _sample(space, sample_key)
+    written = rewritten(surprise, table, genomes, _WRITTEN_SHARE, write_key)
+    return of_genes(*written, table)
+
+
+def _sample(space: ReadableSpace, key: Key) -> Genome:
+    return jax.jit(space.sample, static_argnums=1)(key, _RANDOM)
