@@ -1,5 +1,6 @@
 """The ensemble that predicts the accuracy of chains, and searches by it."""
 
+import csv
 import dataclasses
 import itertools
 from pathlib import Path
@@ -149,6 +150,23 @@ def test_a_poor_ensemble_is_refused(
     path.write_bytes(chainbench.to_bytes(poor))
     with pytest.raises(UsageError, match=r"30 held-out chains .* train more chains"):
         chainbench.read(path)
+
+
+def test_the_file_of_the_repository_is_that_of_its_trainings():
+    folder = Path(__file__).parents[2] / "launch" / "chainbench"
+    found = chainbench.read(folder / "chainbench.npz")
+    assert len(found.genomes) >= 3000
+    assert found.held_out == 200
+    with (folder / "trainings.csv").open(encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["accuracy"]]
+    accuracies: dict[str, list[float]] = {}
+    for row in rows:
+        accuracies.setdefault(row["blocks"], []).append(float(row["accuracy"]))
+    known = dict(zip(map(bytes, found.genomes), found.accuracy, strict=True))
+    assert len(known) == len(accuracies)
+    for blocks, values in accuracies.items():
+        genome = SPACE.genome(blocks.split()).astype(found.genomes.dtype)
+        assert known[bytes(genome)] == pytest.approx(np.mean(values), abs=1e-6)
 
 
 @pytest.mark.slow
