@@ -1,6 +1,6 @@
 """GPT-NAS online: the GPT learns from the search itself, a surrogate chooses."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.struct
 import jax
@@ -38,19 +38,25 @@ class GptNasOnline(Batched):
 
     After every batch the GPT learns from the whole history, each network behind the
     level that its fitness has by now. It writes whole networks, and the missing genes
-    of the best ones, of which some are eliminated as in the paper. The first batch
-    comes from `conditional.pretrained`, for which large is good.
+    of the best ones, of which some are eliminated as in the paper. The surrogate
+    chooses among these and random edits of the best ones, so that small steps remain
+    when the GPT repeats itself. The first batch comes from `conditional.pretrained`,
+    for which large is good.
 
     Attributes:
       params: of the GPT in the beginning.
-      pool: proposals to choose from.
+      pool: proposals of the GPT to choose from.
+      edits: edits of the elites to choose from.
       elites: as many of the best so far, from which half of the pool is made.
       elimination_rate: probability that a gene of an elite is written anew.
       steps: updates of the GPT after each batch.
     """
 
+    VERSION: ClassVar[int] = 2
+
     params: Any
     pool: int = flax.struct.field(pytree_node=False, default=256)
+    edits: int = flax.struct.field(pytree_node=False, default=512)
     elites: int = flax.struct.field(pytree_node=False, default=8)
     elimination_rate: float = 0.6
     steps: int = flax.struct.field(pytree_node=False, default=16)
@@ -62,12 +68,13 @@ class GptNasOnline(Batched):
         return OnlineState(history, self.params, optimizer, key)
 
     def ask(self, key: Key, state: OnlineState) -> Candidates:
-        """The most promising of what the GPT proposes; at first as it comes."""
-        random_key, key = jax.random.split(key)
+        """The most promising proposals and edits; at first proposals as they come."""
+        random_key, edit_key, key = jax.random.split(key, 3)
+        history = state.history
         # Should the space refuse what the GPT writes, a few it does not refuse.
         spare = self.space.sample(random_key, self.batch)
-        pool = jnp.concatenate([self._proposals(key, state), spare])
-        history = state.history
+        edits = self._edits(edit_key, history)
+        pool = jnp.concatenate([self._proposals(key, state), spare, edits])
         first = history.fresh(self.space, pool, self.batch)
         chosen = surrogate.promising(self.space, history, pool, self.batch)
         genomes = jnp.where(history.count == 0, first, chosen)
@@ -90,6 +97,12 @@ class GptNasOnline(Batched):
         carry = state.params, state.optimizer
         (params, optimizer), _ = jax.lax.scan(step, carry, keys)
         return OnlineState(history, params, optimizer, key)
+
+    def _edits(self, key: Key, history: History) -> Genome:
+        """Edits of elites; before anything is evaluated they are no networks."""
+        parent_key, edit_key = jax.random.split(key)
+        elites = surrogate.parents(parent_key, history, self.elites, self.edits)
+        return surrogate.edited(self.space, edit_key, elites)
 
     def _proposals(self, key: Key, state: OnlineState) -> Genome:
         """Half written whole, half made from elites; all whole where there are none."""

@@ -33,7 +33,9 @@ QUERIES = BATCH * ROUNDS
 def _online(space: Space) -> GptNasOnline:
     tokens = jnp.zeros((1, space.length), jnp.int32)
     params = jax.jit(conditional.model(space).init)(jax.random.key(0), tokens)["params"]
-    return GptNasOnline(space, BATCH, QUERIES, params, pool=16, elites=4, steps=2)
+    return GptNasOnline(
+        space, BATCH, QUERIES, params, pool=16, edits=16, elites=4, steps=2
+    )
 
 
 STRATEGIES = {
