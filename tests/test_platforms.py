@@ -38,7 +38,11 @@ from gpt_nas_jax.networks.platform import by_platform, compiling_for
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
-from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, candidate
+from gpt_nas_jax.spaces.blocks.network import (
+    BLOCK_NAMES,
+    candidate,
+    candidate_block,
+)
 from gpt_nas_jax.training import programs, whole
 from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.rules import Rule
@@ -109,6 +113,14 @@ def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> 
     if Rule.NOTHING in rules:
         state = programs.shapes(block, Rule.NOTHING, UPDATE, size)
         lower(plain(programs.forward_only), state, images(size, dtype))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_convolutions_of_many_channels_can_be_trained(dtype: str, stride: int) -> None:
+    """They have forms of their own, which the narrow places do not meet."""
+    block = candidate_block("Inception", 1024, stride, False)
+    check_training(block, (4, 4, 1024), Rule.ALL, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,10 +3,12 @@
 Alone, each of them reads the images, and takes XLA for TPUs a second to compile.
 Merged, an Inception's backward program on 512x32x32x128 is compiled in 12 instead of
 15 s and moves 3.6 instead of 4.5 GB (`launch/check_accelerators.py`, libtpu 0.0.42, one
-core of a CPU, 25 November 2026). Of many channels only two are
-merged, as in blocks of stride 2, and kept apart from what follows by a barrier: the
-program on 14x14x1024 would be compiled in 24 instead of 11 s with three merged, and in
-16 instead of 14 s without the barrier (two cores, 28 November 2026).
+core of a CPU, 25 November 2026).
+
+Of 1,024 channels and more, three are not merged: an Inception's backward program on
+14x14x1024 would be compiled in 24 instead of 11 s. Two are, behind a barrier, without
+which the same program at stride 2 takes 16 instead of 14 s (two cores, 28 November
+2026).
 """
 
 from collections.abc import Sequence

@@ -46,8 +46,9 @@ class GptNasOnline(Batched):
     Attributes:
       params: of the GPT in the beginning.
       pool: proposals of the GPT to choose from.
-      edits: edits of the elites to choose from.
-      elites: as many of the best so far, from which half of the pool is made.
+      edits: random edits of elites to choose from.
+      elites: as many of the best so far, from which the edits and half of the pool are
+        made.
       elimination_rate: probability that a gene of an elite is written anew.
       steps: updates of the GPT after each batch.
     """

@@ -39,19 +39,23 @@ def state_of(block: nn.Module, size: tuple[int, int, int]) -> programs.BlockStat
 
 
 @pytest.mark.parametrize(
-    ("name", "channels"),
+    ("name", "channels", "stride"),
     [
-        ("Inception", 16),
-        ("ResBottleneckBlock", 16),
+        ("Inception", 16, 1),
+        # Its convolutions are merged by their number and that of channels.
+        ("Inception", 1024, 1),
+        ("Inception", 1024, 2),
+        ("ResBottleneckBlock", 16, 1),
         # In groups that fill more than one register.
-        ("BottleneckGrouped", 512),
-        ("InvertedResidual", 256),
+        ("BottleneckGrouped", 512, 1),
+        ("InvertedResidual", 256, 1),
     ],
 )
-def test_a_block_is_trained_as_on_a_cpu(name: str, channels: int) -> None:
-    block, size = candidate_block(name, channels, 1, False), (4, 4, channels)
+def test_a_block_is_trained_as_on_a_cpu(name: str, channels: int, stride: int) -> None:
+    block, size = candidate_block(name, channels, stride, False), (4, 4, channels)
     state, generator = state_of(block, size), np.random.default_rng(0)
-    x, dy = (generator.normal(size=(BATCH, *size)) for _ in range(2))
+    out_size = (4 // stride, 4 // stride, channels)
+    x, dy = (generator.normal(size=(BATCH, *one)) for one in (size, out_size))
     args = state, jnp.asarray(x, jnp.float32), jnp.asarray(dy, jnp.float32)
     theirs = jax.jit(step)(*args)
     with compiling_for("tpu"):
