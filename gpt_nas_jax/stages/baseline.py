@@ -11,8 +11,6 @@ from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
 
-_STATE = "baseline"
-
 
 def run(config: Config) -> None:
     """Trains ``--baseline_name`` as a retraining does; goes on where it stopped.
@@ -38,4 +36,5 @@ def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     description = architecture.of_human(name, chain, dataset)
     again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
-    return retrain.train_and_keep(config, path / _STATE, chain, dataset, description)
+    state = path / architecture.state(description)
+    return retrain.train_and_keep(config, state, chain, dataset, description)

@@ -13,10 +13,11 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
+from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import scoring
-from gpt_nas_jax.stages.loop import finite, fitness_of
+from gpt_nas_jax.stages.loop import finite, fitness_of, when_and_where
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import Space, UsageError
 from gpt_nas_jax.workdir import Ledger
@@ -59,7 +60,7 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
     ]
     train = _evaluator(config, problem)
     run = executors.find(config.executor)
-    results = run(train, items[len(known) :], config.search.workers)
+    results = run(Stamped(train), items[len(known) :], config.search.workers)
     with progress("finalists, trainings", len(items), len(known)) as advance:
         places = range(len(known), len(items))
         for place, result in zip(places, results, strict=True):
@@ -71,8 +72,9 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
                     "genome": chosen[finalist]["genome"],
                     "blocks": chosen[finalist]["blocks"],
                     "fitness": finite(result.fitness),
+                    "accuracies": result.accuracies,
                     "reason": result.reason,
-                    "seconds": round(result.seconds, 3),
+                    **when_and_where(result),
                 }
             )
             interruption.obey()

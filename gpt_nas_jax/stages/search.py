@@ -13,11 +13,18 @@ from gpt_nas_jax.evaluation.scored import Scorer
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
+from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import asking, scoring
-from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
+from gpt_nas_jax.stages.loop import (
+    Loop,
+    checked,
+    finite,
+    refuse_failures,
+    when_and_where,
+)
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.remembered import Remembered
 from gpt_nas_jax.strategies import registry
@@ -129,7 +136,8 @@ class _Candidates:
         """The ledger's entries of candidates, in order."""
 
         def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
-            return self.executor(self.evaluator, items, self.config.search.workers)
+            stamped = Stamped(self.evaluator)
+            return self.executor(stamped, items, self.config.search.workers)
 
         results = self.evaluations.evaluate(run, items)
         for item, result in zip(items, results, strict=True):
@@ -140,14 +148,16 @@ class _Candidates:
                 "params": result.params,
                 "flops": result.flops,
                 "fitness": finite(result.fitness),
-                **_scores(result),
+                **_details(result),
                 "reason": result.reason,
-                "seconds": round(result.seconds, 3),
+                **when_and_where(result),
             }
 
 
-def _scores(result: Evaluation) -> dict[str, dict[str, float | None]]:
-    """Where fitness is no accuracy, the scores that it is made from."""
-    if result.scores is None:
-        return {}
-    return {"scores": {name: finite(s) for name, s in result.scores.items()}}
+def _details(result: Evaluation) -> dict[str, Any]:
+    """The accuracies by epoch, or the scores, that fitness is made from."""
+    if result.scores is not None:
+        return {"scores": {name: finite(s) for name, s in result.scores.items()}}
+    if result.accuracies is not None:
+        return {"accuracies": list(result.accuracies)}
+    return {}
