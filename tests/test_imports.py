@@ -44,6 +44,7 @@ STRANGERS = {
 ALONE = {
     "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
     "grain": {"datasets/streams.py"},
+    "jinja2": {"reports/page/rendering.py"},
     "matplotlib": {"reports/figure.py"},
     "orbax": {"workdir/checkpoints.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},

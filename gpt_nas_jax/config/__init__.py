@@ -23,6 +23,7 @@ from gpt_nas_jax.config.stages import (
     BaselineConfig,
     ImportConfig,
     ProxiesConfig,
+    ReportConfig,
     TablesConfig,
     ZooConfig,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "PriorConfig",
     "ProxiesConfig",
     "Recipe",
+    "ReportConfig",
     "RetrainConfig",
     "RetrainRecipe",
     "SearchConfig",
@@ -99,6 +101,7 @@ class Config:
     zoo: ZooConfig = ZooConfig()
     baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
+    report: ReportConfig = ReportConfig()
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""

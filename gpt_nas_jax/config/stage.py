@@ -42,6 +42,9 @@ STAGES: Mapping[str, Stage] = {
         "Scores networks of NAS-Bench-201 by zero-cost proxies.",
         ("workdir", "seed", "data", "train", "proxies"),
     ),
+    "report": Stage(
+        "Writes report.html, the page of the run in --workdir.", ("workdir", "report")
+    ),
     "baseline": Stage(
         "Trains a human network by the recipe of retrain.",
         ("workdir", "seed", "data", "retrain", "train", "baseline"),

@@ -9,7 +9,14 @@ from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
-from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
+from gpt_nas_jax.stages import (
+    claim,
+    compile_cache,
+    long_training,
+    problem,
+    report,
+    retrain,
+)
 
 
 def run(config: Config) -> None:
@@ -27,6 +34,7 @@ def run(config: Config) -> None:
     long_training.check_devices(config)
     with claim.opened(config):
         summary.write(config, _trained(config, dataset))
+        report.refresh(Path(config.workdir))
 
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class Loop:
       evaluate: candidates to their records, in order, without place and genome. A
         record holds ``fitness``, None for a failure, and ``reason``.
       progress: shows how far the search is.
+      after: called when a generation is told, and its state kept.
     """
 
     space: Space
@@ -61,6 +62,7 @@ class Loop:
     ask: Callable[[Strategy, Key, Any], Candidates]
     evaluate: Callable[[Sequence[Candidate]], Iterator[Record]]
     progress: Progress
+    after: Callable[[], None] = lambda: None
 
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
@@ -102,6 +104,7 @@ class Loop:
                 if self.path is not None:
                     done = generation + 1
                     workdir.save_step(self.path / _STATE, done, _saved(done, state))
+                self.after()
         return records
 
     def _kept(self, initial: Any, done: int) -> tuple[int, Any]:

@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from gpt_nas_jax import workdir
+from gpt_nas_jax.reports.page.run import CURVE
 
-FILE = "curve.json"
+FILE = CURVE
 
 
 @dataclasses.dataclass(eq=False)

@@ -22,6 +22,7 @@ from gpt_nas_jax.stages import (
     long_training,
     pretrain,
     problem,
+    report,
     retrain,
     search,
 )
@@ -77,6 +78,7 @@ def _stages(
     genome: np.ndarray | None,
 ) -> None:
     path = Path(config.workdir)
+    report.note_images(config, loaded)
     prior = None
     if cells is not None:
         prior = pretrain.run(config, loaded.space, cells)
@@ -94,6 +96,7 @@ def _stages(
         records = search.read(config)
         if config.stage != "retrain":
             finalists.run(config, loaded, records)
+            report.refresh(path)
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
@@ -107,3 +110,4 @@ def _stages(
     if config.stage in ("all", "retrain"):
         again = fields.to_text(retrain.config_again(config, genome))
         summary.write(config, parts | retrain.run(config, loaded, genome, again))
+        report.refresh(path)

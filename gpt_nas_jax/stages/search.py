@@ -17,7 +17,7 @@ from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.stages import asking, scoring
+from gpt_nas_jax.stages import asking, report, scoring
 from gpt_nas_jax.stages.loop import (
     Loop,
     checked,
@@ -69,6 +69,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates.ask,
         candidates.records,
         progress,
+        report.Refresher(path),
     )
     loop.run(stage_key(config.seed, "search"))
 

@@ -1,0 +1,78 @@
+"""The pages about runs, and what a run notes for them."""
+
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.plugins import described
+from gpt_nas_jax.reports.page import report
+from gpt_nas_jax.reports.page.run import IMAGES
+from gpt_nas_jax.stages.problem import Problem
+
+
+def run(config: Config) -> None:
+    """Writes the page of ``--workdir``, of a run that may be going on.
+
+    Raises:
+      UsageError: it is no workdir, something in it is damaged, or the page cannot be
+        written.
+    """
+    print("written:", report.write(Path(config.workdir)))
+
+
+def refresh(path: Path) -> None:
+    """Writes the page of a run that goes on; what prevents it is a line on stderr.
+
+    A page that cannot be made is no reason to end a search of days.
+    """
+    try:
+        report.write(path)
+    except Exception as error:
+        print(
+            f"gpt_nas_jax: {path / report.FILE} was not written: {described(error)}",
+            file=sys.stderr,
+        )
+
+
+@dataclasses.dataclass(eq=False)
+class Refresher:
+    """`refresh` for a search, which it delays by a twentieth of its time at most.
+
+    Generations that take seconds have a page each; those of a proxy or a table, which
+    take less time than a page, do not.
+
+    Attributes:
+      path: the workdir.
+      clock: tells seconds.
+    """
+
+    path: Path
+    clock: Callable[[], float] = time.monotonic
+    _due: float = -math.inf
+
+    def __call__(self) -> None:
+        """Writes the page where it is due."""
+        begin = self.clock()
+        if begin < self._due:
+            return
+        refresh(self.path)
+        end = self.clock()
+        self._due = end + 19 * (end - begin)
+
+
+def note_images(config: Config, problem: Problem) -> None:
+    """Notes the images of a search, by which its page draws networks with sizes."""
+    splits, space = problem.splits, problem.space
+    images = {
+        "image": list(space.image),
+        "num_classes": space.num_classes,
+        "train": len(splits.train),
+        "valid": len(splits.valid),
+        "test": len(problem.dataset.test),
+    }
+    workdir.write_sealed(Path(config.workdir) / IMAGES, images)
