@@ -10,19 +10,28 @@ from pathlib import Path
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.plugins import described
-from gpt_nas_jax.reports.page import report
-from gpt_nas_jax.reports.page.run import IMAGES
+from gpt_nas_jax.reports.page import comparison, report
+from gpt_nas_jax.reports.page.run import IMAGES, read
 from gpt_nas_jax.stages.problem import Problem
 
 
 def run(config: Config) -> None:
     """Writes the page of ``--workdir``, of a run that may be going on.
 
+    With ``--report_compare`` human networks of the same data among those runs are drawn
+    beside its own, and a second page compares all of them.
+
     Raises:
-      UsageError: it is no workdir, something in it is damaged, or the page cannot be
+      UsageError: there is no workdir, something in it is damaged, or a page cannot be
         written.
     """
-    print("written:", report.write(Path(config.workdir)))
+    path = Path(config.workdir)
+    runs = [read(folder) for folder in (path, *map(Path, config.report.workdirs()))]
+    humans = [one for one in runs[1:] if one.human and one.data == runs[0].data]
+    written = [report.write(path, runs[0], humans)]
+    if len(runs) > 1:
+        written.append(comparison.write(path, runs))
+    print("written:", ", ".join(map(str, written)))
 
 
 def refresh(path: Path) -> None:
@@ -31,7 +40,7 @@ def refresh(path: Path) -> None:
     A page that cannot be made is no reason to end a search of days.
     """
     try:
-        report.write(path)
+        report.write(path, read(path))
     except Exception as error:
         print(
             f"gpt_nas_jax: {path / report.FILE} was not written: {described(error)}",

@@ -2,8 +2,9 @@
 
 import dataclasses
 import statistics
+from collections.abc import Sequence
 
-from gpt_nas_jax.reports.page.run import Record, Run, names
+from gpt_nas_jax.reports.page.run import Run, names
 
 _LEAST = 8
 """Networks below which shares of the best quarter say nothing."""
@@ -33,18 +34,20 @@ def shares(run: Run) -> list[Share]:
     if len(run.scored) < _LEAST:
         return []
     order = sorted(run.scored, key=lambda record: -record["fitness"])
-    best = order[: len(order) // 4]
-    used = sorted({name for record in order for name in names(record)})
-    found = [_share(name, best, order) for name in used]
+    every = [(record["fitness"], frozenset(names(record))) for record in order]
+    used = sorted(frozenset().union(*(known for _, known in every)))
+    found = [_share(name, every) for name in used]
     return sorted(found, key=lambda share: share.every - share.best)
 
 
-def _share(name: str, best: list[Record], every: list[Record]) -> Share:
-    having = [r["fitness"] for r in every if name in names(r)]
-    without = [r["fitness"] for r in every if name not in names(r)]
+def _share(name: str, every: Sequence[tuple[float, frozenset[str]]]) -> Share:
+    """The share of one block; the fittest networks come first."""
+    having = [fitness for fitness, known in every if name in known]
+    without = [fitness for fitness, known in every if name not in known]
+    best = every[: len(every) // 4]
     return Share(
         name,
-        100 * sum(name in names(record) for record in best) / len(best),
+        100 * sum(name in known for _, known in best) / len(best),
         100 * len(having) / len(every),
         statistics.fmean(having) if having else None,
         statistics.fmean(without) if without else None,

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from gpt_nas_jax.reports.page import texts
-from gpt_nas_jax.reports.page.chart import Chart, axis
+from gpt_nas_jax.reports.page.chart import Chart, Point, axis
 from gpt_nas_jax.reports.page.run import Record, Run
 
 COSTS = {
@@ -35,20 +35,23 @@ def progress(run: Run) -> Chart | None:
         axis(run.measure, fitness),
         width=1120,
     )
-    steps, best = [], -float("inf")
-    for record in run.scored:
-        if record["fitness"] > best:
-            best = record["fitness"]
-            steps.append((record["number"], best))
-    steps.append((len(run.records) - 1, best))
     dots = [
         chart.dot(r["number"], (r["number"], r["fitness"]), _style(run, r))
         for r in run.scored
     ]
     floor = chart.y.low
     dots += [chart.dot(r["number"], (r["number"], floor), "failed") for r in run.failed]
-    drawn = chart.steps(steps, "best", "best so far")
+    drawn = chart.steps(best_so_far(run), "best", "best so far")
     return dataclasses.replace(drawn, dots=tuple(dots))
+
+
+def best_so_far(run: Run) -> list[Point]:
+    """Where the best fitness rises, and its last value at the last candidate."""
+    points: list[Point] = []
+    for record in run.scored:
+        if not points or record["fitness"] > points[-1][1]:
+            points.append((record["number"], record["fitness"]))
+    return [*points, (len(run.records) - 1, points[-1][1])]
 
 
 def costs(run: Run) -> list[Chart]:

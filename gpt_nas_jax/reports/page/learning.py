@@ -7,6 +7,7 @@ from typing import Any
 from gpt_nas_jax.reports.page.chart import Chart, Point, axis
 from gpt_nas_jax.reports.page.run import Run
 
+_COLOURS = 6
 _PHASES = (("pretrain", "benchmark cells"), ("finetune", "human networks"))
 
 
@@ -61,7 +62,7 @@ def of_finalists(run: Run) -> Chart | None:
         number = record["finalist"]
         name = "" if number in named else f"finalist {number + 1}"
         named.add(number)
-        chart = chart.line(curve, f"series{number % 6}", name)
+        chart = chart.line(curve, series(number), name)
     return chart
 
 
@@ -84,9 +85,14 @@ def of_trainings(runs: Sequence[Run]) -> Chart | None:
     for number, (run, curve) in enumerate(drawn):
         accuracy = run.test_accuracy
         tested = f", test accuracy {accuracy:.4f}" if accuracy is not None else ""
-        name = (run.human or "the network found") + tested
-        chart = chart.line(curve, f"series{number % 6}", name)
+        own = "the network found" if number == 0 else str(run.path)
+        chart = chart.line(curve, series(number), (run.human or own) + tested)
     return chart
+
+
+def series(number: int) -> str:
+    """The style of one of several lines; dashed once the colours are used up."""
+    return f"series{number % _COLOURS}" + " dashed" * (number // _COLOURS % 2)
 
 
 def _epochs(values: Iterable[float | None]) -> list[Point]:

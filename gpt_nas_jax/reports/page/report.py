@@ -14,22 +14,21 @@ from gpt_nas_jax.reports.page import (
     state,
 )
 from gpt_nas_jax.reports.page.rendering import render
-from gpt_nas_jax.reports.page.run import Run, names, read
+from gpt_nas_jax.reports.page.run import Run, names
 
 FILE = "report.html"
 _ROWS = 20
 
 
-def write(path: Path) -> Path:
-    """Reads a workdir and writes its page, whole or not at all; returns its path.
+def write(path: Path, run: Run, baselines: Sequence[Run] = ()) -> Path:
+    """Writes the page of a run into its workdir; returns the page's path.
 
-    The page is a function of what lies there: it is the same as long as that is.
+    The page is a function of the run: as long as that is the same, so is the page.
 
     Raises:
-      UsageError: it is no workdir, something in it is damaged, or the page cannot be
-        written.
+      UsageError: it cannot be written.
     """
-    workdir.write_text(path / FILE, html(read(path)))
+    workdir.write_text(path / FILE, html(run, baselines))
     return path / FILE
 
 

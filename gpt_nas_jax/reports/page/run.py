@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """What a run has left so far.
+    """The files that a run has left so far.
 
     Attributes:
       path: the workdir.

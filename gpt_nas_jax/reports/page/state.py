@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
@@ -65,7 +65,7 @@ def latest(run: Run) -> str:
 
 
 def figures(run: Run) -> Iterator[Figure]:
-    """What is to be seen first."""
+    """The numbers that are to be seen first."""
     if run.test_accuracy is not None:
         epochs = texts.counted(run.result["retrain"]["epochs"], "epoch")
         value = f"{run.test_accuracy:.4f}"
@@ -74,11 +74,10 @@ def figures(run: Run) -> Iterator[Figure]:
     if best is not None:
         place = f"candidate {best['number']}, generation {best['generation']}"
         yield Figure(f"best {run.measure}", f"{best['fitness']:.4f}", place)
-    costs = best or run.network or {}
-    if costs.get("params") is not None:
+    if known := costs(run):
         of_what = "of the best network" if best else "of the network"
-        yield Figure("parameters", texts.amount(costs["params"]), of_what)
-        yield Figure("FLOPs", texts.amount(costs["flops"]), "for one image")
+        yield Figure("parameters", texts.amount(known["params"]), of_what)
+        yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
     if run.total:
         failed = f"{len(run.failed):,} failed" if run.failed else "none failed"
         done = f"{len(run.records):,} of {run.total:,}"
@@ -87,6 +86,18 @@ def figures(run: Run) -> Iterator[Figure]:
     spent = (run.result or {}).get("retrain", {}).get("seconds")
     if spent is not None:
         yield Figure("long training", texts.duration(spent), "of the network found")
+
+
+def costs(run: Run) -> Mapping[str, float]:
+    """Parameters and FLOPs of the best network, where they are known."""
+    network = run.best or run.network or {}
+    known = {name: network.get(name) for name in ("params", "flops")}
+    return known if None not in known.values() else {}
+
+
+def seconds(run: Run) -> float:
+    """Seconds of all evaluations together."""
+    return sum(record["seconds"] for record in run.records)
 
 
 def warnings(run: Run) -> Iterator[str]:
@@ -143,7 +154,7 @@ def changed_flags(run: Run) -> list[tuple[str, str, str]]:
 
 
 def _time(run: Run) -> Figure:
-    total = sum(record["seconds"] for record in run.records)
+    total = seconds(run)
     spans = [_span(record) for record in run.records if began(record)]
     if not spans:
         return Figure("evaluating", texts.duration(total), "sum of all candidates")

@@ -62,7 +62,7 @@
     });
   });
 
-  document.querySelectorAll("#top").forEach((table) => {
+  document.querySelectorAll(".sortable").forEach((table) => {
     const headings = [...table.tHead.rows[0].cells];
     const value = (row, column) => {
       const cell = row.cells[column], text = cell.dataset.value ?? cell.textContent;
