@@ -46,6 +46,7 @@ ALONE = {
     "grain": {"datasets/streams.py"},
     "jinja2": {"reports/page/rendering.py"},
     "matplotlib": {"reports/figure.py"},
+    "tensorboardX": {"reports/events.py"},
     "orbax": {"workdir/checkpoints.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }

@@ -3,6 +3,7 @@
 import dataclasses
 
 from gpt_nas_jax import plugins
+from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
     EXECUTORS,
@@ -53,6 +54,7 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "ImportConfig",
+    "LogConfig",
     "PriorConfig",
     "ProxiesConfig",
     "Recipe",
@@ -96,6 +98,7 @@ class Config:
     eval: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
     train: TrainConfig = TrainConfig()
+    log: LogConfig = LogConfig()
     tables: TablesConfig = TablesConfig()
     proxies: ProxiesConfig = ProxiesConfig()
     zoo: ZooConfig = ZooConfig()

@@ -32,9 +32,10 @@ def run(config: Config) -> None:
     compile_cache.keep(config.train)
     dataset = problem.load_dataset(config)
     long_training.check_devices(config)
+    views = report.views(config)
     with claim.opened(config):
         summary.write(config, _trained(config, dataset))
-        report.refresh(Path(config.workdir))
+        views.refresh()
 
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:

@@ -61,10 +61,11 @@ def run(config: Config) -> None:
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
+    views = report.views(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
-        _stages(config, loaded, cells, genome)
+        _stages(config, loaded, cells, genome, views)
 
 
 def _needs_search(config: Config) -> bool:
@@ -76,6 +77,7 @@ def _stages(
     loaded: problem.Problem,
     cells: Columns | None,
     genome: np.ndarray | None,
+    views: report.Views,
 ) -> None:
     path = Path(config.workdir)
     report.note_images(config, loaded)
@@ -90,13 +92,13 @@ def _stages(
                 "--eval_trained_blocks=proposed trains another share of the blocks in "
                 "each generation: fitness of different generations is not comparable"
             )
-        search.run(config, loaded, prior)
+        search.run(config, loaded, prior, views.after_generation)
     parts = {}
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
         if config.stage != "retrain":
             finalists.run(config, loaded, records)
-            report.refresh(path)
+            views.refresh()
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
@@ -110,4 +112,4 @@ def _stages(
     if config.stage in ("all", "retrain"):
         again = fields.to_text(retrain.config_again(config, genome))
         summary.write(config, parts | retrain.run(config, loaded, genome, again))
-        report.refresh(path)
+        views.refresh()

@@ -10,6 +10,8 @@ from pathlib import Path
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.plugins import described
+from gpt_nas_jax.reports import events
+from gpt_nas_jax.reports.events import Events
 from gpt_nas_jax.reports.page import comparison, report
 from gpt_nas_jax.reports.page.run import IMAGES, read
 from gpt_nas_jax.stages.problem import Problem
@@ -34,44 +36,62 @@ def run(config: Config) -> None:
     print("written:", ", ".join(map(str, written)))
 
 
-def refresh(path: Path) -> None:
-    """Writes the page of a run that goes on; what prevents it is a line on stderr.
-
-    A page that cannot be made is no reason to end a search of days.
-    """
-    try:
-        report.write(path, read(path))
-    except Exception as error:
-        print(
-            f"gpt_nas_jax: {path / report.FILE} was not written: {described(error)}",
-            file=sys.stderr,
-        )
-
-
 @dataclasses.dataclass(eq=False)
-class Refresher:
-    """`refresh` for a search, which it delays by a twentieth of its time at most.
+class Views:
+    """The page of a run that goes on, and its logs for TensorBoard where asked for.
 
-    Generations that take seconds have a page each; those of a proxy or a table, which
-    take less time than a page, do not.
+    What prevents them is a line on stderr: that is no reason to end a search of days.
 
     Attributes:
       path: the workdir.
+      events: the logs, or None.
       clock: tells seconds.
     """
 
     path: Path
+    events: Events | None = None
     clock: Callable[[], float] = time.monotonic
     _due: float = -math.inf
 
-    def __call__(self) -> None:
-        """Writes the page where it is due."""
+    def refresh(self) -> None:
+        """Writes them."""
+        try:
+            run = read(self.path)
+            report.write(self.path, run)
+            if self.events is not None:
+                self.events.update(run)
+        except Exception as error:
+            print(
+                f"gpt_nas_jax: the page of {self.path} was not written: "
+                f"{described(error)}",
+                file=sys.stderr,
+            )
+
+    def after_generation(self) -> None:
+        """Writes them where a search is delayed by a twentieth of its time at most.
+
+        Generations that take seconds have a page each; those of proxies, which take
+        less time than a page, do not.
+        """
         begin = self.clock()
         if begin < self._due:
             return
-        refresh(self.path)
+        self.refresh()
         end = self.clock()
         self._due = end + 19 * (end - begin)
+
+
+def views(config: Config) -> Views:
+    """What a run shows of itself.
+
+    Raises:
+      UsageError: a package that it needs is not installed.
+    """
+    path = Path(config.workdir)
+    if not config.log.tensorboard:
+        return Views(path)
+    events.require()
+    return Views(path, Events(path))
 
 
 def note_images(config: Config, problem: Problem) -> None:

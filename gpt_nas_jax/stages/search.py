@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.stages import asking, report, scoring
+from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import (
     Loop,
     checked,
@@ -35,8 +35,19 @@ from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
 
-def run(config: Config, problem: Problem, prior: Prior | None) -> None:
+def run(
+    config: Config,
+    problem: Problem,
+    prior: Prior | None,
+    after: Callable[[], None],
+) -> None:
     """Searches until all generations are in the ledger; goes on where one stopped.
+
+    Args:
+      config: of the run.
+      problem: images and space.
+      prior: for strategies that ask one.
+      after: called after each generation.
 
     Raises:
       UsageError: the ledger is damaged or of another program, or none of as many
@@ -69,7 +80,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates.ask,
         candidates.records,
         progress,
-        report.Refresher(path),
+        after,
     )
     loop.run(stage_key(config.seed, "search"))
 

@@ -68,7 +68,8 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
 def _rows(run: Run) -> list[Mapping[str, Any]]:
     """The fittest evaluations; of equals the first."""
     order = sorted(run.scored, key=lambda record: -record["fitness"])
-    return [{**record, "names": names(record)} for record in order[:_ROWS]]
+    unknown = dict.fromkeys(("params", "flops"))
+    return [{**unknown, **r, "names": names(r)} for r in order[:_ROWS]]
 
 
 def _data(run: Run) -> dict[str, Any]:

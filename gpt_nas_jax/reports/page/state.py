@@ -73,7 +73,11 @@ def figures(run: Run) -> Iterator[Figure]:
     best = run.best
     if best is not None:
         place = f"candidate {best['number']}, generation {best['generation']}"
-        yield Figure(f"best {run.measure}", f"{best['fitness']:.4f}", place)
+        name = f"best {run.measure}"
+        if best["fitness"] < max(record["fitness"] for record in run.scored):
+            # Finalists, or the user, chose another one than the search did.
+            name, place = run.measure, f"{place}, chosen to be trained"
+        yield Figure(name, f"{best['fitness']:.4f}", place)
     if known := costs(run):
         of_what = "of the best network" if best else "of the network"
         yield Figure("parameters", texts.amount(known["params"]), of_what)

@@ -1,0 +1,133 @@
+"""A run as TensorBoard shows it: scalars by candidate, hyperparameters, curves."""
+
+import dataclasses
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gpt_nas_jax.reports.page.run import Record, Run, began, names
+from gpt_nas_jax.types import UsageError
+
+FOLDER = "tensorboard"
+
+_PHASES = ("pretrain", "finetune")
+
+
+def require() -> ModuleType:
+    """The package that writes the files.
+
+    Raises:
+      UsageError: it is not installed.
+    """
+    try:
+        import tensorboardX
+    except ImportError as error:
+        raise UsageError(
+            "--log_tensorboard=yes needs the package tensorboardX; install it by pip "
+            "install 'gpt_nas_jax[tensorboard]'"
+        ) from error
+    return tensorboardX
+
+
+@dataclasses.dataclass(eq=False)
+class Events:
+    """Writes what a run has added since the last time.
+
+    The first time everything is written anew, since a run that was killed may have
+    left its files without what its ledger has.
+
+    Attributes:
+      path: the workdir.
+    """
+
+    path: Path
+    _done: Counter[str] = dataclasses.field(default_factory=Counter)
+    _best: float = -float("inf")
+    _writer: Any = None
+
+    def update(self, run: Run) -> None:
+        """Adds what is new in a run of this workdir."""
+        if self._writer is None:
+            shutil.rmtree(self.path / FOLDER, ignore_errors=True)
+            self._writer = require().SummaryWriter(str(self.path / FOLDER / "run"))
+        if run.prior is not None and self._new("prior", [run.prior]):
+            for name in _PHASES:
+                self._phase(name, run.prior[name]["curve"])
+        known = sorted({name for record in run.records for name in names(record)})
+        for record in self._new("candidates", run.records):
+            self._candidate(record)
+            self._hyperparameters(record, known)
+        for record in self._new("finalists", run.finalists):
+            self._finalist(record)
+        for epoch, loss in self._new("training", [*enumerate(run.losses, start=1)]):
+            self._scalar("training/loss", loss, epoch)
+        if run.test_accuracy is not None and self._new("test", [run.test_accuracy]):
+            epochs = run.result["retrain"]["epochs"]
+            self._scalar("training/test accuracy", run.test_accuracy, epochs)
+        self._writer.flush()
+
+    def _new(self, what: str, items: Sequence[Any]) -> Sequence[Any]:
+        begin, self._done[what] = self._done[what], len(items)
+        return items[begin:]
+
+    def _scalar(
+        self, tag: str, value: float | None, step: int, when: float | None = None
+    ) -> None:
+        if value is not None:
+            self._writer.add_scalar(tag, value, step, when)
+
+    def _phase(self, name: str, curve: Sequence[dict[str, Any]]) -> None:
+        for point in curve:
+            for kind in ("held_out_loss", "train_loss"):
+                self._scalar(f"prior {name}/{kind}", point[kind], point["step"])
+
+    def _candidate(self, record: Record) -> None:
+        begin = began(record)
+        when = begin.timestamp() + record["seconds"] if begin else None
+        fitness = record["fitness"]
+        self._best = max(self._best, -float("inf") if fitness is None else fitness)
+        self._done["failed"] += fitness is None
+        values = {
+            "fitness": fitness,
+            "best fitness": self._best if self._best > -float("inf") else None,
+            "failed so far": self._done["failed"],
+            "generation": record["generation"],
+            "parameters": record.get("params"),
+            "FLOPs": record.get("flops"),
+            "seconds": record["seconds"],
+        }
+        for name, value in values.items():
+            self._scalar(f"search/{name}", value, record["number"], when)
+
+    def _hyperparameters(self, record: Record, known: Sequence[str]) -> None:
+        """Counts of blocks with the fitness; the accuracy by epochs."""
+        if record["fitness"] is None:
+            return
+        genes = Counter(names(record))
+        settings = {"depth": genes.total()} | {name: genes[name] for name in known}
+        metrics = {"fitness": record["fitness"], **dict(_costs(record))}
+        number = f"{record['number']:05}"
+        folder = self.path / FOLDER / "candidates" / number
+        package = require()
+        with package.SummaryWriter(str(folder)) as writer:
+            for part in package.summary.hparams(settings, metrics):
+                writer.file_writer.add_summary(part)
+            for name, value in metrics.items():
+                writer.add_scalar(name, value)
+            for epoch, value in enumerate(record.get("accuracies") or (), start=1):
+                if value is not None:
+                    writer.add_scalar("candidate/accuracy", value, epoch)
+
+    def _finalist(self, record: Record) -> None:
+        name = f"finalists/{record['finalist'] + 1}, key {record['key']}"
+        for epoch, value in enumerate(record.get("accuracies") or (), start=1):
+            self._scalar(name, value, epoch)
+
+
+def _costs(record: Record) -> Iterator[tuple[str, float]]:
+    for name, key in (("parameters", "params"), ("FLOPs", "flops")):
+        if record.get(key) is not None:
+            yield name, record[key]
