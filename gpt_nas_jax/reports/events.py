@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ class Events:
         """Adds what is new in a run of this workdir."""
         if self._writer is None:
             shutil.rmtree(self.path / FOLDER, ignore_errors=True)
-            self._writer = require().SummaryWriter(str(self.path / FOLDER / "run"))
+            self._writer = _File(self.path / FOLDER / "run")
         if run.prior is not None and self._new("prior", [run.prior]):
             for name in _PHASES:
                 self._phase(name, run.prior[name]["curve"])
@@ -77,7 +78,7 @@ class Events:
         self, tag: str, value: float | None, step: int, when: float | None = None
     ) -> None:
         if value is not None:
-            self._writer.add_scalar(tag, value, step, when)
+            self._writer.scalar(tag, value, step, when)
 
     def _phase(self, name: str, curve: Sequence[dict[str, Any]]) -> None:
         for point in curve:
@@ -111,20 +112,54 @@ class Events:
         metrics = {"fitness": record["fitness"], **dict(_costs(record))}
         number = f"{record['number']:05}"
         folder = self.path / FOLDER / "candidates" / number
-        package = require()
-        with package.SummaryWriter(str(folder)) as writer:
-            for part in package.summary.hparams(settings, metrics):
-                writer.file_writer.add_summary(part)
-            for name, value in metrics.items():
-                writer.add_scalar(name, value)
-            for epoch, value in enumerate(record.get("accuracies") or (), start=1):
-                if value is not None:
-                    writer.add_scalar("candidate/accuracy", value, epoch)
+        file = _File(folder)
+        for part in require().summary.hparams(settings, metrics):
+            file.write(part, 0, None)
+        for name, value in metrics.items():
+            file.scalar(name, value, 0)
+        for epoch, value in enumerate(record.get("accuracies") or (), start=1):
+            if value is not None:
+                file.scalar("candidate/accuracy", value, epoch)
+        file.close()
 
     def _finalist(self, record: Record) -> None:
         name = f"finalists/{record['finalist'] + 1}, key {record['key']}"
         for epoch, value in enumerate(record.get("accuracies") or (), start=1):
             self._scalar(name, value, epoch)
+
+
+class _File:
+    """A file of events, written at once.
+
+    The package's own writer hands every event through a queue between processes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
+        folder.mkdir(parents=True)
+        self._events = EventsWriter(str(folder / "events"))
+
+    def write(self, summary: Any, step: int, when: float | None) -> None:
+        """Adds what the package makes of a value."""
+        from tensorboardX.proto.event_pb2 import Event
+
+        when = time.time() if when is None else when
+        self._events.write_event(Event(summary=summary, step=step, wall_time=when))
+
+    def scalar(
+        self, tag: str, value: float, step: int, when: float | None = None
+    ) -> None:
+        """Adds a number."""
+        self.write(require().summary.scalar(tag, value), step, when)
+
+    def flush(self) -> None:
+        """Puts what was written on the disk; more may be written later."""
+        self._events.flush()
+
+    def close(self) -> None:
+        """Nothing more is to come."""
+        self._events.close()
 
 
 def _costs(record: Record) -> Iterator[tuple[str, float]]:
