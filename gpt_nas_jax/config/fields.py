@@ -75,15 +75,11 @@ def of_text(flags: Mapping[str, str]) -> Config:
     so that runs of such versions can be looked at.
     """
     changes = {
-        field.path: _value(field.default, flags[field.name])
+        field.path: type(field.default)(flags[field.name])
         for field in of(Config())
         if field.name in flags
     }
     return replace(Config(), changes)
-
-
-def _value(default: Any, text: str) -> Any:
-    return text == "true" if isinstance(default, bool) else type(default)(text)
 
 
 def _text(value: Any) -> str:

@@ -9,9 +9,10 @@ from gpt_nas_jax.config.setting import Section, setting
 class LogConfig(Section):
     """Logs for other programs."""
 
-    tensorboard: bool = setting(
-        False,
-        "Also write tensorboard/ in the workdir, for TensorBoard; needs the package "
-        "tensorboardX. It is written anew at each start (ours).",
+    tensorboard: str = setting(
+        "no",
+        "yes: also write tensorboard/ in the workdir, for TensorBoard; needs the "
+        "package tensorboardX. It is written anew at each start (ours).",
+        choices=("yes", "no"),
         result=False,
     )

@@ -53,7 +53,7 @@ class Events:
         """Adds what is new in a run of this workdir."""
         if self._writer is None:
             shutil.rmtree(self.path / FOLDER, ignore_errors=True)
-            self._writer = _File(self.path / FOLDER / "run")
+            self._writer = _File(self.path / FOLDER)
         if run.prior is not None and self._new("prior", [run.prior]):
             for name in _PHASES:
                 self._phase(name, run.prior[name]["curve"])
@@ -67,7 +67,7 @@ class Events:
             self._scalar("training/loss", loss, epoch)
         if run.test_accuracy is not None and self._new("test", [run.test_accuracy]):
             epochs = run.result["retrain"]["epochs"]
-            self._scalar("training/test accuracy", run.test_accuracy, epochs)
+            self._scalar("training/test_accuracy", run.test_accuracy, epochs)
         self._writer.flush()
 
     def _new(self, what: str, items: Sequence[Any]) -> Sequence[Any]:
@@ -83,7 +83,7 @@ class Events:
     def _phase(self, name: str, curve: Sequence[dict[str, Any]]) -> None:
         for point in curve:
             for kind in ("held_out_loss", "train_loss"):
-                self._scalar(f"prior {name}/{kind}", point[kind], point["step"])
+                self._scalar(f"prior_{name}/{kind}", point[kind], point["step"])
 
     def _candidate(self, record: Record) -> None:
         begin = began(record)
@@ -93,8 +93,8 @@ class Events:
         self._done["failed"] += fitness is None
         values = {
             "fitness": fitness,
-            "best fitness": self._best if self._best > -float("inf") else None,
-            "failed so far": self._done["failed"],
+            "best_fitness": self._best if self._best > -float("inf") else None,
+            "failed_so_far": self._done["failed"],
             "generation": record["generation"],
             "parameters": record.get("params"),
             "FLOPs": record.get("flops"),
@@ -109,7 +109,7 @@ class Events:
             return
         genes = Counter(names(record))
         settings = {"depth": genes.total()} | {name: genes[name] for name in known}
-        metrics = {"fitness": record["fitness"], **dict(_costs(record))}
+        metrics = {"candidate/fitness": record["fitness"], **dict(_costs(record))}
         number = f"{record['number']:05}"
         folder = self.path / FOLDER / "candidates" / number
         file = _File(folder)
@@ -123,7 +123,7 @@ class Events:
         file.close()
 
     def _finalist(self, record: Record) -> None:
-        name = f"finalists/{record['finalist'] + 1}, key {record['key']}"
+        name = f"finalists/{record['finalist'] + 1}_key_{record['key']}"
         for epoch, value in enumerate(record.get("accuracies") or (), start=1):
             self._scalar(name, value, epoch)
 
@@ -163,6 +163,6 @@ class _File:
 
 
 def _costs(record: Record) -> Iterator[tuple[str, float]]:
-    for name, key in (("parameters", "params"), ("FLOPs", "flops")):
+    for key, name in (("params", "parameters"), ("flops", "FLOPs")):
         if record.get(key) is not None:
-            yield name, record[key]
+            yield f"candidate/{name}", record[key]

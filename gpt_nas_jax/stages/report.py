@@ -88,7 +88,7 @@ def views(config: Config) -> Views:
       UsageError: a package that it needs is not installed.
     """
     path = Path(config.workdir)
-    if not config.log.tensorboard:
+    if config.log.tensorboard == "no":
         return Views(path)
     events.require()
     return Views(path, Events(path))

@@ -8,7 +8,7 @@ from gpt_nas_jax.reports.page import texts
 
 Point = tuple[float, float]
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 12, 44
 _MARGIN = 0.04
 """Share of an axis that stays free at each of its ends."""
 

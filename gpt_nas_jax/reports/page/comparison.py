@@ -34,7 +34,9 @@ def html(runs: Sequence[Run]) -> str:
         warnings=list(_warnings(runs)),
         searches=list(_searches(runs)),
         tests=[chart for cost in ("params", "flops") if (chart := _tests(runs, cost))],
-        training=learning.of_trainings(runs),
+        training=learning.of_trainings(
+            {f"{run.path}: {run.strategy}": run for run in runs}
+        ),
         flags=_differing(runs),
         data={},
     )

@@ -1,7 +1,7 @@
 """Curves of what was learned: the prior, the finalists, the network in the end."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gpt_nas_jax.reports.page.chart import Chart, Point, axis
@@ -66,14 +66,13 @@ def of_finalists(run: Run) -> Chart | None:
     return chart
 
 
-def of_trainings(runs: Sequence[Run]) -> Chart | None:
-    """Training loss of the networks of several runs by epochs."""
+def of_trainings(runs: Mapping[str, Run]) -> Chart | None:
+    """Training loss of the networks of several runs, each with a name, by epochs."""
     # A loss of 0 has no logarithm.
-    drawn = [(run, _epochs(v or None for v in run.losses)) for run in runs]
-    drawn = [(run, curve) for run, curve in drawn if _ys(curve)]
-    if not drawn:
+    curves = {n: _epochs(v or None for v in run.losses) for n, run in runs.items()}
+    every = [point for curve in curves.values() for point in curve if _ys([point])]
+    if not every:
         return None
-    every = [point for _, curve in drawn for point in curve]
     chart = Chart(
         "training",
         "The long training",
@@ -82,11 +81,11 @@ def of_trainings(runs: Sequence[Run]) -> Chart | None:
         axis("epoch", _xs(every)),
         axis("training loss, nats (logarithmic)", _ys(every), log=True),
     )
-    for number, (run, curve) in enumerate(drawn):
-        accuracy = run.test_accuracy
+    for number, (name, curve) in enumerate(curves.items()):
+        accuracy = runs[name].test_accuracy
         tested = f", test accuracy {accuracy:.4f}" if accuracy is not None else ""
-        own = "the network found" if number == 0 else str(run.path)
-        chart = chart.line(curve, series(number), (run.human or own) + tested)
+        if _ys(curve):
+            chart = chart.line(curve, series(number), name + tested)
     return chart
 
 

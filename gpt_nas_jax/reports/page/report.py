@@ -55,7 +55,7 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         blocks=blocks.shares(run),
         prior=learning.of_prior(run),
         finalists=learning.of_finalists(run),
-        training=learning.of_trainings([run, *baselines]),
+        training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
         fronts=candidates.on_fronts(run),
         failures=state.failures(run),
@@ -63,6 +63,11 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         flags=state.changed_flags(run),
         data=_data(run),
     )
+
+
+def _named(run: Run, baselines: Sequence[Run]) -> dict[str, Run]:
+    own = run.human or "the network found"
+    return {own: run} | {str(one.human): one for one in baselines}
 
 
 def _rows(run: Run) -> list[Mapping[str, Any]]:

@@ -115,6 +115,11 @@ class Run:
         return max(same or self.scored, key=lambda record: record["fitness"])
 
     @property
+    def top(self) -> float:
+        """The highest fitness; there must be one."""
+        return max(record["fitness"] for record in self.scored)
+
+    @property
     def test_accuracy(self) -> float | None:
         """Of the network that was trained for long, or None."""
         return ((self.result or {}).get("retrain") or {}).get("test_accuracy")

@@ -74,12 +74,12 @@ def figures(run: Run) -> Iterator[Figure]:
     if best is not None:
         place = f"candidate {best['number']}, generation {best['generation']}"
         name = f"best {run.measure}"
-        if best["fitness"] < max(record["fitness"] for record in run.scored):
+        if best["fitness"] < run.top:
             # Finalists, or the user, chose another one than the search did.
             name, place = run.measure, f"{place}, chosen to be trained"
         yield Figure(name, f"{best['fitness']:.4f}", place)
+    of_what = "of the best network" if best else "of the network"
     if known := costs(run):
-        of_what = "of the best network" if best else "of the network"
         yield Figure("parameters", texts.amount(known["params"]), of_what)
         yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
     if run.total:
@@ -89,7 +89,7 @@ def figures(run: Run) -> Iterator[Figure]:
         yield _time(run)
     spent = (run.result or {}).get("retrain", {}).get("seconds")
     if spent is not None:
-        yield Figure("long training", texts.duration(spent), "of the network found")
+        yield Figure("long training", texts.duration(spent), of_what)
 
 
 def costs(run: Run) -> Mapping[str, float]:
