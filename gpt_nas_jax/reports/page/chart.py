@@ -9,6 +9,8 @@ from gpt_nas_jax.reports.page import texts
 Point = tuple[float, float]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 12, 44
+_STRIDES = tuple(((1,), stride) for stride in (1, 2, 3, 5, 10))
+"""Powers of ten, ever fewer of them."""
 _MARGIN = 0.04
 """Share of an axis that stays free at each of its ends."""
 
@@ -38,9 +40,10 @@ class Axis:
         """Round values within, with their texts."""
         if not self.log:
             return [(value, f"{value:g}") for value in self._steps(most)]
-        decades = range(math.floor(self.low), math.ceil(self.high) + 1)
-        found = []
-        for digits in ((1, 2, 5), (1, 3), (1,)):
+        first, last = math.floor(self.low), math.ceil(self.high)
+        found: list[float] = []
+        for digits, stride in (((1, 2, 5), 1), ((1, 3), 1), *_STRIDES):
+            decades = range(first // stride * stride, last + 1, stride)
             values = [digit * 10.0**power for power in decades for digit in digits]
             found = [v for v in values if self.low <= math.log10(v) <= self.high]
             if len(found) <= most:

@@ -44,9 +44,9 @@ def status(run: Run) -> str:
     """One sentence on where the run stands."""
     if run.test_accuracy is not None:
         return "Finished."
-    if run.human is not None:
-        return "The human network is not trained yet."
     done, total = len(run.records), run.total
+    if not total:
+        return "The network is not trained yet."
     if done < total:
         return f"The search has evaluated {done:,} of {total:,} candidates."
     if run.from_python or run.config.stage == "search":
