@@ -37,6 +37,10 @@ class Evaluation:
       flops: floating-point operations for one image, two a multiply-accumulate,
         likewise.
       scores: of zero-cost proxies, by their names; None after a training.
+      accuracies: validation accuracy after each epoch, None where an output was not
+        finite; None as a whole where nothing was trained.
+      start: when the evaluation began, in ISO 8601; None where it was remembered.
+      worker: which worker made it, likewise.
     """
 
     fitness: float
@@ -45,6 +49,9 @@ class Evaluation:
     params: int | None = None
     flops: int | None = None
     scores: Mapping[str, float] | None = None
+    accuracies: tuple[float | None, ...] | None = None
+    start: str | None = None
+    worker: str | None = None
 
 
 @flax.struct.dataclass
@@ -55,10 +62,13 @@ class Candidates:
       genomes: ``int32[P, L]``.
       proposed: ``bool[P, L]``, the genes that are proposed as new, which is what the
         paper's acceleration trains.
+      parents: ``int32[P, K]``, the evaluations that each was made from, counted from 0
+        over the whole search, and -1 for none; None where a strategy does not say.
     """
 
     genomes: Genome
     proposed: jax.Array
+    parents: jax.Array | None = None
 
 
 class Space(Protocol):

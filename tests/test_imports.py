@@ -44,7 +44,9 @@ STRANGERS = {
 ALONE = {
     "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
     "grain": {"datasets/streams.py"},
+    "jinja2": {"reports/page/rendering.py"},
     "matplotlib": {"reports/figure.py"},
+    "tensorboardX": {"reports/events.py"},
     "orbax": {"workdir/checkpoints.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }

@@ -21,6 +21,7 @@ from gpt_nas_jax.stages import (
     import_benchmark,
     pipeline,
     proxies,
+    report,
     tables,
     zoo,
 )
@@ -32,6 +33,7 @@ _STAGES: dict[str, Callable[[Config], None]] = {
     "tables": tables.run,
     "proxies": proxies.run,
     "baseline": baseline.run,
+    "report": report.run,
 }
 _RESULT = "result.json"
 

@@ -29,7 +29,7 @@ from gpt_nas_jax.types import Space, Strategy, UsageError
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """A genome, ``int32[L]``, to its fitness, or to ``fitness``, ``reason`` and details."""
 
-_RESERVED = ("generation", "index", "genome", "seconds")
+_RESERVED = ("generation", "index", "genome", "parents", "seconds")
 
 
 def search(

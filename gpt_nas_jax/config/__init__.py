@@ -3,6 +3,7 @@
 import dataclasses
 
 from gpt_nas_jax import plugins
+from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
     EXECUTORS,
@@ -23,6 +24,7 @@ from gpt_nas_jax.config.stages import (
     BaselineConfig,
     ImportConfig,
     ProxiesConfig,
+    ReportConfig,
     TablesConfig,
     ZooConfig,
 )
@@ -52,9 +54,11 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "ImportConfig",
+    "LogConfig",
     "PriorConfig",
     "ProxiesConfig",
     "Recipe",
+    "ReportConfig",
     "RetrainConfig",
     "RetrainRecipe",
     "SearchConfig",
@@ -94,11 +98,13 @@ class Config:
     eval: EvalConfig = EvalConfig()
     retrain: RetrainConfig = RetrainConfig()
     train: TrainConfig = TrainConfig()
+    log: LogConfig = LogConfig()
     tables: TablesConfig = TablesConfig()
     proxies: ProxiesConfig = ProxiesConfig()
     zoo: ZooConfig = ZooConfig()
     baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
+    report: ReportConfig = ReportConfig()
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""

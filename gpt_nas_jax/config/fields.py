@@ -68,6 +68,20 @@ def result_text(config: Config) -> dict[str, str]:
     return {f.name: _text(f.default) for f in of(config) if f.setting.result}
 
 
+def of_text(flags: Mapping[str, str]) -> Config:
+    """The config of a flagfile that `to_text` wrote.
+
+    Flags that it lacks have their defaults, and those of other versions are left out,
+    so that runs of such versions can be looked at.
+    """
+    changes = {
+        field.path: type(field.default)(flags[field.name])
+        for field in of(Config())
+        if field.name in flags
+    }
+    return replace(Config(), changes)
+
+
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else utf8(str(value))
 

@@ -19,17 +19,21 @@ class Stage:
 
 _RUN = ("workdir", "seed", "data", "space", "search")
 _ALL = (*_RUN, "executor", "prior", "eval", "retrain", "train")
+_LOGS = ("log",)
 
 STAGES: Mapping[str, Stage] = {
-    "all": Stage("Runs pretrain, search and retrain.", _ALL),
-    "pretrain": Stage("Trains the prior, a GPT and an FCN.", (*_RUN, "prior", "train")),
+    "all": Stage("Runs pretrain, search and retrain.", (*_ALL, *_LOGS)),
+    "pretrain": Stage(
+        "Trains the prior, a GPT and an FCN.",
+        (*_RUN, "prior", "train", *_LOGS),
+    ),
     "search": Stage(
         "Searches for the architecture of the highest fitness.",
-        (*_RUN, "executor", "prior", "eval", "train"),
+        (*_RUN, "executor", "prior", "eval", "train", *_LOGS),
     ),
     "retrain": Stage(
         "Trains the best architecture of a search from scratch.",
-        (*_RUN, "retrain", "train"),
+        (*_RUN, "retrain", "train", *_LOGS),
     ),
     "zoo": Stage("Lists the 36 human networks with their cost.", ("zoo",)),
     "import_benchmark": Stage(
@@ -42,9 +46,12 @@ STAGES: Mapping[str, Stage] = {
         "Scores networks of NAS-Bench-201 by zero-cost proxies.",
         ("workdir", "seed", "data", "train", "proxies"),
     ),
+    "report": Stage(
+        "Writes report.html, the page of the run in --workdir.", ("workdir", "report")
+    ),
     "baseline": Stage(
         "Trains a human network by the recipe of retrain.",
-        ("workdir", "seed", "data", "retrain", "train", "baseline"),
+        ("workdir", "seed", "data", "retrain", "train", "baseline", *_LOGS),
     ),
 }
 

@@ -214,6 +214,27 @@ class BaselineConfig(Section):
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportConfig(Section):
+    """The pages about runs."""
+
+    compare: str = setting(
+        "",
+        "Comma-separated workdirs of other runs; comparison.html, beside report.html, "
+        "compares them with --workdir.",
+        result=False,
+    )
+
+    def workdirs(self) -> tuple[str, ...]:
+        """The other runs."""
+        return tuple(filter(None, self.compare.split(",")))
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        if len(set(self.workdirs())) < len(self.workdirs()):
+            yield f"--report_compare={self.compare}: give each workdir once"
+
+
+@dataclasses.dataclass(frozen=True)
 class ImportConfig(Section):
     """A released benchmark, to be converted to a compact file."""
 

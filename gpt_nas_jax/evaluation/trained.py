@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Container
 
 import jax
 
@@ -81,15 +82,26 @@ class TrainedEvaluator:
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
-        epochs = (self.config.recipe.epochs,)
-        curve = self.curve(candidate, epochs, self.config.trained_blocks)
-        fitness = -math.inf if curve.accuracies is None else curve.accuracies[-1]
-        cost = curve.cost
+        epochs = self.config.recipe.epochs
+        curve = self.curve(
+            candidate, (epochs,), self.config.trained_blocks, range(1, epochs)
+        )
+        found, cost = curve.accuracies, curve.cost
         counts = (None, None) if cost is None else (cost.params, cost.flops)
-        return Evaluation(fitness, curve.reason, curve.seconds, *counts)
+        return Evaluation(
+            -math.inf if found is None else found[-1],
+            curve.reason,
+            curve.seconds,
+            *counts,
+            accuracies=found and tuple(a if math.isfinite(a) else None for a in found),
+        )
 
     def curve(
-        self, candidate: Candidate, epochs: tuple[int, ...], trained_blocks: str
+        self,
+        candidate: Candidate,
+        epochs: tuple[int, ...],
+        trained_blocks: str,
+        further: Container[int] = (),
     ) -> Curve:
         """Trains once and measures after each of ``epochs``; it raises as little.
 
@@ -97,6 +109,8 @@ class TrainedEvaluator:
           candidate: the network.
           epochs: ascending, from 1.
           trained_blocks: ``proposed``, by the paper's rules, or ``all``.
+          further: epochs to measure after, too, where the candidate does not fail if
+            its outputs are not finite; its accuracy is NaN there.
         """
         begin = time.monotonic()
         network, reason = built(self.space, candidate.genome)
@@ -104,7 +118,9 @@ class TrainedEvaluator:
             return Curve(None, reason, time.monotonic() - begin)
         chain, cost = network
         found, reason = attempt(
-            lambda: self._accuracies(chain, candidate, epochs, trained_blocks, begin),
+            lambda: self._accuracies(
+                chain, candidate, epochs, trained_blocks, further, begin
+            ),
             "--eval_batch",
         )
         return Curve(found, reason, time.monotonic() - begin, cost)
@@ -115,6 +131,7 @@ class TrainedEvaluator:
         candidate: Candidate,
         epochs: tuple[int, ...],
         trained_blocks: str,
+        further: Container[int],
         begin: float,
     ) -> tuple[float, ...]:
         recipe = self.config.recipe
@@ -129,13 +146,14 @@ class TrainedEvaluator:
         def after_epoch(
             epoch: int, states: chain_training.States, loss: jax.Array
         ) -> None:
-            if epoch not in epochs:
+            needed = epoch in epochs
+            if not needed and epoch not in further:
                 return
-            if not math.isfinite(loss):
+            if needed and not math.isfinite(loss):
                 raise Failure("loss is not a number")
             found.append(chain_training.accuracy(states, valid, recipe.batch))
             # The last step may have broken what its loss did not show yet.
-            if not math.isfinite(found[-1]):
+            if needed and not math.isfinite(found[-1]):
                 raise Failure("output is not a number")
 
         chain_training.fit(

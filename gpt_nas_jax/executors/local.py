@@ -23,7 +23,7 @@ def run(
     Results come in the order of the items, as soon as they and all before them are
     there. Leaving the iterator early drops the items that have not begun; so does an
     exception of ``function``, which is raised in its item's turn. What one device has
-    compiled, the others load.
+    compiled, the others load. Threads are named by their device, as ``cpu:0/1``.
     """
     devices = jax.local_devices()
     if len(devices) > 1:
@@ -32,7 +32,10 @@ def run(
     turns = itertools.count()
 
     def enter() -> None:
-        local.device = devices[next(turns) % len(devices)]
+        number, place = divmod(next(turns), len(devices))
+        local.device = device = devices[place]
+        name = f"{device.platform}:{device.id}/{number}"
+        threading.current_thread().name = name
 
     def call(item: Item) -> Result:
         with jax.default_device(local.device):

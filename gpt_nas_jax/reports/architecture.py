@@ -1,5 +1,6 @@
 """``architecture.json``: a network and its images, for people and programs."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,15 @@ def of_images(dataset: Dataset) -> dict[str, Any]:
     if dataset.classes:
         images["classes"] = list(dataset.classes)
     return images
+
+
+def state(architecture: Mapping[str, Any]) -> str:
+    """The folder of a run that keeps the checkpoints of a network's training."""
+    if "genome" not in architecture:
+        return "baseline"
+    # Another network's checkpoints may have the same shapes.
+    digest = hashlib.sha256(repr(architecture["genome"]).encode()).hexdigest()
+    return f"retrain/{digest[:16]}"
 
 
 def in_result(architecture: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
         "evaluations": len(records),
         "failed": sum(record["fitness"] is None for record in records),
         "seconds": round(sum(record["seconds"] for record in records), 1),
-        "fitness": _measure(config),
+        "fitness": measure(config),
         "best_fitness": workdir.best(records)["fitness"],
     }
 
@@ -72,7 +72,7 @@ def show(title: str, result: dict[str, Any]) -> None:
     show_table(title, ("what", "value"), rows)
 
 
-def _measure(config: Config) -> str:
+def measure(config: Config) -> str:
     """Names the number that a search calls fitness, for people."""
     if config.eval.method == "trained":
         return "validation accuracy"

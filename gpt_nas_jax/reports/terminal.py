@@ -1,6 +1,8 @@
 """Progress on a terminal or in a log, and tables on either."""
 
 import contextlib
+import contextvars
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,11 +62,64 @@ class _Left(ProgressColumn):
         return Text(str(left), "progress.remaining")
 
 
+class _Whole(ProgressColumn):
+    """The time that the rest of the whole run takes, where that is known."""
+
+    max_refresh = 0.5
+
+    def __init__(self, part: "_Part | None") -> None:
+        super().__init__()
+        # Rich draws in a thread of its own, which has a context of its own.
+        self._part = part
+
+    def render(self, task: Task) -> Text:
+        seconds = _whole(self._part, _seconds_each(task), task.remaining)
+        if seconds is None:
+            return Text("")
+        left = timedelta(seconds=math.ceil(seconds))
+        return Text(f"whole run {left}", "progress.remaining")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    label: str
+    rest: float | None
+
+
+_part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar(
+    "part", default=None
+)
+
+
+@contextlib.contextmanager
+def part(label: str, rest: float | None) -> Iterator[None]:
+    """Bars within say which part of a run they are of, and what is left of the whole.
+
+    Args:
+      label: of the part, such as ``part 2 of 3``.
+      rest: how much is to be done behind a bar, in units of what it counts; None where
+        that is not known.
+    """
+    token = _part.set(_Part(label, rest))
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
+def _whole(part: _Part | None, each: float | None, remaining: float) -> float | None:
+    """Seconds to the end of the whole run."""
+    if part is None or part.rest is None or each is None:
+        return None
+    return each * (remaining + part.rest)
+
+
 class _Lines:
     """Progress for a log."""
 
     def __init__(self, title: str, total: int, done: int) -> None:
         self._title, self._total, self._done = title, total, done
+        self._begin, self._begun, self._part = time.monotonic(), done, _part.get()
         self._show("")
 
     def advance(self, count: int = 1, note: str = "") -> None:
@@ -76,15 +131,26 @@ class _Lines:
     def _show(self, note: str) -> None:
         self._shown = time.monotonic()
         text = f"{self._title}: {self._done} of {self._total} done"
-        print(f"{text}; {note}" if note else text, flush=True)
+        print("; ".join(filter(None, (text, note, self._left()))), flush=True)
+
+    def _left(self) -> str:
+        count = self._done - self._begun
+        each = (time.monotonic() - self._begin) / count if count else None
+        seconds = _whole(self._part, each, self._total - self._done)
+        if seconds is None:
+            return ""
+        return f"about {math.ceil(seconds / 60)} min left of the whole run"
 
 
 @contextlib.contextmanager
 def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
     """A bar with rate and time left; where there is no terminal, plain lines.
 
-    There is a line at the start and then at most one a minute.
+    There is a line at the start and then at most one a minute. Within `part` it also
+    says which part runs, and what is left of the whole run.
     """
+    if (now := _part.get()) is not None:
+        title = f"{now.label}: {title}"
     if not Console().is_terminal:
         yield _Lines(title, total, done).advance
         return
@@ -94,6 +160,7 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
         MofNCompleteColumn(),
         _Rate(),
         _Left(),
+        _Whole(now),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console()) as bar:

@@ -56,8 +56,8 @@ def ask_filtered(
     asked = [
         ask(strategy, jax.random.fold_in(key, turn), state) for turn in range(times)
     ]
-    genomes = np.concatenate([candidates.genomes for candidates in asked])
-    proposed = np.concatenate([candidates.proposed for candidates in asked])
+    pool = jax.tree.map(lambda *parts: np.concatenate(parts), *asked)
+    genomes = pool.genomes
     _, first, network = np.unique(
         scorer.space.identity(genomes), axis=0, return_index=True, return_inverse=True
     )
@@ -65,4 +65,4 @@ def ask_filtered(
     fitness = ranks.fitness(scores, scores)[network.ravel()]
     repeated = ~np.isin(np.arange(len(genomes)), first)
     rows = ranks.best(fitness, repeated, len(genomes) // times)
-    return Candidates(genomes[rows], proposed[rows])
+    return jax.tree.map(lambda part: part[rows], pool)

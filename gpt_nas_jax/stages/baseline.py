@@ -9,9 +9,14 @@ from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
-from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
-
-_STATE = "baseline"
+from gpt_nas_jax.stages import (
+    claim,
+    compile_cache,
+    long_training,
+    problem,
+    report,
+    retrain,
+)
 
 
 def run(config: Config) -> None:
@@ -27,8 +32,10 @@ def run(config: Config) -> None:
     compile_cache.keep(config.train)
     dataset = problem.load_dataset(config)
     long_training.check_devices(config)
+    views = report.views(config)
     with claim.opened(config):
         summary.write(config, _trained(config, dataset))
+        views.refresh()
 
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
@@ -38,4 +45,5 @@ def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     description = architecture.of_human(name, chain, dataset)
     again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
-    return retrain.train_and_keep(config, path / _STATE, chain, dataset, description)
+    state = path / architecture.state(description)
+    return retrain.train_and_keep(config, state, chain, dataset, description)

@@ -13,16 +13,18 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
+from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import scoring
-from gpt_nas_jax.stages.loop import finite, fitness_of
+from gpt_nas_jax.stages.loop import finite, fitness_of, when_and_where
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import Space, UsageError
 from gpt_nas_jax.workdir import Ledger
 
 FILE = "finalists.jsonl"
-_KEYS = 3
+KEYS = 3
+"""Trainings of each finalist."""
 
 Record = dict[str, Any]
 """A training or an evaluation as a line of a ledger."""
@@ -55,15 +57,15 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
             jax.random.fold_in(key, number),
         )
         for record in chosen
-        for number in range(_KEYS)
+        for number in range(KEYS)
     ]
     train = _evaluator(config, problem)
     run = executors.find(config.executor)
-    results = run(train, items[len(known) :], config.search.workers)
+    results = run(Stamped(train), items[len(known) :], config.search.workers)
     with progress("finalists, trainings", len(items), len(known)) as advance:
         places = range(len(known), len(items))
         for place, result in zip(places, results, strict=True):
-            finalist, number = divmod(place, _KEYS)
+            finalist, number = divmod(place, KEYS)
             ledger.append(
                 {
                     "finalist": finalist,
@@ -71,8 +73,9 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
                     "genome": chosen[finalist]["genome"],
                     "blocks": chosen[finalist]["blocks"],
                     "fitness": finite(result.fitness),
+                    "accuracies": result.accuracies,
                     "reason": result.reason,
-                    "seconds": round(result.seconds, 3),
+                    **when_and_where(result),
                 }
             )
             interruption.obey()
@@ -94,10 +97,10 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
     chosen = _chosen(config, space, records)
     ledger = _ledger(config)
     trained = _checked(ledger, chosen)
-    if len(trained) < _KEYS * len(chosen):
+    if len(trained) < KEYS * len(chosen):
         raise UsageError(
             f"--workdir={config.workdir} holds {len(trained)} of "
-            f"{_KEYS * len(chosen)} trainings of finalists; run --stage=search first"
+            f"{KEYS * len(chosen)} trainings of finalists; run --stage=search first"
         )
     means = _means(trained)
     if np.isinf(means).all():
@@ -113,7 +116,7 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
 def _means(trained: list[Record]) -> np.ndarray:
     """Mean fitness of each finalist, ``float64[N]``; ``-inf`` where one failed."""
     return (
-        np.array([fitness_of(record) for record in trained]).reshape(-1, _KEYS).mean(1)
+        np.array([fitness_of(record) for record in trained]).reshape(-1, KEYS).mean(1)
     )
 
 
@@ -137,7 +140,7 @@ def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
     """The trainings that are there, each of the finalist and the key in its place."""
     records = ledger.read()
     for place, record in enumerate(records):
-        finalist, number = divmod(place, _KEYS)
+        finalist, number = divmod(place, KEYS)
         there = (record.get("finalist"), record.get("key"), record.get("genome"))
         if finalist >= len(chosen) or there != (
             finalist,

@@ -16,6 +16,7 @@ from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.stages.loss_curve import LossCurve
 from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.memory import is_exhausted
@@ -119,7 +120,8 @@ def _train(
     if resumed is not None:
         begun, saved = resumed
         resumed, before = (begun, saved["state"]), float(saved["seconds"])
-    course = _Course(path, total, steps, config.retrain, before, begun)
+    curve = LossCurve.resumed(path, steps, begun)
+    course = _Course(path, total, steps, config.retrain, curve, before, begun)
     with progress("training, epochs", recipe.epochs, done=begun // steps) as advance:
 
         def after_step(done: int, state: whole.NetworkState, loss: jax.Array) -> None:
@@ -141,6 +143,7 @@ class _Course:
       total: steps of the whole training.
       steps: of an epoch.
       settings: how often to save.
+      curve: of the loss.
       seconds: that the training took up to the last checkpoint.
       saved: steps done at the last checkpoint.
     """
@@ -149,6 +152,7 @@ class _Course:
     total: int
     steps: int
     settings: RetrainConfig
+    curve: LossCurve
     seconds: float
     saved: int
 
@@ -162,17 +166,20 @@ class _Course:
         stopping = interruption.pending()
         due = done == self.total or _is_due(self.settings, done, self.steps)
         # Steps are queued; to read the newest loss is to wait for all of them.
-        self._require_finite(0 if due or stopping else _QUEUED)
+        self._read(0 if due or stopping else _QUEUED)
         if due or stopping:
             self._save(done, state)
         if stopping:
             interruption.obey()
 
-    def _require_finite(self, unread: int) -> None:
+    def _read(self, unread: int) -> None:
+        """Takes in all losses but the newest, each of which must be finite."""
         while len(self._losses) > unread:
             step, loss = self._losses.popleft()
-            if not math.isfinite(float(loss)):
+            value = float(loss)
+            if not math.isfinite(value):
                 raise self._diverged(f"the loss of step {step} of {self.total}")
+            self.curve.add(value)
 
     def _save(self, done: int, state: whole.NetworkState) -> None:
         kept = (state.params, state.stats, state.optimizer, state.average)
@@ -180,6 +187,7 @@ class _Course:
             raise self._diverged(f"a weight after step {done} of {self.total}")
         self.seconds = time.monotonic() - self._begin
         seconds = np.array(self.seconds)
+        self.curve.save()
         workdir.save_step(self.path, done, {"state": state, "seconds": seconds})
         self.saved = done
 

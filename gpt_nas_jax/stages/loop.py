@@ -17,7 +17,14 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.reports.terminal import short
 from gpt_nas_jax.strategies.jitted import jit_by_class
-from gpt_nas_jax.types import Candidates, Key, Space, Strategy, UsageError
+from gpt_nas_jax.types import (
+    Candidates,
+    Evaluation,
+    Key,
+    Space,
+    Strategy,
+    UsageError,
+)
 from gpt_nas_jax.workdir import Ledger
 
 _STATE = "search"
@@ -42,6 +49,7 @@ class Loop:
       evaluate: candidates to their records, in order, without place and genome. A
         record holds ``fitness``, None for a failure, and ``reason``.
       progress: shows how far the search is.
+      after: called when a generation is told, and its state kept.
     """
 
     space: Space
@@ -54,6 +62,7 @@ class Loop:
     ask: Callable[[Strategy, Key, Any], Candidates]
     evaluate: Callable[[Sequence[Candidate]], Iterator[Record]]
     progress: Progress
+    after: Callable[[], None] = lambda: None
 
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
@@ -95,6 +104,7 @@ class Loop:
                 if self.path is not None:
                     done = generation + 1
                     workdir.save_step(self.path / _STATE, done, _saved(done, state))
+                self.after()
         return records
 
     def _kept(self, initial: Any, done: int) -> tuple[int, Any]:
@@ -129,9 +139,18 @@ class Loop:
         results = self.evaluate(items)
         for index, item, result in zip(rest, items, results, strict=True):
             place = {"generation": generation, "index": index}
-            record = {**place, "genome": item.genome.tolist(), **result}
+            genome = {"genome": item.genome.tolist(), **_parents(candidates, index)}
+            record = {**place, **genome, **result}
             self.ledger.append(record)
             yield record
+
+
+def _parents(candidates: Candidates, index: int) -> dict[str, list[int]]:
+    """The evaluations that a candidate was made from, where its strategy says so."""
+    if candidates.parents is None:
+        return {}
+    named = np.asarray(candidates.parents[index]).tolist()
+    return {"parents": [parent for parent in named if parent >= 0]}
 
 
 def _saved(told: int, state: Any) -> dict[str, Any]:
@@ -195,6 +214,12 @@ def fitness_of(record: Record) -> float:
 def finite(value: float) -> float | None:
     """A number for JSON, which has no infinity."""
     return value if math.isfinite(value) else None
+
+
+def when_and_where(result: Evaluation) -> Record:
+    """The entries of a ledger that differ when a run is repeated."""
+    seconds = round(result.seconds, 3)
+    return {"seconds": seconds, "start": result.start, "worker": result.worker}
 
 
 # As of `asking.ask`, a strategy's arrays are arguments of the program.

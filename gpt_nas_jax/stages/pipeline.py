@@ -22,9 +22,11 @@ from gpt_nas_jax.stages import (
     long_training,
     pretrain,
     problem,
+    report,
     retrain,
     search,
 )
+from gpt_nas_jax.stages.parts import Parts
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
@@ -60,10 +62,11 @@ def run(config: Config) -> None:
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
+    views = report.views(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
-        _stages(config, loaded, cells, genome)
+        _stages(config, loaded, cells, genome, views)
 
 
 def _needs_search(config: Config) -> bool:
@@ -75,11 +78,16 @@ def _stages(
     loaded: problem.Problem,
     cells: Columns | None,
     genome: np.ndarray | None,
+    views: report.Views,
 ) -> None:
     path = Path(config.workdir)
+    report.note_images(config, loaded)
     prior = None
+    part = Parts(config, loaded)
     if cells is not None:
-        prior = pretrain.run(config, loaded.space, cells)
+        with part.prior():
+            prior = pretrain.run(config, loaded.space, cells)
+        views.refresh()
     if config.stage in ("all", "search"):
         if config.train.warmup == "all":
             compilation.warm_up(config, loaded)
@@ -88,12 +96,15 @@ def _stages(
                 "--eval_trained_blocks=proposed trains another share of the blocks in "
                 "each generation: fitness of different generations is not comparable"
             )
-        search.run(config, loaded, prior)
+        with part.search():
+            search.run(config, loaded, prior, views.after_generation)
     parts = {}
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
         if config.stage != "retrain":
-            finalists.run(config, loaded, records)
+            with part.finalists():
+                finalists.run(config, loaded, records)
+            views.refresh()
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
@@ -106,4 +117,7 @@ def _stages(
         summary.show(f"{config.data.name}, seed {config.seed}", parts)
     if config.stage in ("all", "retrain"):
         again = fields.to_text(retrain.config_again(config, genome))
-        summary.write(config, parts | retrain.run(config, loaded, genome, again))
+        with part.retraining():
+            trained = retrain.run(config, loaded, genome, again)
+        summary.write(config, parts | trained)
+        views.refresh()

@@ -37,9 +37,14 @@ class Remembered:
             genome = np.array(record["genome"], np.int32)
             proposed = np.zeros(len(genome), bool)
             proposed[: len(record["proposed"])] = record["proposed"]
-            costs = record["params"], record["flops"]
             evaluation = Evaluation(
-                record["fitness"], None, 0.0, *costs, record.get("scores")
+                record["fitness"],
+                None,
+                0.0,
+                record["params"],
+                record["flops"],
+                record.get("scores"),
+                record.get("accuracies"),
             )
             self.known[self._name(genome, proposed)] = evaluation
 
@@ -63,7 +68,9 @@ class Remembered:
                 yield made[name]
             else:
                 evaluation = made.get(name) or self.known[name]
-                yield dataclasses.replace(evaluation, seconds=0.0)
+                yield dataclasses.replace(
+                    evaluation, seconds=0.0, start=None, worker=None
+                )
         # Behind its last result an executor says whether there were too many.
         next(results, None)
         self.known.update(

@@ -1,7 +1,6 @@
 """The best network: trained for long, tested once, kept on disk for its user."""
 
 import dataclasses
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import PAD, UsageError
-
-_STATE = "retrain"
 
 
 def run(
@@ -41,9 +38,7 @@ def run(
     chain = problem.space.decode(genome)
     description = architecture.of_genome(problem.space, genome, chain)
     workdir.write_text(home / "best" / "retrain.flags", again)
-    # Another network's checkpoints may have the same shapes.
-    name = hashlib.sha256(repr(description["genome"]).encode()).hexdigest()[:16]
-    path = home / _STATE / name
+    path = home / architecture.state(description)
     return train_and_keep(config, path, chain, problem.dataset, description)
 
 

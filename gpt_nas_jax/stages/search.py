@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,18 @@ from gpt_nas_jax.evaluation.scored import Scorer
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
+from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import asking, scoring
-from gpt_nas_jax.stages.loop import Loop, checked, finite, refuse_failures
+from gpt_nas_jax.stages.loop import (
+    Loop,
+    checked,
+    finite,
+    refuse_failures,
+    when_and_where,
+)
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.remembered import Remembered
 from gpt_nas_jax.strategies import registry
@@ -28,8 +35,19 @@ from gpt_nas_jax.types import Candidates, Evaluation, Key, Strategy, UsageError
 from gpt_nas_jax.workdir import Ledger
 
 
-def run(config: Config, problem: Problem, prior: Prior | None) -> None:
+def run(
+    config: Config,
+    problem: Problem,
+    prior: Prior | None,
+    after: Callable[[], None],
+) -> None:
     """Searches until all generations are in the ledger; goes on where one stopped.
+
+    Args:
+      config: of the run.
+      problem: images and space.
+      prior: for strategies that ask one.
+      after: called after each generation.
 
     Raises:
       UsageError: the ledger is damaged or of another program, or none of as many
@@ -62,6 +80,7 @@ def run(config: Config, problem: Problem, prior: Prior | None) -> None:
         candidates.ask,
         candidates.records,
         progress,
+        after,
     )
     loop.run(stage_key(config.seed, "search"))
 
@@ -129,7 +148,8 @@ class _Candidates:
         """The ledger's entries of candidates, in order."""
 
         def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
-            return self.executor(self.evaluator, items, self.config.search.workers)
+            stamped = Stamped(self.evaluator)
+            return self.executor(stamped, items, self.config.search.workers)
 
         results = self.evaluations.evaluate(run, items)
         for item, result in zip(items, results, strict=True):
@@ -140,14 +160,16 @@ class _Candidates:
                 "params": result.params,
                 "flops": result.flops,
                 "fitness": finite(result.fitness),
-                **_scores(result),
+                **_details(result),
                 "reason": result.reason,
-                "seconds": round(result.seconds, 3),
+                **when_and_where(result),
             }
 
 
-def _scores(result: Evaluation) -> dict[str, dict[str, float | None]]:
-    """Where fitness is no accuracy, the scores that it is made from."""
-    if result.scores is None:
-        return {}
-    return {"scores": {name: finite(s) for name, s in result.scores.items()}}
+def _details(result: Evaluation) -> dict[str, Any]:
+    """The accuracies by epoch, or the scores, that fitness is made from."""
+    if result.scores is not None:
+        return {"scores": {name: finite(s) for name, s in result.scores.items()}}
+    if result.accuracies is not None:
+        return {"accuracies": list(result.accuracies)}
+    return {}

@@ -1,6 +1,7 @@
 """Checks of a strategy, on shapes alone."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"{found}"
         )
     due = getattr(strategy, "batch", getattr(strategy, "population", None))
-    parts = jax.tree.leaves(candidates)
+    parts = jax.tree.leaves(candidates.replace(parents=None))
     shapes = [getattr(part, "shape", None) for part in parts]
     genomes = shapes[0] if shapes else None
     if shapes != [genomes, genomes] or len(genomes) != 2 or genomes[1] != space.length:
@@ -52,6 +53,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
         raise UsageError(
             f"{name}.ask must return genomes as int32 and proposed as bool, not {types}"
         )
+    _require_parents(name, candidates.parents, genomes[0])
     if due not in (None, genomes[0]):
         raise UsageError(
             f"{name}.ask returned {genomes[0]} candidates; its batch, or else its "
@@ -62,6 +64,18 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
     if jax.tree.structure(after) != jax.tree.structure(state):
         raise UsageError(f"{name}.tell must return a state like the one init returns")
     return genomes[0]
+
+
+def _require_parents(name: str, parents: Any, count: int) -> None:
+    if parents is None:
+        return
+    shape, kind = getattr(parents, "shape", None), getattr(parents, "dtype", None)
+    is_right = shape is not None and len(shape) == 2 and shape[0] == count
+    if not is_right or jnp.dtype(kind).kind not in "iu":
+        raise UsageError(
+            f"{name}.ask must return parents as int32[{count}, K], or None, not "
+            f"{shape} of {kind}"
+        )
 
 
 _STATIC = ("space", "batch", "queries", "population", "generations")

@@ -67,23 +67,28 @@ class Genetic:
     def ask(self, key: Key, state: PopulationState) -> Candidates:
         """New random networks first, later new children; none is proposed."""
         pool = self.pool(key, state)
-        genomes = state.history.fresh(self.space, pool, self.population)
-        return Candidates(genomes, jnp.zeros(genomes.shape, bool))
+        rows = state.history.fresh_rows(self.space, pool.genomes, self.population)
+        return jax.tree.map(lambda part: part[rows], pool)
 
-    def pool(self, key: Key, state: PopulationState) -> Genome:
-        """The genomes that candidates are taken from, ``int32[4 * P, L]``.
+    def pool(self, key: Key, state: PopulationState) -> Candidates:
+        """The ``4 * P`` genomes that candidates are taken from.
 
         Twice as many children as are asked, then a mutant of each, since a population
         that has converged has few new children.
         """
         sample_key, child_key, mutate_key = jax.random.split(key, 3)
         keys = jax.random.split(child_key, 2 * self.population)
-        children = jax.vmap(self._child, (0, None))(keys, state)
+        children, pairs = jax.vmap(self._child, (0, None))(keys, state)
+        places = state.history.places(self.space, state.genomes)
+        parents = jnp.where(pairs < 0, -1, places[pairs])
         keys = jax.random.split(mutate_key, len(children))
         mutants = jax.vmap(self.space.mutate)(keys, children)
         children = jnp.concatenate([children, mutants])
         randoms = self.space.sample(sample_key, len(children))
-        return jnp.where(state.generation == 0, randoms, children)
+        first = state.generation == 0
+        genomes = jnp.where(first, randoms, children)
+        parents = jnp.where(first, -1, jnp.concatenate([parents, parents]))
+        return Candidates(genomes, jnp.zeros(genomes.shape, bool), parents)
 
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
@@ -101,7 +106,8 @@ class Genetic:
         )
         return PopulationState(genomes, fitness, state.generation + 1, history)
 
-    def _child(self, key: Key, state: PopulationState) -> Genome:
+    def _child(self, key: Key, state: PopulationState) -> tuple[Genome, jax.Array]:
+        """A child, and which survivors it has genes of; -1 for no second one."""
         parent_key, cross_key, cut_key, mutate_key, change_key = jax.random.split(
             key, 5
         )
@@ -113,4 +119,7 @@ class Genetic:
         child = jnp.where(crosses, crossed, first)
         mutated = self.space.mutate(change_key, child)
         mutates = jax.random.bernoulli(mutate_key, self.mutation_rate)
-        return jnp.where(mutates, mutated, child)
+        # A crossing with itself changes nothing, either.
+        second = jnp.where(crosses & (parents[1] != parents[0]), parents[1], -1)
+        pair = jnp.stack([parents[0], second])
+        return jnp.where(mutates, mutated, child), pair

@@ -45,7 +45,7 @@ class GptNas:
         pool = self.pool(key, state)
         space, count = self.genetic.space, self.genetic.population
         rows = state.history.fresh_rows(space, pool.genomes, count)
-        return Candidates(pool.genomes[rows], pool.proposed[rows])
+        return jax.tree.map(lambda part: part[rows], pool)
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
         """The genetic algorithm's pool, reconstructed, and behind it as it was.
@@ -53,22 +53,20 @@ class GptNas:
         The space may refuse what the prior makes of it.
         """
         pool_key, reconstruct_key = jax.random.split(key)
-        genomes = self.genetic.pool(pool_key, state)
+        plain = self.genetic.pool(pool_key, state)
         rate = elimination_rate(
             self.elimination_rate, state.generation, self.generations
         )
         made, proposed = reconstruct(
             self.prior,
             reconstruct_key,
-            genomes,
+            plain.genomes,
             rate,
             self.uniform_share,
             self.by_surprise,
         )
-        return Candidates(
-            jnp.concatenate([made, genomes]),
-            jnp.concatenate([proposed, jnp.zeros_like(proposed)]),
-        )
+        made = plain.replace(genomes=made, proposed=proposed)
+        return jax.tree.map(lambda *parts: jnp.concatenate(parts), made, plain)
 
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array

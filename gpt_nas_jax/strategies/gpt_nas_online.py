@@ -74,12 +74,16 @@ class GptNasOnline(Batched):
         history = state.history
         # Should the space refuse what the GPT writes, a few it does not refuse.
         spare = self.space.sample(random_key, self.batch)
-        edits = self._edits(edit_key, history)
-        pool = jnp.concatenate([self._proposals(key, state), spare, edits])
-        first = history.fresh(self.space, pool, self.batch)
+        edits, edited = self._edits(edit_key, history)
+        proposals, elites = self._proposals(key, state)
+        pool = jnp.concatenate([proposals, spare, edits])
+        parents = jnp.concatenate([elites, jnp.full(self.batch, -1), edited])
+        begins = history.count == 0
+        first = history.fresh_rows(self.space, pool, self.batch)
         chosen = surrogate.promising(self.space, history, pool, self.batch)
-        genomes = jnp.where(history.count == 0, first, chosen)
-        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+        rows = jnp.where(begins, first, chosen)
+        genomes, parents = pool[rows], jnp.where(begins, -1, parents[rows])
+        return Candidates(genomes, jnp.ones(genomes.shape, bool), parents[:, None])
 
     def tell(
         self, state: OnlineState, candidates: Candidates, fitness: jax.Array
@@ -99,17 +103,26 @@ class GptNasOnline(Batched):
         (params, optimizer), _ = jax.lax.scan(step, carry, keys)
         return OnlineState(history, params, optimizer, key)
 
-    def _edits(self, key: Key, history: History) -> Genome:
-        """Edits of elites; before anything is evaluated they are no networks."""
+    def _edits(self, key: Key, history: History) -> tuple[Genome, jax.Array]:
+        """Edits of elites, and which evaluations these are.
+
+        Before anything is evaluated they are no networks.
+        """
         parent_key, edit_key = jax.random.split(key)
         elites = surrogate.parents(parent_key, history, self.elites, self.edits)
-        return surrogate.edited(self.space, edit_key, elites)
+        return surrogate.edited(self.space, edit_key, history.genomes[elites]), elites
 
-    def _proposals(self, key: Key, state: OnlineState) -> Genome:
-        """Half written whole, half made from elites; all whole where there are none."""
+    def _proposals(self, key: Key, state: OnlineState) -> tuple[Genome, jax.Array]:
+        """Half written whole, half made from elites; all whole where there are none.
+
+        And the evaluation that each is made from, -1 for none.
+        """
         parent_key, keep_key, key = jax.random.split(key, 3)
         elites = surrogate.parents(parent_key, state.history, self.elites, self.pool)
         whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
-        eliminated = jax.random.bernoulli(keep_key, self.elimination_rate, elites.shape)
+        genomes = state.history.genomes[elites]
+        rate = self.elimination_rate
+        eliminated = jax.random.bernoulli(keep_key, rate, genomes.shape)
         kept = ~eliminated & ~whole[:, None]
-        return conditional.generate(self.space, state.params, key, elites, kept)
+        made = conditional.generate(self.space, state.params, key, genomes, kept)
+        return made, jnp.where(whole, -1, elites)

@@ -46,6 +46,11 @@ class History:
         same = jnp.all(identity[:, None] == self.identity, -1)
         return same & self.known
 
+    def places(self, space: Space, genomes: Genome) -> jax.Array:
+        """``int32[N]``: the first evaluation of each of ``int32[N, L]``, -1 without."""
+        match = self.match(space.identity(genomes))
+        return jnp.where(match.any(-1), jnp.argmax(match, -1), -1)
+
     def fresh_rows(self, space: Space, genomes: Genome, count: int) -> jax.Array:
         """The first ``count`` of ``int32[N, L]`` that are valid, new and distinct.
 

@@ -60,9 +60,12 @@ class LocalSearch(Batched):
         neighbours = jnp.where(exists[:, None], neighbours, state.genome)
         neighbours = neighbours[jnp.argsort(state.order)]
         both = jnp.concatenate([neighbours, randoms])
-        genomes = history.fresh(self.space, both, self.batch)
-        genomes = jnp.where(state.restarts, randoms, genomes)
-        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+        rows = history.fresh_rows(self.space, both, self.batch)
+        genomes = jnp.where(state.restarts, randoms, both[rows])
+        place = history.places(self.space, state.genome[None])
+        moves = (rows < len(neighbours)) & ~state.restarts
+        parents = jnp.where(moves, place, -1)[:, None]
+        return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)
 
     def tell(
         self, state: LocalState, candidates: Candidates, fitness: jax.Array

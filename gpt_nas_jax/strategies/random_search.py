@@ -16,7 +16,8 @@ class RandomSearch(Remembering):
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks that were not asked before."""
         genomes = random_fresh(self.space, key, state, self.batch)
-        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+        parents = jnp.full((self.batch, 1), -1)
+        return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)
 
 
 SPARE = 8

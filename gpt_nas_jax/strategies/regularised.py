@@ -32,16 +32,20 @@ class RegularisedEvolution(Remembering):
         """Random networks until the population is full, then mutated parents."""
         random_key, child_key = jax.random.split(key)
         keys = jax.random.split(child_key, self.batch + (0 if self.repeats else SPARE))
-        children = jax.vmap(self._child, (0, None))(keys, state)
+        children, parents = jax.vmap(self._child, (0, None))(keys, state)
         if not self.repeats:
-            children = state.fresh(self.space, children, self.batch)
+            rows = state.fresh_rows(self.space, children, self.batch)
+            children, parents = children[rows], parents[rows]
         first = random_fresh(self.space, random_key, state, self.batch)
-        genomes = jnp.where(state.count < self.population, first, children)
-        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+        filling = state.count < self.population
+        genomes = jnp.where(filling, first, children)
+        parents = jnp.where(filling, -1, parents)[:, None]
+        return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)
 
-    def _child(self, key: Key, state: History) -> Genome:
+    def _child(self, key: Key, state: History) -> tuple[Genome, jax.Array]:
+        """A child, and the evaluation of its parent."""
         sample_key, mutate_key = jax.random.split(key)
         ages = jax.random.randint(sample_key, (self.sample,), 0, self.population)
         rows = jnp.maximum(state.count - 1 - ages, 0)
-        parent = state.genomes[rows[jnp.argmax(state.fitness[rows])]]
-        return self.space.mutate(mutate_key, parent)
+        parent = rows[jnp.argmax(state.fitness[rows])]
+        return self.space.mutate(mutate_key, state.genomes[parent]), parent

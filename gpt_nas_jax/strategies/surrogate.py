@@ -37,29 +37,25 @@ class Surrogate(Remembering):
         first_key, random_key, parent_key, edit_key = jax.random.split(key, 4)
         first = random_fresh(self.space, first_key, state, self.batch)
         half = self.pool // 2
-        pool = jnp.concatenate(
-            [
-                self.space.sample(random_key, half),
-                edited(
-                    self.space,
-                    edit_key,
-                    parents(parent_key, state, self.elites, half),
-                ),
-            ]
-        )
-        genomes = promising(self.space, state, pool, self.batch)
-        genomes = jnp.where(state.count < self.initial, first, genomes)
-        return Candidates(genomes, jnp.ones(genomes.shape, bool))
+        drawn = parents(parent_key, state, self.elites, half)
+        edits = edited(self.space, edit_key, state.genomes[drawn])
+        pool = jnp.concatenate([self.space.sample(random_key, half), edits])
+        origin = jnp.concatenate([jnp.full(half, -1), drawn])
+        rows = promising(self.space, state, pool, self.batch)
+        begins = state.count < self.initial
+        genomes = jnp.where(begins, first, pool[rows])
+        origin = jnp.where(begins, -1, origin[rows])[:, None]
+        return Candidates(genomes, jnp.ones(genomes.shape, bool), origin)
 
 
-def parents(key: Key, history: History, elites: int, count: int) -> Genome:
-    """``int32[count, L]``: drawn from the ``elites`` fittest, as far as there are any.
+def parents(key: Key, history: History, elites: int, count: int) -> jax.Array:
+    """``int32[count]`` evaluations, drawn from the ``elites`` fittest there are.
 
-    Before anything is evaluated they are no networks of the space.
+    Before anything is evaluated they are of no networks of the space.
     """
     best = jax.lax.top_k(history.fitness, min(elites, len(history.fitness)))[1]
     drawn = jax.random.randint(key, (count,), 0, jnp.clip(history.count, 1, len(best)))
-    return history.genomes[best[drawn]]
+    return best[drawn]
 
 
 def edited(space: Space, key: Key, genomes: Genome) -> Genome:
@@ -80,8 +76,8 @@ def edited(space: Space, key: Key, genomes: Genome) -> Genome:
     return jax.vmap(child)(jax.random.split(key, len(genomes)), genomes)
 
 
-def promising(space: Space, history: History, pool: Genome, count: int) -> Genome:
-    """The ``count`` new networks of a pool that together promise the most.
+def promising(space: Space, history: History, pool: Genome, count: int) -> jax.Array:
+    """``int32[count]`` rows of a pool: new networks that together promise the most.
 
     One after the other the network of highest expected improvement. What is like one
     chosen before is taken for known in part, so that a batch does not try one thing.
@@ -104,7 +100,7 @@ def promising(space: Space, history: History, pool: Genome, count: int) -> Genom
         # Known networks rather than none.
         gains = jnp.where(stale, -1.0, gains)
         index = jnp.argmax(jnp.where(invalid, -jnp.inf, gains))
-        chosen.append(pool[index])
+        chosen.append(index)
         stale |= jnp.all(identity == identity[index], -1)
         alike = process.correlation(pool_features, pool_features[index][None])[:, 0]
         std *= jnp.sqrt(jnp.maximum(1 - alike**2, _LEAST))

@@ -18,6 +18,7 @@ from gpt_nas_jax.workdir.claims import (
     check,
     keep_same,
     opened,
+    read_flags,
     require_writable,
 )
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
@@ -42,6 +43,7 @@ __all__ = [
     "load_tree",
     "opened",
     "read_array",
+    "read_flags",
     "read_json",
     "read_sealed",
     "require_writable",

@@ -130,6 +130,18 @@ def require_writable(flag: str, path: Path) -> None:
         raise UsageError(f"{flag}: {path} is no folder that can be written to")
 
 
+def read_flags(path: Path) -> dict[str, str]:
+    """The flags of the run in a directory, as texts; changes nothing.
+
+    Raises:
+      UsageError: it is no directory of a run.
+    """
+    found = _read(path / FLAGS)
+    if found is None:
+        raise UsageError(f"{path} is not a run's folder: it has no readable {FLAGS}")
+    return found
+
+
 def _read(path: Path) -> dict[str, str] | None:
     """The flags of a flagfile; None where there is none, or no text."""
     try:

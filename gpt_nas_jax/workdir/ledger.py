@@ -45,9 +45,20 @@ class Ledger:
         Raises:
           UsageError: the file cannot be read, or a line is damaged.
         """
+        return self._read(self._lines(mends=True))
+
+    def look(self) -> list[dict[str, Any]]:
+        """All evaluations so far, of a run that may be writing on; changes nothing.
+
+        Raises:
+          UsageError: the file cannot be read, or a line is damaged.
+        """
+        return self._read(self._lines(mends=False))
+
+    def _read(self, lines: list[bytes]) -> list[dict[str, Any]]:
         self._last, self._numbers, self.machines = _START, [], []
         records = []
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(lines, start=1):
             record = self._opened(number, line)
             if record.keys() == {_MACHINE}:
                 self.machines.append(record[_MACHINE])
@@ -86,7 +97,7 @@ class Ledger:
                 sync_folder(self._path.parent)
         self._last = last
 
-    def _lines(self) -> list[bytes]:
+    def _lines(self, mends: bool) -> list[bytes]:
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
@@ -96,7 +107,7 @@ class Ledger:
                 f"{self._path} cannot be read: {error.strerror}"
             ) from error
         complete = data[: data.rfind(b"\n") + 1]
-        if len(complete) < len(data):
+        if mends and len(complete) < len(data):
             with storing(self._path), self._path.open("r+b") as file:
                 file.truncate(len(complete))
                 sync(file.fileno())

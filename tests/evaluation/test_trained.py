@@ -119,3 +119,13 @@ def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
     assert result.fitness == -math.inf
     assert "Error" in result.reason
     assert "\n" not in result.reason
+
+
+def test_accuracy_is_noted_after_each_epoch(splits: images.Splits) -> None:
+    """And to measure on the way changes nothing at the end."""
+    evaluator = TrainedEvaluator(SPACE, splits, CONFIG)
+    result = evaluator(candidate(LEARNER))
+    asked = evaluator.curve(candidate(LEARNER), (3, 6), "all")
+    assert len(result.accuracies) == RECIPE.epochs
+    assert (result.accuracies[2], result.accuracies[5]) == asked.accuracies
+    assert result.accuracies[-1] == result.fitness

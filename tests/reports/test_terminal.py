@@ -3,7 +3,7 @@
 import pytest
 from rich.text import Text
 
-from gpt_nas_jax.reports.terminal import progress, show_table
+from gpt_nas_jax.reports.terminal import part, progress, show_table
 
 
 @pytest.fixture
@@ -43,6 +43,48 @@ def test_progress_is_a_line_a_minute_in_a_file(
         "search, candidates: 14 of 40 done; best 0.5",
         "search, candidates: 17 of 40 done; best 0.8",
     ]
+
+
+@pytest.mark.usefixtures("piped")
+def test_within_a_part_the_whole_run_is_estimated_by_the_pace(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    # What is behind the bar takes as long as 18 more candidates.
+    with part("part 2 of 3", 18.0), progress("search, candidates", 12) as advance:
+        for _ in range(4):
+            clock[0] += 30
+            advance()
+    with part("part 1 of 3", None), progress("learning, steps", 2) as advance:
+        clock[0] += 90
+        advance()
+    assert capfd.readouterr().out.splitlines() == [
+        "part 2 of 3: search, candidates: 0 of 12 done",
+        *(
+            f"part 2 of 3: search, candidates: {done} of 12 done; about {left} min "
+            "left of the whole run"
+            for done, left in ((2, 14), (4, 13))
+        ),
+        "part 1 of 3: learning, steps: 0 of 2 done",
+        "part 1 of 3: learning, steps: 1 of 2 done",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_within_a_part_the_bar_shows_the_time_of_the_whole_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "140")
+    with part("part 2 of 3", 6.0), progress("search, candidates", 4) as advance:
+        clock[0] += 60
+        advance(2)
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert "part 2 of 3: search, candidates" in shown
+    # 30 seconds each; two and as much as six are to come.
+    assert "whole run 0:04:00" in shown
 
 
 @pytest.mark.usefixtures("terminal")

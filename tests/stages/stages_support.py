@@ -63,10 +63,14 @@ class Runs:
         return printed
 
 
+CLOCK = dict.fromkeys(("seconds", "start", "worker"))
+"""The entries of a ledger that depend on the clock."""
+
+
 def ledger(path: Path) -> list[dict[str, Any]]:
     """The evaluations of a ledger without what depends on the clock."""
     records = Ledger(path / "ledger.jsonl").read()
-    return [{**record, "seconds": None} for record in records]
+    return [{**record, **CLOCK} for record in records]
 
 
 def result(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -142,6 +143,24 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     command = runs.command(tmp_path, "--stage=search")[2:]
     assert main(command) == 0
     assert ledger(tmp_path) == ledger(finished[0])
+
+
+def test_a_ledger_of_an_earlier_version_goes_on(
+    runs: Runs, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Without parents, accuracies by epoch, start and worker."""
+    whole, new = ledger(finished[0]), ("parents", "accuracies", "start", "worker")
+
+    def earlier(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{k: v for k, v in r.items() if k not in new} for r in records]
+
+    begun = workdir.Ledger(tmp_path / "ledger.jsonl")
+    for record in earlier(whole)[:6]:
+        begun.append({**record, "seconds": 1.0})
+    shutil.copy(finished[0] / "flags.txt", tmp_path)
+    assert main(runs.command(tmp_path, "--stage=search")[2:]) == 0
+    assert earlier(ledger(tmp_path)) == earlier(whole)
+    assert ledger(tmp_path)[6:] == whole[6:]
 
 
 @pytest.mark.parametrize(

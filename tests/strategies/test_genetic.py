@@ -54,7 +54,7 @@ def search(key: jax.Array) -> tuple[PopulationState, jax.Array]:
 @functools.partial(jax.vmap, in_axes=(0, None, None, None))
 def _bred(key, state, crossover_rate, mutation_rate):
     strategy = Genetic(SPACE, 12, 12, crossover_rate, mutation_rate)
-    return strategy.pool(key, state)[:24]
+    return strategy.pool(key, state).genomes[:24]
 
 
 def bred(

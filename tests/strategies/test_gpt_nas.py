@@ -30,7 +30,7 @@ def pools(
 ) -> tuple[Candidates, Genome]:
     """The reconstructed pool, and that of the genetic algorithm by its key."""
     genetic_key, _ = jax.random.split(key)
-    plain = strategy.genetic.pool(genetic_key, state)
+    plain = strategy.genetic.pool(genetic_key, state).genomes
     pool = strategy.pool(key, state)
     return jax.tree.map(lambda part: part[: len(plain)], pool), plain
 

@@ -1,0 +1,34 @@
+"""Evaluations that know when they began and which worker made them."""
+
+import dataclasses
+import datetime
+import multiprocessing
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from gpt_nas_jax.types import Evaluation
+
+Item = TypeVar("Item")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stamped(Generic[Item]):
+    """Calls an evaluator; its evaluations say when and where they were made."""
+
+    evaluator: Callable[[Item], Evaluation]
+
+    def __call__(self, item: Item) -> Evaluation:
+        """The evaluation of an item."""
+        now = datetime.datetime.now(datetime.UTC)
+        found = self.evaluator(item)
+        start = now.isoformat(timespec="milliseconds")
+        return dataclasses.replace(found, start=start, worker=worker())
+
+
+def worker() -> str:
+    """The process and the thread that run this, as far as they have names."""
+    process, thread = multiprocessing.current_process(), threading.current_thread()
+    named = [process.name] if process.name != "MainProcess" else []
+    named += [thread.name] if thread is not threading.main_thread() else []
+    return " ".join(named) or "main"

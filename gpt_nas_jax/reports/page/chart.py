@@ -1,0 +1,195 @@
+"""Charts as numbers: what a template needs to draw one as SVG."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+from gpt_nas_jax.reports.page import texts
+
+Point = tuple[float, float]
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 12, 44
+_STRIDES = tuple(((1,), stride) for stride in (1, 2, 3, 5, 10))
+"""Powers of ten, ever fewer of them."""
+_MARGIN = 0.04
+"""Share of an axis that stays free at each of its ends."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """Values along one side of a chart.
+
+    Attributes:
+      label: what they are, with the unit.
+      low: the least, as it is drawn: its logarithm where ``log``.
+      high: the greatest, likewise.
+      log: whether equal ratios are equally far apart.
+    """
+
+    label: str
+    low: float
+    high: float
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """Where a value stands, 0 to 1."""
+        value = math.log10(value) if self.log else value
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, most: int) -> list[tuple[float, str]]:
+        """Round values within, with their texts."""
+        if not self.log:
+            return [(value, f"{value:g}") for value in self._steps(most)]
+        first, last = math.floor(self.low), math.ceil(self.high)
+        found: list[float] = []
+        for digits, stride in (((1, 2, 5), 1), ((1, 3), 1), *_STRIDES):
+            decades = range(first // stride * stride, last + 1, stride)
+            values = [digit * 10.0**power for power in decades for digit in digits]
+            found = [v for v in values if self.low <= math.log10(v) <= self.high]
+            if len(found) <= most:
+                break
+        if len(found) < 2:
+            # A range of less than one step: its ends tell more than one value does.
+            found = [10**self.low * 1.01, 10**self.high / 1.01]
+        return [(value, texts.amount(value)) for value in found]
+
+    def _steps(self, most: int) -> list[float]:
+        rough = (self.high - self.low) / most
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [round(number * step, 10) for number in range(first, last + 1)]
+
+
+def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:
+    """The axis that shows all of some values, with a margin."""
+    shown = [math.log10(value) if log else value for value in values]
+    low, high = min(shown), max(shown)
+    margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    return Axis(label, low - margin, high + margin, log)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A line as SVG's path.
+
+    Attributes:
+      path: the attribute ``d``.
+      style: a class of the style sheet.
+      name: in the legend; empty for none.
+    """
+
+    path: str
+    style: str
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dot:
+    """A candidate.
+
+    Attributes:
+      number: of its evaluation.
+      x: in pixels.
+      y: likewise.
+      style: classes of the style sheet.
+    """
+
+    number: int
+    x: str
+    y: str
+    style: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tick:
+    """A value beside an axis and its place in pixels."""
+
+    place: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A frame with two axes, and what is drawn in it.
+
+    Attributes:
+      name: unique on the page; the identifier of its elements.
+      title: what is seen, in a few words.
+      summary: what there is to see, for those who cannot.
+      x: the lower axis.
+      y: the left axis.
+      width: in pixels, as far as the page has them.
+      height: likewise.
+      lines: behind the dots.
+      dots: candidates.
+    """
+
+    name: str
+    title: str
+    summary: str
+    x: Axis
+    y: Axis
+    width: int = 560
+    height: int = 320
+    lines: tuple[Line, ...] = ()
+    dots: tuple[Dot, ...] = ()
+
+    @property
+    def frame(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the area, in pixels."""
+        return _LEFT, _TOP, self.width - _RIGHT, self.height - _BOTTOM
+
+    @property
+    def x_ticks(self) -> list[Tick]:
+        """Of the lower axis."""
+        found = self.x.ticks(max(3, self.width // 90))
+        return [Tick(_pixels(self._at_x(value)), text) for value, text in found]
+
+    @property
+    def y_ticks(self) -> list[Tick]:
+        """Of the left axis."""
+        found = self.y.ticks(6)
+        return [Tick(_pixels(self._at_y(value)), text) for value, text in found]
+
+    def line(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":
+        """With a line through points in order; a point that is NaN is a gap."""
+        path, joined = [], False
+        for x, y in points:
+            if not math.isfinite(y):
+                joined = False
+                continue
+            path.append(f"{'L' if joined else 'M'}{self._place(x, y)}")
+            joined = True
+        return self._with_line("".join(path), style, name)
+
+    def steps(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":
+        """With a line that keeps its height up to the next point."""
+        path = [f"M{self._place(*points[0])}"] if points else []
+        for x, y in points[1:]:
+            path.append(f"H{_pixels(self._at_x(x))}V{_pixels(self._at_y(y))}")
+        return self._with_line("".join(path), style, name)
+
+    def dot(self, number: int, point: Point, style: str) -> Dot:
+        """A dot at a point, for ``dots``."""
+        x, y = point
+        return Dot(number, _pixels(self._at_x(x)), _pixels(self._at_y(y)), style)
+
+    def _with_line(self, path: str, style: str, name: str) -> "Chart":
+        return dataclasses.replace(self, lines=(*self.lines, Line(path, style, name)))
+
+    def _place(self, x: float, y: float) -> str:
+        return f"{_pixels(self._at_x(x))},{_pixels(self._at_y(y))}"
+
+    def _at_x(self, value: float) -> float:
+        left, _, right, _ = self.frame
+        return left + self.x.share(value) * (right - left)
+
+    def _at_y(self, value: float) -> float:
+        _, top, _, bottom = self.frame
+        return bottom - self.y.share(value) * (bottom - top)
+
+
+def _pixels(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

@@ -1,0 +1,98 @@
+"""``report.html``: a run before the eyes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.reports.page import (
+    blocks,
+    candidates,
+    learning,
+    lineage,
+    network,
+    state,
+)
+from gpt_nas_jax.reports.page.rendering import render
+from gpt_nas_jax.reports.page.run import Run, names
+
+FILE = "report.html"
+_ROWS = 20
+
+
+def write(path: Path, run: Run, baselines: Sequence[Run] = ()) -> Path:
+    """Writes the page of a run into its workdir; returns the page's path.
+
+    The page is a function of the run: as long as that is the same, so is the page.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    workdir.write_text(path / FILE, html(run, baselines))
+    return path / FILE
+
+
+def html(run: Run, baselines: Sequence[Run] = ()) -> str:
+    """The page of a run.
+
+    Args:
+      run: as it was read.
+      baselines: human networks to draw beside the one found.
+    """
+    return render(
+        "report.html",
+        run=run,
+        status=state.status(run),
+        latest=state.latest(run),
+        warnings=list(state.warnings(run)),
+        figures=list(state.figures(run)),
+        progress=candidates.progress(run),
+        shades=candidates.SHADES,
+        costs=candidates.costs(run),
+        network=network.drawing(run),
+        line=lineage.line(run),
+        ancestors=lineage.ancestors(run),
+        blocks=blocks.shares(run),
+        prior=learning.of_prior(run),
+        finalists=learning.of_finalists(run),
+        training=learning.of_trainings(_named(run, baselines)),
+        rows=_rows(run),
+        fronts=candidates.on_fronts(run),
+        failures=state.failures(run),
+        command=state.command(run),
+        flags=state.changed_flags(run),
+        data=_data(run),
+    )
+
+
+def _named(run: Run, baselines: Sequence[Run]) -> dict[str, Run]:
+    own = run.human or "the network found"
+    return {own: run} | {str(one.human): one for one in baselines}
+
+
+def _rows(run: Run) -> list[Mapping[str, Any]]:
+    """The fittest evaluations; of equals the first."""
+    order = sorted(run.scored, key=lambda record: -record["fitness"])
+    unknown = dict.fromkeys(("params", "flops"))
+    return [{**unknown, **r, "names": names(r)} for r in order[:_ROWS]]
+
+
+def _data(run: Run) -> dict[str, Any]:
+    """Every candidate as briefly as its tooltip can be made from."""
+    known: dict[str, int] = {}
+    rows = []
+    for record in run.records:
+        genes = [known.setdefault(name, len(known)) for name in names(record)]
+        rows.append(
+            [
+                record["generation"],
+                record["fitness"],
+                record.get("params"),
+                record.get("flops"),
+                record["seconds"],
+                genes,
+                record.get("parents", []),
+                record["reason"],
+            ]
+        )
+    return {"measure": run.measure, "names": list(known), "rows": rows}

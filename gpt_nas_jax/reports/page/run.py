@@ -1,0 +1,178 @@
+"""A run as it lies in its workdir, finished or not; nothing is changed there."""
+
+import dataclasses
+import datetime
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.reports import architecture, summary
+from gpt_nas_jax.workdir import Ledger
+
+IMAGES = "images.json"
+"""In a workdir: size and number of the images that a search is for."""
+CURVE = "curve.json"
+"""Beside the checkpoints of a long training: its loss by epochs."""
+
+_REMEDY = "start the same command again: it is written again"
+
+Record = Mapping[str, Any]
+"""A line of a ledger."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """The files that a run has left so far.
+
+    Attributes:
+      path: the workdir.
+      flags: of ``flags.txt``, as texts.
+      records: all evaluations, each with its ``number``.
+      machines: that these were made on.
+      finalists: trainings of finalists.
+      prior: ``prior.json``, or None.
+      result: ``result.json``, or None.
+      network: ``best/architecture.json``, or None.
+      losses: of the long training, by epochs; None for an epoch that is not known.
+      images: ``images.json``, or None.
+    """
+
+    path: Path
+    flags: Mapping[str, str]
+    records: tuple[Record, ...]
+    machines: tuple[Mapping[str, Any], ...]
+    finalists: tuple[Record, ...]
+    prior: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+    network: Mapping[str, Any] | None
+    losses: tuple[float | None, ...]
+    images: Mapping[str, Any] | None
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The settings; of a search from Python the defaults."""
+        return fields.of_text(self.flags)
+
+    @property
+    def from_python(self) -> bool:
+        """Whether it is a search by an evaluator of the user's."""
+        return "evaluations" in self.flags
+
+    @property
+    def human(self) -> str | None:
+        """The name of the human network that was trained, if one was."""
+        return (self.network or {}).get("name")
+
+    @property
+    def total(self) -> int:
+        """Evaluations of the whole search; 0 where none is meant."""
+        if self.from_python:
+            return int(self.flags["evaluations"])
+        searches = self.human is None and not self.config.retrain.genome
+        return self.config.evaluations() if searches else 0
+
+    @property
+    def measure(self) -> str:
+        """Names the fitness."""
+        return "fitness" if self.from_python else summary.measure(self.config)
+
+    @property
+    def data(self) -> str:
+        """Names the images, or the space of a search from Python."""
+        return self.flags["space"] if self.from_python else self.config.data.name
+
+    @property
+    def strategy(self) -> str:
+        """Names the strategy, or the human network."""
+        default = self.human or self.config.search.strategy
+        return self.flags.get("strategy", default)
+
+    @property
+    def title(self) -> str:
+        """Tells it from other runs."""
+        return f"{self.data}: {self.strategy}, seed {self.flags.get('seed', '0')}"
+
+    @functools.cached_property
+    def scored(self) -> tuple[Record, ...]:
+        """The evaluations that have a fitness."""
+        return tuple(r for r in self.records if r["fitness"] is not None)
+
+    @functools.cached_property
+    def failed(self) -> tuple[Record, ...]:
+        """The others."""
+        return tuple(r for r in self.records if r["fitness"] is None)
+
+    @functools.cached_property
+    def best(self) -> Record | None:
+        """The evaluation of the network that was retrained, or else the fittest."""
+        if not self.scored:
+            return None
+        genome = (self.network or {}).get("genome")
+        same = [r for r in self.scored if genome and _genes(r) == genome]
+        return max(same or self.scored, key=lambda record: record["fitness"])
+
+    @property
+    def top(self) -> float:
+        """The highest fitness; there must be one."""
+        return max(record["fitness"] for record in self.scored)
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of the network that was trained for long, or None."""
+        return ((self.result or {}).get("retrain") or {}).get("test_accuracy")
+
+    @property
+    def ruled(self) -> bool:
+        """Whether fitness of different generations is not comparable."""
+        return not self.from_python and self.config.eval.ruled()
+
+
+def read(path: Path) -> Run:
+    """Reads a workdir, of a run that may be going on.
+
+    Raises:
+      UsageError: it is no workdir, or something in it is damaged.
+    """
+    flags = workdir.read_flags(path)
+    ledger = Ledger(path / workdir.LEDGER)
+    records = tuple(r | {"number": n} for n, r in enumerate(ledger.look()))
+    file = path / "best" / "architecture.json"
+    network = workdir.read_json(file) if file.exists() else None
+    losses = []
+    if network is not None:
+        curve = _sealed(path / architecture.state(network) / CURVE)
+        losses = (curve or {"losses": []})["losses"]
+    return Run(
+        path,
+        flags,
+        records,
+        tuple(ledger.machines),
+        tuple(Ledger(path / "finalists.jsonl").look()),
+        _sealed(path / "prior.json"),
+        _sealed(path / "result.json"),
+        network,
+        tuple(losses),
+        _sealed(path / IMAGES),
+    )
+
+
+def names(record: Record) -> list[str]:
+    """The genes of a candidate by name, or as numbers where they have none."""
+    return list(record.get("blocks") or map(str, _genes(record)))
+
+
+def began(record: Record) -> datetime.datetime | None:
+    """When an evaluation began; None where it was remembered or is not known."""
+    start = record.get("start")
+    return datetime.datetime.fromisoformat(start) if start else None
+
+
+def _genes(record: Record) -> list[int]:
+    return [gene for gene in record["genome"] if gene >= 0]
+
+
+def _sealed(path: Path) -> Mapping[str, Any] | None:
+    return workdir.read_sealed(path, _REMEDY) if path.exists() else None

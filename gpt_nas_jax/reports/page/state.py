@@ -1,0 +1,182 @@
+"""Where a run stands, what it cost so far, what failed, and how it goes on."""
+
+import dataclasses
+import datetime
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.reports.page import texts
+from gpt_nas_jax.reports.page.run import Record, Run, began
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A number that is shown large.
+
+    Attributes:
+      name: above it.
+      value: the number.
+      note: below it.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Candidates that failed for the same reason.
+
+    Attributes:
+      reason: why.
+      numbers: of the candidates.
+    """
+
+    reason: str
+    numbers: tuple[int, ...]
+
+
+def status(run: Run) -> str:
+    """One sentence on where the run stands."""
+    if run.test_accuracy is not None:
+        return "Finished."
+    done, total = len(run.records), run.total
+    if not total:
+        return "The network is not trained yet."
+    if done < total:
+        return f"The search has evaluated {done:,} of {total:,} candidates."
+    if run.from_python or run.config.stage == "search":
+        return f"The search is finished: {texts.counted(done, 'candidate')}."
+    return "The search is finished; the best network is not trained yet."
+
+
+def latest(run: Run) -> str:
+    """When the last evaluation ended, in UTC; empty where that is not known."""
+    ends = [
+        begin + datetime.timedelta(seconds=record["seconds"])
+        for record in (*run.records, *run.finalists)
+        if (begin := began(record))
+    ]
+    return f"{max(ends):%Y-%m-%d %H:%M} UTC" if ends else ""
+
+
+def figures(run: Run) -> Iterator[Figure]:
+    """The numbers that are to be seen first."""
+    if run.test_accuracy is not None:
+        epochs = texts.counted(run.result["retrain"]["epochs"], "epoch")
+        value = f"{run.test_accuracy:.4f}"
+        yield Figure("test accuracy", value, f"tested once, after {epochs}")
+    best = run.best
+    if best is not None:
+        place = f"candidate {best['number']}, generation {best['generation']}"
+        name = f"best {run.measure}"
+        if best["fitness"] < run.top:
+            # Finalists, or the user, chose another one than the search did.
+            name, place = run.measure, f"{place}, chosen to be trained"
+        yield Figure(name, f"{best['fitness']:.4f}", place)
+    of_what = "of the best network" if best else "of the network"
+    if known := costs(run):
+        yield Figure("parameters", texts.amount(known["params"]), of_what)
+        yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
+    if run.total:
+        failed = f"{len(run.failed):,} failed" if run.failed else "none failed"
+        done = f"{len(run.records):,} of {run.total:,}"
+        yield Figure("candidates", done, failed)
+        yield _time(run)
+    spent = (run.result or {}).get("retrain", {}).get("seconds")
+    if spent is not None:
+        yield Figure("long training", texts.duration(spent), of_what)
+
+
+def costs(run: Run) -> Mapping[str, float]:
+    """Parameters and FLOPs of the best network, where they are known."""
+    network = run.best or run.network or {}
+    known = {name: network.get(name) for name in ("params", "flops")}
+    return known if None not in known.values() else {}
+
+
+def seconds(run: Run) -> float:
+    """Seconds of all evaluations together."""
+    return sum(record["seconds"] for record in run.records)
+
+
+def warnings(run: Run) -> Iterator[str]:
+    """Why numbers on the page cannot be compared."""
+    if run.ruled:
+        yield (
+            "Fitness of different generations is not comparable: "
+            "--eval_trained_blocks=proposed trains another share of the blocks in each "
+            "generation."
+        )
+    if len(run.machines) > 1:
+        kinds = "; ".join(
+            ", ".join(f"{name} {value}" for name, value in machine.items())
+            for machine in run.machines
+        )
+        yield (
+            "The evaluations were made on different machines, on which the last digits "
+            f"of fitness may differ: {kinds}."
+        )
+
+
+def failures(run: Run) -> list[Failure]:
+    """Why candidates failed; the commonest reason first."""
+    counts = Counter(record["reason"] for record in run.failed)
+    return [
+        Failure(
+            reason or "no reason was given",
+            tuple(r["number"] for r in run.failed if r["reason"] == reason),
+        )
+        for reason, _ in counts.most_common()
+    ]
+
+
+def command(run: Run) -> str | None:
+    """The command that goes on with the run, or does what is missing."""
+    if run.from_python:
+        return None
+    parts = ["python", "-m", "gpt_nas_jax.main"]
+    parts += [f"--flagfile={run.path / workdir.FLAGS}", f"--workdir={run.path}"]
+    return shlex.join(parts)
+
+
+def changed_flags(run: Run) -> list[tuple[str, str, str]]:
+    """The flags that have no default value: name, value, default."""
+    if run.from_python:
+        return [(name, value, "") for name, value in run.flags.items()]
+    defaults = fields.to_text(Config()).splitlines()
+    usual = dict(line.removeprefix("--").partition("=")[::2] for line in defaults)
+    return [
+        (name, value, usual.get(name, ""))
+        for name, value in run.flags.items()
+        if value != usual.get(name)
+    ]
+
+
+def _time(run: Run) -> Figure:
+    total = seconds(run)
+    spans = [_span(record) for record in run.records if began(record)]
+    if not spans:
+        return Figure("evaluating", texts.duration(total), "sum of all candidates")
+    workers = {record["worker"] for record in run.records if record.get("worker")}
+    kept = texts.counted(len(workers), "worker")
+    note = f"by {kept}, {texts.duration(total)} in all"
+    return Figure("evaluating", texts.duration(_union(spans)), note)
+
+
+def _span(record: Record) -> tuple[float, float]:
+    begin = began(record).timestamp()
+    return begin, begin + record["seconds"]
+
+
+def _union(spans: list[tuple[float, float]]) -> float:
+    """Seconds in which at least one evaluation ran; pauses of a run do not count."""
+    length, reached = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        length += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return length

@@ -1,0 +1,63 @@
+"""Which part of ``--stage=all`` runs, and how long those behind it take."""
+
+import contextlib
+import dataclasses
+
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.reports import terminal
+from gpt_nas_jax.stages import finalists
+from gpt_nas_jax.stages.problem import Problem
+
+Context = contextlib.AbstractContextManager[None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of a run, for the bars that are shown within them.
+
+    How long a later part takes is told by the pace of the one that runs: a training
+    costs as much as its epochs have images. Before candidates are trained it is not
+    known, nor where they are scored by proxies.
+
+    Attributes:
+      config: of the run.
+      problem: its images.
+    """
+
+    config: Config
+    problem: Problem
+
+    def prior(self) -> Context:
+        """While the prior is learned."""
+        return self._part("prior", None)
+
+    def search(self) -> Context:
+        """While candidates are evaluated."""
+        if self.config.eval.method != "trained":
+            return self._part("search", None)
+        epochs = self.config.eval.recipe.epochs
+        rest = self._retraining(epochs)
+        if self.config.search.finalists > 1:
+            trainings = finalists.KEYS * self.config.search.finalists
+            rest += trainings * self.config.finalist_epochs() / epochs
+        return self._part("search", rest)
+
+    def finalists(self) -> Context:
+        """While finalists are trained."""
+        return self._part("search", self._retraining(self.config.finalist_epochs()))
+
+    def retraining(self) -> Context:
+        """While the best network is trained."""
+        return self._part("retraining", 0.0)
+
+    def _retraining(self, epochs: int) -> float:
+        """The retraining in units of a training of so many epochs in the search."""
+        images = len(self.problem.dataset.train) / len(self.problem.splits.train)
+        return self.config.retrain.recipe.epochs / epochs * images
+
+    def _part(self, name: str, rest: float | None) -> Context:
+        if self.config.stage != "all":
+            return contextlib.nullcontext()
+        names = ["prior"] * self.config.needs_prior() + ["search", "retraining"]
+        label = f"part {1 + names.index(name)} of {len(names)}"
+        return terminal.part(label, rest)

@@ -1,0 +1,107 @@
+"""The pages about runs, and what a run notes for them."""
+
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.plugins import described
+from gpt_nas_jax.reports import events
+from gpt_nas_jax.reports.events import Events
+from gpt_nas_jax.reports.page import comparison, report
+from gpt_nas_jax.reports.page.run import IMAGES, read
+from gpt_nas_jax.stages.problem import Problem
+
+
+def run(config: Config) -> None:
+    """Writes the page of ``--workdir``, of a run that may be going on.
+
+    With ``--report_compare`` human networks of the same data among those runs are drawn
+    beside its own, and a second page compares all of them.
+
+    Raises:
+      UsageError: there is no workdir, something in it is damaged, or a page cannot be
+        written.
+    """
+    path = Path(config.workdir)
+    runs = [read(folder) for folder in (path, *map(Path, config.report.workdirs()))]
+    humans = [one for one in runs[1:] if one.human and one.data == runs[0].data]
+    written = [report.write(path, runs[0], humans)]
+    if len(runs) > 1:
+        written.append(comparison.write(path, runs))
+    print("written:", ", ".join(map(str, written)))
+
+
+@dataclasses.dataclass(eq=False)
+class Views:
+    """The page of a run that goes on, and its logs for TensorBoard where asked for.
+
+    What prevents them is a line on stderr: that is no reason to end a search of days.
+
+    Attributes:
+      path: the workdir.
+      events: the logs, or None.
+      clock: tells seconds.
+    """
+
+    path: Path
+    events: Events | None = None
+    clock: Callable[[], float] = time.monotonic
+    _due: float = -math.inf
+
+    def refresh(self) -> None:
+        """Writes them."""
+        try:
+            run = read(self.path)
+            report.write(self.path, run)
+            if self.events is not None:
+                self.events.update(run)
+        except Exception as error:
+            print(
+                f"gpt_nas_jax: the page of {self.path} was not written: "
+                f"{described(error)}",
+                file=sys.stderr,
+            )
+
+    def after_generation(self) -> None:
+        """Writes them where a search is delayed by a twentieth of its time at most.
+
+        Generations that take seconds have a page each; those of proxies, which take
+        less time than a page, do not.
+        """
+        begin = self.clock()
+        if begin < self._due:
+            return
+        self.refresh()
+        end = self.clock()
+        self._due = end + 19 * (end - begin)
+
+
+def views(config: Config) -> Views:
+    """What a run shows of itself.
+
+    Raises:
+      UsageError: a package that it needs is not installed.
+    """
+    path = Path(config.workdir)
+    if config.log.tensorboard == "no":
+        return Views(path)
+    events.require()
+    return Views(path, Events(path))
+
+
+def note_images(config: Config, problem: Problem) -> None:
+    """Notes the images of a search, by which its page draws networks with sizes."""
+    splits, space = problem.splits, problem.space
+    images = {
+        "image": list(space.image),
+        "num_classes": space.num_classes,
+        "train": len(splits.train),
+        "valid": len(splits.valid),
+        "test": len(problem.dataset.test),
+    }
+    workdir.write_sealed(Path(config.workdir) / IMAGES, images)

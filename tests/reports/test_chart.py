@@ -1,0 +1,72 @@
+"""Charts: round ticks within their range, places in proportion, the front."""
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from gpt_nas_jax.reports.page import texts
+from gpt_nas_jax.reports.page.candidates import front
+from gpt_nas_jax.reports.page.chart import Chart, axis
+
+POSITIVE = st.floats(1e-6, 1e12)
+
+
+@hypothesis.given(values=st.lists(POSITIVE, min_size=1, max_size=5), log=st.booleans())
+def test_ticks_lie_within_any_range_and_ascend(values: list[float], log: bool):
+    found = axis("x", values, log)
+    ticks = [value for value, _ in found.ticks(5)]
+    assert 1 <= len(ticks) <= 8
+    assert ticks == sorted(set(ticks))
+    assert all(-1e-6 <= found.share(value) <= 1 + 1e-6 for value in [*ticks, *values])
+
+
+def test_ticks_are_round():
+    assert [text for _, text in axis("x", [0, 40]).ticks(5)] == [
+        *("0", "10", "20", "30", "40")
+    ]
+    texts_of = [text for _, text in axis("x", [2e3, 3e6], log=True).ticks(4)]
+    assert texts_of == ["10k", "100k", "1M"]
+
+
+def test_a_line_is_placed_in_proportion_and_has_gaps():
+    chart = Chart("c", "t", "s", axis("x", [0, 10]), axis("y", [0, 1]))
+    left, top, right, bottom = chart.frame
+    (line,) = chart.line([(0, 0.0), (5, float("nan")), (10, 1.0)], "style").lines
+    points = [part.split(",") for part in line.path.split("M")[1:]]
+    (x0, y0), (x1, y1) = [tuple(map(float, point)) for point in points]
+    # The margin is the same on both sides.
+    assert x0 - left == pytest.approx(right - x1, abs=0.1)
+    assert bottom - y0 == pytest.approx(y1 - top, abs=0.1)
+
+
+@hypothesis.given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12)
+)
+def test_the_front_is_what_nothing_beats(pairs: list[tuple[int, int]]):
+    records = [{"params": cost, "fitness": fitness} for cost, fitness in pairs]
+    expected = {
+        (cost, fitness)
+        for cost, fitness in pairs
+        if not any(
+            (c <= cost and f >= fitness) and (c, f) != (cost, fitness) for c, f in pairs
+        )
+    }
+    found = [(r["params"], r["fitness"]) for r in front(records, "params")]
+    assert set(found) == expected
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (999.4, "999"), (999.9, "1k"), (30860, "30.9k"), (2.5e9, "2.5G")],
+)
+def test_amounts_have_three_digits(value: float, text: str):
+    assert texts.amount(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.25, "1.2 s"), (150, "2.5 min"), (9000, "2.5 h"), (259200, "3.0 days")],
+)
+def test_durations_have_the_unit_that_fits(seconds: float, text: str):
+    assert texts.duration(seconds) == text

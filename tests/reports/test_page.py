@@ -1,0 +1,259 @@
+"""The report page, as its HTML: complete, self-contained and well formed."""
+
+import html.parser
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import page_support as support
+import pytest
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import EvalConfig, Recipe
+from gpt_nas_jax.reports import architecture
+from gpt_nas_jax.reports.page import comparison, report
+from gpt_nas_jax.reports.page.run import read
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+SIZE = 10
+
+
+class Page(html.parser.HTMLParser):
+    """The elements of a page; refuses what is not well formed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        assert len(dict(attrs)) == len(attrs), f"an attribute twice: {tag} {attrs}"
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """What tooltips are made from."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
+    assert found is not None
+    return json.loads(found[1])
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search that was stopped in its fourth generation; some candidates failed."""
+    path = tmp_path_factory.mktemp("running") / "run"
+    settings = support.config(path, SIZE, 8)
+    return support.search(path, settings, support.evaluations(SIZE, 35, failing=0.3))
+
+
+@pytest.fixture(scope="module")
+def text(running: Path) -> str:
+    return report.html(read(running))
+
+
+def test_every_candidate_is_on_the_page(running: Path, text: str):
+    records = read(running).records
+    shown = [int(dot["data-n"]) for dot in Page(text).of("circle")]
+    scored = [r["number"] for r in records if r["fitness"] is not None]
+    # Once in their order; those of known cost by parameters and by FLOPs, too.
+    assert sorted(shown) == sorted([r["number"] for r in records] + scored * 2)
+    rows = data_of(text)["rows"]
+    assert [row[1] for row in rows] == [record["fitness"] for record in records]
+
+
+def test_failures_are_told_with_their_reasons_as_text(running: Path, text: str):
+    words = Page(text).words()
+    reasons = {record["reason"] for record in read(running).failed}
+    assert any("<b>" in reason for reason in reasons)
+    assert all(reason in words for reason in reasons)
+
+
+def test_nothing_outside_the_page_is_referred_to(text: str):
+    page = Page(text)
+    names = ("href", "src", "srcset", "action", "data", "poster", "xlink:href")
+    links = [a[n] for _, a in page.elements for n in names if n in a]
+    assert {link[:1] for link in links} <= {"#", "d"}
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"@import|url\((?!#)|https?:", text)
+
+
+def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
+    elements = [attributes for _, attributes in Page(text).elements]
+    known = [attributes["id"] for attributes in elements if "id" in attributes]
+    assert len(known) == len(set(known))
+    for name in ("aria-labelledby", "aria-describedby"):
+        assert {a[name] for a in elements if name in a} <= {*known}
+    assert all(
+        "aria-label" in svg or "aria-hidden" in svg for svg in Page(text).of("svg")
+    )
+
+
+def test_a_thousand_candidates_take_less_than_a_megabyte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # A thousand lines need not survive a crash of the test.
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    settings = support.config(tmp_path / "run", 50, 20)
+    records = support.evaluations(50, 1000, failing=0.02)
+    path = support.search(tmp_path / "run", settings, records)
+    page = report.html(read(path))
+    assert len(data_of(page)["rows"]) == 1000
+    assert len(page.encode()) < 1_000_000
+
+
+def test_the_page_of_a_finished_run_has_the_numbers_of_its_result(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 2)
+    records = support.evaluations(SIZE, 2 * SIZE)
+    path = support.search(tmp_path / "run", settings, records, images=False)
+    best = max(records, key=lambda record: record["fitness"])
+    genome = [gene for gene in best["genome"] if gene >= 0]
+    network = {
+        **{"genome": genome, "blocks": best["blocks"], "image": [8, 8, 1]},
+        **{"num_classes": 10, "params": 5, "flops": 6},
+    }
+    support.trained(path, network, architecture.state(network), 0.9875)
+    words = Page(report.html(read(path))).words()
+    assert "Finished." in words
+    assert "test accuracy 0.9875" in words
+    assert f"best validation accuracy {best['fitness']:.4f}" in words
+    assert f"candidate {best['number']}, generation {best['generation']}" in words
+    # The size of each block's output, traced from the network.
+    assert "8 x 8 x 16" in words
+    assert "4 x 4 x 32" in words
+    assert "the network found, test accuracy 0.9875" in words
+
+
+def test_a_page_is_not_touched_where_nothing_has_changed(running: Path):
+    path = report.write(running, read(running))
+    before = path.stat()
+    report.write(running, read(running))
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_search_that_has_hardly_begun_has_a_page(tmp_path: Path, count: int):
+    settings = support.config(tmp_path / "run", SIZE, 2)
+    records = support.evaluations(SIZE, count)
+    path = support.search(tmp_path / "run", settings, records)
+    words = Page(report.html(read(path))).words()
+    assert f"has evaluated {count} of 20 candidates" in words
+
+
+def test_where_all_have_failed_the_reasons_are_shown(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 2)
+    records = support.evaluations(SIZE, 5, failing=1.0)
+    path = support.search(tmp_path / "run", settings, records)
+    words = Page(report.html(read(path))).words()
+    assert "5 failed" in words
+    assert records[0]["reason"] in words
+
+
+def test_a_ledger_of_an_earlier_version_has_a_page(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 3)
+    new = ("parents", "accuracies", "start", "worker", "number")
+    records = [
+        {name: value for name, value in record.items() if name not in new}
+        for record in support.evaluations(SIZE, 25)
+    ]
+    path = support.search(tmp_path / "run", settings, records, images=False)
+    words = Page(report.html(read(path))).words()
+    assert "has evaluated 25 of 30 candidates" in words
+    # It names no parents.
+    assert "How the best came about" not in words
+
+
+def test_a_search_from_python_has_a_page(tmp_path: Path):
+    flags = {"space": "Own-1", "strategy": "random", "evaluations": "8", "seed": "3"}
+    text = "".join(f"--{name}={value}\n" for name, value in flags.items())
+    workdir.write_text(tmp_path / "flags.txt", text)
+    ledger = workdir.Ledger(tmp_path / "ledger.jsonl")
+    for number in range(4):
+        place = {"generation": number // 2, "index": number % 2, "genome": [number, 1]}
+        fitness = {"fitness": 2.5 * number, "reason": None, "seconds": 0.5}
+        ledger.append({**place, **fitness})
+    page = report.html(read(tmp_path))
+    words = Page(page).words()
+    assert "Own-1: random, seed 3" in words
+    assert "has evaluated 4 of 8 candidates" in words
+    assert "7.5000" in words
+
+
+def test_generations_that_cannot_be_compared_are_warned_of(tmp_path: Path):
+    ruled = EvalConfig(recipe=Recipe(), trained_blocks="proposed")
+    settings = support.config(tmp_path / "run", SIZE, 2, eval=ruled)
+    path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, 12))
+    assert "is not comparable" in Page(report.html(read(path))).words()
+
+
+def test_the_line_of_the_best_ends_with_it_and_marks_what_is_new(tmp_path: Path):
+    settings = support.config(tmp_path / "run", 2, 2)
+    records = support.evaluations(2, 4)
+    genomes = [[0, 1, 2], [5, 6, 7], [0, 1, 7], [0, 14, 7]]
+    names = [support.BLOCK_NAMES[gene] for gene in range(15)]
+    for number, (record, genome) in enumerate(zip(records, genomes, strict=True)):
+        record |= {
+            **{"genome": genome, "blocks": [names[gene] for gene in genome]},
+            **{"parents": [[], [], [0, 1], [2]][number], "proposed": [0, 0, 0]},
+            **{"fitness": 0.1 * (1 + number), "generation": number // 2},
+            "index": number % 2,
+        }
+    path = support.search(tmp_path / "run", settings, records)
+    text = report.html(read(path))
+    items = re.findall(r"<li>(.*?)</li>", text, re.DOTALL)
+    numbers = [re.search(r"candidate (\d+),", item)[1] for item in items]
+    assert numbers == ["0", "2", "3"]
+    assert ["second parent: candidate 1" in item for item in items] == [0, 1, 0]
+    new = [re.findall(r'class="gene new">(\w+)<', item) for item in items]
+    assert new == [[], [names[7]], [names[14]]]
+
+
+def test_other_runs_are_compared_with_the_flags_that_differ(tmp_path: Path):
+    paths = []
+    for seed in (0, 1):
+        path = tmp_path / f"seed{seed}"
+        settings = support.config(path, SIZE, 3, seed=seed)
+        records = support.evaluations(SIZE, 30, seed=seed)
+        paths.append(support.search(path, settings, records))
+    human = tmp_path / "human"
+    support.search(human, support.config(human, SIZE, 3, stage="baseline"), [])
+    network = {"name": "ResNet-18", "family": "ResNet", "params": 11e6, "flops": 1e9}
+    support.trained(human, network, "baseline", 0.97)
+    runs = [read(path) for path in (*paths, human)]
+    text = comparison.html(runs)
+    page = Page(text)
+    words = page.words()
+    assert "3 runs compared" in words
+    assert "ResNet-18, 0.9700" in words
+    assert "--seed" in words
+    assert "--search_population" not in words
+    for run in runs[:2]:
+        assert f"{run.path}: {run.best['fitness']:.4f}" in words
+    # The human network's training is drawn on the page of a run, too.
+    beside = Page(report.html(runs[0], runs[2:])).words()
+    assert "ResNet-18, test accuracy 0.9700" in beside

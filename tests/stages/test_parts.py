@@ -1,0 +1,78 @@
+"""How much of a run is left behind each of its parts."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import pytest
+
+from gpt_nas_jax.config import Config, EvalConfig, Recipe, RetrainConfig, SearchConfig
+from gpt_nas_jax.config.training import RetrainRecipe
+from gpt_nas_jax.datasets import images, registry
+from gpt_nas_jax.reports import terminal
+from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.stages.parts import Context, Parts
+from gpt_nas_jax.stages.problem import Problem
+
+CONFIG = Config(
+    search=SearchConfig(finalists=2, finalist_epochs=8),
+    eval=EvalConfig(recipe=Recipe(epochs=4)),
+    retrain=RetrainConfig(recipe=RetrainRecipe(epochs=20)),
+)
+SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    dataset = registry.load("digits", "")
+    return Problem(dataset, images.split(dataset, jax.random.key(0), 0.2, None), SPACE)
+
+
+@pytest.fixture
+def said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Context], str]:
+    """The last line of a bar within a part: one of 4 is done, in an hour."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+
+    def say(part: Context) -> str:
+        with part, terminal.progress("bar", 4) as advance:
+            clock[0] += 3600
+            advance()
+        return capfd.readouterr().out.splitlines()[-1]
+
+    return say
+
+
+def test_later_parts_are_counted_in_trainings_of_the_one_that_runs(
+    problem: Problem, said: Callable[[Context], str]
+):
+    parts = Parts(CONFIG, problem)
+    share = len(problem.dataset.train) / len(problem.splits.train)
+    assert said(parts.prior()) == "part 1 of 3: bar: 1 of 4 done"
+    # Six trainings of twice as many epochs, and 20 epochs on all images.
+    rests = (6 * 2 + 5 * share, 20 / 8 * share, 0)
+    contexts = (parts.search(), parts.finalists(), parts.retraining())
+    for number, context, rest in zip((2, 2, 3), contexts, rests, strict=True):
+        left = math.ceil(60 * (3 + rest))
+        assert said(context) == (
+            f"part {number} of 3: bar: 1 of 4 done; about {left} min left of the whole "
+            "run"
+        )
+
+
+def test_without_a_prior_there_are_two_parts(
+    problem: Problem, said: Callable[[Context], str]
+):
+    search = dataclasses.replace(CONFIG.search, strategy="genetic", finalists=1)
+    parts = Parts(dataclasses.replace(CONFIG, search=search), problem)
+    assert said(parts.search()).startswith("part 1 of 2: bar")
+
+
+def test_a_single_stage_has_no_parts(problem: Problem, said: Callable[[Context], str]):
+    parts = Parts(dataclasses.replace(CONFIG, stage="search"), problem)
+    assert said(parts.search()) == "bar: 1 of 4 done"
