@@ -16,6 +16,7 @@ ROWS = (
     {"flags"},
     {"stages"},
     {"reports"},
+    {"inference"},
     {"executors"},
     {"evaluation"},
     {"strategies"},

@@ -33,6 +33,7 @@ from gpt_nas_jax.config.training import (
     RetrainRecipe,
     TrainConfig,
 )
+from gpt_nas_jax.config.using import PredictConfig
 
 __all__ = [
     "BENCHMARKS",
@@ -52,6 +53,7 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "ImportConfig",
+    "PredictConfig",
     "PriorConfig",
     "ProxiesConfig",
     "Recipe",
@@ -99,6 +101,7 @@ class Config:
     zoo: ZooConfig = ZooConfig()
     baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
+    predict: PredictConfig = PredictConfig()
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""

@@ -46,6 +46,10 @@ STAGES: Mapping[str, Stage] = {
         "Trains a human network by the recipe of retrain.",
         ("workdir", "seed", "data", "retrain", "train", "baseline"),
     ),
+    "predict": Stage(
+        "Asks the network that a run has trained about pictures.",
+        ("workdir", "predict"),
+    ),
 }
 
 _PARTS = ("pretrain", "search", "retrain")
