@@ -16,6 +16,7 @@ ROWS = (
     {"flags"},
     {"stages"},
     {"reports"},
+    {"exports"},
     {"inference"},
     {"executors"},
     {"evaluation"},
@@ -47,6 +48,8 @@ ALONE = {
     "grain": {"datasets/streams.py"},
     "matplotlib": {"reports/figure.py"},
     "orbax": {"workdir/checkpoints.py"},
+    "safetensors": {"exports/sources.py"},
+    "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}

@@ -10,12 +10,14 @@ from typing import Any
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.exports import opened
 from gpt_nas_jax.inference import saved
 from gpt_nas_jax.inference.predictor import Asked, Predictions, Predictor
 from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.stages import (
     baseline,
+    export,
     import_benchmark,
     pipeline,
     predict,
@@ -34,6 +36,7 @@ _STAGES: dict[str, Callable[[Config], None]] = {
 }
 _OF_A_NETWORK: dict[str, Callable[[Config, Config, SavedNetwork], None]] = {
     "predict": predict.run,
+    "export": export.run,
 }
 """Stages that use the network of the run in ``--workdir``."""
 _RESULT = "result.json"
@@ -46,7 +49,7 @@ class Run:
     """A run and what it has left in its folder so far.
 
     Attributes:
-      path: the folder, ``--workdir``.
+      path: the folder, ``--workdir``, or an exported file.
       config: the settings.
     """
 
@@ -68,6 +71,9 @@ class Run:
     @functools.cached_property
     def architecture(self) -> Mapping[str, Any] | None:
         """``best/architecture.json``, of the network that was trained, or None."""
+        if self.path.is_file():
+            found: dict[str, Any] = opened.description(self.path)["architecture"]
+            return found
         return saved.description(self.best)
 
     @functools.cached_property
@@ -110,6 +116,8 @@ class Run:
 
     @functools.cached_property
     def _predictor(self) -> Predictor:
+        if self.path.is_file():
+            return opened.predictor(self.path, self.config)
         return saved.read(self.best, self.config).predictor(self.config)
 
 
@@ -154,8 +162,7 @@ def configure(
     """
     arguments = [] if flagfile is None else [f"--flagfile={os.fspath(flagfile)}"]
     arguments += [f"--{name}={value}" for name, value in settings.items()]
-    config = flags.parse(["configure", *arguments])
-    assert isinstance(config, Config)
+    config = _config(arguments)
     checks.check(config)
     return config
 
@@ -163,12 +170,15 @@ def configure(
 def load(path: str | os.PathLike[str]) -> Run:
     """A run of the command line, or of `run`, by its folder or its ``best/``.
 
-    A ``best/`` that was copied elsewhere is enough to predict.
+    To predict, a ``best/`` that was copied elsewhere is enough, and so is a file of
+    ``--stage=export`` with its ``network.json`` beside it.
 
     Raises:
       UsageError: there is no such run, or its settings cannot be read.
     """
     home = Path(path)
+    if home.is_file():
+        return Run(home, _config(opened.description(home)["flags"].splitlines()))
     kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]
     if (home / saved.ARCHITECTURE).exists() and (home.parent / workdir.FLAGS).exists():
         home, kept = home.parent, [home.parent / workdir.FLAGS]
@@ -180,6 +190,10 @@ def load(path: str | os.PathLike[str]) -> Run:
             f"{path} belongs to a search from Python; call search again with the same "
             "arguments: it returns what is there"
         )
-    config = flags.parse(["load", f"--flagfile={file}"])
+    return Run(home, _config([f"--flagfile={file}"]))
+
+
+def _config(arguments: list[str]) -> Config:
+    config = flags.parse(["load", *arguments])
     assert isinstance(config, Config)
-    return Run(home, config)
+    return config

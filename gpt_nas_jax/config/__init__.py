@@ -33,7 +33,7 @@ from gpt_nas_jax.config.training import (
     RetrainRecipe,
     TrainConfig,
 )
-from gpt_nas_jax.config.using import PredictConfig
+from gpt_nas_jax.config.using import ExportConfig, PredictConfig
 
 __all__ = [
     "BENCHMARKS",
@@ -52,6 +52,7 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvalConfig",
+    "ExportConfig",
     "ImportConfig",
     "PredictConfig",
     "PriorConfig",
@@ -102,6 +103,7 @@ class Config:
     baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
     predict: PredictConfig = PredictConfig()
+    export: ExportConfig = ExportConfig()
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""

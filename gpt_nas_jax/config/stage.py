@@ -50,6 +50,10 @@ STAGES: Mapping[str, Stage] = {
         "Asks the network that a run has trained about pictures.",
         ("workdir", "predict"),
     ),
+    "export": Stage(
+        "Writes the network that a run has trained as files for other programs.",
+        ("workdir", "export"),
+    ),
 }
 
 _PARTS = ("pretrain", "search", "retrain")

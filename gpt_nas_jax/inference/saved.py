@@ -33,12 +33,14 @@ class SavedNetwork:
     """A trained network with all that is known of it.
 
     Attributes:
+      home: the folder, ``best/``.
       chain: the network.
       variables: Linen's collections, its weights.
       description: ``architecture.json``.
       preparation: of its images.
     """
 
+    home: Path
     chain: Chain
     variables: Any
     description: Mapping[str, Any]
@@ -46,9 +48,8 @@ class SavedNetwork:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes; their numbers where the data set has no names."""
-        numbers = map(str, range(self.description["num_classes"]))
-        return tuple(self.description.get("classes") or numbers)
+        """See `classes`."""
+        return classes(self.description)
 
     def logits(self, pixels: np.ndarray, dtype: str = "float32") -> np.ndarray:
         """``uint8[B, H, W, C]`` to ``float32[B, K]``, computed in ``dtype``."""
@@ -76,6 +77,12 @@ def description(best: Path) -> dict[str, Any] | None:
     return found
 
 
+def classes(description: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes; their numbers where the data set has no names."""
+    numbers = map(str, range(description["num_classes"]))
+    return tuple(description.get("classes") or numbers)
+
+
 def network(best: Path, config: Config) -> tuple[Chain, Any]:
     """The network of a folder, and its weights.
 
@@ -101,7 +108,7 @@ def read(best: Path, config: Config) -> SavedNetwork:
     """
     found = _described(best)
     prepare = preparation.from_architecture(found, config.data)
-    return SavedNetwork(*network(best, config), found, prepare)
+    return SavedNetwork(best, *network(best, config), found, prepare)
 
 
 def _described(best: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A network that was never trained, as a run would keep it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -27,7 +28,7 @@ def saved(
     variables = jax.tree.map(
         lambda a: 3 * (a - 0.55) if a.ndim > 1 else 0 * a, variables_of(chain, image)
     )
-    return SavedNetwork(chain, variables, description, prepared)
+    return SavedNetwork(Path("best"), chain, variables, description, prepared)
 
 
 def predictor(

@@ -1,0 +1,88 @@
+"""A format of files, and what it is given."""
+
+import dataclasses
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.datasets.augment import normalise
+from gpt_nas_jax.datasets.preparation import Preparation
+from gpt_nas_jax.inference.saved import SavedNetwork
+from gpt_nas_jax.types import UsageError
+
+Logits = Callable[[np.ndarray], np.ndarray]
+"""Images ``[B, H, W, C]`` to ``float32[B, K]``."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opened:
+    """A file that was read, as its user would ask it.
+
+    Attributes:
+      call: its own function.
+      pixels: whether it takes ``uint8`` pixels; else normalised ``float32``.
+    """
+
+    call: Logits
+    pixels: bool = True
+
+    def of_pixels(self, preparation: Preparation) -> Logits:
+        """A function of ``uint8`` pixels."""
+        if self.pixels:
+            return self.call
+        mean, std = preparation.moments
+        return lambda images: self.call(np.asarray(normalise(images, mean, std)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Order:
+    """What is to be written.
+
+    Attributes:
+      network: with its weights.
+      title: one line on it.
+      platforms: that a compiled file runs on.
+      pixels: whether files take ``uint8`` pixels; else normalised ``float32``.
+    """
+
+    network: SavedNetwork
+    title: str
+    platforms: tuple[str, ...]
+    pixels: bool
+
+    def function(self, images: jax.Array) -> jax.Array:
+        """The logits of a batch of what files take, to be traced."""
+        x = images
+        if self.pixels:
+            x = normalise(images, *self.network.preparation.moments)
+        logits: jax.Array = self.network.chain.apply(self.network.variables, x, False)
+        return logits
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A value of ``--export_formats``.
+
+    Attributes:
+      files: names of all that it writes, what is opened first.
+      packages: that writing and checking take, as they are imported.
+      write: the contents of the files.
+      open: reads a file again.
+    """
+
+    files: tuple[str, ...]
+    packages: tuple[str, ...]
+    write: Callable[[Order], Mapping[str, bytes]]
+    open: Callable[[Path], Opened]
+
+    def require(self, name: str) -> None:
+        """Raises UsageError where a package is missing."""
+        missing = [p for p in self.packages if importlib.util.find_spec(p) is None]
+        if missing:
+            raise UsageError(
+                f"--export_formats={name} needs {' and '.join(missing)}; run: pip "
+                f"install {' '.join(missing)}"
+            )
