@@ -1,6 +1,7 @@
 """A network as the steps that a person would write down, with the names of weights."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -102,7 +103,7 @@ def steps(chain: Chain, description: Mapping[str, Any]) -> tuple[Step, ...]:
 
 def _by_resolution(sizes: list[Size]) -> tuple[int, ...]:
     """Of a human network: a stage begins where height and width shrink."""
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = itertools.pairwise(sizes)
     return (0, *(at for at, (a, b) in enumerate(pairs) if at and b[:2] != a[:2]))
 
 

@@ -73,7 +73,7 @@ def test_colours_become_grey_for_a_network_of_one_channel(tmp_path: Path) -> Non
 
 def test_pictures_of_another_size_or_depth_have_a_reason(tmp_path: Path) -> None:
     prepare = Preparation((8, 8, 1), 0, 255, (0.5,), (0.2,))
-    with pytest.raises(UnreadableError, match="it is 12x16, .* trained on 8x8"):
+    with pytest.raises(UnreadableError, match=r"it is 12x16, .* trained on 8x8"):
         prepare.read(photo(tmp_path / "a.png", 3, 4))
     deep = io.BytesIO()
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(deep, "png")
@@ -86,5 +86,5 @@ def test_the_range_is_the_one_of_the_training_images() -> None:
     prepare = Preparation((2, 2, 1), 0, 16, (0.5,), (0.2,))
     ink = np.full((1, 2, 2, 1), 9, np.uint8)
     np.testing.assert_array_equal(prepare.accepted(ink), ink)
-    with pytest.raises(UsageError, match="from 252 to 252; .* 0 to 16"):
+    with pytest.raises(UsageError, match=r"from 252 to 252; .* 0 to 16"):
         prepare.accepted(28 * ink)
