@@ -1,0 +1,109 @@
+"""Exported files, read without this package, answer as the network does."""
+
+import dataclasses
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exports_support import DIGITS, read_by_a_stranger, saved
+
+import gpt_nas_jax as gnj
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.config.using import ExportConfig
+from gpt_nas_jax.stages import export
+
+pytestmark = pytest.mark.slow
+
+IMAGES = DIGITS.test.images
+PACKAGES = {
+    "flax": "safetensors",
+    "torch": "torch",
+    "stablehlo": "flatbuffers",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+}
+"""What a program needs that not everybody has."""
+
+
+def exported(home: Path, name: str, formats: tuple[str, ...], **flags: str) -> Path:
+    """The files of a network in formats, as the stage leaves them."""
+    settings = ExportConfig(formats=",".join(formats), **flags)
+    config = dataclasses.replace(Config(), export=settings)
+    export.run(config, Config(), saved(home, name))
+    return home / "export"
+
+
+def programs() -> list[str]:
+    return [
+        program
+        for program, package in PACKAGES.items()
+        if importlib.util.find_spec(package)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "all blocks",
+        pytest.param("digits", marks=pytest.mark.long),
+        pytest.param("EfficientNet-B0", marks=pytest.mark.long),
+        pytest.param("ResNet-18", marks=pytest.mark.long),
+        pytest.param("GoogLeNet", marks=pytest.mark.long),
+        pytest.param("ShuffleNetV2-x0.5", marks=pytest.mark.long),
+        pytest.param("RegNetY-400MF", marks=pytest.mark.long),
+    ],
+)
+def test_a_process_without_this_package_has_the_same_answers(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = programs()
+    formats = [one for one in PACKAGES if one in there and one != "onnxruntime"]
+    if not formats:
+        pytest.skip("needs the packages of the extra named export")
+    folder = exported(tmp_path, name, tuple(formats))
+    assert capsys.readouterr().out.count("256 of 256 answers equal") == len(formats)
+    expected = saved(tmp_path, name).logits(IMAGES)
+    assert len({*expected.argmax(-1)}) > 1
+    for program in there:
+        # Slow, and of use where the other is missing.
+        if program == "onnx" and "onnxruntime" in there:
+            continue
+        names, logits = read_by_a_stranger(folder, program, IMAGES)
+        difference = float(abs(logits - expected).max())
+        assert difference <= 2e-5, program
+        np.testing.assert_array_equal(logits.argmax(-1), expected.argmax(-1))
+        if names is not None:
+            assert names == [str(label) for label in expected.argmax(-1)]
+    if "flax" in formats:
+        check_style(folder)
+
+
+def check_style(folder: Path) -> None:
+    """A file is laid out as ruff would have it."""
+    if importlib.util.find_spec("ruff") is None:
+        return
+    for arguments in (["check", "--isolated"], ["format", "--check", "--isolated"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_cells_and_normalised_images_are_exported_as_graphs(tmp_path: Path) -> None:
+    pytest.importorskip("flatbuffers", reason="needs the extra named export")
+    pytest.importorskip("onnx", reason="needs the extra named export")
+    formats = ("stablehlo", "onnx")
+    folder = exported(tmp_path, "nasbench201", formats, input="normalised")
+    mean, std = DIGITS.train.moments()
+    images = IMAGES[:20]
+    x = ((images / np.float32(255) - mean) / std).astype(np.float32)
+    expected = saved(tmp_path, "nasbench201").logits(images)
+    for program in formats:
+        _, logits = read_by_a_stranger(folder, program, x)
+        assert float(abs(logits - expected).max()) <= 2e-5
+        # The file is asked about pixels here.
+        file = folder / f"network.{program}"
+        names, _ = gnj.load(file).predict(images)
+        assert names == tuple(str(label) for label in expected.argmax(-1))
