@@ -47,6 +47,11 @@ ALONE = {
     "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
     "grain": {"datasets/streams.py"},
     "matplotlib": {"reports/figure.py"},
+    "litert_converter": {"exports/litert.py"},
+    "onnx": {
+        *("exports/onnx_file.py", "exports/onnx_graph.py"),
+        "exports/onnx_operations.py",
+    },
     "orbax": {"workdir/checkpoints.py"},
     "safetensors": {"exports/sources.py"},
     "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},

@@ -87,6 +87,8 @@ class Run:
         Raises:
           UsageError: nothing was trained yet, or the weights are damaged.
         """
+        if self.path.is_file():
+            raise UsageError(f"{self.path} can predict; load its run for the module")
         return saved.network(self.best, self.config)
 
     @property

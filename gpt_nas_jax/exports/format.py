@@ -68,19 +68,24 @@ class Format:
 
     Attributes:
       files: names of all that it writes, what is opened first.
-      packages: that writing and checking take, as they are imported.
+      packages: that writing and checking take, as they are imported, and what pip
+        installs.
       write: the contents of the files.
       open: reads a file again.
     """
 
     files: tuple[str, ...]
-    packages: tuple[str, ...]
+    packages: Mapping[str, str]
     write: Callable[[Order], Mapping[str, bytes]]
     open: Callable[[Path], Opened]
 
     def require(self, name: str) -> None:
         """Raises UsageError where a package is missing."""
-        missing = [p for p in self.packages if importlib.util.find_spec(p) is None]
+        missing = [
+            wanted
+            for package, wanted in self.packages.items()
+            if importlib.util.find_spec(package) is None
+        ]
         if missing:
             raise UsageError(
                 f"--export_formats={name} needs {' and '.join(missing)}; run: pip "

@@ -123,4 +123,4 @@ def _open(path: Path) -> Opened:
     return Opened(logits, taken == onnx.TensorProto.UINT8)
 
 
-ONNX = Format((FILE,), ("onnx",), _write, _open)
+ONNX = Format((FILE,), {"onnx": "onnx"}, _write, _open)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gpt_nas_jax.exports.format import Format
+from gpt_nas_jax.exports.litert import LITERT
 from gpt_nas_jax.exports.onnx_file import ONNX
 from gpt_nas_jax.exports.sources import FLAX, TORCH
 from gpt_nas_jax.exports.stablehlo import STABLEHLO
@@ -12,4 +13,5 @@ FORMATS: Mapping[str, Format] = {
     "torch": TORCH,
     "stablehlo": STABLEHLO,
     "onnx": ONNX,
+    "litert": LITERT,
 }

@@ -80,7 +80,11 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-FLAX = Format((flax_file.FILE, WEIGHTS), ("safetensors",), _write_flax, _open_flax)
+_SAFETENSORS = {"safetensors": "safetensors"}
+FLAX = Format((flax_file.FILE, WEIGHTS), _SAFETENSORS, _write_flax, _open_flax)
 TORCH = Format(
-    (torch_file.FILE, WEIGHTS), ("safetensors", "torch"), _write_torch, _open_torch
+    (torch_file.FILE, WEIGHTS),
+    _SAFETENSORS | {"torch": "torch"},
+    _write_torch,
+    _open_torch,
 )

@@ -36,4 +36,4 @@ def _open(path: Path) -> Opened:
     return Opened(lambda images: np.asarray(call(images)), pixels)
 
 
-STABLEHLO = Format((FILE,), ("flatbuffers",), _write, _open)
+STABLEHLO = Format((FILE,), {"flatbuffers": "flatbuffers"}, _write, _open)

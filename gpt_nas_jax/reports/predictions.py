@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 
 from gpt_nas_jax.inference.predictor import Answer
@@ -21,7 +22,9 @@ def to_csv(answers: Sequence[Answer]) -> str:
     for answer in answers:
         cells = [cell for name, p in answer.best for cell in (name, f"{p:.6f}")]
         cells += [""] * (len(columns) - len(cells))
-        writer.writerow([answer.path, *cells, answer.reason or ""])
+        # Names of files need not be UTF-8.
+        name = os.fsencode(answer.path).decode("utf-8", "replace")
+        writer.writerow([name, *cells, answer.reason or ""])
     return text.getvalue()
 
 

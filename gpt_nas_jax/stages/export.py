@@ -52,10 +52,9 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
     with jax.default_matmul_precision("highest"):
         expected = _asked(network.logits, images)
         for name in asked.chosen_formats():
-            print(
-                f"{name}: {_exported(FORMATS[name], order, folder, images, expected)}"
-            )
-    opened.describe(folder, network.description, fields.to_text(trained))
+            written = _exported(FORMATS[name], order, folder, images, expected)
+            opened.describe(folder, network.description, fields.to_text(trained))
+            print(f"{name}: {written}")
 
 
 def _exported(

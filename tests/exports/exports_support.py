@@ -97,6 +97,11 @@ elif name == "onnxruntime":
     names = None
     session = onnxruntime.InferenceSession("network.onnx")
     (logits,) = session.run(["logits"], {"images": images})
+elif name == "litert":
+    from ai_edge_litert.interpreter import Interpreter
+    names = None
+    run = Interpreter("network.tflite").get_signature_runner()
+    logits = [run(images=image[None])["logits"][0] for image in images]
 else:
     from onnx.reference import ReferenceEvaluator
     names = None

@@ -1,6 +1,7 @@
 """Networks on their way into files: names of weights, refusals, the check."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import jax
@@ -28,7 +29,7 @@ def test_every_weight_has_a_name_of_its_own(name: str) -> None:
     assert sorted(a.tobytes() for a in weights.values()) == sorted(
         np.asarray(leaf).tobytes() for leaf in leaves
     )
-    stages = {name.partition("_")[0] for name in weights}
+    stages = {re.split(r"[_.]", name)[0] for name in weights}
     assert {"stage1", "stage2", "classifier"} <= stages
 
 
@@ -65,12 +66,18 @@ def test_a_file_with_other_answers_is_not_kept(
         classes = int(path.read_text(encoding="utf-8"))
         return Opened(lambda images: np.zeros((len(images), classes), np.float32))
 
-    zeros = Format(("zeros.txt",), (), write, read)
+    zeros = Format(("zeros.txt",), {}, write, read)
     monkeypatch.setitem(FORMATS, "zeros", zeros)
     asked = dataclasses.replace(Config(), export=ExportConfig(formats="zeros"))
     with pytest.raises(UsageError, match=r"zeros\.txt is not kept"):
         export.run(asked, Config(), saved(tmp_path, "digits"))
     assert not list((tmp_path / "export").iterdir())
+
+
+def test_a_missing_package_is_named() -> None:
+    form = Format((), {"no_such_package": "no-such-package==1.0"}, dict, Opened)
+    with pytest.raises(UsageError, match="pip install no-such-package==1.0"):
+        form.require("zeros")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ PACKAGES = {
     "stablehlo": "flatbuffers",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
+    "litert": "litert_converter",
 }
 """What a program needs that not everybody has."""
 
