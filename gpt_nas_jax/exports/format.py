@@ -39,7 +39,7 @@ class Opened:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Order:
-    """What is to be written.
+    """A request for files.
 
     Attributes:
       network: with its weights.
@@ -71,13 +71,13 @@ class Format:
       packages: that writing and checking take, as they are imported, and what pip
         installs.
       write: the contents of the files.
-      open: reads a file again.
+      read: reads a file again.
     """
 
     files: tuple[str, ...]
     packages: Mapping[str, str]
     write: Callable[[Order], Mapping[str, bytes]]
-    open: Callable[[Path], Opened]
+    read: Callable[[Path], Opened]
 
     def require(self, name: str) -> None:
         """Raises UsageError where a package is missing."""

@@ -43,7 +43,7 @@ def _write(order: Order) -> Mapping[str, bytes]:
     return {FILE: content}
 
 
-def _open(path: Path) -> Opened:
+def _read(path: Path) -> Opened:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
@@ -64,5 +64,5 @@ LITERT = Format(
         "ai_edge_litert": "ai-edge-litert==2.3.0",
     },
     _write,
-    _open,
+    _read,
 )

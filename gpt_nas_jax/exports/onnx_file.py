@@ -102,7 +102,7 @@ def _equation(graph: Graph, equation: Any, inputs: list[Input]) -> Sequence[Inpu
         ) from error
 
 
-def _open(path: Path) -> Opened:
+def _read(path: Path) -> Opened:
     """By ONNX Runtime where it is installed, else by the slow one of ``onnx``."""
     import onnx
 
@@ -123,4 +123,4 @@ def _open(path: Path) -> Opened:
     return Opened(logits, taken == onnx.TensorProto.UINT8)
 
 
-ONNX = Format((FILE,), {"onnx": "onnx"}, _write, _open)
+ONNX = Format((FILE,), {"onnx": "onnx"}, _write, _read)

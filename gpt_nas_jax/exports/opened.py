@@ -59,5 +59,5 @@ def predictor(file: Path, config: Config) -> Predictor:
         raise UsageError(f"{file} is no exported network; give one of {names}")
     described = description(file)["architecture"]
     prepare = preparation.from_architecture(described, config.data)
-    logits = one.open(file).of_pixels(prepare)
+    logits = one.read(file).of_pixels(prepare)
     return Predictor(logits, prepare, saved.classes(described), _BATCH)

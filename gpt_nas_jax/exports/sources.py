@@ -51,13 +51,13 @@ def _weights(order: Order, steps: tuple[plan.Step, ...]) -> bytes:
     return written
 
 
-def _open_flax(path: Path) -> Opened:
+def _read_flax(path: Path) -> Opened:
     module = _imported(path.with_name(flax_file.FILE))
     weights = module.load_weights()
     return Opened(lambda images: np.asarray(module.logits(weights, images)))
 
 
-def _open_torch(path: Path) -> Opened:
+def _read_torch(path: Path) -> Opened:
     import torch
 
     module = _imported(path)
@@ -81,10 +81,10 @@ def _imported(path: Path) -> ModuleType:
 
 
 _SAFETENSORS = {"safetensors": "safetensors"}
-FLAX = Format((flax_file.FILE, WEIGHTS), _SAFETENSORS, _write_flax, _open_flax)
+FLAX = Format((flax_file.FILE, WEIGHTS), _SAFETENSORS, _write_flax, _read_flax)
 TORCH = Format(
     (torch_file.FILE, WEIGHTS),
     _SAFETENSORS | {"torch": "torch"},
     _write_torch,
-    _open_torch,
+    _read_torch,
 )

@@ -29,11 +29,11 @@ def _write(order: Order) -> Mapping[str, bytes]:
     return {FILE: bytes(exported(images).serialize())}
 
 
-def _open(path: Path) -> Opened:
+def _read(path: Path) -> Opened:
     exported = export.deserialize(bytearray(path.read_bytes()))
     call = jax.jit(exported.call)
     pixels = exported.in_avals[0].dtype == np.uint8
     return Opened(lambda images: np.asarray(call(images)), pixels)
 
 
-STABLEHLO = Format((FILE,), {"flatbuffers": "flatbuffers"}, _write, _open)
+STABLEHLO = Format((FILE,), {"flatbuffers": "flatbuffers"}, _write, _read)

@@ -18,7 +18,7 @@ Asked = np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Predictions(NamedTuple):
-    """What a network says of N images.
+    """The answers of a network about N images.
 
     Attributes:
       names: of the most probable class of each image.
@@ -36,7 +36,7 @@ class Predictions(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What became of one picture.
+    """The answer about one picture, or why there is none.
 
     Attributes:
       path: of the picture.

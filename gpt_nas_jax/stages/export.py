@@ -70,7 +70,7 @@ def _exported(
     try:
         for name, content in contents.items():
             workdir.write_bytes(apart / name, content)
-        logits = form.open(apart / form.files[0])
+        logits = form.read(apart / form.files[0])
         found = _asked(logits.of_pixels(order.network.preparation), images)
     finally:
         shutil.rmtree(apart, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Networks with weights that nobody trained, and their files read by strangers."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -18,13 +19,14 @@ from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, chain_of, named
 from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
 DIGITS = registry.load("digits")
+BATCH = 64
 # What launch/digits.flags has found.
 WINNER = (
     *("Stem", "InvertedResidual", "AvgPool", "BatchNorm"),
     *("ResBottleneckBlock", "Conv", "ResBottleneckBlock"),
 )
-# A projection in front of a block that keeps its shape, and blocks of both kinds.
-ALL = ("SqueezeExcitation", *BLOCK_NAMES, *BLOCK_NAMES)
+# With a projection in front of a block that keeps its shape.
+ALL = ("SqueezeExcitation", *BLOCK_NAMES)
 
 
 def chain(name: str) -> Chain:
@@ -32,6 +34,8 @@ def chain(name: str) -> Chain:
     match name:
         case "all blocks":
             return chain_of(named(ALL), 16, 2, 10)
+        case "small":
+            return chain_of(named(("Stem", "InvertedResidual")), 16, 1, 10)
         case "digits":
             return chain_of(named(WINNER), 32, 2, 10)
         case "nasbench201":
@@ -39,7 +43,7 @@ def chain(name: str) -> Chain:
     return ZOO[name].build(10, DIGITS.test.size)
 
 
-def saved(home: Path, name: str) -> SavedNetwork:
+def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
     """A network for digits as a run keeps it in ``home``."""
     made = chain(name)
     generator = np.random.default_rng(0)
@@ -64,11 +68,33 @@ def saved(home: Path, name: str) -> SavedNetwork:
         "classes": list(DIGITS.classes),
         "params": traced.params,
     }
-    if name == "all blocks" or name == "digits":
+    if name in ("all blocks", "digits"):
         description["num_stages"] = 2
     prepared = preparation.of(DataConfig(), DIGITS)
     description |= prepared.to_json() | {"prepare": prepared.to_json()}
-    return SavedNetwork(home, made, variables, description, prepared)
+    network = SavedNetwork(home, made, variables, description, prepared)
+    return _varied(network) if varied else network
+
+
+def _varied(network: SavedNetwork) -> SavedNetwork:
+    """The same with another classifier, so that answers differ among images."""
+    logits = logits_of(network, DIGITS.test.images[:BATCH])
+    params = network.variables["params"]
+    last = f"blocks_{len(network.chain.blocks) - 1}"
+    dense, spread = params[last]["Dense_0"], logits.std(0)
+    mean = (logits - dense["bias"]).mean(0)
+    changed = {"kernel": dense["kernel"] / spread, "bias": -mean / spread}
+    params = params | {last: params[last] | {"Dense_0": changed}}
+    variables = network.variables | {"params": params}
+    return dataclasses.replace(network, variables=variables)
+
+
+def logits_of(network: SavedNetwork, images: np.ndarray) -> np.ndarray:
+    """Logits of all images by one program."""
+    rows = np.arange(-(-len(images) // BATCH) * BATCH).reshape(-1, BATCH)
+    chosen = np.minimum(rows, len(images) - 1)
+    parts = [network.logits(images[part]) for part in chosen]
+    return np.concatenate(parts)[: len(images)]
 
 
 _STRANGER = """

@@ -22,7 +22,7 @@ from gpt_nas_jax.types import UsageError
 
 @pytest.mark.parametrize("name", ["all blocks", "EfficientNet-B0", "ShuffleNetV2-x0.5"])
 def test_every_weight_has_a_name_of_its_own(name: str) -> None:
-    network = saved(Path("best"), name)
+    network = saved(Path("best"), name, varied=False)
     steps = plan.steps(network.chain, network.description)
     weights = plan.weights(steps, network.variables)
     leaves = jax.tree.leaves(network.variables)
@@ -34,7 +34,7 @@ def test_every_weight_has_a_name_of_its_own(name: str) -> None:
 
 
 def test_what_has_no_source_is_refused() -> None:
-    network = saved(Path("best"), "nasbench201")
+    network = saved(Path("best"), "nasbench201", varied=False)
     with pytest.raises(UsageError, match="CellModule cannot be written as source"):
         plan.steps(network.chain, network.description)
 
@@ -70,13 +70,13 @@ def test_a_file_with_other_answers_is_not_kept(
     monkeypatch.setitem(FORMATS, "zeros", zeros)
     asked = dataclasses.replace(Config(), export=ExportConfig(formats="zeros"))
     with pytest.raises(UsageError, match=r"zeros\.txt is not kept"):
-        export.run(asked, Config(), saved(tmp_path, "digits"))
+        export.run(asked, Config(), saved(tmp_path, "small"))
     assert not list((tmp_path / "export").iterdir())
 
 
 def test_a_missing_package_is_named() -> None:
     form = Format((), {"no_such_package": "no-such-package==1.0"}, dict, Opened)
-    with pytest.raises(UsageError, match="pip install no-such-package==1.0"):
+    with pytest.raises(UsageError, match="no-such-package==1"):
         form.require("zeros")
 
 

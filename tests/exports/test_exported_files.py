@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exports_support import DIGITS, read_by_a_stranger, saved
+from exports_support import DIGITS, logits_of, read_by_a_stranger, saved
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax.config import Config
@@ -26,7 +26,7 @@ PACKAGES = {
     "onnxruntime": "onnxruntime",
     "litert": "litert_converter",
 }
-"""What a program needs that not everybody has."""
+"""The packages that programs need and not everybody has."""
 
 
 def exported(home: Path, name: str, formats: tuple[str, ...], **flags: str) -> Path:
@@ -66,7 +66,7 @@ def test_a_process_without_this_package_has_the_same_answers(
         pytest.skip("needs the packages of the extra named export")
     folder = exported(tmp_path, name, tuple(formats))
     assert capsys.readouterr().out.count("256 of 256 answers equal") == len(formats)
-    expected = saved(tmp_path, name).logits(IMAGES)
+    expected = logits_of(saved(tmp_path, name), IMAGES)
     assert len({*expected.argmax(-1)}) > 1
     for program in there:
         # Slow, and of use where the other is missing.
@@ -74,6 +74,7 @@ def test_a_process_without_this_package_has_the_same_answers(
             continue
         names, logits = read_by_a_stranger(folder, program, IMAGES)
         difference = float(abs(logits - expected).max())
+        print(f"{name}, {program}: {difference:.1e}")
         assert difference <= 2e-5, program
         np.testing.assert_array_equal(logits.argmax(-1), expected.argmax(-1))
         if names is not None:
@@ -92,15 +93,18 @@ def check_style(folder: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
-def test_cells_and_normalised_images_are_exported_as_graphs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["small", pytest.param("nasbench201", marks=pytest.mark.long)]
+)
+def test_graphs_may_take_normalised_images(tmp_path: Path, name: str) -> None:
     pytest.importorskip("flatbuffers", reason="needs the extra named export")
     pytest.importorskip("onnx", reason="needs the extra named export")
     formats = ("stablehlo", "onnx")
-    folder = exported(tmp_path, "nasbench201", formats, input="normalised")
+    folder = exported(tmp_path, name, formats, input="normalised")
     mean, std = DIGITS.train.moments()
     images = IMAGES[:20]
     x = ((images / np.float32(255) - mean) / std).astype(np.float32)
-    expected = saved(tmp_path, "nasbench201").logits(images)
+    expected = logits_of(saved(tmp_path, name), images)
     for program in formats:
         _, logits = read_by_a_stranger(folder, program, x)
         assert float(abs(logits - expected).max()) <= 2e-5
