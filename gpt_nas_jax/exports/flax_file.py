@@ -38,9 +38,7 @@ _NETWORK = '''class Network(nn.Module):
         return nn.Dense({classes}, name="{classifier}")(x)
 
 
-def load_weights(
-    path: str | Path = Path(__file__).with_name("{weights}"),
-) -> dict[str, Any]:
+def load_weights(path: str | Path = WEIGHTS) -> dict[str, Any]:
     """Linen's collections of names such as stage1_block1.conv.kernel."""
     variables: dict[str, Any] = {{"params": {{}}, "batch_stats": {{}}}}
     for name, array in load_file(path).items():
@@ -88,14 +86,13 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str) -> str:
         height=height,
         width=width,
         channels=channels,
-        constants=facts.constants(),
+        constants=facts.constants(weights),
     )
     parts = source.copied("flax", [source.part_of(step.module) for step in steps])
     network = _NETWORK.format(
         calls="\n".join(f"        {_call(step)}" for step in steps),
         classes=len(facts.classes),
         classifier=CLASSIFIER,
-        weights=weights,
     )
     return f"{head}{parts}{network}"
 

@@ -91,9 +91,10 @@ class Facts:
     std: tuple[float, ...]
     classes: tuple[str, ...]
 
-    def constants(self) -> str:
-        """The lines that define them."""
+    def constants(self, weights: str) -> str:
+        """The lines that define them, and where the file of the weights is."""
         return (
+            f"WEIGHTS = Path(__file__).with_name({literal(weights)})\n"
             f"IMAGE = {self.image}  # height, width, channels\n"
             "# Of pixels in [0, 1], by channel.\n"
             f"MEAN = {literal(self.mean)}\n"

@@ -39,14 +39,17 @@ _NETWORK = '''class Network(nn.Module):
         return self.{classifier}(x.mean((2, 3)))
 
 
-def load(path: str | Path = Path(__file__).with_name("{weights}")) -> Network:
+def load(path: str | Path = WEIGHTS) -> Network:
     """The network with its weights, for inference.
 
     Kernels lie as in Flax, [height, width, input, output].
     """
     names = {{
-        **{{"kernel": "weight", "scale": "weight", "bias": "bias"}},
-        **{{"mean": "running_mean", "var": "running_var"}},
+        "kernel": "weight",
+        "scale": "weight",
+        "bias": "bias",
+        "mean": "running_mean",
+        "var": "running_var",
     }}
     state = {{}}
     for name, array in load_file(path).items():
@@ -96,7 +99,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
         height=height,
         width=width,
         channels=channels,
-        constants=facts.constants(),
+        constants=facts.constants(weights),
     )
     made = [line for line in map(_made, steps) if line]
     network = _NETWORK.format(
@@ -105,7 +108,6 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
         features=features,
         classes=len(facts.classes),
         classifier=CLASSIFIER,
-        weights=weights,
     )
     parts = source.copied("torch", [source.part_of(step.module) for step in steps])
     # Some networks need no function of it.

@@ -20,6 +20,7 @@ from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
 DIGITS = registry.load("digits")
 BATCH = 64
+_MOMENTUM = 0.9
 # What launch/digits.flags has found.
 WINNER = (
     *("Stem", "InvertedResidual", "AvgPool", "BatchNorm"),
@@ -77,15 +78,35 @@ def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
 
 
 def _varied(network: SavedNetwork) -> SavedNetwork:
-    """The same with another classifier, so that answers differ among images."""
-    logits = logits_of(network, DIGITS.test.images[:BATCH])
+    """The same with the statistics and the classifier that images would give it.
+
+    Through a deep network of random numbers all images look alike.
+    """
+    mean, std = network.preparation.moments
+    x = (DIGITS.test.images[:BATCH] / np.float32(255) - mean) / std
+
+    @jax.jit
+    def run(variables: dict) -> tuple:
+        rngs = {"dropout": jax.random.key(0)}
+        how = {"mutable": ["batch_stats"], "rngs": rngs}
+        return network.chain.apply(variables, x, True, **how)
+
+    zeros = jax.tree.map(np.zeros_like, network.variables["batch_stats"])
+    logits, after = run(network.variables | {"batch_stats": zeros})
+
+    def statistic(path: tuple, leaf: jax.Array) -> np.ndarray:
+        value = np.asarray(leaf) / np.float32(1 - _MOMENTUM)
+        # A channel that is nearly constant would be blown up, and its rounding.
+        return np.maximum(value, 0.2) if path[-1].key == "var" else value
+
+    statistics = jax.tree_util.tree_map_with_path(statistic, after["batch_stats"])
     params = network.variables["params"]
     last = f"blocks_{len(network.chain.blocks) - 1}"
-    dense, spread = params[last]["Dense_0"], logits.std(0)
-    mean = (logits - dense["bias"]).mean(0)
-    changed = {"kernel": dense["kernel"] / spread, "bias": -mean / spread}
+    dense, logits = params[last]["Dense_0"], np.asarray(logits)
+    average, spread = (logits - dense["bias"]).mean(0), logits.std(0)
+    changed = {"kernel": dense["kernel"] / spread, "bias": -average / spread}
     params = params | {last: params[last] | {"Dense_0": changed}}
-    variables = network.variables | {"params": params}
+    variables = {"params": params, "batch_stats": statistics}
     return dataclasses.replace(network, variables=variables)
 
 
