@@ -24,10 +24,12 @@ class Opened:
     Attributes:
       call: its own function.
       pixels: whether it takes ``uint8`` pixels; else normalised ``float32``.
+      images: how many it can be asked about to be checked; few where it is slow.
     """
 
     call: Logits
     pixels: bool = True
+    images: int = 256
 
     def of_pixels(self, preparation: Preparation) -> Logits:
         """A function of ``uint8`` pixels."""
