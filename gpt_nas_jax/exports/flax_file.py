@@ -90,7 +90,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str) -> str:
     )
     parts = source.copied("flax", [source.part_of(step.module) for step in steps])
     network = _NETWORK.format(
-        calls="\n".join(f"        {_call(step)}" for step in steps),
+        calls="\n".join(map(_call, steps)),
         classes=len(facts.classes),
         classifier=CLASSIFIER,
     )
@@ -100,10 +100,10 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str) -> str:
 def _call(step: Step) -> str:
     module, name = step.module, f'name="{step.name}"'
     if isinstance(module, blocks.ReLU):
-        return "x = nn.relu(x)"
+        return source.call("x = nn.relu", ["x"])
     if isinstance(module, blocks.BatchNorm):
-        return f"x = nn.BatchNorm(True, epsilon=1e-5, {name})(x)"
+        return source.call("x = nn.BatchNorm", ["True", "epsilon=1e-5", name], "(x)")
     part, given = source.part_of(module), source.arguments(module)
     if isinstance(module, blocks.AvgPool | blocks.MaxPool):
-        return f"x = {part}({', '.join(['x', *given])})"
-    return f"x = {part}({', '.join([*given, name])})(x)"
+        return source.call(f"x = {part}", ["x", *given])
+    return source.call(f"x = {part}", [*given, name], "(x)")

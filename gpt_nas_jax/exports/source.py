@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,8 @@ FUNCTIONS: Mapping[type[nn.Module], str] = {
 }
 """Blocks that are functions among the parts; all others are classes of their name."""
 
+_WIDTH = 88
+_INDENT = 8 * " "
 _LINE = 70
 """Characters of a tuple on one line."""
 
@@ -50,6 +52,15 @@ def arguments(module: nn.Module, parts: ModuleType = flax_parts) -> list[str]:
         elif value != parameter.default:
             written.append(f"{name}={literal(value)}")
     return written
+
+
+def call(function: str, arguments: Sequence[str], behind: str = "") -> str:
+    """A line of a method, or three where it is too long."""
+    inside = ", ".join(arguments)
+    line = f"{_INDENT}{function}({inside}){behind}"
+    if len(line) <= _WIDTH:
+        return line
+    return f"{_INDENT}{function}(\n{_INDENT}    {inside}\n{_INDENT}){behind}"
 
 
 def copied(kind: str, needed: Iterable[str]) -> str:
@@ -106,7 +117,8 @@ class Facts:
 def literal(value: Any) -> str:
     """A value as source; a tuple that is long has a line for each of its items."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        quoted = '"' in value and "'" not in value
+        return repr(value) if quoted else json.dumps(value, ensure_ascii=False)
     if not isinstance(value, tuple):
         return repr(value)
     items = list(map(literal, value))

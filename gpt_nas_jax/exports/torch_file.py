@@ -1,5 +1,7 @@
 """A network as one readable file of PyTorch, ``network_torch.py``."""
 
+import re
+
 from gpt_nas_jax.exports import source
 from gpt_nas_jax.exports.plan import CLASSIFIER, Step
 from gpt_nas_jax.exports.source import Facts
@@ -103,15 +105,16 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
     )
     made = [line for line in map(_made, steps) if line]
     network = _NETWORK.format(
-        modules="\n".join(f"        {line}" for line in made),
-        calls="\n".join(f"        {_call(step)}" for step in steps),
+        modules="\n".join(made),
+        calls="\n".join(map(_call, steps)),
         features=features,
         classes=len(facts.classes),
         classifier=CLASSIFIER,
     )
     parts = source.copied("torch", [source.part_of(step.module) for step in steps])
     # Some networks need no function of it.
-    head = head if "F." in f"{parts}{network}" else head.replace(_FUNCTIONAL, "")
+    used = re.search(r"\bF\b", f"{parts}{network}")
+    head = head if used else head.replace(_FUNCTIONAL, "")
     return f"{head}{parts}{network}"
 
 
@@ -122,18 +125,19 @@ def _made(step: Step) -> str | None:
     """The line of the constructor; None of a block without weights."""
     module = step.module
     if isinstance(module, blocks.BatchNorm):
-        return f"self.{step.name} = nn.BatchNorm2d({step.channels}, 1e-5)"
+        channels = str(step.channels)
+        return source.call(f"self.{step.name} = nn.BatchNorm2d", [channels, "1e-5"])
     if isinstance(module, blocks.AvgPool | blocks.MaxPool | blocks.ReLU):
         return None
-    given = ", ".join([str(step.channels), *source.arguments(module)])
-    return f"self.{step.name} = {source.part_of(module)}({given})"
+    given = [str(step.channels), *source.arguments(module)]
+    return source.call(f"self.{step.name} = {source.part_of(module)}", given)
 
 
 def _call(step: Step) -> str:
     module = step.module
     if isinstance(module, blocks.ReLU):
-        return "x = F.relu(x)"
+        return source.call("x = F.relu", ["x"])
     if isinstance(module, blocks.AvgPool | blocks.MaxPool):
-        given = ", ".join(["x", *source.arguments(module)])
-        return f"x = {source.part_of(module)}({given})"
-    return f"x = self.{step.name}(x)"
+        given = ["x", *source.arguments(module)]
+        return source.call(f"x = {source.part_of(module)}", given)
+    return source.call(f"x = self.{step.name}", ["x"])

@@ -1,7 +1,10 @@
 """Networks on their way into files: names of weights, refusals, the check."""
 
 import dataclasses
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -11,10 +14,11 @@ from exports_support import saved
 
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.config.using import ExportConfig
-from gpt_nas_jax.exports import plan
+from gpt_nas_jax.exports import flax_file, plan, torch_file
 from gpt_nas_jax.exports.check import agreement
 from gpt_nas_jax.exports.format import Format, Opened, Order
 from gpt_nas_jax.exports.registry import FORMATS
+from gpt_nas_jax.exports.source import Facts
 from gpt_nas_jax.main import main
 from gpt_nas_jax.stages import export
 from gpt_nas_jax.types import UsageError
@@ -31,6 +35,27 @@ def test_every_weight_has_a_name_of_its_own(name: str) -> None:
     )
     stages = {re.split(r"[_.]", name)[0] for name in weights}
     assert {"stage1", "stage2", "classifier"} <= stages
+
+
+@pytest.mark.parametrize("name", ["all blocks", "EfficientNet-B0"])
+def test_source_is_laid_out_as_ruff_would(tmp_path: Path, name: str) -> None:
+    if importlib.util.find_spec("ruff") is None:
+        pytest.skip("needs ruff, which the extra named test installs")
+    network = saved(Path("best"), name, varied=False)
+    steps = plan.steps(network.chain, network.description)
+    facts = Facts("A network.", (8, 8, 1), (0.5,), (0.2,), ('a"b', *"cdefghijk"))
+    sources = {
+        "network.py": flax_file.write(steps, facts, "network.safetensors"),
+        "network_torch.py": torch_file.write(steps, facts, "network.safetensors", 1024),
+    }
+    for file, text in sources.items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    for arguments in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
+        done = subprocess.run(
+            [*command, "."], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_what_has_no_source_is_refused() -> None:

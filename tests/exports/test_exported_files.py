@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,18 +79,6 @@ def test_a_process_without_this_package_has_the_same_answers(
         np.testing.assert_array_equal(logits.argmax(-1), expected.argmax(-1))
         if names is not None:
             assert names == [str(label) for label in expected.argmax(-1)]
-    if "flax" in formats:
-        check_style(folder)
-
-
-def check_style(folder: Path) -> None:
-    """A file is laid out as ruff would have it."""
-    if importlib.util.find_spec("ruff") is None:
-        return
-    for arguments in (["check", "--isolated"], ["format", "--check", "--isolated"]):
-        command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
