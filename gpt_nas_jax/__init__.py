@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gpt_nas_jax.api.search import search
     from gpt_nas_jax.api.trials import Result, Trial
     from gpt_nas_jax.config import Config, PriorConfig
+    from gpt_nas_jax.inference.predictor import Predictions
     from gpt_nas_jax.networks import blocks
     from gpt_nas_jax.networks.trace import layers_of
     from gpt_nas_jax.types import Candidates, Evaluation, Space, Strategy, UsageError
@@ -30,6 +31,7 @@ __all__ = [
     "Candidates",
     "Config",
     "Evaluation",
+    "Predictions",
     "PriorConfig",
     "Result",
     "Run",
@@ -54,6 +56,7 @@ _HOMES = {
     "Candidates": "types",
     "Config": "config",
     "Evaluation": "types",
+    "Predictions": "inference.predictor",
     "PriorConfig": "config",
     "Result": "api.trials",
     "Run": "api.runs",

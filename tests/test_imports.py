@@ -16,6 +16,8 @@ ROWS = (
     {"flags"},
     {"stages"},
     {"reports"},
+    {"exports"},
+    {"inference"},
     {"executors"},
     {"evaluation"},
     {"strategies"},
@@ -47,7 +49,14 @@ ALONE = {
     "jinja2": {"reports/page/rendering.py"},
     "matplotlib": {"reports/figure.py"},
     "tensorboardX": {"reports/events.py"},
+    "litert_converter": {"exports/litert.py"},
+    "onnx": {
+        *("exports/onnx_file.py", "exports/onnx_graph.py"),
+        "exports/onnx_operations.py",
+    },
     "orbax": {"workdir/checkpoints.py"},
+    "safetensors": {"exports/sources.py"},
+    "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}

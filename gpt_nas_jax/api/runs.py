@@ -7,19 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.exports import opened
+from gpt_nas_jax.inference import saved
+from gpt_nas_jax.inference.predictor import Asked, Predictions, Predictor
+from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.spaces import registry
 from gpt_nas_jax.stages import (
     baseline,
+    export,
     import_benchmark,
     pipeline,
+    predict,
     proxies,
     report,
     tables,
@@ -35,7 +36,14 @@ _STAGES: dict[str, Callable[[Config], None]] = {
     "baseline": baseline.run,
     "report": report.run,
 }
+_OF_A_NETWORK: dict[str, Callable[[Config, Config, SavedNetwork], None]] = {
+    "predict": predict.run,
+    "export": export.run,
+}
+"""Stages that use the network of the run in ``--workdir``."""
 _RESULT = "result.json"
+_AGAIN = ("retrain.flags", "baseline.flags")
+"""The flags of a run beside its network."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +51,7 @@ class Run:
     """A run and what it has left in its folder so far.
 
     Attributes:
-      path: the folder, ``--workdir``.
+      path: the folder, ``--workdir``, or an exported file.
       config: the settings.
     """
 
@@ -65,11 +73,10 @@ class Run:
     @functools.cached_property
     def architecture(self) -> Mapping[str, Any] | None:
         """``best/architecture.json``, of the network that was trained, or None."""
-        path = self.path / "best" / "architecture.json"
-        if not path.exists():
-            return None
-        found: dict[str, Any] = workdir.read_json(path)
-        return found
+        if self.path.is_file():
+            found: dict[str, Any] = opened.description(self.path)["architecture"]
+            return found
+        return saved.description(self.best)
 
     @functools.cached_property
     def network(self) -> tuple[Chain, Any]:
@@ -77,24 +84,45 @@ class Run:
 
         It is called as ``network.apply(weights, x, train=False)`` on images
         ``float32[B, H, W, C]``: pixels in [0, 1], less ``mean``, by ``std`` of
-        `architecture`.
+        `architecture`. `predict` does all of this.
 
         Raises:
           UsageError: nothing was trained yet, or the weights are damaged.
         """
-        found = self.architecture
-        if found is None:
-            raise UsageError(f"no network in {self.path} is trained yet; retrain first")
-        image, classes = tuple(found["image"]), found["num_classes"]
-        if "genome" in found:
-            space = registry.build(self.config.space, image, classes)
-            chain = space.decode(jnp.asarray(space.genome(found["blocks"])))
-        else:
-            chain = ZOO[found["name"]].build(classes, image)
-        remedy = "start the same command again: it is written again"
-        shapes = trace(chain, image).variables
-        folder = self.path / "best" / "weights"
-        return chain, workdir.load_tree(folder, shapes, remedy)
+        if self.path.is_file():
+            raise UsageError(f"{self.path} can predict; load its run for the module")
+        return saved.network(self.best, self.config)
+
+    @property
+    def best(self) -> Path:
+        """The folder of the network that was trained."""
+        alone = (self.path / saved.ARCHITECTURE).exists()
+        return self.path if alone else self.path / "best"
+
+    def predict(self, asked: Asked, batch: int | None = None) -> Predictions:
+        """Asks the network that was trained about images.
+
+        Example:
+          >>> import gpt_nas_jax as gnj
+          >>> network = gnj.load("runs/digits")  # doctest: +SKIP
+          >>> names, probabilities = network.predict("a.png")  # doctest: +SKIP
+
+        Args:
+          asked: images as ``uint8[N, H, W, C]`` of the size trained on, or paths of
+            pictures and of folders of pictures, which are prepared as in training.
+          batch: images at a time; by default as many as the network was tested with.
+
+        Raises:
+          UsageError: nothing was trained yet, the images are of another type, range or
+            shape than trained on, or a picture cannot be read.
+        """
+        return self._predictor.predict(asked, batch)
+
+    @functools.cached_property
+    def _predictor(self) -> Predictor:
+        if self.path.is_file():
+            return opened.predictor(self.path, self.config)
+        return saved.read(self.best, self.config).predictor(self.config)
 
 
 def run(config: Config) -> Run:
@@ -110,6 +138,11 @@ def run(config: Config) -> Run:
       UsageError: it cannot be done as told.
     """
     checks.check(config)
+    if config.stage in _OF_A_NETWORK:
+        found = load(config.workdir)
+        network = saved.read(found.best, found.config)
+        _OF_A_NETWORK[config.stage](config, found.config, network)
+        return found
     _STAGES.get(config.stage, pipeline.run)(config)
     return Run(Path(config.workdir), config)
 
@@ -133,26 +166,38 @@ def configure(
     """
     arguments = [] if flagfile is None else [f"--flagfile={os.fspath(flagfile)}"]
     arguments += [f"--{name}={value}" for name, value in settings.items()]
-    config = flags.parse(["configure", *arguments])
-    assert isinstance(config, Config)
+    config = _config(arguments)
     checks.check(config)
     return config
 
 
 def load(path: str | os.PathLike[str]) -> Run:
-    """A run of the command line, or of `run`, by its folder.
+    """A run of the command line, or of `run`, by its folder or its ``best/``.
+
+    To predict, a ``best/`` that was copied elsewhere is enough, and so is a file of
+    ``--stage=export`` with its ``network.json`` beside it.
 
     Raises:
       UsageError: there is no such run, or its settings cannot be read.
     """
-    file = Path(path) / workdir.FLAGS
-    if not file.exists():
+    home = Path(path)
+    if home.is_file():
+        return Run(home, _config(opened.description(home)["flags"].splitlines()))
+    kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]
+    if (home / saved.ARCHITECTURE).exists() and (home.parent / workdir.FLAGS).exists():
+        home, kept = home.parent, [home.parent / workdir.FLAGS]
+    file = next((one for one in kept if one.exists()), None)
+    if file is None:
         raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")
     if "--evaluations=" in file.read_text(encoding="utf-8"):
         raise UsageError(
             f"{path} belongs to a search from Python; call search again with the same "
             "arguments: it returns what is there"
         )
-    config = flags.parse(["load", f"--flagfile={file}"])
+    return Run(home, _config([f"--flagfile={file}"]))
+
+
+def _config(arguments: list[str]) -> Config:
+    config = flags.parse(["load", *arguments])
     assert isinstance(config, Config)
-    return Run(Path(path), config)
+    return config

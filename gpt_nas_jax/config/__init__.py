@@ -35,6 +35,7 @@ from gpt_nas_jax.config.training import (
     RetrainRecipe,
     TrainConfig,
 )
+from gpt_nas_jax.config.using import ExportConfig, PredictConfig
 
 __all__ = [
     "BENCHMARKS",
@@ -53,8 +54,10 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvalConfig",
+    "ExportConfig",
     "ImportConfig",
     "LogConfig",
+    "PredictConfig",
     "PriorConfig",
     "ProxiesConfig",
     "Recipe",
@@ -105,6 +108,8 @@ class Config:
     baseline: BaselineConfig = BaselineConfig()
     imports: ImportConfig = ImportConfig()
     report: ReportConfig = ReportConfig()
+    predict: PredictConfig = PredictConfig()
+    export: ExportConfig = ExportConfig()
 
     def evaluations(self) -> int:
         """How many candidates a search evaluates."""

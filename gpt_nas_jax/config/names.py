@@ -56,6 +56,8 @@ WHOLE = {"genetic", "gpt_nas", "uniform_refill", "unigram_refill", "ngram_refill
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
 """The strategies that ask a prior that is learned before the search."""
 
+EXPORT_FORMATS = ("flax", "torch", "stablehlo", "onnx", "litert")
+EXPORT_PLATFORMS = ("cpu", "cuda", "tpu")
 SCHEDULES = ("constant", "cosine", "linear", "step")
 
 

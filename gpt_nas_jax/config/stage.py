@@ -53,6 +53,14 @@ STAGES: Mapping[str, Stage] = {
         "Trains a human network by the recipe of retrain.",
         ("workdir", "seed", "data", "retrain", "train", "baseline", *_LOGS),
     ),
+    "predict": Stage(
+        "Asks the network that a run has trained about pictures.",
+        ("workdir", "predict"),
+    ),
+    "export": Stage(
+        "Writes the network that a run has trained as files for other programs.",
+        ("workdir", "export"),
+    ),
 }
 
 _PARTS = ("pretrain", "search", "retrain")

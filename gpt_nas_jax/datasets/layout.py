@@ -189,6 +189,11 @@ def _part(path: Path, level: _Level) -> Part:
     return Part(path, classes, left)
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """The pictures of a folder, then those of the folders in it, by name."""
+    return _below(folder)[0]
+
+
 def _below(folder: Path, above: tuple[str, ...] = ()) -> tuple[list[Path], list[Path]]:
     """Pictures and other files of a folder and of the folders in it."""
     real = os.path.realpath(folder)

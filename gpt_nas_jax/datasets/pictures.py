@@ -1,10 +1,11 @@
 """Pictures in files, decoded with Pillow and cut to a size."""
 
+import contextlib
 import functools
 import io
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
@@ -67,12 +68,45 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
     Raises:
       UnreadableError: the file cannot be read as a picture.
     """
+    with _readable(path) as image:
+        mode = "L" if image.mode in _GREY else "RGB"
+        return _pixels(ImageOps.exif_transpose(image), mode, side)
+
+
+def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.ndarray:
+    """Reads one picture for a network, held as it is meant to be, without transparency.
+
+    Args:
+      path: as of `read`.
+      short: the short side is resized to it; 0 for the whole picture as it is.
+      side: of the centre that is cut out then.
+      channels: 1 for greyscale, 3 for colours, whatever the file has.
+
+    Returns:
+      ``uint8[H, W, channels]``.
+
+    Raises:
+      UnreadableError: the file cannot be read as a picture.
+    """
+    with _readable(path) as image:
+        if short > side:
+            # As of ImageNet in training: see `decode_centre`.
+            image.draft("RGB", (short, short))
+        upright = ImageOps.exif_transpose(image)
+        converted = upright.convert("L" if channels == 1 else "RGB")
+        cut = centre(converted, short, side) if short else converted
+        pixels = np.asarray(cut)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
+    """Opens a picture of 8 bits a channel; says in one line why it cannot be read."""
     try:
         with Image.open(path) as image:
             if image.mode not in _GREY | _COLOUR:
                 raise ValueError(f"pixels of type {image.mode}, not 8 bits a channel")
-            mode = "L" if image.mode in _GREY else "RGB"
-            return _pixels(ImageOps.exif_transpose(image), mode, side)
+            yield image
     except UnidentifiedImageError as error:
         raise UnreadableError(path, "no known format, or damaged") from error
     # Pillow has no error class of its own for damaged files.
@@ -121,12 +155,17 @@ def centre(image: Image.Image, short: int, side: int) -> Image.Image:
     return image.resize((side, side), Image.Resampling.BILINEAR, box)
 
 
+def short_side(side: int) -> int:
+    """The short side of a picture of ImageNet that ``side`` pixels are cut from."""
+    return round(side * 256 / 224)
+
+
 def decode_centre(encoded: bytes, side: int) -> np.ndarray:
     """An encoded picture for measuring, ``uint8[side, side, 3]``.
 
     The central 224 of 256 pixels of the short side, as usual for ImageNet, scaled.
     """
-    short = round(side * 256 / 224)
+    short = short_side(side)
     with _opened(encoded) as image:
         # JPEG is decoded at an eighth, a quarter or half its size where that is enough.
         image.draft("RGB", (short, short))

@@ -1,17 +1,15 @@
 """One operation in two forms: one for the CPU, one for every other platform."""
 
 import contextlib
-import contextvars
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 from jax import lax
 
-_NATIVE = contextvars.ContextVar("native", default=False)
-_TARGET: contextvars.ContextVar[str | None] = contextvars.ContextVar(
-    "target", default=None
-)
+# Both count among what a jitted function is traced by.
+_NATIVE = jax.make_user_context(default_value=False)
+_TARGET = jax.make_user_context(default_value=None)
 
 
 def target() -> str | None:
@@ -19,20 +17,14 @@ def target() -> str | None:
 
     It is the one that JAX runs on, unless `compiling_for` says otherwise.
     """
-    return None if _NATIVE.get() else _TARGET.get() or jax.default_backend()
+    return None if _NATIVE.value else _TARGET.value or jax.default_backend()
 
 
 @contextlib.contextmanager
 def compiling_for(platform: str) -> Iterator[None]:
-    """Traces what is traced in here for another platform than JAX runs on.
-
-    A jitted function that has been traced before keeps its trace.
-    """
-    token = _TARGET.set(platform)
-    try:
+    """Traces what is traced in here for another platform than JAX runs on."""
+    with _TARGET(platform):
         yield
-    finally:
-        _TARGET.reset(token)
 
 
 @contextlib.contextmanager
@@ -41,11 +33,8 @@ def native_forms() -> Iterator[None]:
 
     Only that can be differentiated forwards: the other has a gradient of its own.
     """
-    token = _NATIVE.set(True)
-    try:
+    with _NATIVE(True):
         yield
-    finally:
-        _NATIVE.reset(token)
 
 
 def by_platform(
@@ -61,7 +50,7 @@ def by_platform(
       TypeError: when the function is traced, on any platform, and the two forms put
         out arrays of different shapes or types.
     """
-    if _NATIVE.get():
+    if _NATIVE.value:
         return native
 
     @jax.custom_vjp

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from gpt_nas_jax.config import DataConfig
+from gpt_nas_jax.datasets import preparation
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
@@ -51,10 +53,10 @@ def of_human(name: str, chain: Chain, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def of_images(dataset: Dataset) -> dict[str, Any]:
-    """Describes what normalises images and, where they are known, the classes."""
-    mean, std = dataset.train.moments()
-    images = {"mean": mean.tolist(), "std": std.tolist()}
+def of_images(config: DataConfig, dataset: Dataset) -> dict[str, Any]:
+    """Describes how images are prepared and, where they are known, the classes."""
+    prepare = preparation.of(config, dataset).to_json()
+    images = {"mean": prepare["mean"], "std": prepare["std"], "prepare": prepare}
     if dataset.classes:
         images["classes"] = list(dataset.classes)
     return images

@@ -62,7 +62,7 @@ def train_and_keep(
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
     best = Path(config.workdir) / "best"
-    images = architecture.of_images(dataset)
+    images = architecture.of_images(config.data, dataset)
     workdir.write_json(best / "architecture.json", description | images)
     variables, result = long_training.run(config, path, chain, dataset)
     workdir.save_tree(best / "weights", variables)

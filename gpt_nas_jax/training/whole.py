@@ -226,11 +226,12 @@ def accuracy(
     chain: Chain, state: NetworkState, data: TrainingData, batch: int
 ) -> float:
     """Share of right answers, by running statistics."""
-    return measure(lambda x: _infer(chain, state.variables(), x), data, batch)
+    return measure(lambda x: infer(chain, state.variables(), x), data, batch)
 
 
 @jit(static_argnums=0)
-def _infer(chain: Chain, variables: dict[str, Any], x: jax.Array) -> jax.Array:
+def infer(chain: Chain, variables: dict[str, Any], x: jax.Array) -> jax.Array:
+    """Logits ``[B, K]`` of normalised images, by running statistics, in their type."""
     cast = {**variables, "params": _cast(variables["params"], x)}
     return chain.apply(cast, x, False)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from stages_support import Runs, result
 
+import gpt_nas_jax as gnj
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
@@ -58,6 +59,8 @@ def test_it_leaves_what_a_retraining_leaves(trained: Path) -> None:
     logits = jax.jit(chain.apply)(weights, x.astype(np.float32))
     accuracy = float(np.mean(np.argmax(logits, -1) == test.labels))
     assert accuracy == pytest.approx(value["retrain"]["test_accuracy"])
+    found = gnj.load(trained).predict(test.images)
+    assert (found.labels == test.labels).mean() == value["retrain"]["test_accuracy"]
 
 
 def test_it_goes_on_from_its_checkpoint_to_the_same_weights(

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from stages_support import Runs, ledger, result
 
+import gpt_nas_jax as gnj
 from gpt_nas_jax import workdir
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
@@ -244,6 +245,9 @@ def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     )
     # Arrays have no names.
     assert best.get("classes") == (list(NAMES) if kind == "folder" else None)
+    found = gnj.load(tmp_path / "run").predict(registry.load("digits").test.images)
+    named = NAMES if kind == "folder" else tuple(map(str, range(10)))
+    assert found.names == tuple(named[label] for label in found.labels)
 
 
 def test_retrain_flags_train_the_same_network_again(

@@ -1,0 +1,173 @@
+"""How pictures and arrays become images of the kind that a network was trained on."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpt_nas_jax.config import TFDS, DataConfig
+from gpt_nas_jax.datasets import layout, pictures
+from gpt_nas_jax.datasets.images import Dataset, Images
+from gpt_nas_jax.datasets.pictures import UnreadableError
+from gpt_nas_jax.types import UsageError
+
+_HIGHEST = 255
+# Pixels from 0 to 1 or 0 to 16 where 0 to 255 were trained on are another scale; an
+# image that is merely dark is not.
+_OTHER_SCALE = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """The images that a network was trained on, and what normalises them.
+
+    Attributes:
+      image: height, width and channels.
+      resize: pixels that the short side of a picture is resized to before the central
+        ``image`` is cut out; 0 where pictures must have its size.
+      highest: value of the pixels of the training images, of 0 to 255.
+      mean: by channel, of pixels in [0, 1].
+      std: likewise.
+    """
+
+    image: tuple[int, int, int]
+    resize: int
+    highest: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation, ``float32[C]`` each."""
+        return np.array(self.mean, np.float32), np.array(self.std, np.float32)
+
+    def read(self, path: Path) -> np.ndarray:
+        """Reads a picture as in training, ``uint8[H, W, C]``.
+
+        Raises:
+          UnreadableError: it cannot be read, or is of another size.
+        """
+        height, width, channels = self.image
+        picture = pictures.prepared(path, self.resize, height, channels)
+        if picture.shape != self.image:
+            size = f"{picture.shape[1]}x{picture.shape[0]}"
+            raise UnreadableError(
+                path, f"it is {size}, the network was trained on {width}x{height}"
+            )
+        return picture
+
+    def accepted(self, images: np.ndarray) -> np.ndarray:
+        """Images as ``uint8[N, H, W, C]``; the last axis may be missing where C is 1.
+
+        Raises:
+          UsageError: they are of another type, range or shape than trained on.
+        """
+        height, width, channels = self.image
+        grey = channels == 1 and images.shape[1:] == (height, width)
+        pixels = images[..., None] if grey else images
+        wanted = f"uint8[N, {height}, {width}, {channels}], 0 to {self.highest}"
+        given = f"images are {images.dtype}{list(images.shape)}{_range(images)}"
+        if pixels.ndim != 4 or pixels.shape[1:] != self.image or not len(pixels):
+            raise UsageError(f"{given}; the network was trained on {wanted}")
+        if pixels.dtype != np.uint8:
+            raise UsageError(
+                f"{given}; the network was trained on {wanted}: scale them to that and "
+                "give images.astype(numpy.uint8)"
+            )
+        highest = int(pixels.max())
+        low = 0 < highest * _OTHER_SCALE < self.highest
+        if low or highest > _OTHER_SCALE * self.highest:
+            raise UsageError(
+                f"{given}; the network was trained on {wanted}: scale them to that"
+            )
+        return pixels
+
+    def to_json(self) -> dict[str, Any]:
+        """The part ``prepare`` of ``architecture.json``."""
+        height, width, channels = self.image
+        return {
+            "resize": self.resize or None,
+            "cut": [height, width] if self.resize else None,
+            "channels": channels,
+            "highest": self.highest,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+
+def of(config: DataConfig, dataset: Dataset) -> Preparation:
+    """How a data set's images were made of pictures."""
+    train = dataset.train
+    mean, std = train.moments()
+    highest = int(train.images.max()) if isinstance(train, Images) else _HIGHEST
+    return Preparation(
+        train.size,
+        _resize(config, train.size[0]),
+        highest,
+        tuple(mean.tolist()),
+        tuple(std.tolist()),
+    )
+
+
+def from_architecture(
+    description: Mapping[str, Any], config: DataConfig
+) -> Preparation:
+    """Reads `of` back.
+
+    Args:
+      description: ``architecture.json``; those of earlier versions have no ``prepare``.
+      config: of the run, by which ``prepare`` is worked out where it is missing.
+
+    Raises:
+      UsageError: it does not say what normalises images.
+    """
+    missing = [n for n in ("image", "mean", "std") if n not in description]
+    if missing:
+        raise UsageError(
+            f"architecture.json lacks {' and '.join(missing)}, by which images are "
+            "prepared; start the same command again: it is written again"
+        )
+    height, width, channels = description["image"]
+    kept = description.get("prepare")
+    resize = _resize(config, height) if kept is None else kept["resize"] or 0
+    return Preparation(
+        (height, width, channels),
+        resize,
+        _HIGHEST if kept is None else kept["highest"],
+        tuple(description["mean"]),
+        tuple(description["std"]),
+    )
+
+
+def _resize(config: DataConfig, side: int) -> int:
+    """By the data set's own rule; a function of the user's own may have any."""
+    if config.name == "imagenet2012":
+        return pictures.short_side(side)
+    resized = config.name == "folder" or config.name.startswith(TFDS)
+    return config.side if resized else 0
+
+
+def _range(images: np.ndarray) -> str:
+    if not images.size or images.dtype.kind not in "biuf":
+        return ""
+    return f" from {images.min():g} to {images.max():g}"
+
+
+def found(files: str | os.PathLike[str]) -> list[Path]:
+    """The file itself, or the pictures of a folder and of the folders in it, by name.
+
+    Raises:
+      UsageError: there is no such file or folder, or no picture in it.
+    """
+    path = Path(os.path.expanduser(files))
+    if os.path.isfile(path):
+        return [path]
+    if not os.path.isdir(path):
+        raise UsageError(f"{path} is no picture and no folder of pictures")
+    below = layout.pictures_below(path)
+    if not below:
+        raise UsageError(f"{path} holds no picture ({' '.join(pictures.suffixes())})")
+    return below

@@ -1,0 +1,128 @@
+"""One file of Python put together from the parts that a network needs."""
+
+import ast
+import dataclasses
+import inspect
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import flax.linen as nn
+
+from gpt_nas_jax.exports.parts import flax_parts
+from gpt_nas_jax.networks import blocks
+
+FUNCTIONS: Mapping[type[nn.Module], str] = {
+    blocks.AvgPool: "avg_pool",
+    blocks.MaxPool: "max_pool",
+    blocks.Conv: "conv",
+}
+"""Blocks that are functions among the parts; all others are classes of their name."""
+
+_WIDTH = 88
+_INDENT = 8 * " "
+_LINE = 70
+"""Characters of a tuple on one line."""
+
+_PARTS = Path(flax_parts.__file__).parent
+
+
+def part_of(module: nn.Module) -> str:
+    """The name of the part that a block is."""
+    return FUNCTIONS.get(type(module), type(module).__name__)
+
+
+def arguments(module: nn.Module, parts: ModuleType = flax_parts) -> list[str]:
+    """A block's arguments as its part takes them, those that are not the default.
+
+    Returns:
+      Source of each, with its name but for those that have no default.
+    """
+    written = []
+    for name, parameter in inspect.signature(
+        getattr(parts, part_of(module))
+    ).parameters.items():
+        if name in ("parent", "name", "x"):
+            continue
+        value = getattr(module, name, parameter.default)
+        if parameter.default is inspect.Parameter.empty:
+            written.append(literal(value))
+        elif value != parameter.default:
+            written.append(f"{name}={literal(value)}")
+    return written
+
+
+def call(function: str, arguments: Sequence[str], behind: str = "") -> str:
+    """A line of a method, or three where it is too long."""
+    inside = ", ".join(arguments)
+    line = f"{_INDENT}{function}({inside}){behind}"
+    if len(line) <= _WIDTH:
+        return line
+    return f"{_INDENT}{function}(\n{_INDENT}    {inside}\n{_INDENT}){behind}"
+
+
+def copied(kind: str, needed: Iterable[str]) -> str:
+    """The source of parts and of all that they use, in the order of the file.
+
+    Args:
+      kind: ``flax`` or ``torch``.
+      needed: names of functions and classes of that module.
+    """
+    text = (_PARTS / f"{kind}_parts.py").read_text(encoding="utf-8")
+    defined = {
+        node.name: node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    wanted: set[str] = set()
+    queue = [name for name in needed if name in defined]
+    while queue:
+        name = queue.pop()
+        if name not in wanted:
+            wanted.add(name)
+            used = (n.id for n in ast.walk(defined[name]) if isinstance(n, ast.Name))
+            queue += [other for other in used if other in defined]
+    pieces = [
+        ast.get_source_segment(text, node)
+        for name, node in defined.items()
+        if name in wanted
+    ]
+    return "".join(f"{piece}\n\n\n" for piece in pieces)
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """All that a file says of a network beside its blocks."""
+
+    title: str
+    image: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+
+    def constants(self, weights: str) -> str:
+        """The lines that define them, and where the file of the weights is."""
+        return (
+            f"WEIGHTS = Path(__file__).with_name({literal(weights)})\n"
+            f"IMAGE = {self.image}  # height, width, channels\n"
+            "# Of pixels in [0, 1], by channel.\n"
+            f"MEAN = {literal(self.mean)}\n"
+            f"STD = {literal(self.std)}\n"
+            f"CLASSES = {literal(self.classes)}\n"
+        )
+
+
+def literal(value: Any) -> str:
+    """A value as source; a tuple that is long has a line for each of its items."""
+    if isinstance(value, str):
+        quoted = '"' in value and "'" not in value
+        return repr(value) if quoted else json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, tuple):
+        return repr(value)
+    items = list(map(literal, value))
+    line = f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+    if len(line) <= _LINE:
+        return line
+    return "(\n" + "".join(f"    {item},\n" for item in items) + ")"

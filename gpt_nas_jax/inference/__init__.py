@@ -1,0 +1,1 @@
+"""Trained networks in use: read from disk, and asked about images."""

@@ -1,0 +1,50 @@
+"""Answers of a network about pictures: a CSV file, a table."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+
+from gpt_nas_jax.inference.predictor import Answer
+from gpt_nas_jax.reports.terminal import short, show_table
+
+CLASSES = 5
+"""The most probable classes of a picture that are shown."""
+
+
+def to_csv(answers: Sequence[Answer]) -> str:
+    """A row for each picture: file, the classes by probability, or the reason."""
+    shown = max((len(answer.best) for answer in answers), default=0)
+    columns = [f"{what}_{n}" for n in range(1, shown + 1) for what in _PAIR]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", *columns, "reason"])
+    for answer in answers:
+        cells = [cell for name, p in answer.best for cell in (name, f"{p:.6f}")]
+        cells += [""] * (len(columns) - len(cells))
+        # Names of files need not be UTF-8.
+        name = os.fsencode(answer.path).decode("utf-8", "replace")
+        writer.writerow([name, *cells, answer.reason or ""])
+    return text.getvalue()
+
+
+_PAIR = ("class", "probability")
+
+
+def show(answers: Sequence[Answer]) -> None:
+    """Prints the same as a table."""
+    rows = [
+        (
+            answer.path,
+            answer.reason or ", ".join(f"{name} {short(p)}" for name, p in answer.best),
+        )
+        for answer in answers
+    ]
+    show_table(summary(answers), ("file", "classes and probabilities"), rows)
+
+
+def summary(answers: Sequence[Answer]) -> str:
+    """How many pictures there are, and how many of them could not be read."""
+    failed = sum(answer.reason is not None for answer in answers)
+    count = f"{len(answers)} picture{'' if len(answers) == 1 else 's'}"
+    return f"{count}, {failed} of them not readable:" if failed else f"{count}:"

@@ -1,0 +1,115 @@
+"""The network of a run as files for other programs, each checked before it is kept."""
+
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.datasets import registry as datasets
+from gpt_nas_jax.exports import opened
+from gpt_nas_jax.exports.check import agreement
+from gpt_nas_jax.exports.format import Format, Logits, Order
+from gpt_nas_jax.exports.registry import FORMATS
+from gpt_nas_jax.inference.saved import SavedNetwork
+from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.types import UsageError
+
+FOLDER = "export"
+_UNCHECKED = ".unchecked"
+_IMAGES = 256
+"""Test images that a file is checked on, at most."""
+
+_BATCH = 64
+
+
+def run(config: Config, trained: Config, network: SavedNetwork) -> None:
+    """Writes ``--export_formats`` to ``best/export/``.
+
+    Args:
+      config: says what is written.
+      trained: the config of the run that trained the network.
+      network: what is written.
+
+    Raises:
+      UsageError: a package or the data set is missing, a format cannot hold the
+        network, or a file answers otherwise than the network.
+    """
+    asked, folder = config.export, network.home / FOLDER
+    workdir.require_writable("--workdir", network.home)
+    for name in asked.chosen_formats():
+        FORMATS[name].require(name)
+    order = Order(
+        network,
+        _title(trained, network),
+        asked.chosen_platforms(),
+        asked.input == "pixels",
+    )
+    images = _images(asked.data_dir, trained)
+    # On an accelerator products of float32 are rounded to less by default.
+    with jax.default_matmul_precision("highest"):
+        expected = _asked(network.logits, images)
+        for name in asked.chosen_formats():
+            written = _exported(FORMATS[name], order, folder, images, expected)
+            opened.describe(folder, network.description, fields.to_text(trained))
+            print(f"{name}: {written}")
+
+
+def _exported(
+    form: Format, order: Order, folder: Path, images: np.ndarray, expected: np.ndarray
+) -> str:
+    """Writes the files of a format where they answer as the network does.
+
+    Returns:
+      How near they are, and their paths.
+    """
+    apart = folder / _UNCHECKED
+    contents = form.write(order)
+    try:
+        for name, content in contents.items():
+            workdir.write_bytes(apart / name, content)
+        file = form.read(apart / form.files[0])
+        logits = file.of_pixels(order.network.preparation)
+        found = _asked(logits, images[: file.images])
+    finally:
+        shutil.rmtree(apart, ignore_errors=True)
+    near = agreement(expected[: len(found)], found)
+    if not near.holds():
+        raise UsageError(f"{form.files[0]} is not kept: {near} of {near.size:.1f}")
+    for name, content in contents.items():
+        workdir.write_bytes(folder / name, content)
+    return f"{near}; written: {', '.join(str(folder / name) for name in contents)}"
+
+
+def _asked(logits: Logits, images: np.ndarray) -> np.ndarray:
+    parts = range(0, len(images), _BATCH)
+    return np.concatenate([logits(images[at : at + _BATCH]) for at in parts])
+
+
+def _images(data_dir: str, trained: Config) -> np.ndarray:
+    """Some test images of the run's data set, ``uint8[N, H, W, C]``."""
+    data = trained.data
+    test = datasets.load(
+        data.name,
+        data_dir or data.dir,
+        side=data.side,
+        workers=0,
+        progress=progress,
+    ).test
+    # From first to last, as test images may lie in the order of their classes.
+    chosen = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).astype(int)
+    return test.take(chosen).pixels()
+
+
+def _title(trained: Config, network: SavedNetwork) -> str:
+    """One line on the network, for its files."""
+    found = network.description
+    name = found.get("name", "A network")
+    text = f"{name} for {trained.data.name}: {found['params']:,} parameters"
+    result = network.home.parent / "result.json"
+    if result.exists():
+        tested = workdir.read_json(result).get("retrain", {}).get("test_accuracy")
+        text += f", test accuracy {tested:.4f}" if tested is not None else ""
+    return f"{text}."

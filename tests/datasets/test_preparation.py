@@ -1,0 +1,90 @@
+"""Pictures become images as they do in training."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gpt_nas_jax.config import DataConfig
+from gpt_nas_jax.datasets import pictures, preparation, registry
+from gpt_nas_jax.datasets.pictures import UnreadableError
+from gpt_nas_jax.datasets.preparation import Preparation
+from gpt_nas_jax.types import UsageError
+
+
+def photo(path: Path, width: int, height: int, mode: str = "RGB") -> Path:
+    values = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+    image = Image.fromarray(values).resize((4 * width, 4 * height)).convert(mode)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def test_pictures_of_a_folder_are_read_as_the_data_set_was(tmp_path: Path) -> None:
+    for number in range(8):
+        kind = "L" if number % 3 else "RGB"
+        photo(tmp_path / "ab"[number % 2] / f"{number}.png", 9 + number, 12, kind)
+    # A picture that was taken upright with the camera held sideways.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(tmp_path / "a" / "0.png") as image:
+        image.convert("RGB").save(tmp_path / "a" / "x.jpg", exif=exif)
+    dataset = registry.load("folder", tmp_path, side=8)
+    config = DataConfig(name="folder", side=8)
+    prepare = preparation.of(config, dataset)
+    ours = np.stack([prepare.read(path) for path in preparation.found(tmp_path)])
+    theirs = np.concatenate([dataset.train.pixels(), dataset.test.pixels()])
+    assert sorted(a.tobytes() for a in ours) == sorted(a.tobytes() for a in theirs)
+    # Through the file and back.
+    described = {"image": [8, 8, 3], **prepare.to_json(), "prepare": prepare.to_json()}
+    kept = json.loads(json.dumps(described))
+    assert preparation.from_architecture(kept, DataConfig()) == prepare
+    # Of a run whose file says nothing of it the settings do.
+    del kept["prepare"]
+    assert preparation.from_architecture(kept, config).resize == 8
+    assert preparation.from_architecture(kept, DataConfig()).resize == 0
+    del kept["mean"]
+    with pytest.raises(UsageError, match="lacks mean"):
+        preparation.from_architecture(kept, config)
+
+
+@pytest.mark.parametrize("size", [(60, 90), (20, 15)])
+def test_pictures_are_cut_as_those_of_imagenet(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = photo(tmp_path / "a.jpg", *size)
+    kept = {"image": [56, 56, 3], "mean": [0.5] * 3, "std": [0.2] * 3}
+    prepare = preparation.from_architecture(kept, DataConfig(name="imagenet2012"))
+    assert prepare.resize == 64
+    expected = pictures.decode_centre(path.read_bytes(), 56)
+    np.testing.assert_array_equal(prepare.read(path), expected)
+
+
+def test_colours_become_grey_for_a_network_of_one_channel(tmp_path: Path) -> None:
+    path = photo(tmp_path / "a.png", 3, 4)
+    prepare = Preparation((16, 12, 1), 0, 255, (0.5,), (0.2,))
+    with Image.open(path) as image:
+        grey = np.asarray(image.convert("L"))
+    np.testing.assert_array_equal(prepare.read(path)[..., 0], grey)
+
+
+def test_pictures_of_another_size_or_depth_have_a_reason(tmp_path: Path) -> None:
+    prepare = Preparation((8, 8, 1), 0, 255, (0.5,), (0.2,))
+    with pytest.raises(UnreadableError, match=r"it is 12x16, .* trained on 8x8"):
+        prepare.read(photo(tmp_path / "a.png", 3, 4))
+    deep = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(deep, "png")
+    (tmp_path / "deep.png").write_bytes(deep.getvalue())
+    with pytest.raises(UnreadableError, match="not 8 bits a channel"):
+        prepare.read(tmp_path / "deep.png")
+
+
+def test_the_range_is_the_one_of_the_training_images() -> None:
+    prepare = Preparation((2, 2, 1), 0, 16, (0.5,), (0.2,))
+    ink = np.full((1, 2, 2, 1), 9, np.uint8)
+    np.testing.assert_array_equal(prepare.accepted(ink), ink)
+    with pytest.raises(UsageError, match=r"from 252 to 252; .* 0 to 16"):
+        prepare.accepted(28 * ink)

@@ -1,0 +1,169 @@
+"""Networks with weights that nobody trained, and their files read by strangers."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.config import DataConfig
+from gpt_nas_jax.datasets import preparation, registry
+from gpt_nas_jax.inference.saved import SavedNetwork
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, chain_of, named
+from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
+
+DIGITS = registry.load("digits")
+BATCH = 64
+_MOMENTUM = 0.9
+# What launch/digits.flags has found.
+WINNER = (
+    *("Stem", "InvertedResidual", "AvgPool", "BatchNorm"),
+    *("ResBottleneckBlock", "Conv", "ResBottleneckBlock"),
+)
+# With a projection in front of a block that keeps its shape.
+ALL = ("SqueezeExcitation", *BLOCK_NAMES)
+
+
+def chain(name: str) -> Chain:
+    """The network of a name: of the zoo, or one of these."""
+    match name:
+        case "all blocks":
+            return chain_of(named(ALL), 16, 2, 10)
+        case "small":
+            return chain_of(named(("Stem", "InvertedResidual")), 16, 1, 10)
+        case "digits":
+            return chain_of(named(WINNER), 32, 2, 10)
+        case "nasbench201":
+            return nasbench201.network((3, 1, 2, 0, 4, 3))
+    return ZOO[name].build(10, DIGITS.test.size)
+
+
+def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
+    """A network for digits as a run keeps it in ``home``."""
+    made = chain(name)
+    generator = np.random.default_rng(0)
+
+    def drawn(path: tuple, leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        shape = leaf.shape
+        match path[-1].key:
+            case "kernel":
+                values = generator.normal(0, np.prod(shape[:-1]) ** -0.5, shape)
+            case "scale" | "var":
+                values = generator.uniform(0.5, 1.5, shape)
+            case _:
+                values = generator.normal(0, 0.1, shape)
+        return values.astype(np.float32)
+
+    traced = trace(made, DIGITS.test.size)
+    variables = jax.tree_util.tree_map_with_path(drawn, traced.variables)
+    description = {
+        "name": name,
+        "image": list(DIGITS.test.size),
+        "num_classes": 10,
+        "classes": list(DIGITS.classes),
+        "params": traced.params,
+    }
+    if name in ("all blocks", "digits"):
+        description["num_stages"] = 2
+    prepared = preparation.of(DataConfig(), DIGITS)
+    description |= prepared.to_json() | {"prepare": prepared.to_json()}
+    network = SavedNetwork(home, made, variables, description, prepared)
+    return _varied(network) if varied else network
+
+
+def _varied(network: SavedNetwork) -> SavedNetwork:
+    """The same with the statistics and the classifier that images would give it.
+
+    Through a deep network of random numbers all images look alike.
+    """
+    mean, std = network.preparation.moments
+    x = (DIGITS.test.images[:BATCH] / np.float32(255) - mean) / std
+
+    @jax.jit
+    def run(variables: dict) -> tuple:
+        rngs = {"dropout": jax.random.key(0)}
+        how = {"mutable": ["batch_stats"], "rngs": rngs}
+        return network.chain.apply(variables, x, True, **how)
+
+    zeros = jax.tree.map(np.zeros_like, network.variables["batch_stats"])
+    logits, after = run(network.variables | {"batch_stats": zeros})
+
+    def statistic(path: tuple, leaf: jax.Array) -> np.ndarray:
+        value = np.asarray(leaf) / np.float32(1 - _MOMENTUM)
+        # A channel that is nearly constant would be blown up, and its rounding.
+        return np.maximum(value, 0.2) if path[-1].key == "var" else value
+
+    statistics = jax.tree_util.tree_map_with_path(statistic, after["batch_stats"])
+    params = network.variables["params"]
+    last = f"blocks_{len(network.chain.blocks) - 1}"
+    dense, logits = params[last]["Dense_0"], np.asarray(logits)
+    average, spread = (logits - dense["bias"]).mean(0), logits.std(0)
+    changed = {"kernel": dense["kernel"] / spread, "bias": -average / spread}
+    params = params | {last: params[last] | {"Dense_0": changed}}
+    variables = {"params": params, "batch_stats": statistics}
+    return dataclasses.replace(network, variables=variables)
+
+
+def logits_of(network: SavedNetwork, images: np.ndarray) -> np.ndarray:
+    """Logits of all images by one program."""
+    rows = np.arange(-(-len(images) // BATCH) * BATCH).reshape(-1, BATCH)
+    chosen = np.minimum(rows, len(images) - 1)
+    parts = [network.logits(images[part]) for part in chosen]
+    return np.concatenate(parts)[: len(images)]
+
+
+_STRANGER = """
+import json, sys
+sys.modules["gpt_nas_jax"] = None  # Whoever imports it fails.
+sys.path.insert(0, ".")
+import numpy as np
+
+name, images = sys.argv[1], np.load("images.npy")
+if name == "flax":
+    import network
+    names, _ = network.predict(images)
+    logits = network.logits(network.load_weights(), images)
+elif name == "torch":
+    import network_torch, torch
+    pixels = torch.from_numpy(images)
+    names, _ = network_torch.predict(pixels)
+    logits = network_torch.logits(network_torch.load(), pixels)
+elif name == "stablehlo":
+    from jax import export
+    names = None
+    with open("network.stablehlo", "rb") as file:
+        logits = export.deserialize(bytearray(file.read())).call(images)
+elif name == "onnxruntime":
+    import onnxruntime
+    names = None
+    session = onnxruntime.InferenceSession("network.onnx")
+    (logits,) = session.run(["logits"], {"images": images})
+elif name == "litert":
+    from ai_edge_litert.interpreter import Interpreter
+    names = None
+    run = Interpreter("network.tflite").get_signature_runner()
+    logits = [run(images=image[None])["logits"][0] for image in images]
+else:
+    from onnx.reference import ReferenceEvaluator
+    names = None
+    (logits,) = ReferenceEvaluator("network.onnx").run(None, {"images": images})
+np.save("logits.npy", np.asarray(logits))
+print(json.dumps(names))
+"""
+
+
+def read_by_a_stranger(
+    folder: Path, program: str, images: np.ndarray
+) -> tuple[list[str] | None, np.ndarray]:
+    """Names and logits by a process that cannot import this package."""
+    np.save(folder / "images.npy", images)
+    command = [sys.executable, "-c", _STRANGER, program]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), np.load(folder / "logits.npy")
