@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
@@ -106,10 +107,18 @@ def run(config: Config) -> Run:
 
     Raises:
       UsageError: it cannot be done as told.
+      Lost: another process of the run has ended.
     """
+    if config.executor == "hosts":
+        hosts.lead(config.hosts, lambda: _run(config))
+    else:
+        _run(config)
+    return Run(Path(config.workdir), config)
+
+
+def _run(config: Config) -> None:
     checks.check(config)
     _STAGES.get(config.stage, pipeline.run)(config)
-    return Run(Path(config.workdir), config)
 
 
 def configure(

@@ -18,18 +18,19 @@ class Stage:
 
 
 _RUN = ("workdir", "seed", "data", "space", "search")
-_ALL = (*_RUN, "executor", "prior", "eval", "retrain", "train")
+_WHERE = ("executor", "hosts")
+_ALL = (*_RUN, *_WHERE, "prior", "eval", "retrain", "train")
 
 STAGES: Mapping[str, Stage] = {
     "all": Stage("Runs pretrain, search and retrain.", _ALL),
     "pretrain": Stage("Trains the prior, a GPT and an FCN.", (*_RUN, "prior", "train")),
     "search": Stage(
         "Searches for the architecture of the highest fitness.",
-        (*_RUN, "executor", "prior", "eval", "train"),
+        (*_RUN, *_WHERE, "prior", "eval", "train"),
     ),
     "retrain": Stage(
         "Trains the best architecture of a search from scratch.",
-        (*_RUN, "retrain", "train"),
+        (*_RUN, *_WHERE, "retrain", "train"),
     ),
     "zoo": Stage("Lists the 36 human networks with their cost.", ("zoo",)),
     "import_benchmark": Stage(
@@ -44,7 +45,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "baseline": Stage(
         "Trains a human network by the recipe of retrain.",
-        ("workdir", "seed", "data", "retrain", "train", "baseline"),
+        ("workdir", "seed", *_WHERE, "data", "retrain", "train", "baseline"),
     ),
 }
 

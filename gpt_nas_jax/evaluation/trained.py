@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from typing import Any
 
 import jax
 
@@ -72,6 +73,11 @@ class TrainedEvaluator:
     max_memory: float = math.inf
     train: SharedImages = dataclasses.field(init=False)
     valid: SharedImages = dataclasses.field(init=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Where it is sent, images are placed anew.
+        made_of = (f for f in dataclasses.fields(self) if f.init)
+        return type(self), tuple(getattr(self, field.name) for field in made_of)
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):

@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, cast
 
 from gpt_nas_jax import plugins
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import hosts, local
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.types import UsageError
 
 
 class Executor(Protocol):
-    """Calls a function on items, wherever in its process it likes."""
+    """Calls a function on items, wherever it likes."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Iterable[Item], workers: int
     ) -> Iterator[Result]:
         """Yields the results in the order of the items.
 
-        A result does not depend on where or when it is computed. Leaving the iterator
-        early drops the items that have not begun. What ``function`` raises is raised in
-        its item's turn.
+        ``function``, items and results can be pickled, so that they may be sent to
+        other processes. A result does not depend on where or when it is computed.
+        Leaving the iterator early drops the items that have not begun. What
+        ``function`` raises is raised in its item's turn.
 
         Args:
           function: from one item to its result.
@@ -30,7 +31,7 @@ class Executor(Protocol):
         """
 
 
-EXECUTORS: Mapping[str, Executor] = {"local": local.run}
+EXECUTORS: Mapping[str, Executor] = {"local": local.run, "hosts": hosts.run}
 
 
 def find(name: str) -> Executor:

@@ -7,6 +7,7 @@ from typing import Any
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import claim, compile_cache, long_training, problem, retrain
@@ -24,8 +25,8 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or the training failed.
     """
     claim.check(config)
-    compile_cache.keep(config.train)
-    dataset = problem.load_dataset(config)
+    hosts.everywhere(compile_cache.keep, config.train)
+    dataset = hosts.everywhere(problem.load_dataset, config)
     long_training.check_devices(config)
     with claim.opened(config):
         summary.write(config, _trained(config, dataset))

@@ -1,0 +1,120 @@
+"""Objects sent to other processes of a run, without what each of them has itself."""
+
+import collections
+import dataclasses
+import io
+import pickle
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax.keys import GENERATOR
+
+
+class Common:
+    """Large objects that every process has made for itself, such as a data set.
+
+    Within what is sent, their names stand for them.
+    """
+
+    def __init__(self) -> None:
+        """Holds nothing yet."""
+        self._objects: dict[str, Any] = {}
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keeps a dataclass and the dataclasses that are its fields.
+
+        They take the place of what had the name before.
+        """
+        if not dataclasses.is_dataclass(value):
+            return
+        self._objects[name] = value
+        for field in dataclasses.fields(value):
+            part = getattr(value, field.name)
+            if dataclasses.is_dataclass(part):
+                self._objects[f"{name}.{field.name}"] = part
+
+    def dumps(self, value: Any) -> bytes:
+        """A value in bytes, for `loads` of a process that keeps the same names."""
+        names = {id(kept): name for name, kept in self._objects.items()}
+        file = io.BytesIO()
+        _Pickler(file, names).dump(value)
+        return file.getvalue()
+
+    def loads(self, data: bytes) -> Any:
+        """The value that `dumps` made bytes of."""
+        return _Unpickler(io.BytesIO(data), self._objects).load()
+
+
+Sent = tuple[int, Any]
+"""The number of an object, and the object, or None where it was sent before."""
+
+
+class Recent:
+    """The objects sent last, which are not sent again.
+
+    Those of sender and receiver agree, as both see the same ones in the same order.
+    """
+
+    # A search evaluates by one function and scores by another.
+    _MOST = 2
+
+    def __init__(self) -> None:
+        """Holds nothing yet."""
+        self._kept: collections.OrderedDict[int, Any] = collections.OrderedDict()
+        self._count = 0
+
+    def sent(self, value: Any) -> Sent:
+        """What to send for an object."""
+        for number, kept in self._kept.items():
+            if kept is value:
+                self._kept.move_to_end(number)
+                return number, None
+        self._count += 1
+        self._keep(self._count, value)
+        return self._count, value
+
+    def received(self, sent: Sent) -> Any:
+        """The object that was sent."""
+        number, value = sent
+        self._keep(number, self._kept[number] if value is None else value)
+        return self._kept[number]
+
+    def _keep(self, number: int, value: Any) -> None:
+        self._kept[number] = value
+        self._kept.move_to_end(number)
+        if len(self._kept) > self._MOST:
+            self._kept.popitem(last=False)
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, names: dict[int, str]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._names = names
+
+    def persistent_id(self, value: Any) -> str | None:
+        return self._names.get(id(value))
+
+    def reducer_override(self, value: Any) -> Any:
+        # Typed keys cannot be pickled.
+        if isinstance(value, jax.Array) and _is_key(value):
+            return _key, (np.asarray(jax.random.key_data(value)),)
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, objects: dict[str, Any]) -> None:
+        super().__init__(file)
+        self._objects = objects
+
+    def persistent_load(self, name: str) -> Any:
+        return self._objects[name]
+
+
+def _is_key(value: jax.Array) -> bool:
+    return jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
+
+
+def _key(data: np.ndarray) -> jax.Array:
+    return jax.random.wrap_key_data(data, impl=GENERATOR)
