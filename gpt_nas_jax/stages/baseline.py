@@ -37,6 +37,11 @@ def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     path, name = Path(config.workdir), config.baseline.name
     chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
     description = architecture.of_human(name, chain, dataset)
-    again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
+    again = dataclasses.replace(
+        config,
+        workdir=f"{config.workdir}-retrained",
+        executor=Config.executor,
+        hosts=Config.hosts,
+    )
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
     return retrain.train_and_keep(config, path / _STATE, chain, dataset, description)
