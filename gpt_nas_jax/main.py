@@ -15,9 +15,6 @@ from gpt_nas_jax import flags, interruption
 from gpt_nas_jax.api.runs import run
 from gpt_nas_jax.types import Lost, UsageError
 
-_LOST = 75
-"""Of a temporary failure, as mailers and job schedulers know it."""
-
 
 def main(argv: list[str]) -> int:
     """Runs a command line; returns the exit code.
@@ -46,7 +43,7 @@ def main(argv: list[str]) -> int:
         if isinstance(error, UsageError):
             return _end(str(error), 2)
         if isinstance(error, Lost):
-            return _end(f"{error}; the same command goes on", _LOST)
+            return _end(error.line, error.exit_code)
         if isinstance(error, OSError):
             # Of files that the program does not write itself: a terminal, a cache.
             where = f"{error.filename}: " if error.filename else ""

@@ -27,6 +27,14 @@ class UsageError(ValueError):
 class Lost(Exception):
     """Another process of the run has ended; the same command goes on."""
 
+    exit_code = 75
+    """Of a temporary failure, as mailers and job schedulers know it."""
+
+    @property
+    def line(self) -> str:
+        """What the user is told."""
+        return f"{self}; the same command goes on"
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:

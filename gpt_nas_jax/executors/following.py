@@ -18,7 +18,9 @@ from gpt_nas_jax.executors.sending import Common, Recent, Sent
 from gpt_nas_jax.executors.team import Team
 from gpt_nas_jax.types import UsageError
 
-_END, _LEAVE = b"end ", b"leave"
+_END, _LEAVE, _THERE = b"end ", b"leave", b"there?"
+# A process that is alive hears in milliseconds, if not in the middle of something long.
+_END_SECONDS, _THERE_SECONDS = 5, 20
 _LEAVE_SECONDS = 2
 
 
@@ -43,15 +45,24 @@ class Mate:
 
     def end(self, code: int) -> bool:
         """Lets all end with an exit code, the leader aside; False where one is gone."""
-        if not self.team.heard(self.team.say(_END + str(code).encode())):
+        said = self.team.say(_END + str(code).encode())
+        if not self.team.heard(said, _END_SECONDS):
             return False
         self.team.say(_LEAVE)
         self.team.leave()
         return True
 
+    def is_complete(self) -> bool:
+        """Whether all others answer."""
+        return self.team.heard(self.team.say(_THERE), _THERE_SECONDS)
+
     def tell(self, number: int, reason: str = "") -> None:
         """Tells the leader of a signal, or of an exit code and the reason for it."""
         self.team.tell(self.common.dumps((self.team.index, number, reason)))
+
+    def answer(self, number: int, text: str = "") -> None:
+        """Answers a message of the leader."""
+        self.team.put(answer_key(number, self.team.index), text.encode())
 
     def made(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """What a function makes in each process; it is not sent from now on."""
@@ -118,19 +129,20 @@ def claim(
 def do(
     mate: Mate, number: int, function: Callable[..., Any], args: Sequence[Any]
 ) -> None:
-    """Calls a function, and says whether that succeeded."""
+    """Calls a function, then answers: why it failed, or nothing."""
     reason = ""
     try:
         mate.made(function, args)
     except (UsageError, OSError) as error:
         reason = str(error)
-    mate.team.put(done_key(number, mate.team.index), reason.encode())
+    mate.answer(number, reason)
 
 
 def join_in(
     mate: Mate, number: int, function: Callable[..., Any], args: Sequence[Any]
 ) -> None:
-    """Calls a function that all processes call."""
+    """Answers, then calls a function that all processes call."""
+    mate.answer(number)
     function(*args)
 
 
@@ -144,9 +156,9 @@ def result_key(number: int, index: int) -> str:
     return f"result/{number}/{index}"
 
 
-def done_key(number: int, index: int) -> str:
-    """Of what became of a call in a process: empty, or why it failed."""
-    return f"done/{number}/{index}"
+def answer_key(number: int, index: int) -> str:
+    """Of what a process answers to a message."""
+    return f"answer/{number}/{index}"
 
 
 def exit_code(error: BaseException) -> int:
@@ -165,6 +177,8 @@ def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:
     """
     code = 0
     for number, data in team.hear():
+        if data == _THERE:
+            continue
         if data.startswith(_END):
             code = int(data.removeprefix(_END))
             if code:
@@ -182,12 +196,20 @@ def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
+    """Leaves the terminal to the leader, but for what a native library dies with."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        yield
+        # Gloo tells of its connections in C++.
+        kept = os.dup(1)
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def _trace(error: BaseException) -> str:

@@ -23,6 +23,8 @@ Value = TypeVar("Value")
 
 # A failure that all share is told by the leader itself.
 _GRACE_SECONDS = 2
+_WATCH_SECONDS = 10
+_LOST = "another process of the run has ended or does not answer"
 
 
 class _Here:
@@ -111,10 +113,8 @@ def everywhere(function: Callable[..., Value], *args: Any) -> Value:
     mate = _leader()
     number = mate.say(following.do, function, args)
     result = mate.made(function, args)
-    others = range(1, mate.team.count)
-    keys = [following.done_key(number, index) for index in others]
-    for index, data in zip(others, mate.team.taken(keys), strict=True):
-        if reason := data.decode():
+    for index, reason in _answers(mate, number):
+        if reason:
             raise UsageError(f"process {index}: {reason}")
     return result
 
@@ -127,8 +127,19 @@ def together(function: Callable[..., Value], *args: Any) -> Value:
     """
     if not active():
         return function(*args)
-    _leader().say(following.join_in, function, args)
+    mate = _leader()
+    # They meet before their first program does, which waits half a minute for all.
+    for _ in _answers(mate, mate.say(following.join_in, function, args)):
+        pass
     return function(*args)
+
+
+def _answers(mate: Mate, number: int) -> Iterator[tuple[int, str]]:
+    """The others, and what each answers to a message."""
+    others = range(1, mate.team.count)
+    keys = [following.answer_key(number, index) for index in others]
+    for index, data in zip(others, mate.team.taken(keys), strict=True):
+        yield index, data.decode()
 
 
 def _leader() -> Mate:
@@ -141,7 +152,8 @@ def _leader() -> Mate:
 
 def _lead(mate: Mate, main: Callable[[], None]) -> None:
     ended = threading.Event()
-    threading.Thread(target=_listen, args=(mate, ended), daemon=True).start()
+    for listens in (_listen, _watch):
+        threading.Thread(target=listens, args=(mate, ended), daemon=True).start()
     code = 1
     try:
         main()
@@ -152,7 +164,7 @@ def _lead(mate: Mate, main: Callable[[], None]) -> None:
     finally:
         ended.set()
         if not mate.end(code) and code < 2:
-            raise Lost("another process of the run has ended or does not answer")
+            raise Lost(_LOST)
 
 
 def _listen(mate: Mate, ended: threading.Event) -> None:
@@ -162,7 +174,18 @@ def _listen(mate: Mate, ended: threading.Event) -> None:
         if not reason:
             interruption.relay(number)
         elif not ended.wait(_GRACE_SECONDS):
-            line = f"gpt_nas_jax: process {index}: {reason}"
-            print(line, file=sys.stderr, flush=True)
-            mate.end(number)
-            os._exit(number)
+            _end_all(mate, f"process {index}: {reason}", number)
+
+
+def _watch(mate: Mate, ended: threading.Event) -> None:
+    """Ends the run, from a thread, when a process is lost that others may wait for."""
+    while not ended.wait(_WATCH_SECONDS):
+        if not mate.is_complete() and not ended.is_set():
+            _end_all(mate, Lost(_LOST).line, Lost.exit_code)
+
+
+def _end_all(mate: Mate, line: str, code: int) -> None:
+    """Ends all processes at once; what is on disk is whole."""
+    print(f"gpt_nas_jax: {line}", file=sys.stderr, flush=True)
+    mate.end(code)
+    os._exit(code)

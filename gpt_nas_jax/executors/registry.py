@@ -19,10 +19,10 @@ class Executor(Protocol):
     ) -> Iterator[Result]:
         """Yields the results in the order of the items.
 
-        ``function``, items and results can be pickled, so that they may be sent to
-        other processes. A result does not depend on where or when it is computed.
-        Leaving the iterator early drops the items that have not begun. What
-        ``function`` raises is raised in its item's turn.
+        A result does not depend on where or when it is computed. Leaving the iterator
+        early drops the items that have not begun. What ``function`` raises is raised in
+        its item's turn. A function, items and results may be sent to other processes as
+        `sending` does it.
 
         Args:
           function: from one item to its result.

@@ -21,11 +21,9 @@ from gpt_nas_jax.types import UsageError
 
 _PORT = "8476"
 """JAX's own choice, 8482, is closed between the hosts of some TPUs."""
-_HEARTBEAT_SECONDS = 30
 _SHUTDOWN_SECONDS = 10
 # A request that is not answered stays with the service, so there should be few.
 _POLL_SECONDS = 60
-_ANSWER_SECONDS = 5
 
 
 @dataclasses.dataclass(eq=False)
@@ -43,21 +41,23 @@ class Team:
     count: int
 
     def __post_init__(self) -> None:
+        self._lock = threading.Lock()
         self._said = 0
         # Messages that not all followers have heard yet.
         self._pending: list[int] = []
 
     def say(self, message: bytes) -> int:
         """Leader: a message to all followers; returns its number."""
-        self._pending = [n for n in self._pending if not self._forget(n)]
-        number, self._said = self._said, self._said + 1
-        self.put(f"said/{number}", message)
-        self._pending.append(number)
+        with self._lock:
+            self._pending = [n for n in self._pending if not self._forget(n)]
+            number, self._said = self._said, self._said + 1
+            self.put(f"said/{number}", message)
+            self._pending.append(number)
         return number
 
-    def heard(self, number: int) -> bool:
-        """Leader: whether all followers have a message, after a few seconds at most."""
-        deadline = time.monotonic() + _ANSWER_SECONDS
+    def heard(self, number: int, seconds: float) -> bool:
+        """Leader: whether all followers have a message, after some seconds at most."""
+        deadline = time.monotonic() + seconds
         while self.add(f"heard/{number}", 0) < self.count - 1:
             if time.monotonic() > deadline:
                 return False
@@ -155,7 +155,6 @@ def join(settings: HostsConfig) -> Team:
             named,
             settings.count if named else None,
             settings.index if named else None,
-            heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
         )
     except (ValueError, RuntimeError) as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.training import first
 
 _BATCH = "batch"
 
@@ -44,7 +44,7 @@ class Placement:
             return jax.device_put(tree, sharding)
 
         def copied(leaf: Any) -> jax.Array:
-            if _is_key(leaf):
+            if first.is_key(leaf):
                 data = copied(jax.random.key_data(leaf))
                 return jax.random.wrap_key_data(data, impl=GENERATOR)
             # What lies on a device of one process cannot be put on those of all.
@@ -58,7 +58,7 @@ class Placement:
 
         The others give arrays, or shapes and types, of the same structure.
         """
-        return self.everywhere(_of_first(tree) if self.spans_processes else tree)
+        return self.everywhere(first.of_first(tree) if self.spans_processes else tree)
 
     def own_rows(self, batch: int) -> np.ndarray:
         """``int[M]``: the rows of a batch that lie on devices of this process."""
@@ -90,39 +90,6 @@ class Placement:
 
 SINGLE = Placement()
 """The default device, in float32."""
-
-
-def _of_first(tree: Any) -> Any:
-    """The arrays of process 0 in every process, bit by bit."""
-
-    def bits(leaf: Any) -> np.ndarray:
-        if _is_key(leaf):
-            leaf = (
-                jax.eval_shape(jax.random.key_data, leaf)
-                if _is_shape(leaf)
-                else (jax.random.key_data(leaf))
-            )
-        if _is_shape(leaf):
-            leaf = np.zeros(leaf.shape, leaf.dtype)
-        # Sums, by which they travel, do not keep the sign of zero.
-        return np.atleast_1d(np.asarray(leaf)).view(np.uint8)
-
-    def again(leaf: Any, found: Any) -> Any:
-        if _is_key(leaf):
-            data = np.asarray(found).view(np.uint32)
-            return jax.random.wrap_key_data(data, impl=GENERATOR)
-        return np.asarray(found).view(leaf.dtype).reshape(leaf.shape)
-
-    found = multihost_utils.broadcast_one_to_all(jax.tree.map(bits, tree))
-    return jax.tree.map(again, tree, found)
-
-
-def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _is_shape(leaf: Any) -> bool:
-    return isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def compute_type(precision: str) -> str:
