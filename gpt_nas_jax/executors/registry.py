@@ -21,8 +21,7 @@ class Executor(Protocol):
 
         A result does not depend on where or when it is computed. Leaving the iterator
         early drops the items that have not begun. What ``function`` raises is raised in
-        its item's turn. A function, items and results may be sent to other processes as
-        `sending` does it.
+        its item's turn.
 
         Args:
           function: from one item to its result.

@@ -6,10 +6,8 @@ import io
 import pickle
 from typing import Any
 
-import jax
-import numpy as np
-
-from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.plugins import one_line
+from gpt_nas_jax.types import UsageError
 
 
 class Common:
@@ -36,10 +34,22 @@ class Common:
                 self._objects[f"{name}.{field.name}"] = part
 
     def dumps(self, value: Any) -> bytes:
-        """A value in bytes, for `loads` of a process that keeps the same names."""
+        """A value in bytes, for `loads` of a process that keeps the same names.
+
+        Raises:
+          UsageError: something in it cannot be pickled.
+        """
         names = {id(kept): name for name, kept in self._objects.items()}
         file = io.BytesIO()
-        _Pickler(file, names).dump(value)
+        try:
+            _Pickler(file, names).dump(value)
+        # Objects say in errors of their own that they cannot.
+        except Exception as error:
+            raise UsageError(
+                "--executor=hosts cannot send a part of the run to other processes: "
+                f"{one_line(error)}; what is your own must be picklable, such as a "
+                "class or function at the top of a module"
+            ) from error
         return file.getvalue()
 
     def loads(self, data: bytes) -> Any:
@@ -96,12 +106,6 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, value: Any) -> str | None:
         return self._names.get(id(value))
 
-    def reducer_override(self, value: Any) -> Any:
-        # Typed keys cannot be pickled.
-        if isinstance(value, jax.Array) and _is_key(value):
-            return _key, (np.asarray(jax.random.key_data(value)),)
-        return NotImplemented
-
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, objects: dict[str, Any]) -> None:
@@ -110,11 +114,3 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, name: str) -> Any:
         return self._objects[name]
-
-
-def _is_key(value: jax.Array) -> bool:
-    return jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
-
-
-def _key(data: np.ndarray) -> jax.Array:
-    return jax.random.wrap_key_data(data, impl=GENERATOR)
