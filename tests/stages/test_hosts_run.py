@@ -1,12 +1,17 @@
 """Runs of several processes: what one process would have done, and by one alone."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 from hosts_support import Processes, read_report, watched
 from stages_support import Runs, ledger, result
+
+from gpt_nas_jax import load
 
 pytestmark = pytest.mark.slow
 
@@ -24,15 +29,20 @@ def finish(runs: Runs, path: Path, *flags: str, count: int = 2) -> None:
     assert [code for code, _, _ in ended] == [0] * count, ended
 
 
-def weights(path: Path) -> dict[str, bytes]:
-    """The files of the trained network, but for Orbax's note of when it was saved."""
-    folder = path / "best" / "weights"
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in files
-        if file.parent != folder
-    }
+def weights(path: Path) -> list[bytes]:
+    """Of the trained network, to the last bit."""
+    _, variables = load(path).network
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
+
+
+def searched(run: Path, home: Path) -> Path:
+    """A copy of a run that has not retrained yet."""
+    path = home / "run"
+    shutil.copytree(run, path)
+    for name in ("retrain", "best"):
+        shutil.rmtree(path / name)
+    (path / "result.json").unlink()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +85,18 @@ def test_a_follower_neither_prints_nor_writes_nor_reads_what_the_leader_does(
     assert (home / "outputs.txt").read_text(encoding="utf-8") == ""
     assert read_report(home / "report.json") == []
     assert not (home / NOWHERE).exists()
+
+
+@pytest.mark.long
+def test_two_processes_train_as_two_devices_of_one(
+    runs: Runs, together: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = os.environ["XLA_FLAGS"]
+    two = f"{flags} --xla_force_host_platform_device_count=2"
+    monkeypatch.setenv("XLA_FLAGS", two)
+    path = searched(together, tmp_path)
+    runs.finish(path, "--stage=retrain")
+    assert weights(path) == weights(together)
 
 
 def test_what_is_retrained_alone_again_is_one_process(together: Path) -> None:
@@ -160,11 +182,7 @@ def test_ended_anywhere_a_search_ends_with_the_same_ledger(
 def test_ended_anywhere_a_retraining_ends_with_the_same_weights(
     runs: Runs, together: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "run"
-    shutil.copytree(together, path)
-    for name in ("retrain", "best"):
-        shutil.rmtree(path / name)
-    (path / "result.json").unlink()
+    path = searched(together, tmp_path)
 
     def step() -> int:
         names = (p.name for p in (path / "retrain").glob("*/*"))
