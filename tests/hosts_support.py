@@ -63,7 +63,11 @@ class Processes:
     """The processes of one run, the leader first."""
 
     def __init__(
-        self, command: Callable[[int], Sequence[str]], count: int, cache: Path
+        self,
+        command: Callable[[int], Sequence[str]],
+        count: int,
+        cache: Path,
+        folders: Sequence[Path | None] | None = None,
     ) -> None:
         """Starts them.
 
@@ -71,13 +75,16 @@ class Processes:
           command: of each process, by its index, without the flags of hosts.
           count: of processes.
           cache: folder of the compiled programs.
+          folders: that each is started in; by default the current one.
         """
         where = f"--hosts_coordinator=localhost:{free_port()}"
+        folders = folders or [None] * count
         shared = ("--executor=hosts", where, f"--hosts_count={count}")
         self.started = [
             subprocess.Popen(
                 [*command(index), *shared, f"--hosts_index={index}"],
                 env=os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)},
+                cwd=folders[index],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

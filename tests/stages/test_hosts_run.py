@@ -119,13 +119,21 @@ def test_a_refusal_of_the_leader_ends_all_in_one_line(
 
 def test_a_follower_without_the_images_is_named(runs: Runs, tmp_path: Path) -> None:
     """Each process reads the images itself, so each has to have them."""
-    command = runs.command(tmp_path, "--data_name=npz", "--data_dir=digits.npz")
-
-    processes = Processes(lambda _: command, 2, runs.cache)
-    ended = processes.end()
+    folders = tmp_path / "leader", tmp_path / "follower"
+    for folder in folders:
+        folder.mkdir()
+    labels = np.arange(200) % 10
+    images = np.zeros((200, 8, 8), np.uint8)
+    parts = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(folders[0] / "images.npz", **parts)
+    flags = "--data_name=npz", "--data_dir=images.npz", "--stage=search"
+    command = runs.command(tmp_path / "run", *flags)
+    ended = Processes(lambda _: command, 2, runs.cache, folders).end()
     assert [code for code, _, _ in ended] == [2, 2], ended
+    assert ended[0][2].startswith("gpt_nas_jax: process 1: ")
     assert ended[0][2].count("\n") == 1
     assert ended[1][1:] == ("", "")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.long
