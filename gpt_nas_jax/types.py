@@ -32,7 +32,7 @@ class Lost(Exception):
 
     @property
     def line(self) -> str:
-        """What the user is told."""
+        """One line for the user."""
         return f"{self}; the same command goes on"
 
 

@@ -1,4 +1,4 @@
-"""What the processes do that another one leads."""
+"""The part of the processes that another one leads."""
 
 import collections
 import contextlib
@@ -65,7 +65,7 @@ class Mate:
         self.team.put(answer_key(number, self.team.index), text.encode())
 
     def made(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
-        """What a function makes in each process; it is not sent from now on."""
+        """Calls a function that all call; what it makes is not sent from now on."""
         result = function(*args)
         self.common.keep(f"{function.__module__}.{function.__qualname__}", result)
         return result
@@ -162,7 +162,7 @@ def answer_key(number: int, index: int) -> str:
 
 
 def exit_code(error: BaseException) -> int:
-    """What the command line makes of an error."""
+    """The exit code that the command line makes of an error."""
     stopped = error if isinstance(error, interruption.Stopped) else None
     stopped = stopped or interruption.received()
     if stopped is not None:

@@ -76,7 +76,7 @@ class Recent:
         self._count = 0
 
     def sent(self, value: Any) -> Sent:
-        """What to send for an object."""
+        """Its number, and the object itself where it was not sent before."""
         for number, kept in self._kept.items():
             if kept is value:
                 self._kept.move_to_end(number)

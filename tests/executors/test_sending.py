@@ -1,4 +1,4 @@
-"""What processes send each other: evaluators without their images, functions once."""
+"""Messages of processes: evaluators without their images, functions once."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ NAME = "problem"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Process:
-    """What a process keeps, and the problem that it has made for itself."""
+    """A process, as far as it keeps the problem that it has made for itself."""
 
     common: Common
     problem: Problem
