@@ -10,6 +10,7 @@ from gpt_nas_jax.config import (
     WHOLE,
     Config,
     EvalConfig,
+    HostsConfig,
     Recipe,
     Section,
     fields,
@@ -144,6 +145,17 @@ def _warmup(config: Config) -> Iterator[str]:
         )
 
 
+def _hosts(config: Config) -> Iterator[str]:
+    several = config.executor == "hosts"
+    if config.hosts != HostsConfig() and not several:
+        yield "--hosts_coordinator needs --executor=hosts"
+    if several and config.train.parallel == "pmap":
+        yield (
+            "--train_parallel=pmap shares a batch among the devices of one process; "
+            "leave it out with --executor=hosts"
+        )
+
+
 def _proxies(config: Config) -> Iterator[str]:
     if config.data.name not in ("cifar10", "cifar100"):
         yield (
@@ -195,6 +207,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("search", "eval"), _unread_proxies),
     (("search", "eval"), _finalists),
     (("eval", "train"), _warmup),
+    (("hosts", "train"), _hosts),
     (("data", "proxies"), _proxies),
     (("prior", "search", "eval", "tables"), _tables),
 )

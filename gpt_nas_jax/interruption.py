@@ -33,6 +33,10 @@ class _State:
 
     deferring = 0
     """How many `deferred` contexts the main thread is in."""
+    relayed = 0
+    """Signals on their way that other processes got."""
+    direct = False
+    """Whether this process got one itself."""
     received: int | None = None
     raised = False
     hook: Callable[[Any], object] = sys.unraisablehook
@@ -52,6 +56,7 @@ def handled() -> Iterator[None]:
     hook, sys.unraisablehook = sys.unraisablehook, _again
     _State.hook = hook
     _State.deferring, _State.received, _State.raised = 0, None, False
+    _State.relayed, _State.direct = 0, False
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
@@ -76,6 +81,37 @@ def deferred() -> Iterator[None]:
         _State.deferring -= 1
     if not _State.deferring:
         check()
+
+
+@contextlib.contextmanager
+def forwarded(tell: Callable[[int], object]) -> Iterator[None]:
+    """Tells of each signal, in a thread, and goes on; for what another process ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=tell, args=(number,), daemon=True).start()
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, forward)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def relay(number: int) -> None:
+    """Passes on, from any thread, a signal that another process of the run got.
+
+    It counts as the first signal and never as the second one: often all processes of a
+    run get the same.
+    """
+    _State.relayed += 1
+    signal.pthread_kill(threading.main_thread().ident, number)
 
 
 def pending() -> bool:
@@ -114,7 +150,7 @@ def _again(found: Any) -> None:
         _State.hook(found)
         return
     number, main = found.exc_value.number, threading.main_thread()
-    _State.received, _State.raised = None, False
+    _State.received, _State.raised, _State.direct = None, False, False
     # From a thread, so that the collection has come to its end.
     again = threading.Timer(_SOON, signal.pthread_kill, (main.ident, number))
     again.daemon = True
@@ -122,8 +158,14 @@ def _again(found: Any) -> None:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
-    if _State.received is not None:
+    if _State.relayed:
+        _State.relayed -= 1
+    elif _State.direct:
         os._exit(128 + number)
+    else:
+        _State.direct = True
+    if _State.received is not None:
+        return
     _State.received = number
     if not _State.deferring:
         check()

@@ -13,14 +13,15 @@ import absl.logging
 
 from gpt_nas_jax import flags, interruption
 from gpt_nas_jax.api.runs import run
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 
 
 def main(argv: list[str]) -> int:
     """Runs a command line; returns the exit code.
 
     0: done; 2: it cannot be done as told, one line on stderr says why; 130, 143 or 129:
-    SIGINT, SIGTERM or SIGHUP ended it, and the same command goes on.
+    SIGINT, SIGTERM or SIGHUP ended it, 75: another process of the run was lost, and the
+    same command goes on.
     """
     _quieten()
     # Plug-ins lie where the command is run; an installed script does not look there.
@@ -41,6 +42,8 @@ def main(argv: list[str]) -> int:
             return _stop(stopped)
         if isinstance(error, UsageError):
             return _end(str(error), 2)
+        if isinstance(error, Lost):
+            return _end(error.line, error.exit_code)
         if isinstance(error, OSError):
             # Of files that the program does not write itself: a terminal, a cache.
             where = f"{error.filename}: " if error.filename else ""
@@ -75,12 +78,11 @@ def _end(line: str, code: int) -> int:
 
 
 def _exit(code: int) -> None:
-    """Ends the process, without waiting for candidates where a signal ended the run."""
-    if code > 128:
+    """Ends the process; after a failure without waiting for candidates or processes."""
+    if code:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)
-    sys.exit(code)
 
 
 def _require_utf_8() -> None:

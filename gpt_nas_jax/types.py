@@ -24,6 +24,18 @@ class UsageError(ValueError):
     """The user's input cannot be used: one line that says why and what to do."""
 
 
+class Lost(Exception):
+    """Another process of the run has ended; the same command goes on."""
+
+    exit_code = 75
+    """Of a temporary failure, as mailers and job schedulers know it."""
+
+    @property
+    def line(self) -> str:
+        """One line for the user."""
+        return f"{self}; the same command goes on"
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """The result of evaluating one candidate.

@@ -172,3 +172,46 @@ def test_a_second_signal_ends_the_process_at_once():
     assert done.stdout == "deferred\n"
     assert "a second signal ends the program at once" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+RELAYED = """
+import signal
+from gpt_nas_jax import interruption
+
+with interruption.handled(), interruption.deferred():
+    signal.raise_signal(signal.SIGTERM)
+    interruption.relay(signal.SIGTERM)
+    interruption.relay(signal.SIGINT)
+    print("goes on", flush=True)
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_of_another_process_is_never_the_second_one():
+    """All processes of a run may get the same signal, and pass it on."""
+    done = subprocess.run(
+        [sys.executable, "-c", RELAYED], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "goes on\n")
+    assert done.stderr.count("gpt_nas_jax: stopping") == 1
+
+
+def test_a_signal_of_another_process_ends_the_run():
+    with pytest.raises(Stopped) as caught, interruption.handled():
+        interruption.relay(signal.SIGTERM)
+        threading.Event().wait(60)
+    assert caught.value.exit_code == 143
+
+
+def test_a_forwarded_signal_is_told_and_ends_nothing():
+    told, heard = [], threading.Event()
+
+    def tell(number: int) -> None:
+        told.append(number)
+        heard.set()
+
+    with interruption.handled(), interruption.forwarded(tell):
+        signal.raise_signal(signal.SIGTERM)
+        assert heard.wait(60)
+        assert not interruption.pending()
+    assert told == [signal.SIGTERM]

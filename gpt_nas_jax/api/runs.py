@@ -10,6 +10,7 @@ from typing import Any
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.exports import opened
 from gpt_nas_jax.inference import saved
 from gpt_nas_jax.inference.predictor import Asked, Predictions, Predictor
@@ -136,7 +137,15 @@ def run(config: Config) -> Run:
 
     Raises:
       UsageError: it cannot be done as told.
+      Lost: another process of the run has ended.
     """
+    if config.executor == "hosts":
+        hosts.lead(config.hosts, lambda: _run(config))
+        return Run(Path(config.workdir), config)
+    return _run(config)
+
+
+def _run(config: Config) -> Run:
     checks.check(config)
     if config.stage in _OF_A_NETWORK:
         found = load(config.workdir)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from gpt_nas_jax import plugins
+from gpt_nas_jax.config.hosts import HostsConfig
 from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
@@ -55,6 +56,7 @@ __all__ = [
     "DataConfig",
     "EvalConfig",
     "ExportConfig",
+    "HostsConfig",
     "ImportConfig",
     "LogConfig",
     "PredictConfig",
@@ -87,13 +89,16 @@ class Config:
     )
     executor: str = setting(
         "local",
-        "Where evaluations run. local: on the devices of this process.",
+        "Where evaluations run. local: on the devices of this process; hosts: on those "
+        "of all processes that were started by this command, which also share the "
+        "retraining (docs/many-machines.md).",
         choices=EXECUTORS,
         plugin=True,
         result=False,
     )
     # JAX drops the higher bits of a larger seed.
     seed: int = setting(0, "Seed of all randomness.", low=0, high=2**32 - 1)
+    hosts: HostsConfig = HostsConfig()
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
     prior: PriorConfig = PriorConfig()

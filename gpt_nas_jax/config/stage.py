@@ -18,7 +18,8 @@ class Stage:
 
 
 _RUN = ("workdir", "seed", "data", "space", "search")
-_ALL = (*_RUN, "executor", "prior", "eval", "retrain", "train")
+_WHERE = ("executor", "hosts")
+_ALL = (*_RUN, *_WHERE, "prior", "eval", "retrain", "train")
 _LOGS = ("log",)
 
 STAGES: Mapping[str, Stage] = {
@@ -29,11 +30,11 @@ STAGES: Mapping[str, Stage] = {
     ),
     "search": Stage(
         "Searches for the architecture of the highest fitness.",
-        (*_RUN, "executor", "prior", "eval", "train", *_LOGS),
+        (*_RUN, *_WHERE, "prior", "eval", "train", *_LOGS),
     ),
     "retrain": Stage(
         "Trains the best architecture of a search from scratch.",
-        (*_RUN, "retrain", "train", *_LOGS),
+        (*_RUN, *_WHERE, "retrain", "train", *_LOGS),
     ),
     "zoo": Stage("Lists the 36 human networks with their cost.", ("zoo",)),
     "import_benchmark": Stage(
@@ -51,7 +52,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "baseline": Stage(
         "Trains a human network by the recipe of retrain.",
-        ("workdir", "seed", "data", "retrain", "train", "baseline", *_LOGS),
+        ("workdir", "seed", *_WHERE, "data", "retrain", "train", "baseline", *_LOGS),
     ),
     "predict": Stage(
         "Asks the network that a run has trained about pictures.",

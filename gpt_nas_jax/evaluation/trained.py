@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Container
+from typing import Any
 
 import jax
 
@@ -73,6 +74,11 @@ class TrainedEvaluator:
     max_memory: float = math.inf
     train: SharedImages = dataclasses.field(init=False)
     valid: SharedImages = dataclasses.field(init=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Where it is sent, images are placed anew.
+        made_of = (f for f in dataclasses.fields(self) if f.init)
+        return type(self), tuple(getattr(self, field.name) for field in made_of)
 
     def __post_init__(self) -> None:
         for name in ("train", "valid"):

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, cast
 
 from gpt_nas_jax import plugins
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import hosts, local
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.types import UsageError
 
 
 class Executor(Protocol):
-    """Calls a function on items, wherever in its process it likes."""
+    """Calls a function on items, wherever it likes."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Iterable[Item], workers: int
@@ -30,7 +30,7 @@ class Executor(Protocol):
         """
 
 
-EXECUTORS: Mapping[str, Executor] = {"local": local.run}
+EXECUTORS: Mapping[str, Executor] = {"local": local.run, "hosts": hosts.run}
 
 
 def find(name: str) -> Executor:

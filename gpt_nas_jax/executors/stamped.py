@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import jax
+
 from gpt_nas_jax.types import Evaluation
 
 Item = TypeVar("Item")
@@ -27,8 +29,9 @@ class Stamped(Generic[Item]):
 
 
 def worker() -> str:
-    """The process and the thread that run this, as far as they have names."""
+    """The host, process and thread that run this, as far as they have names."""
     process, thread = multiprocessing.current_process(), threading.current_thread()
-    named = [process.name] if process.name != "MainProcess" else []
+    named = [f"host {jax.process_index()}"] if jax.process_count() > 1 else []
+    named += [process.name] if process.name != "MainProcess" else []
     named += [thread.name] if thread is not threading.main_thread() else []
     return " ".join(named) or "main"

@@ -42,6 +42,9 @@ class Band:
     oversampling: int
 
     def __getattr__(self, name: str) -> Any:
+        # Where it is unpickled, it is asked for methods before it has a space.
+        if name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self.space, name)
 
     def valid(self, genomes: Genome) -> jax.Array:

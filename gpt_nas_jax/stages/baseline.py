@@ -7,6 +7,7 @@ from typing import Any
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import (
@@ -29,8 +30,8 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or the training failed.
     """
     claim.check(config)
-    compile_cache.keep(config.train)
-    dataset = problem.load_dataset(config)
+    hosts.everywhere(compile_cache.keep, config.train)
+    dataset = hosts.everywhere(problem.load_dataset, config)
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
@@ -43,7 +44,12 @@ def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     path, name = Path(config.workdir), config.baseline.name
     chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
     description = architecture.of_human(name, chain, dataset)
-    again = dataclasses.replace(config, workdir=f"{config.workdir}-retrained")
+    again = dataclasses.replace(
+        config,
+        workdir=f"{config.workdir}-retrained",
+        executor=Config.executor,
+        hosts=Config.hosts,
+    )
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
     state = path / architecture.state(description)
     return retrain.train_and_keep(config, state, chain, dataset, description)

@@ -14,6 +14,7 @@ import filelock
 import jax
 
 from gpt_nas_jax.config import TrainConfig
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.types import UsageError
 
 _GIB = 2**30
@@ -30,10 +31,14 @@ def keep(settings: TrainConfig) -> None:
     Raises:
       UsageError: the directory cannot be made, or others may write to it.
     """
-    if not settings.cache_size:
+    path = _path(settings)
+    # JAX writes in process 0 alone; what that one has written others may read.
+    reading = hosts.follows()
+    if not settings.cache_size or (reading and not path.is_dir()):
         return
-    path = _directory(settings)
-    _sweep(path, int(settings.cache_size * _GIB))
+    _require_own(path, make=not reading)
+    if not reading:
+        _sweep(path, int(settings.cache_size * _GIB))
     _warn_in_one_line(path)
     for name, value in {
         "jax_compilation_cache_dir": str(path),
@@ -127,12 +132,17 @@ def _warn_in_one_line(path: Path) -> None:
     warnings.showwarning = shown
 
 
-def _directory(settings: TrainConfig) -> Path:
+def _path(settings: TrainConfig) -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(settings.cache_dir or Path(home) / "gpt_nas_jax").absolute()
+    return Path(settings.cache_dir or Path(home) / "gpt_nas_jax").absolute()
+
+
+def _require_own(path: Path, make: bool) -> None:
+    """Raises UsageError where others may write to the directory, or nobody can."""
     advice = "choose another --train_cache_dir, or --train_cache_size=0 for none"
     try:
-        path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        if make:
+            path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
         status = path.stat()
     except OSError as error:
         raise UsageError(
@@ -144,4 +154,3 @@ def _directory(settings: TrainConfig) -> Path:
             f"compiled programs are not kept in {path}: you, and only you, must be "
             f"able to write to it; {advice}"
         )
-    return path

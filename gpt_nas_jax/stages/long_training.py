@@ -13,6 +13,7 @@ import numpy as np
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
 from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
@@ -37,7 +38,8 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains a network on all training images and tests it once.
 
-    Goes on from the checkpoint in ``path``, with the same result.
+    Goes on from the checkpoint in ``path``, with the same result. The devices of all
+    processes of the run share the batches; one process reads and writes.
 
     Args:
       config: its ``retrain`` and ``train`` say how.
@@ -52,6 +54,13 @@ def run(
       UsageError: the training diverged or ran out of memory, or a checkpoint is
         damaged or cannot be written.
     """
+    variables, result = hosts.together(_trained, config, path, chain, dataset)
+    return variables, result
+
+
+def _trained(
+    config: Config, path: Path, chain: Chain, dataset: Dataset
+) -> tuple[dict[str, Any], dict[str, Any]]:
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
     try:
@@ -80,7 +89,7 @@ def run(
 
 def check_devices(config: Config) -> None:
     """Raises UsageError where the devices cannot share a microbatch equally."""
-    recipe, devices = config.retrain.recipe, jax.local_device_count()
+    recipe, devices = config.retrain.recipe, jax.device_count()
     if recipe.batch % devices:
         raise UsageError(
             f"--retrain_batch={recipe.batch} cannot be shared equally by {devices} "
@@ -115,12 +124,14 @@ def _train(
     shapes = whole.shapes(chain, recipe, steps, data.in_size, key)
     like = {"state": shapes, "seconds": np.zeros(())}
     remedy = f"remove {path}: the same command trains the network from the start"
-    resumed = workdir.load_latest(path, like, remedy)
-    begun, before = 0, 0.0
-    if resumed is not None:
-        begun, saved = resumed
-        resumed, before = (begun, saved["state"]), float(saved["seconds"])
-    curve = LossCurve.resumed(path, steps, begun)
+    follows = hosts.follows()
+    found = None if follows else workdir.load_latest(path, like, remedy)
+    begun, saved = found or (0, like)
+    begun = int(data.placement.of_first(np.int32(begun)))
+    resumed = (begun, saved["state"]) if begun else None
+    before = float(saved["seconds"])
+    # A process that follows another may not see the run's files.
+    curve = LossCurve.resumed(path, steps, 0 if follows else begun)
     course = _Course(path, total, steps, config.retrain, curve, before, begun)
     with progress("training, epochs", recipe.epochs, done=begun // steps) as advance:
 
@@ -161,8 +172,15 @@ class _Course:
         self._losses: collections.deque[tuple[int, jax.Array]] = collections.deque()
 
     def after_step(self, done: int, state: whole.NetworkState, loss: jax.Array) -> None:
-        """Saves what is due, or asked for by a signal, where all of it is finite."""
+        """Saves what is due, or asked for by a signal, where all of it is finite.
+
+        A process that follows another waits for steps alone.
+        """
         self._losses.append((done, loss))
+        if hosts.follows():
+            while len(self._losses) > _QUEUED:
+                self._losses.popleft()[1].block_until_ready()
+            return
         stopping = interruption.pending()
         due = done == self.total or _is_due(self.settings, done, self.steps)
         # Steps are queued; to read the newest loss is to wait for all of them.
@@ -211,5 +229,5 @@ def _is_due(settings: RetrainConfig, done: int, steps: int) -> bool:
 def _placement(config: Config) -> Placement:
     # pmap shares a batch out by itself.
     pmap = config.train.parallel == "pmap"
-    mesh = None if pmap else mesh_of(jax.local_devices())
+    mesh = None if pmap else mesh_of(jax.devices())
     return Placement(compute_type(config.train.precision), mesh)

@@ -96,11 +96,16 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
 
 
 def config_again(config: Config, genome: np.ndarray) -> Config:
-    """The config that trains this very network again, in a directory of its own."""
+    """The config that trains this very network again, in a directory of its own.
+
+    It is that of one process.
+    """
     genes = ",".join(str(gene) for gene in genome if gene != PAD)
     return dataclasses.replace(
         config,
         stage="retrain",
+        executor=Config.executor,
+        hosts=Config.hosts,
         workdir=f"{config.workdir}-retrained",
         retrain=dataclasses.replace(config.retrain, genome=genes),
     )

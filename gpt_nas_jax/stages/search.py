@@ -140,6 +140,11 @@ class _Candidates:
         )
 
     @functools.cached_property
+    def evaluate(self) -> Stamped[Candidate]:
+        """The evaluator; one for all generations, as executors send it once."""
+        return Stamped(self.evaluator)
+
+    @functools.cached_property
     def evaluations(self) -> Remembered:
         """The evaluations made so far."""
         return Remembered(self.problem.space, self.config.eval.ruled())
@@ -148,8 +153,7 @@ class _Candidates:
         """The ledger's entries of candidates, in order."""
 
         def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
-            stamped = Stamped(self.evaluator)
-            return self.executor(stamped, items, self.config.search.workers)
+            return self.executor(self.evaluate, items, self.config.search.workers)
 
         results = self.evaluations.evaluate(run, items)
         for item, result in zip(items, results, strict=True):

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.training import first
 
 _BATCH = "batch"
 
@@ -18,7 +22,8 @@ class Placement:
 
     Attributes:
       dtype: of the images of a batch: ``float32`` or ``bfloat16``.
-      mesh: the devices that share each batch; None for the default device alone.
+      mesh: the devices that share each batch, those of other processes among them;
+        None for the default device alone.
     """
 
     dtype: str = "float32"
@@ -28,14 +33,59 @@ class Placement:
         """Arrays ``[B, ...]`` inside a jitted program, a share on each device."""
         if self.mesh is None:
             return batch
-        sharding = NamedSharding(self.mesh, PartitionSpec(_BATCH))
-        return jax.lax.with_sharding_constraint(batch, sharding)
+        return jax.lax.with_sharding_constraint(batch, self._shares())
 
     def everywhere(self, tree: Any) -> Any:
-        """Arrays with a copy on each device."""
+        """Arrays with a copy on each device; each process has the same ones."""
         if self.mesh is None:
             return tree
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+        sharding = NamedSharding(self.mesh, PartitionSpec())
+        if not self.spans_processes:
+            return jax.device_put(tree, sharding)
+
+        def copied(leaf: Any) -> jax.Array:
+            if first.is_key(leaf):
+                data = copied(jax.random.key_data(leaf))
+                return jax.random.wrap_key_data(data, impl=GENERATOR)
+            # What lies on a device of one process cannot be put on those of all.
+            host = np.asarray(leaf)
+            return jax.make_array_from_callback(host.shape, sharding, host.__getitem__)
+
+        return jax.tree.map(copied, tree)
+
+    def of_first(self, tree: Any) -> Any:
+        """As `everywhere`, but the arrays are those of process 0.
+
+        The others give arrays, or shapes and types, of the same structure.
+        """
+        return self.everywhere(first.of_first(tree) if self.spans_processes else tree)
+
+    def own_rows(self, batch: int) -> np.ndarray:
+        """``int[M]``: the rows of a batch that lie on devices of this process."""
+        if not self.spans_processes:
+            return np.arange(batch)
+        places = self._shares().addressable_devices_indices_map((batch,)).values()
+        return np.unique(np.concatenate([np.arange(batch)[place] for place in places]))
+
+    def assembled(self, rows: np.ndarray, batch: int) -> Any:
+        """``[batch, ...]`` of what each process has of it: its own rows in order."""
+        if not self.spans_processes:
+            return rows
+        own = self.own_rows(batch)
+
+        def share(index: tuple[slice, ...]) -> np.ndarray:
+            return rows[np.searchsorted(own, np.arange(batch)[index[0]])]
+
+        shape = (batch, *rows.shape[1:])
+        return jax.make_array_from_callback(shape, self._shares(), share)
+
+    @property
+    def spans_processes(self) -> bool:
+        """Whether devices of other processes share the batches."""
+        return self.mesh is not None and self.mesh.is_multi_process
+
+    def _shares(self) -> NamedSharding:
+        return NamedSharding(self.mesh, PartitionSpec(_BATCH))
 
 
 SINGLE = Placement()

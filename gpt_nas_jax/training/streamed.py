@@ -70,11 +70,12 @@ class StreamedImages:
 
     def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
         """See `TrainingData`."""
-        plan = _Plan(key, len(self), recipe.batch, recipe.epochs, first_step)
+        rows = self.placement.own_rows(recipe.batch)
+        plan = _Plan(key, len(self), recipe.batch, recipe.epochs, first_step, rows)
         if not len(plan):
             return
         # One stream of all epochs: processes that decode take seconds to start.
-        stream = self.images.augmented(recipe.batch, plan, self.flip)
+        stream = self.images.augmented(len(rows), plan, self.flip)
         begun, first = divmod(first_step, plan.steps)
         for number in range(begun, recipe.epochs):
             _, batch_key = epoch_keys(key, number)
@@ -82,7 +83,7 @@ class StreamedImages:
                 yield _batch(
                     recipe.cutout,
                     self.placement,
-                    *next(stream),
+                    *(self.placement.assembled(a, recipe.batch) for a in next(stream)),
                     *self._moments(),
                     batch_key,
                     step,
@@ -91,43 +92,55 @@ class StreamedImages:
 
     def plain(self, size: int) -> Iterator[Batch]:
         """See `TrainingData`."""
-        rows = np.arange(-(-len(self) // size) * size)
-        chosen = self.images.take(np.minimum(rows, len(self) - 1))
-        labels = np.where(rows < len(self), chosen.labels, -1).reshape(-1, size)
-        for pixels, right in zip(chosen.plain(size), labels, strict=True):
-            yield _batch(0, self.placement, pixels, right, *self._moments())
+        rows = np.arange(-(-len(self) // size) * size).reshape(-1, size)
+        rows = rows[:, self.placement.own_rows(size)]
+        own = rows.shape[1]
+        chosen = self.images.take(np.minimum(rows.ravel(), len(self) - 1))
+        labels = np.where(rows < len(self), chosen.labels.reshape(-1, own), -1)
+        for batch in zip(chosen.plain(own), labels, strict=True):
+            whole = (self.placement.assembled(a, size) for a in batch)
+            yield _batch(0, self.placement, *whole, *self._moments())
 
     def _moments(self) -> tuple[jax.Array, jax.Array]:
         return jax.device_put(self.mean), jax.device_put(self.std)
 
 
 class _Plan(Sequence[tuple[int, int]]):
-    """The images of a whole training in their order; see `streams.Plan`.
+    """This process's images of a whole training in their order; see `streams.Plan`.
 
     Sent to another process it holds the key alone, and works the order of an epoch
     out when the first of its images is asked for.
     """
 
     def __init__(
-        self, key: Key, images: int, batch: int, epochs: int, first_step: int
+        self,
+        key: Key,
+        images: int,
+        batch: int,
+        epochs: int,
+        first_step: int,
+        rows: np.ndarray,
     ) -> None:
         self.steps = images // batch
         # A typed key cannot be sent.
         self._key = np.asarray(jax.random.key_data(key))
         self._images, self._batch = images, batch
-        self._first = first_step * batch
-        self._count = epochs * self.steps * batch - self._first
+        # Of each batch.
+        self._rows = rows
+        self._first = first_step
+        self._count = (epochs * self.steps - first_step) * len(rows)
         self._latest: tuple[int, np.ndarray, int] | None = None
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> tuple[int, int]:
-        number, place = divmod(self._first + index, self.steps * self._batch)
+        step, row = divmod(index, len(self._rows))
+        number, step = divmod(self._first + step, self.steps)
         if self._latest is None or self._latest[0] != number:
             self._latest = number, *self._epoch(number)
         _, order, bits = self._latest
-        return int(order[place]), bits
+        return int(order[step, self._rows[row]]), bits
 
     def _epoch(self, number: int) -> tuple[np.ndarray, int]:
         """The order of an epoch, and the bits of all its images."""
@@ -135,7 +148,7 @@ class _Plan(Sequence[tuple[int, int]]):
         order_key, batch_key = epoch_keys(key, number)
         order = epoch_batches(order_key, self._images, self._batch)
         high, low = map(int, jax.random.key_data(batch_key))
-        return np.asarray(order).reshape(-1), high << 32 | low
+        return np.asarray(order), high << 32 | low
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

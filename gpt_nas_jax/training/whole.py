@@ -203,7 +203,8 @@ def fit(
       data: training images.
       key: decides initial weights, order and augmentation.
       resumed: steps done and the state then, or None to start from scratch; the
-        result is the same.
+        result is the same. Of several processes the first gives the state, the others
+        its shapes.
       after_step: called with steps done, the state and the loss. The state is
         consumed by the next step.
       step: the program of one update.
@@ -213,7 +214,7 @@ def fit(
     if resumed is None:
         resumed = 0, start(chain, recipe, steps, data.in_size, init_key)
     done, state = resumed
-    state = data.placement.everywhere(state)
+    state = data.placement.of_first(state)
     update = update_of(recipe, steps)
     for batch in data.batches(recipe, epochs_key, done):
         state, loss = step(chain, update, state, *batch)

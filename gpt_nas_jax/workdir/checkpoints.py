@@ -69,6 +69,9 @@ def save_tree(path: Path, tree: Any) -> None:
       UsageError: it cannot be written.
     """
     tree = jax.tree.map(_plain, tree)
+    if jax.process_count() > 1:
+        # Orbax would ask the others for a part. Each process has the whole.
+        tree = jax.tree.map(np.asarray, tree)
     with storing(path):
         _recover(path)
         if path.exists() and _holds(path, tree):
@@ -80,7 +83,7 @@ def save_tree(path: Path, tree: Any) -> None:
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
         if size > shutil.disk_usage(path.parent).free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        with _as_system_errors(path), ocp.StandardCheckpointer() as checkpointer:
+        with _as_system_errors(path), _checkpointer() as checkpointer:
             checkpointer.save(temporary.absolute(), tree)
         write_sealed(temporary / CHECKSUMS, {"files": _digests(temporary)})
         old = beside(path, "old")
@@ -94,7 +97,7 @@ def save_tree(path: Path, tree: Any) -> None:
 def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
     """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes).
 
-    The arrays lie on the first device, wherever they lay when they were saved.
+    The arrays lie on the first local device, wherever they lay when they were saved.
 
     Raises:
       UsageError: it is missing or damaged, or its arrays are others; says the
@@ -106,14 +109,14 @@ def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
     for name, digest in kept.items():
         if found.get(name) != digest:
             raise damaged(path / name, "its checksum does not fit", remedy)
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def target(leaf: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
     plain = jax.eval_shape(lambda tree: jax.tree.map(_plain, tree), like)
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             loaded = checkpointer.restore(path.absolute(), jax.tree.map(target, plain))
     # Its files are whole, so they hold something else; Orbax raises all kinds.
     except Exception as error:
@@ -125,6 +128,13 @@ def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
         return jax.random.wrap_key_data(array, impl=GENERATOR)
 
     return jax.tree.map(again, like, loaded)
+
+
+def _checkpointer() -> ocp.StandardCheckpointer:
+    """One that waits for no other process: only one reads and writes."""
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def _holds(path: Path, tree: Any) -> bool:

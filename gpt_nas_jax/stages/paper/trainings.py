@@ -12,7 +12,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
-from gpt_nas_jax.executors import machine, registry
+from gpt_nas_jax.executors import hosts, machine, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.reconstruct import reconstruct
@@ -27,7 +27,6 @@ from gpt_nas_jax.stages import (
     scoring,
 )
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -53,6 +52,17 @@ class Training:
     candidate: Candidate
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Train:
+    """Does a training; may be sent to another process."""
+
+    evaluator: TrainedEvaluator
+    epochs: tuple[int, ...]
+
+    def __call__(self, item: Training) -> Curve:
+        return self.evaluator.curve(item.candidate, self.epochs, item.trained_blocks)
+
+
 def run(config: Config, plan: TrainingPlan) -> Measured:
     """Does the trainings that are missing; each is a line of ``trainings.jsonl``.
 
@@ -67,14 +77,14 @@ def run(config: Config, plan: TrainingPlan) -> Measured:
     """
     claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
-    compile_cache.keep(config.train)
-    loaded = problem.load(config)
+    hosts.everywhere(compile_cache.keep, config.train)
+    loaded = hosts.everywhere(problem.load, config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
-            compilation.warm_up(config, loaded)
+            hosts.everywhere(compilation.warm_up, config, loaded)
         items = [
             item
             for seed in range(config.tables.seeds)
@@ -134,17 +144,7 @@ def _records(
             )
         yield record
     rest = items[len(done) :]
-    evaluator = TrainedEvaluator(
-        loaded.space,
-        loaded.splits,
-        config.eval,
-        Placement(compute_type(config.train.precision)),
-        scoring.memory_limit(config),
-    )
-
-    def train(item: Training) -> Curve:
-        return evaluator.curve(item.candidate, plan.epochs, item.trained_blocks)
-
+    train = _Train(scoring.trained(config, loaded, config.eval), plan.epochs)
     title = f"{config.tables.name}, trainings"
     with progress(title, len(items), done=len(done)) as advance:
         results = registry.find(config.executor)(train, rest, config.search.workers)

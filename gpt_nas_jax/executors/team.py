@@ -1,0 +1,171 @@
+"""The processes of a `jax.distributed` run, and what they say to each other.
+
+Everything goes through the key-value store of JAX's coordination service, which process
+0 holds: no program runs over several processes, and numbers keep all their bits.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+
+from gpt_nas_jax.config import HostsConfig
+from gpt_nas_jax.types import UsageError
+
+_PORT = "8476"
+"""JAX's own choice, 8482, is closed between the hosts of some TPUs."""
+_SHUTDOWN_SECONDS = 10
+# A request that is not answered stays with the service, so there should be few.
+_POLL_SECONDS = 60
+
+
+@dataclasses.dataclass(eq=False)
+class Team:
+    """All processes of a run, as one of them sees them; process 0 leads.
+
+    Attributes:
+      client: of JAX's coordination service.
+      index: of this process.
+      count: of the processes.
+    """
+
+    client: Any
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said = 0
+        # Messages that not all followers have heard yet.
+        self._pending: list[int] = []
+
+    def say(self, message: bytes) -> int:
+        """Leader: a message to all followers; returns its number."""
+        with self._lock:
+            self._pending = [n for n in self._pending if not self._forget(n)]
+            number, self._said = self._said, self._said + 1
+            self.put(f"said/{number}", message)
+            self._pending.append(number)
+        return number
+
+    def heard(self, number: int, seconds: float) -> bool:
+        """Leader: whether all followers have a message, after some seconds at most."""
+        deadline = time.monotonic() + seconds
+        while self.add(f"heard/{number}", 0) < self.count - 1:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def hear(self) -> Iterator[tuple[int, bytes]]:
+        """Follower: the leader's messages with their numbers, in order, for ever.
+
+        Where the leader is gone, JAX ends the process.
+        """
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            for number in itertools.count():
+                message = self.get(f"said/{number}")
+                self.add(f"heard/{number}", 1)
+                yield number, message
+
+    def tell(self, message: bytes) -> None:
+        """Follower: a message to the leader."""
+        self.put(f"told/{self.add('told', 1) - 1}", message)
+
+    def told(self) -> Iterator[bytes]:
+        """Leader: the followers' messages, until it leaves."""
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            for number in itertools.count():
+                yield self.take(f"told/{number}")
+
+    def put(self, key: str, value: bytes) -> None:
+        """Gives a key its value, once."""
+        self.client.key_value_set_bytes(key, value)
+
+    def get(self, key: str) -> bytes:
+        """The value of a key, once it has one. No signal is noticed meanwhile."""
+        while True:
+            try:
+                return self.client.blocking_key_value_get_bytes(
+                    key, 1000 * _POLL_SECONDS
+                )
+            except jax.errors.JaxRuntimeError as error:
+                if "DEADLINE_EXCEEDED" not in str(error):
+                    raise
+
+    def take(self, key: str) -> bytes:
+        """As `get`; nobody else will ask for it."""
+        value = self.get(key)
+        self.client.key_value_delete(key)
+        return value
+
+    def taken(self, keys: Iterable[str]) -> Iterator[bytes]:
+        """The values of keys in order; signals are noticed while it waits."""
+        keys = list(keys)
+        found: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+        def take() -> None:
+            # Without the service JAX ends the process.
+            with contextlib.suppress(jax.errors.JaxRuntimeError):
+                for key in keys:
+                    found.put(self.take(key))
+
+        threading.Thread(target=take, daemon=True).start()
+        for _ in keys:
+            yield found.get()
+
+    def leave(self) -> None:
+        """Waits until all leave; where one has ended, JAX ends this process."""
+        jax.distributed.shutdown()
+
+    def add(self, key: str, number: int) -> int:
+        """Adds to a counter that begins at 0; returns it."""
+        return self.client.key_value_increment(key, number)
+
+    def _forget(self, number: int) -> bool:
+        """Deletes a message that all have heard; returns whether they have."""
+        if self.add(f"heard/{number}", 0) < self.count - 1:
+            return False
+        self.client.key_value_delete(f"said/{number}")
+        self.client.key_value_delete(f"heard/{number}")
+        return True
+
+
+def join(settings: HostsConfig) -> Team:
+    """Waits until all processes are there.
+
+    Raises:
+      UsageError: nothing says where the leader is, or it cannot be reached.
+    """
+    for problem in settings.problems():
+        raise UsageError(problem)
+    # Its handler would take SIGTERM from `interruption`.
+    jax.config.update("jax_enable_preemption_service", False)
+    os.environ.setdefault("JAX_COORDINATOR_PORT", _PORT)
+    named = settings.coordinator or None
+    try:
+        jax.distributed.initialize(
+            named,
+            settings.count if named else None,
+            settings.index if named else None,
+            shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(
+            f"--executor=hosts cannot join the other processes ({reason}); outside "
+            "TPU slices, Slurm and Open MPI give --hosts_coordinator, --hosts_count "
+            "and --hosts_index"
+        ) from error
+    # What JAX's public interface keeps to itself.
+    from jax._src import distributed
+
+    state = distributed.global_state
+    return Team(state.client, state.process_id, state.num_processes)

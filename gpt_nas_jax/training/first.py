@@ -1,0 +1,45 @@
+"""Arrays of the first of several processes, made known to all of them."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from gpt_nas_jax.keys import GENERATOR
+
+
+def of_first(tree: Any) -> Any:
+    """The arrays of process 0 in every process, bit by bit, as NumPy's.
+
+    All processes call this at once, with the same structure. What the others give need
+    only have shape and type. Typed keys stay keys.
+    """
+    found = multihost_utils.broadcast_one_to_all(jax.tree.map(_bytes, tree))
+    return jax.tree.map(_again, tree, found)
+
+
+def is_key(leaf: Any) -> bool:
+    """Whether an array, or a shape, is of typed keys."""
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _bytes(leaf: Any) -> np.ndarray:
+    """As they travel: in a sum, which would not keep the sign of a zero."""
+    shape = leaf
+    if is_key(leaf):
+        shape = jax.eval_shape(jax.random.key_data, leaf)
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        array = np.zeros(shape.shape, shape.dtype)
+    else:
+        array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+    return array.reshape(-1).view(np.uint8)
+
+
+def _again(leaf: Any, found: Any) -> Any:
+    data = np.asarray(found)
+    if is_key(leaf):
+        shape = jax.eval_shape(jax.random.key_data, leaf)
+        data = data.view(shape.dtype).reshape(shape.shape)
+        return jax.random.wrap_key_data(data, impl=GENERATOR)
+    return data.view(leaf.dtype).reshape(leaf.shape)

@@ -1,0 +1,190 @@
+"""Several processes on this machine: calls, their results, failures and signals."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hosts_support import Processes
+
+from gpt_nas_jax.executors import hosts, local, registry
+from gpt_nas_jax.main import main
+from gpt_nas_jax.types import UsageError
+
+COUNT = 3
+
+# Each process runs this; what it calls is found by name in each of them.
+MODULE = """
+import dataclasses, json, os, signal, sys
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from gpt_nas_jax import interruption
+from gpt_nas_jax.config import HostsConfig
+from gpt_nas_jax.executors import hosts
+
+@dataclasses.dataclass(eq=False)
+class Made:
+    process: int
+    part: "Made | None" = None
+    def __getstate__(self):
+        raise TypeError("is not sent")
+
+@dataclasses.dataclass(eq=False)
+class Scale:
+    made: Made
+    by: float
+    def __call__(self, item):
+        key = jax.random.key_data(item["key"]).tolist()
+        return self.made.process, item["value"] * self.by, key
+
+class Own(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+def make(value):
+    print("made", flush=True)
+    return Made(jax.process_index(), Made(jax.process_index()))
+
+def breaks(item):
+    if item == 2:
+        raise Own("the third", 2)
+    return item
+
+def lacks(word):
+    if jax.process_index() == 2:
+        raise hosts.UsageError(f"no {word} here")
+
+def added(value):
+    return multihost_utils.process_allgather(np.int32(jax.process_index() + value))
+
+def hangs(value):
+    if jax.process_index() == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+
+def program(name, report):
+    made = hosts.everywhere(make, "x")
+    found = {"made": made.process}
+    if name == "calls":
+        items = [{"value": 0.1 + n, "key": jax.random.key(n)} for n in range(9)]
+        for by in (1.0, 1 / 3):
+            scale = Scale(made.part, by)
+            found[str(by)] = [list(hosts.run(scale, items, w)) for w in (1, 2)]
+        found["none"] = list(hosts.run(scale, [], 1))
+        found["added"] = hosts.together(added, 5).tolist()
+        try:
+            list(hosts.run(breaks, range(5), 1))
+        except Exception as error:
+            found["error"] = f"{type(error).__name__}: {error}"
+        try:
+            hosts.everywhere(lacks, "data")
+        except hosts.UsageError as error:
+            found["lacks"] = str(error)
+        results = hosts.run(breaks, range(2), 1)
+        found["first"] = next(results)
+        results.close()
+        found["again"] = list(hosts.run(breaks, range(2), 1))
+    else:
+        hosts.together(hangs, 0)
+    with open(report, "w", encoding="utf-8") as file:
+        json.dump(found, file)
+
+def start(argv):
+    name, report, _, where, count, index = argv
+    values = (part.partition("=")[2] for part in (where, count, index))
+    where, count, index = values
+    settings = HostsConfig(where, int(count), int(index))
+    try:
+        with interruption.handled():
+            hosts.lead(settings, lambda: program(name, report))
+            print("ended", flush=True)
+    except interruption.Stopped as stopped:
+        sys.stdout.flush()
+        os._exit(stopped.exit_code)
+"""
+
+
+def start(name: str, home: Path) -> tuple[Processes, Path]:
+    module = f"hosts_{home.name}"
+    (home / f"{module}.py").write_text(MODULE, encoding="utf-8")
+    code = f"import sys; sys.path.insert(0, {str(home)!r}); import {module} as m; "
+    command = [sys.executable, "-c", code + "m.start(sys.argv[1:])", name]
+    report = home / "report.json"
+    return Processes(lambda _: [*command, str(report)], COUNT, home), report
+
+
+def test_processes_share_calls_and_one_alone_speaks(tmp_path: Path) -> None:
+    processes, report = start("calls", tmp_path)
+    ended = processes.end()
+    assert [code for code, _, _ in ended] == [0] * COUNT, ended
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["made"] == 0
+    for by in (1.0, 1 / 3):
+        for results in found[str(by)]:
+            # As float64, to the last bit, and by the typed key of the item.
+            assert [value for _, value, _ in results] == [
+                (0.1 + n) * by for n in range(9)
+            ]
+            assert [key for *_, key in results] == [[0, n] for n in range(9)]
+            # What a process made itself is what it evaluates by.
+            assert {process for process, *_ in results} <= set(range(COUNT))
+    assert found["none"] == []
+    assert found["added"] == [5, 6, 7]
+    # An error that cannot be sent is told in words.
+    assert found["error"].startswith("RuntimeError: ")
+    assert "Own: the third" in found["error"]
+    assert found["lacks"] == "process 2: no data here"
+    assert (found["first"], found["again"]) == (0, [0, 1])
+    assert "made" in ended[0][1]
+    for _, out, err in ended[1:]:
+        # It is the program of the test that says so, once it may.
+        assert (out, err) == ("ended\n", "")
+
+
+def test_a_signal_of_any_process_ends_all_as_one_of_the_leader(tmp_path: Path) -> None:
+    processes, report = start("signal", tmp_path)
+    ended = processes.end()
+    assert [code for code, _, _ in ended] == [143] * COUNT, ended
+    assert not report.exists()
+    assert [(out, err) for _, out, err in ended[1:]] == [("", "")] * (COUNT - 1)
+
+
+def test_one_process_alone_is_refused() -> None:
+    assert registry.find("hosts") is hosts.run
+    with pytest.raises(UsageError, match="from the command line and"):
+        next(hosts.run(abs, [1], 1))
+
+
+def test_without_other_processes_calls_are_plain() -> None:
+    assert hosts.everywhere(divmod, 7, 2) == hosts.together(divmod, 7, 2) == (3, 1)
+    assert not hosts.follows()
+    assert [*local.run(abs, [-1], 1)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--executor=hosts",), "--executor=hosts cannot join the other processes"),
+        (("--hosts_count=2", "--executor=hosts"), "need --hosts_coordinator"),
+        (
+            ("--hosts_coordinator=here", "--hosts_count=2", "--hosts_index=0"),
+            "must be host:port",
+        ),
+        (
+            ("--hosts_coordinator=a:1", "--hosts_count=2", "--hosts_index=2"),
+            "--hosts_index from 0 to one less; they are 2 and 2",
+        ),
+        (
+            ("--hosts_coordinator=a:1", "--hosts_count=1", "--hosts_index=0"),
+            "--hosts_coordinator needs --executor=hosts",
+        ),
+    ],
+)
+def test_processes_that_cannot_be_joined_are_refused(
+    flags: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["main", "--search_strategy=random", *flags]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert message in line

@@ -1,0 +1,116 @@
+"""Starts the processes of one run on this machine, and sees what they leave."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+# Nothing here takes so many seconds but a deadlock.
+STUCK = 600
+
+# Notes what a process writes, makes or removes, and reads of a folder.
+_WATCHED = """
+import json, os, sys
+seen = set()
+def note(event, arguments):
+    if not arguments or not isinstance(arguments[0], (str, bytes, os.PathLike)):
+        return
+    path = os.path.abspath(os.fsdecode(arguments[0]))
+    writes = event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
+    if event == "open":
+        writes = arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if writes and path != os.devnull and not path.endswith(".pyc"):
+        seen.add(f"writes {path}")
+    elif event in ("open", "os.listdir", "os.scandir") and path.startswith(HOME):
+        seen.add(f"reads {path}")
+sys.addaudithook(note)
+from gpt_nas_jax.main import main
+code = main(sys.argv)
+with open(REPORT, "w", encoding="utf-8") as file:
+    json.dump(sorted(seen), file)
+sys.exit(code)
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return found.getsockname()[1]
+
+
+def watched(home: Path, report: Path) -> list[str]:
+    """A command that runs the program and reports on its files.
+
+    The report lists, once the program has ended by itself, what it wrote anywhere and
+    what it read of ``home``.
+    """
+    code = f"HOME = {str(home)!r}\nREPORT = {str(report)!r}\n{_WATCHED}"
+    return [sys.executable, "-c", code]
+
+
+def read_report(report: Path) -> list[str]:
+    found: list[str] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+class Processes:
+    """The processes of one run, the leader first."""
+
+    def __init__(
+        self,
+        command: Callable[[int], Sequence[str]],
+        count: int,
+        cache: Path,
+        folders: Sequence[Path | None] | None = None,
+    ) -> None:
+        """Starts them.
+
+        Args:
+          command: of each process, by its index, without the flags of hosts.
+          count: of processes.
+          cache: folder of the compiled programs.
+          folders: that each is started in; by default the current one.
+        """
+        where = f"--hosts_coordinator=localhost:{free_port()}"
+        folders = folders or [None] * count
+        shared = ("--executor=hosts", where, f"--hosts_count={count}")
+        self.started = [
+            subprocess.Popen(
+                [*command(index), *shared, f"--hosts_index={index}"],
+                env=os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)},
+                cwd=folders[index],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for index in range(count)
+        ]
+
+    def wait_for(self, moment: Callable[[], bool]) -> None:
+        """Returns once something has come about; fails where the leader ends first."""
+        leader = self.started[0]
+        while not moment():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                leader.wait(timeout=0.01)
+            assert leader.poll() is None, self.end()
+
+    def send(self, index: int, number: signal.Signals) -> None:
+        self.started[index].send_signal(number)
+
+    def end(self) -> list[tuple[int, str, str]]:
+        """Exit code and both outputs of each process, once all have ended."""
+        found = []
+        try:
+            for process in self.started:
+                out, err = process.communicate(timeout=STUCK)
+                found.append((process.returncode, out, err))
+        finally:
+            for process in self.started:
+                process.kill()
+        return found
