@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gpt_nas_jax.reports import figure, formats, output
+from gpt_nas_jax.reports.contrasts import Contrast, contrasts
 from gpt_nas_jax.reports.curves import (
     Curves,
     Paired,
@@ -27,12 +28,13 @@ def write(
     all_curves: Sequence[Curves],
     counts: Sequence[int],
     against: Sequence[str],
+    compared: Mapping[str, Sequence[str]],
 ) -> list[Path]:
     """Writes the results of searches as Markdown, LaTeX, CSV and a figure.
 
-    ``table.md``, ``table.tex``, ``table.csv`` and ``paired.csv`` (accuracies in %,
-    one line a strategy and count), ``figure.svg`` and ``figure.png``. The same
-    input gives the same bytes.
+    ``table.md``, ``table.tex``, ``table.csv``, ``contrasts.csv`` and ``paired.csv``
+    (accuracies in %, one line a strategy and count), ``figure.svg`` and
+    ``figure.png``. The same input gives the same bytes.
 
     Args:
       folder: as of `output.write`.
@@ -40,6 +42,7 @@ def write(
       all_curves: one a data set.
       counts: queries to compare at; those beyond the end of a search are left out.
       against: strategies that the others are tested against, where they are present.
+      compared: strategies, each with those of its `contrasts`.
 
     Returns:
       The files, in the order above.
@@ -57,8 +60,10 @@ def write(
         for curves in all_curves
         for test in _tests(curves, name, counts)
     ]
+    fixed = contrasts(all_curves, compared, counts)
     sections = {
         **{curves.dataset: [_accuracy(curves, counts)] for curves in all_curves},
+        "Contrasts": list(_contrasts(fixed)),
         "Paired tests": list(_paired(tests, against)),
         "Queries to the optimum": list(_optimum(all_curves)),
     }
@@ -68,6 +73,7 @@ def write(
         "table.md": formats.markdown_page(title, _headed(sections)),
         "table.tex": formats.latex_page(title, tables),
         "table.csv": _long(Summary, summaries),
+        "contrasts.csv": _long(Contrast, fixed),
         "paired.csv": _long(Paired, tests),
     }
     pictures = {
@@ -125,6 +131,33 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
         "mean +- standard deviation over seeds; the best mean of a column is bold."
     )
     return Table(caption, ["strategy", *map(str, counts)], lines)
+
+
+def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
+    """One table, where strategies of the contrasts are present."""
+    counts = sorted({contrast.queries for _, contrast in fixed})
+    cells = {
+        (dataset, row.strategy, row.against, row.queries): (
+            f"{number(row.difference, '+.2f')} ({p_value(row.holm)})"
+        )
+        for dataset, row in fixed
+    }
+    lines = [
+        [
+            *(Entry(name) for name in names),
+            *(Entry(cells[*names, count]) for count in counts),
+        ]
+        for names in dict.fromkeys(key[:3] for key in cells)
+    ]
+    caption = (
+        "Test accuracy of a strategy minus that of another with the same seed, after "
+        "so many queries: mean in percentage points and, in brackets, two-sided p of "
+        "the paired t-test, corrected by Holm's method for the contrasts of the "
+        "strategy in one column."
+    )
+    columns = ["data set", "strategy", "minus", *map(str, counts)]
+    if lines:
+        yield Table(caption, columns, lines, names=3)
 
 
 def _paired(
@@ -186,8 +219,8 @@ def _headed(sections: Mapping[str, Sequence[Table]]) -> Iterator[str | Table]:
 
 
 def _long(
-    row_type: type[Summary] | type[Paired],
-    rows: Sequence[tuple[str, Summary | Paired]],
+    row_type: type[Summary] | type[Paired] | type[Contrast],
+    rows: Sequence[tuple[str, Summary | Paired | Contrast]],
 ) -> str:
     """One line a row, behind the data set's name."""
     columns = ["dataset", *(field.name for field in dataclasses.fields(row_type))]

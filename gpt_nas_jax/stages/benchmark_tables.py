@@ -13,7 +13,7 @@ from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
-from gpt_nas_jax.reports import curve_tables, curves, output
+from gpt_nas_jax.reports import contrasts, curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.stages import claim, compile_cache, pretrain, tabular_benchmark
@@ -75,7 +75,12 @@ def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> No
             found.append(accuracies.curves(dataset, kept))
     folder = Path(config.workdir) / "tables"
     written = curve_tables.write(
-        folder, benchmark.title, found, curves.COUNTS, curves.AGAINST
+        folder,
+        benchmark.title,
+        found,
+        curves.COUNTS,
+        curves.AGAINST,
+        contrasts.CONTRASTS,
     )
     output.show(written)
 

@@ -15,16 +15,21 @@ from tables_support import latex_tables, lines_of, markdown_tables
 from gpt_nas_jax.reports.curve_tables import write
 from gpt_nas_jax.reports.curves import COUNTS, paired, summary, to_optimum
 
-NAMES = ["table.md", "table.tex", "table.csv", "paired.csv", "figure.svg", "figure.png"]
+NAMES = ["table.md", "table.tex", "table.csv", "contrasts.csv", "paired.csv"]
+NAMES += ["figure.svg", "figure.png"]
 ALL = [curves(), curves(("random", "gpt_nas_online"), seeds=4, dataset="cifar100")]
 SVG = "http://www.w3.org/2000/svg"
 AGAINST = ("random", "regularized_evolution", "absent")
+COMPARED = {
+    "gpt_nas_online": ("regularized_evolution", "random"),
+    "absent": ("random",),
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("curves") / "nasbench201"
-    assert write(path, "NAS-Bench-201", ALL, COUNTS, AGAINST) == [
+    assert write(path, "NAS-Bench-201", ALL, COUNTS, AGAINST, COMPARED) == [
         path / name for name in NAMES
     ]
     return path
@@ -72,7 +77,7 @@ def test_the_best_mean_of_a_column_is_bold(folder: Path):
 
 
 def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
-    write(tmp_path, "two counts", ALL, (10, 120), AGAINST)
+    write(tmp_path, "two counts", ALL, (10, 120), AGAINST, COMPARED)
     expected = [
         (many.dataset, row)
         for against in AGAINST
@@ -98,6 +103,32 @@ def test_paired_tests_are_at_100_and_at_the_largest_count(tmp_path: Path):
         assert row[3] == f"{float(line['difference']):+.2f}"
         for cell, name in zip(row[4:], ("t_test", "wilcoxon"), strict=True):
             assert float(cell) == pytest.approx(float(line[name]), rel=0.05, abs=6e-4)
+
+
+def test_contrasts_are_those_named_and_are_shown_with_corrected_p(folder: Path):
+    expected = [
+        (dataset, against, count)
+        for count in ("10", "25", "50", "75", "100")
+        for dataset, against in (
+            ("cifar10", "regularized_evolution"),
+            ("cifar10", "random"),
+            ("cifar100", "random"),
+        )
+    ]
+    lines = lines_of(folder / "contrasts.csv")
+    named = [(line["dataset"], line["against"], line["queries"]) for line in lines]
+    assert named == expected
+    shown = {
+        (row[0], row[2], count): cell
+        for head, *rows in markdown_tables(folder / "table.md")
+        if "minus" in head
+        for row in rows
+        for count, cell in zip(head[3:], row[3:], strict=True)
+    }
+    for name, line in zip(expected, lines, strict=True):
+        difference, p = shown[name].removesuffix(")").split(" (")
+        assert difference == f"{float(line['difference']):+.2f}"
+        assert float(p) == pytest.approx(float(line["holm"]), rel=0.05, abs=6e-4)
 
 
 def test_queries_to_the_optimum_are_shown(folder: Path):
@@ -128,7 +159,7 @@ def test_latex_names_its_packages_and_escapes(folder: Path):
 
 
 def test_one_seed_shows_no_spread(tmp_path: Path):
-    write(tmp_path, "one seed", [curves(seeds=1)], COUNTS, ["random"])
+    write(tmp_path, "one seed", [curves(seeds=1)], COUNTS, ["random"], COMPARED)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     (_, *rows), *_ = markdown_tables(tmp_path / "table.md")
     assert all(cell.strip("*").endswith(" +- -") for row in rows for cell in row[1:])
@@ -150,7 +181,7 @@ def test_the_figure_names_every_strategy_once(folder: Path):
 
 
 def test_the_same_searches_give_the_same_bytes(folder: Path, tmp_path: Path):
-    write(tmp_path, "NAS-Bench-201", ALL, COUNTS, AGAINST)
+    write(tmp_path, "NAS-Bench-201", ALL, COUNTS, AGAINST, COMPARED)
     for name in NAMES:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -161,7 +192,7 @@ def test_zero_regret_can_be_drawn(tmp_path: Path):
         accuracy[:] = np.minimum(accuracy + 0.01, found.optimum)
         accuracy[:, 60:] = found.optimum
     same = dataclasses.replace(found, highest=found.optimum)
-    write(tmp_path, "all find it", [same], COUNTS, [])
+    write(tmp_path, "all find it", [same], COUNTS, [], {})
     ElementTree.parse(tmp_path / "figure.svg")
 
 
@@ -169,5 +200,5 @@ def test_curves_that_do_not_fit_write_nothing(tmp_path: Path):
     wrong = curves()
     wrong.accuracy["random"][1, 7] = 99.0
     with pytest.raises(ValueError, match="random, seed 1, query 8"):
-        write(tmp_path / "new", "wrong", [curves(), wrong], COUNTS, [])
+        write(tmp_path / "new", "wrong", [curves(), wrong], COUNTS, [], {})
     assert not (tmp_path / "new").exists()

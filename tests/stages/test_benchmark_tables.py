@@ -77,7 +77,7 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
     monkeypatch.setattr(tables.tabular, "searches", searches)
     assert main.main(arguments(shared_data, tmp_path)) == 0
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
-    for name in ("table.md", "paired.csv", "figure.svg"):
+    for name in ("table.md", "contrasts.csv", "paired.csv", "figure.svg"):
         whole = (finished / "tables" / name).read_bytes()
         assert (tmp_path / "tables" / name).read_bytes() == whole
 

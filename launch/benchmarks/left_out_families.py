@@ -1,0 +1,268 @@
+"""How well a prior knows a family of networks that it has not seen.
+
+    python launch/benchmarks/left_out_families.py --flagfile=launch/digits.flags
+
+Takes the flags of a run. For each seed the GPT is pre-trained on cells once. Then, for
+each of the seven families of human networks in turn, it is fine-tuned on the other
+families, less those networks that read like one of the family. The FCN learns from the
+same networks.
+
+Prints means over seeds. For each family: its networks; the perplexity of its layers
+under the GPT, under the GPT mixed with as many uniform proposals as in a search, under
+a GPT that was not pre-trained, under the n-gram model of the same context, and under a
+uniform guess; and the probability of the right block where a block begins, under GPT
+and FCN together, under the n-gram model and the FCN, and under an n-gram model of
+blocks that reads the last three.
+"""
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from gpt_nas_jax import flags
+from gpt_nas_jax.config import Config
+from gpt_nas_jax.networks.trace import Trace, trace
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.prior import controls, examples, fit, learning, lessons, ngram
+from gpt_nas_jax.prior.benchmarks import BENCHMARKS
+from gpt_nas_jax.prior.corpora import Corpora, Phase, build_corpora, build_phase
+from gpt_nas_jax.prior.examples import Examples
+from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.prior import LayerPrior, Prior
+from gpt_nas_jax.reports.terminal import progress, show_table
+from gpt_nas_jax.spaces.protocol import ReadableSpace
+from gpt_nas_jax.stages import pretrain, problem
+from gpt_nas_jax.strategies.gpt_nas import GptNas
+from gpt_nas_jax.tokens import corpus
+from gpt_nas_jax.tokens.corpus import Architectures, Windows
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, Vocabulary, word
+from gpt_nas_jax.types import Key, Tokens, UsageError
+
+_SEEDS = 3
+_LAST_BLOCKS = 3
+_CLASSES = 1000
+_ROWS = 64
+_COLUMNS = (
+    "family",
+    "networks",
+    "GPT",
+    "mixed",
+    "not pre-trained",
+    "n-gram",
+    "uniform",
+    "block: GPT",
+    "block: n-gram",
+    "block: last 3",
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A GPT that has learned from cells.
+
+    Attributes:
+      model: the GPT.
+      params: its parameters.
+      cells: what it has learned from.
+    """
+
+    model: GPT
+    params: Any
+    cells: Phase
+
+
+def left_out(corpora: Corpora, traces: dict[str, Trace], family: str) -> Corpora:
+    """The human networks, those of one family for the test."""
+    words = corpora.vocabulary
+    inside = [one for name, one in traces.items() if ZOO[name].family == family]
+    readings = {_read(words, one).tobytes() for one in inside}
+    others = [
+        one for one in traces.values() if _read(words, one).tobytes() not in readings
+    ]
+    human = tuple(
+        _architectures(_read(words, one) for one in part) for part in (others, inside)
+    )
+    return dataclasses.replace(corpora, human=human, traces=(others, inside))
+
+
+def _read(words: Vocabulary, one: Trace) -> np.ndarray:
+    return words.encode(word(part.layer) for part in one.layers)
+
+
+def _architectures(sequences: Iterable[np.ndarray]) -> Architectures:
+    alike: dict[bytes, list[np.ndarray]] = {}
+    for sequence in sequences:
+        alike.setdefault(sequence.tobytes(), []).append(sequence)
+    counts = np.array([len(group) for group in alike.values()], np.float64)
+    return Architectures(tuple(group[0] for group in alike.values()), counts)
+
+
+def begin(config: Config, corpora: Corpora, key: Key) -> Pretrained:
+    """Learns from the cells."""
+    settings = config.prior
+    model, _ = learning.models(settings, corpora.vocabulary.size, 1)
+    stop_key, init_key, learn_key = jax.random.split(key, 3)
+    cells = build_phase(settings, corpora.cells, settings.pretrain_epochs, stop_key)
+    params = _initial(model, cells, init_key)
+    return Pretrained(model, _learned(config, model, params, cells, learn_key), cells)
+
+
+def measure(
+    config: Config, space: ReadableSpace, before: Pretrained, parts: Corpora, key: Key
+) -> tuple[float, ...]:
+    """The numbers of a family, in the order of the table's columns."""
+    settings, model = config.prior, before.model
+    stop_key, init_key, tune_key, lessons_key, fcn_key, fit_key = jax.random.split(
+        key, 6
+    )
+    human = build_phase(settings, parts.human, settings.finetune_epochs, stop_key)
+    tuned = _learned(config, model, before.params, human, tune_key)
+    fresh = _initial(model, human, init_key)
+    alone = _learned(config, model, fresh, human, tune_key)
+    words = parts.vocabulary
+    table = space.reading(words)
+    _, fcn = learning.models(settings, words.size, table.num_genes)
+    surprise = functools.partial(fit.last_layer_losses, model, tuned)
+    learned, weights = lessons.to_learn(
+        space, table, words, parts.traces[0], surprise, lessons_key
+    )
+    begun = jax.jit(fcn.init)(fcn_key, learned.contexts[:1], learned.tokens[:1])
+    fcn_params = fit.fit_fcn(
+        fcn, begun["params"], learned, weights, fit_key, settings.fcn_steps, _quiet
+    )
+    seen = learning.seen((before.cells, human))
+    prior = Prior(fcn, fcn_params, table, model, tuned, seen)
+    places = examples.of_networks(parts.traces[1], words, space.human_genes)
+    return (
+        fit.perplexity(model, tuned, human.test),
+        _mixed(model, tuned, human.test, len(words.words)),
+        fit.perplexity(model, alone, human.test),
+        min(_counted(some, words.size, human.test) for some in (human.known, seen)),
+        float(len(words.words)),
+        _right(prior, places),
+        _right(controls.ngram(prior), places),
+        _looked_up(parts.traces, space),
+    )
+
+
+def _quiet(count: int) -> None:
+    """Shows no steps."""
+
+
+def _initial(model: GPT, phase: Phase, key: Key) -> Any:
+    return jax.jit(model.init)(key, phase.train.tokens[:1, :-1])["params"]
+
+
+def _learned(config: Config, model: GPT, params: Any, phase: Phase, key: Key) -> Any:
+    state = learning.begin_with(params, config.prior, [phase])
+    states = learning.learn_gpt(model, config.prior, [phase], [key], state, _quiet)
+    *_, last = states
+    return last.kept
+
+
+def _counted(seen: Windows, size: int, test: Windows) -> float:
+    return ngram.perplexity(ngram.fit(seen, size, ngram.LONG), test)
+
+
+def _mixed(model: GPT, params: Any, windows: Windows, words: int) -> float:
+    share = GptNas.uniform_share
+    likely = np.exp(-fit.last_layer_losses(model, params, windows.tokens))
+    losses = -np.log((1 - share) * likely + share / words)
+    return float(np.exp(np.average(losses, weights=windows.weights)))
+
+
+def _right(prior: LayerPrior, places: Examples) -> float:
+    """Mean probability of the right block at the places where one begins."""
+    contexts, labels = places.contexts[places.starts], places.labels[places.starts]
+    distinct, where = np.unique(contexts, axis=0, return_inverse=True)
+    chances = np.concatenate(
+        [
+            np.asarray(_chances(prior, distinct[start : start + _ROWS]))
+            for start in range(0, len(distinct), _ROWS)
+        ]
+    )
+    return float(chances[where.ravel(), labels].mean())
+
+
+@jax.jit
+def _chances(prior: LayerPrior, contexts: Tokens) -> jax.Array:
+    return jax.nn.softmax(prior.logits(contexts))
+
+
+def _looked_up(traces: tuple[list[Trace], list[Trace]], space: ReadableSpace) -> float:
+    """The same of an n-gram model of blocks."""
+    seen, test = (
+        corpus.windows(_architectures(_blocks(space, one) for one in part))
+        for part in traces
+    )
+    model = ngram.fit(seen, len(space.human_genes), _LAST_BLOCKS + 1)
+    return float(np.average(model.probabilities(test.tokens), weights=test.weights))
+
+
+def _blocks(space: ReadableSpace, one: Trace) -> np.ndarray:
+    genes, found, before = space.human_genes, [], None
+    for part in one.layers:
+        if part.block in genes and part.instance != before:
+            found.append(genes[part.block] + NUM_SPECIAL)
+        before = part.instance
+    return np.array(found, np.int32)
+
+
+def run(config: Config) -> dict[str, list[tuple[float, ...]]]:
+    """The numbers of every family, one tuple a seed."""
+    space, cells = problem.load(config).space, pretrain.read_cells(config.prior)
+    traces = {
+        name: trace(entry.build(_CLASSES), entry.image) for name, entry in ZOO.items()
+    }
+    benchmark = BENCHMARKS[config.prior.corpus]
+    families = list(dict.fromkeys(entry.family for entry in ZOO.values()))
+    found: dict[str, list[tuple[float, ...]]] = {family: [] for family in families}
+    with progress("families left out", _SEEDS * len(families)) as advance:
+        for seed in range(config.seed, config.seed + _SEEDS):
+            split_key, learn_key, *keys = jax.random.split(
+                jax.random.key(seed), 2 + len(families)
+            )
+            corpora = build_corpora(
+                cells, [*traces.values()], split_key, config.prior.holdout, benchmark
+            )
+            before = begin(config, corpora, learn_key)
+            for family, key in zip(families, keys, strict=True):
+                parts = left_out(corpora, traces, family)
+                found[family].append(measure(config, space, before, parts, key))
+                advance()
+    return found
+
+
+def row(family: str, found: Sequence[tuple[float, ...]]) -> tuple[str, ...]:
+    """A line of the table."""
+    *perplexities, prior, counted, looked_up = np.mean(found, 0)
+    return (
+        family,
+        str(sum(entry.family == family for entry in ZOO.values())),
+        *(f"{value:.4g}" for value in perplexities),
+        *(f"{value:.3f}" for value in (prior, counted, looked_up)),
+    )
+
+
+def main(argv: list[str]) -> int:
+    try:
+        config = flags.parse(argv)
+        found = run(config)
+    except UsageError as error:
+        print(f"left_out_families: {error}", file=sys.stderr)
+        return 2
+    show_table(
+        f"One family left out, means of {_SEEDS} seeds",
+        _COLUMNS,
+        [row(family, each) for family, each in found.items()],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
