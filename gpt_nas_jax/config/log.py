@@ -1,4 +1,4 @@
-"""What a run writes for other programs to show."""
+"""Logs that a run writes for other programs to show."""
 
 import dataclasses
 

@@ -82,7 +82,7 @@ class Views:
 
 
 def views(config: Config) -> Views:
-    """What a run shows of itself.
+    """The views that a run keeps up to date.
 
     Raises:
       UsageError: a package that it needs is not installed.

@@ -55,7 +55,7 @@ class Page(html.parser.HTMLParser):
 
 
 def data_of(text: str) -> dict[str, Any]:
-    """What tooltips are made from."""
+    """The candidates as tooltips tell of them."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
     assert found is not None
     return json.loads(found[1])

@@ -12,7 +12,7 @@ COSTS = {
     "flops": "FLOPs for one image",
     "latency": "latency, seconds",
 }
-"""What a network may cost, by the ledger's names."""
+"""The costs that a network may have, by the ledger's names."""
 
 SHADES = 6
 """Colours of generations, from the earliest to the latest."""

@@ -48,7 +48,8 @@ def status(run: Run) -> str:
     if not total:
         return "The network is not trained yet."
     if done < total:
-        return f"The search has evaluated {done:,} of {total:,} candidates."
+        found = f"{done:,} of {total:,} candidates"
+        return f"The search has evaluated {found}; reload this page for later ones."
     if run.from_python or run.config.stage == "search":
         return f"The search is finished: {texts.counted(done, 'candidate')}."
     return "The search is finished; the best network is not trained yet."
