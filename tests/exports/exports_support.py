@@ -12,9 +12,11 @@ import numpy as np
 from gpt_nas_jax.config import DataConfig
 from gpt_nas_jax.datasets import preparation, registry
 from gpt_nas_jax.inference.saved import SavedNetwork
-from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.blocks import ConvNormActivation
+from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo.efficientnet import MBConv
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, chain_of, named
 from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
@@ -37,6 +39,13 @@ def chain(name: str) -> Chain:
             return chain_of(named(ALL), 16, 2, 10)
         case "small":
             return chain_of(named(("Stem", "InvertedResidual")), 16, 1, 10)
+        case "inverted bottlenecks":
+            # EfficientNet's: with and without an expansion and a sum.
+            made = [
+                MBConv(*shape, epsilon=1e-3, momentum=_MOMENTUM)
+                for shape in ((16, 1, 3, 1), (24, 6, 5, 2), (24, 6, 3, 1))
+            ]
+            return Chain((ConvNormActivation(16), *made, Head(10)))
         case "digits":
             return chain_of(named(WINNER), 32, 2, 10)
         case "nasbench201":

@@ -49,11 +49,9 @@ def programs() -> list[str]:
     [
         "all blocks",
         pytest.param("digits", marks=pytest.mark.long),
-        pytest.param("EfficientNet-B0", marks=pytest.mark.long),
+        pytest.param("inverted bottlenecks", marks=pytest.mark.long),
         pytest.param("ResNet-18", marks=pytest.mark.long),
-        pytest.param("GoogLeNet", marks=pytest.mark.long),
         pytest.param("ShuffleNetV2-x0.5", marks=pytest.mark.long),
-        pytest.param("RegNetY-400MF", marks=pytest.mark.long),
     ],
 )
 def test_a_process_without_this_package_has_the_same_answers(
