@@ -7,7 +7,10 @@ from typing import Any, overload
 
 import numpy as np
 
-_NAMED = ("generation", "index", "genome", "fitness", "reason", "seconds")
+_NAMED = (
+    *("generation", "index", "genome", "parents"),
+    *("fitness", "reason", "seconds"),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,6 +25,8 @@ class Trial:
       generation: how often the strategy had been told before.
       index: of the candidate in what was asked then.
       details: what else the evaluation noted.
+      parents: the evaluations that it was made from, counted from 0; empty, too, where
+        its strategy does not say.
     """
 
     genome: np.ndarray
@@ -31,6 +36,7 @@ class Trial:
     generation: int
     index: int
     details: Mapping[str, Any]
+    parents: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,4 +88,5 @@ def _trial(record: Mapping[str, Any]) -> Trial:
         generation=record["generation"],
         index=record["index"],
         details={name: v for name, v in record.items() if name not in _NAMED},
+        parents=tuple(record.get("parents", ())),
     )
