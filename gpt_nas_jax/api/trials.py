@@ -7,7 +7,10 @@ from typing import Any, overload
 
 import numpy as np
 
-_NAMED = ("generation", "index", "genome", "parents", "fitness", "reason", "seconds")
+_NAMED = (
+    *("generation", "index", "genome", "parents"),
+    *("fitness", "reason", "seconds"),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,9 +24,9 @@ class Trial:
       seconds: wall-clock time of the evaluation.
       generation: how often the strategy had been told before.
       index: of the candidate in what was asked then.
-      parents: the evaluations that it was made from, by their places in the search;
-        none where the strategy does not say.
       details: what else the evaluation noted.
+      parents: the evaluations that it was made from, counted from 0; empty, too, where
+        its strategy does not say.
     """
 
     genome: np.ndarray
@@ -32,8 +35,8 @@ class Trial:
     seconds: float
     generation: int
     index: int
-    parents: tuple[int, ...]
     details: Mapping[str, Any]
+    parents: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,6 +87,6 @@ def _trial(record: Mapping[str, Any]) -> Trial:
         seconds=record["seconds"],
         generation=record["generation"],
         index=record["index"],
-        parents=tuple(record.get("parents", ())),
         details={name: v for name, v in record.items() if name not in _NAMED},
+        parents=tuple(record.get("parents", ())),
     )
