@@ -21,7 +21,9 @@ def note(event, arguments):
     if not arguments or not isinstance(arguments[0], (str, bytes, os.PathLike)):
         return
     path = os.path.abspath(os.fsdecode(arguments[0]))
-    writes = event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
+    writes = event in ("os.rename", "os.remove", "os.rmdir", "os.truncate")
+    if event == "os.mkdir":
+        writes = not os.path.exists(path)
     if event == "open":
         writes = arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
     if writes and path != os.devnull and not path.endswith(".pyc"):
@@ -30,9 +32,9 @@ def note(event, arguments):
         seen.add(f"reads {path}")
 sys.addaudithook(note)
 from gpt_nas_jax.main import main
-code = main(sys.argv)
+code, found = main(sys.argv), sorted(seen)
 with open(REPORT, "w", encoding="utf-8") as file:
-    json.dump(sorted(seen), file)
+    json.dump(found, file)
 sys.exit(code)
 """
 
@@ -79,11 +81,15 @@ class Processes:
         """
         where = f"--hosts_coordinator=localhost:{free_port()}"
         folders = folders or [None] * count
+        where_to = {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)}
+        # Else its import makes a folder.
+        where_to["MPLCONFIGDIR"] = str(cache)
+        cache.mkdir(exist_ok=True)
         shared = ("--executor=hosts", where, f"--hosts_count={count}")
         self.started = [
             subprocess.Popen(
                 [*command(index), *shared, f"--hosts_index={index}"],
-                env=os.environ | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)},
+                env=os.environ | where_to,
                 cwd=folders[index],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

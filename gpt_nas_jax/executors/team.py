@@ -164,6 +164,9 @@ def join(settings: HostsConfig) -> Team:
             "TPU slices, Slurm and Open MPI give --hosts_coordinator, --hosts_count "
             "and --hosts_index"
         ) from error
+    # The processes tell each other of their devices when a backend starts, and wait two
+    # minutes for it: while none can have failed for another reason.
+    jax.devices()
     # What JAX's public interface keeps to itself.
     from jax._src import distributed
 
