@@ -88,6 +88,10 @@ class _Value:
     def reshape(self, *shape: int) -> "_Value":
         return self.recorder.record(torch.nn.Flatten(), self)
 
+    def astype(self, dtype: Any) -> "_Value":
+        # The twin computes in its own precision throughout.
+        return self
+
 
 class _Recorder(Interceptor):
     """An interceptor of Linen calls that builds a twin from the leaves it sees."""

@@ -42,15 +42,20 @@ def test_it_is_a_space_of_networks():
     check_networks("the band", BAND)
 
 
+_crossover, _mutate, _neighbour = (
+    jax.jit(jax.vmap(vary)) for vary in (BAND.crossover, BAND.mutate, BAND.neighbour)
+)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_variation_stays_within(seed: int):
     keys = jax.random.split(jax.random.key(seed), len(SAMPLES))
     others = SAMPLES[::-1]
-    children = jax.vmap(BAND.crossover)(keys, SAMPLES, others)
-    mutants = jax.vmap(BAND.mutate)(keys, SAMPLES)
+    children = _crossover(keys, SAMPLES, others)
+    mutants = _mutate(keys, SAMPLES)
     indices = jax.random.randint(keys[0], (len(keys),), 0, BAND.num_neighbours)
-    neighbours, exist = jax.vmap(BAND.neighbour)(jnp.asarray(SAMPLES), indices)
+    neighbours, exist = _neighbour(jnp.asarray(SAMPLES), indices)
     for genomes in (children, mutants, neighbours[exist]):
         assert BAND.valid(genomes).all()
 
