@@ -44,7 +44,7 @@ def distinct(chain: Chain) -> dict[tuple[object, Size], None]:
 
 
 @pytest.mark.parametrize(
-    "dtype", [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"]
+    "dtype", [pytest.param("float32", marks=pytest.mark.long), "bfloat16"]
 )
 @pytest.mark.parametrize("name", NETWORKS)
 def test_cells_are_trained_on_every_platform(name: str, dtype: str) -> None:

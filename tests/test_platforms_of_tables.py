@@ -37,7 +37,9 @@ def table(name: str) -> tuple[Space, tabular.Table]:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("name", ["chains", "nasbench201"])
+@pytest.mark.parametrize(
+    "name", ["chains", pytest.param("nasbench201", marks=pytest.mark.long)]
+)
 def test_a_search_lowers_for_every_platform(name: str, strategy: str):
     space, known = table(name)
     # A table of cells holds them all, so that proposals are worked out beforehand.

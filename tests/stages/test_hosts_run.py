@@ -117,6 +117,7 @@ def test_a_refusal_of_the_leader_ends_all_in_one_line(
     assert ledger(finished[0]) == before
 
 
+@pytest.mark.long
 def test_a_follower_without_the_images_is_named(runs: Runs, tmp_path: Path) -> None:
     """Each process reads the images itself, so each has to have them."""
     folders = tmp_path / "leader", tmp_path / "follower"

@@ -13,7 +13,7 @@ from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.training.streamed import placed
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 RECIPE = Recipe(epochs=2, batch=32, cutout=8)
 PLAIN = 48
