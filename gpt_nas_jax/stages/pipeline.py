@@ -88,7 +88,6 @@ def _stages(
     if cells is not None:
         with part.prior():
             prior = pretrain.run(config, loaded.space, cells)
-        views.refresh()
     if config.stage in ("all", "search"):
         if config.train.warmup == "all":
             hosts.everywhere(compilation.warm_up, config, loaded)
@@ -105,7 +104,6 @@ def _stages(
         if config.stage != "retrain":
             with part.finalists():
                 finalists.run(config, loaded, records)
-            views.refresh()
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
