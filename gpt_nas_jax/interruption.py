@@ -52,19 +52,14 @@ def handled() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
     hook, sys.unraisablehook = sys.unraisablehook, _again
     _State.hook = hook
     _State.deferring, _State.received, _State.raised = 0, None, False
     _State.relayed, _State.direct = 0, False
     try:
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:
-                signal.signal(number, _receive)
-        yield
+        with _received_by(_receive):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         sys.unraisablehook = hook
 
 
@@ -93,11 +88,18 @@ def forwarded(tell: Callable[[int], object]) -> Iterator[None]:
     def forward(number: int, frame: FrameType | None) -> None:
         threading.Thread(target=tell, args=(number,), daemon=True).start()
 
+    with _received_by(forward):
+        yield
+
+
+@contextlib.contextmanager
+def _received_by(receive: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handles all `SIGNALS` by a function, but for those that are ignored."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
-                signal.signal(number, forward)
+                signal.signal(number, receive)
         yield
     finally:
         for number, handler in before.items():

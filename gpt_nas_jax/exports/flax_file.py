@@ -79,15 +79,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str) -> str:
       facts: of the network and its images.
       weights: name of the file of the weights, beside it.
     """
-    height, width, channels = facts.image
-    head = _HEAD.format(
-        title=facts.title,
-        weights=weights,
-        height=height,
-        width=width,
-        channels=channels,
-        constants=facts.constants(weights),
-    )
+    head = facts.filled(_HEAD, weights)
     parts = source.copied("flax", [source.part_of(step.module) for step in steps])
     network = _NETWORK.format(
         calls="\n".join(map(_call, steps)),

@@ -102,8 +102,25 @@ class Facts:
     std: tuple[float, ...]
     classes: tuple[str, ...]
 
-    def constants(self, weights: str) -> str:
-        """The lines that define them, and where the file of the weights is."""
+    def filled(self, head: str, weights: str) -> str:
+        """The head of a file, a template, with these facts in it.
+
+        Args:
+          head: names ``title``, ``weights``, ``height``, ``width``, ``channels`` and
+            ``constants``.
+          weights: name of the file of the weights.
+        """
+        height, width, channels = self.image
+        return head.format(
+            title=self.title,
+            weights=weights,
+            height=height,
+            width=width,
+            channels=channels,
+            constants=self._constants(weights),
+        )
+
+    def _constants(self, weights: str) -> str:
         return (
             f"WEIGHTS = Path(__file__).with_name({literal(weights)})\n"
             f"IMAGE = {self.image}  # height, width, channels\n"

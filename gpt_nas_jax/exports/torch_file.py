@@ -94,15 +94,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
       weights: name of the file of the weights, beside it.
       features: channels in front of the classifier.
     """
-    height, width, channels = facts.image
-    head = _HEAD.format(
-        title=facts.title,
-        weights=weights,
-        height=height,
-        width=width,
-        channels=channels,
-        constants=facts.constants(weights),
-    )
+    head = facts.filled(_HEAD, weights)
     made = [line for line in map(_made, steps) if line]
     network = _NETWORK.format(
         modules="\n".join(made),

@@ -69,7 +69,7 @@ class SavedNetwork:
 
 
 def description(best: Path) -> dict[str, Any] | None:
-    """``architecture.json`` of a folder; None where there is none."""
+    """Reads ``architecture.json`` of a folder; None if it does not exist."""
     path = best / ARCHITECTURE
     if not path.exists():
         return None

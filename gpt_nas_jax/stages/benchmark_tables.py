@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, SearchConfig
 from gpt_nas_jax.evaluation import tabular
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
@@ -126,6 +126,30 @@ class _Searches:
             yield range(start, stop), self.folder / name
 
 
+def setup_of(
+    name: str, settings: SearchConfig, proposers: Proposers, key: Key, repeats: bool
+) -> Setup:
+    """The setup of a strategy of this name, as usual on tabular benchmarks.
+
+    Args:
+      name: of the strategy.
+      settings: of the search.
+      proposers: of the space.
+      key: decides the initial weights of a GPT.
+      repeats: whether another evaluation of the same network counts as a query.
+    """
+    return Setup(
+        settings,
+        proposers.space,
+        settings.queries,
+        1 if name in _SEQUENTIAL else settings.batch,
+        _AGEING,
+        key,
+        proposers,
+        repeats=repeats,
+    )
+
+
 def _searches(
     config: Config,
     benchmark: TabularBenchmark,
@@ -138,16 +162,7 @@ def _searches(
     gpt_key, key = jax.random.split(
         stage_key(config.seed, f"tables/{config.tables.name}/{dataset}")
     )
-    setup = Setup(
-        settings,
-        space,
-        settings.queries,
-        1 if name in _SEQUENTIAL else settings.batch,
-        _AGEING,
-        gpt_key,
-        proposers,
-        repeats=benchmark.repeats,
-    )
+    setup = setup_of(name, settings, proposers, gpt_key, benchmark.repeats)
     return _Searches(
         Path(config.workdir) / "rows" / dataset,
         name,

@@ -54,8 +54,7 @@ def run(
       UsageError: the training diverged or ran out of memory, or a checkpoint is
         damaged or cannot be written.
     """
-    variables, result = hosts.together(_trained, config, path, chain, dataset)
-    return variables, result
+    return hosts.together(_trained, config, path, chain, dataset)
 
 
 def _trained(

@@ -113,9 +113,10 @@ class GptNasOnline(Batched):
         return surrogate.edited(self.space, edit_key, history.genomes[elites]), elites
 
     def _proposals(self, key: Key, state: OnlineState) -> tuple[Genome, jax.Array]:
-        """Half written whole, half made from elites; all whole where there are none.
+        """Writes half of the networks from scratch and half from elites.
 
-        And the evaluation that each is made from, -1 for none.
+        Writes all from scratch while there are no elites. Also returns the evaluation
+        that each is made from, -1 for none.
         """
         parent_key, keep_key, key = jax.random.split(key, 3)
         elites = surrogate.parents(parent_key, state.history, self.elites, self.pool)

@@ -9,8 +9,8 @@ import numpy as np
 
 from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.evaluation import tabular
+from gpt_nas_jax.stages.benchmark_tables import setup_of
 from gpt_nas_jax.strategies.proposers import Proposers
-from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Genome, Key, Space
 
 STRATEGIES = (
@@ -20,8 +20,6 @@ STRATEGIES = (
     "surrogate",
     "gpt_nas_online",
 )
-_SEQUENTIAL = ("regularised_evolution", "local_search")
-_AGEING = 50
 _BEST = _RANDOM = 4
 
 
@@ -58,17 +56,9 @@ def chains(
     key, gpt_key = jax.random.split(key)
     keys = jax.random.split(key, config.seeds)
     random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    found = []
+    found, proposers = [], Proposers(space, None)
     for name in strategies:
-        setup = Setup(
-            config,
-            space,
-            config.queries,
-            1 if name in _SEQUENTIAL else config.batch,
-            _AGEING,
-            gpt_key,
-            Proposers(space, None),
-        )
+        setup = setup_of(name, config, proposers, gpt_key, repeats=False)
         rounds = config.queries // setup.asked(name)
         queries = tabular.searches(
             setup.build(name), space, _Asked(table), keys, rounds

@@ -71,7 +71,7 @@ class Drawing:
 
 
 def drawing(run: Run) -> Drawing | None:
-    """The best network so far; None where there is none, or a human one."""
+    """Returns the best network so far; None before there is one or if it is human."""
     record = run.best
     genes = names(record) if record else list((run.network or {}).get("blocks", ()))
     if not genes:

@@ -137,7 +137,7 @@ def failures(run: Run) -> list[Failure]:
 
 
 def command(run: Run) -> str | None:
-    """The command that goes on with the run, or does what is missing."""
+    """Returns the command that resumes the run, or runs its missing stages."""
     if run.from_python:
         return None
     parts = ["python", "-m", "gpt_nas_jax.main"]
