@@ -122,11 +122,27 @@ def fit(
         may raise, too.
     """
     init_key, epochs_key = jax.random.split(key)
-    steps = len(data) // recipe.batch
-    update = optimizer(recipe, steps)
+    update = optimizer(recipe, len(data) // recipe.batch)
     states = start(chain, rules, update, data.in_size, init_key)
     states = data.placement.everywhere(states)
-    batches = data.batches(recipe, epochs_key)
+    return train(states, recipe, data, epochs_key, after_step, after_epoch)
+
+
+def train(
+    states: States,
+    recipe: Recipe,
+    data: TrainingData,
+    key: Key,
+    after_step: Callable[[], None],
+    after_epoch: Callable[[int, States, jax.Array], None] = lambda *_: None,
+) -> tuple[States, jax.Array]:
+    """As `fit`, for blocks that have weights, as of `start`, already.
+
+    ``key`` decides order and augmentation.
+    """
+    steps = len(data) // recipe.batch
+    update = optimizer(recipe, steps)
+    batches = data.batches(recipe, key)
     for number in range(recipe.epochs):
         losses = []
         for batch in itertools.islice(batches, steps):

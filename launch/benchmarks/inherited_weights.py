@@ -30,6 +30,8 @@ import scipy.stats
 from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config, Recipe
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.prior import controls
 from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.reports import formats
@@ -65,11 +67,12 @@ class Trainer:
     recipe: Recipe
 
     def full(self, chain: Chain, key: Key, longer: int = 1) -> tuple[States, float]:
-        """Every block from random weights, for ``longer`` times the epochs."""
+        """Trains every block from random weights, ``longer`` times the epochs."""
         epochs = longer * self.recipe.epochs
         recipe = dataclasses.replace(self.recipe, epochs=epochs)
         rules = (Rule.ALL,) * len(chain.blocks)
-        return self._trained(self._start(chain, rules, key), recipe, key)
+        states, _ = chain_training.fit(chain, rules, recipe, self.train, key, _go_on)
+        return states, self._accuracy(states)
 
     def frozen(
         self,
@@ -78,54 +81,59 @@ class Trainer:
         parents: Sequence[States],
         key: Key,
     ) -> tuple[float, float]:
-        """By the paper's rules; also returns the share of blocks that are trained.
+        """Trains by the paper's rules; also returns the share of trained blocks.
 
-        Where there are parents, the other blocks keep the weights that a parent has
-        there. A block that no parent has there is trained, too.
+        With parents, the other blocks keep the weights that a parent has there. A block
+        that no parent has there is trained, too.
         """
-        states = self._start(chain, (Rule.ALL,) * len(chain.blocks), key)
-        sources = [_source(states, index, parents) for index in range(len(states))]
+        start_key, train_key = jax.random.split(key)
+        sources = _sources(chain, self.train.in_size, parents)
         if parents:
             pairs = zip(proposed, sources[:-1], strict=True)
             proposed = [new or source is None for new, source in pairs]
         rules = (*accelerated(tuple(proposed), has_norm=True), Rule.ALL)
-        drawn = self._start(chain, rules, key)
-        begun = [
-            state
-            if source is None or (rule is Rule.ALL and index < len(proposed))
-            else _with_weights(state, source)
-            for index, (state, source, rule) in enumerate(
-                zip(drawn, sources, rules, strict=True)
-            )
-        ]
-        _, fitness = self._trained(tuple(begun), self.recipe, key)
-        return fitness, float(np.mean(proposed))
-
-    def _start(self, chain: Chain, rules: tuple[Rule, ...], key: Key) -> States:
         update = optimizer(self.recipe, len(self.train) // self.recipe.batch)
-        in_size = self.train.in_size
-        return chain_training.start(chain, rules, update, in_size, key)
+        drawn = chain_training.start(
+            chain, rules, update, self.train.in_size, start_key
+        )
+        # The classifier, the last block, is trained from the weights of a parent.
+        keeps = [*(not new for new in proposed), True]
+        begun = tuple(
+            _with_weights(state, source) if source and keep else state
+            for state, source, keep in zip(drawn, sources, keeps, strict=True)
+        )
+        states, _ = chain_training.train(
+            begun, self.recipe, self.train, train_key, _go_on
+        )
+        return self._accuracy(states), float(np.mean(proposed))
 
-    def _trained(
-        self, states: States, recipe: Recipe, key: Key
-    ) -> tuple[States, float]:
-        steps = len(self.train) // recipe.batch
-        update = optimizer(recipe, steps)
-        for batch in self.train.batches(recipe, jax.random.fold_in(key, 1)):
-            states, _ = chain_training.step(update, states, *batch)
-        return states, chain_training.accuracy(states, self.valid, recipe.batch)
+    def _accuracy(self, states: States) -> float:
+        return chain_training.accuracy(states, self.valid, self.recipe.batch)
 
 
-def _source(states: States, index: int, parents: Sequence[States]) -> BlockState | None:
-    """The equal block of a parent at the same place from the front or the back."""
-    for theirs in parents:
-        for place in (index, index - len(states) + len(theirs)):
-            if 0 <= place < len(theirs) and (
-                (theirs[place].block, theirs[place].in_size)
-                == (states[index].block, states[index].in_size)
-            ):
-                return theirs[place]
-    return None
+def _go_on() -> None:
+    """Stops no training."""
+
+
+def _sources(
+    chain: Chain, size: Size, parents: Sequence[States]
+) -> list[BlockState | None]:
+    """For each block the equal one of a parent at the same place, or None.
+
+    Places count from the front or from the back.
+    """
+    found = []
+    for index, block in enumerate(chain.blocks):
+        there = (
+            theirs[place]
+            for theirs in parents
+            for place in (index, index - len(chain.blocks) + len(theirs))
+            if 0 <= place < len(theirs)
+        )
+        same = (one for one in there if (one.block, one.in_size) == (block, size))
+        found.append(next(same, None))
+        size = trace(block, size).out_size
+    return found
 
 
 def _with_weights(state: BlockState, source: BlockState) -> BlockState:
