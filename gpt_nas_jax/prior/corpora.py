@@ -9,7 +9,6 @@ import dataclasses
 import math
 
 import jax
-import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
@@ -107,14 +106,8 @@ def build_corpora(
     cell_key, human_key = jax.random.split(key)
     # Networks that differ only in widths read the same; they stay together.
     tokens = [words.encode(network) for network in networks]
-    groups: dict[bytes, list[int]] = {}
-    for index, sequence in enumerate(tokens):
-        groups.setdefault(sequence.tobytes(), []).append(index)
-    alike = list(groups.values())
-    human = Architectures(
-        tuple(tokens[group[0]] for group in alike),
-        np.array([len(group) for group in alike], np.float64),
-    )
+    alike = corpus.alike(tokens)
+    human = corpus.distinct(tokens, alike)
     rest, test = corpus.split(len(alike), human_key, holdout)
     return Corpora(
         vocabulary=words,

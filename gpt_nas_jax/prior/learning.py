@@ -17,6 +17,7 @@ import numpy as np
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.prior import fit, lessons, report
 from gpt_nas_jax.prior.corpora import Corpora, Phase
+from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.fit import Batch, NextLayerLoss, Progress
 from gpt_nas_jax.prior.gpt import GPT
@@ -167,8 +168,7 @@ def learn(
       after: called with each state of `learn_gpt`.
     """
     words = corpora.vocabulary
-    table = space.reading(words)
-    gpt, fcn = models(config, words.size, table.num_genes)
+    gpt = GPT(words.size, config.width)
     _, pretrain_key, finetune_key, fcn_key, show_key = jax.random.split(key, 5)
     keys = (pretrain_key, finetune_key)
     for latest in learn_gpt(gpt, config, phases, keys, state, progress):
@@ -177,18 +177,10 @@ def learn(
     clock = _Stopwatch()
     qualities = tuple(_quality(state, phases[: n + 1], words.size) for n in range(2))
     state = state.spent("measuring", clock.lap())
-    examples_key, init_key, fit_key = jax.random.split(fcn_key, 3)
-    traces, test_traces = corpora.traces
-    surprise = functools.partial(fit.last_layer_losses, gpt, state.kept)
-    asked = space, table, words
-    train, weights = lessons.to_learn(*asked, traces, surprise, examples_key)
-    test = lessons.to_measure(*asked, test_traces, surprise, examples_key)
-    init = jax.jit(fcn.init)(init_key, train.contexts[:1], train.tokens[:1])
-    fcn_params = fit.fit_fcn(
-        fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
+    prior, test = with_fcn(
+        config, space, corpora, phases, gpt, state.kept, fcn_key, progress
     )
     state = state.spent("fcn", clock.lap())
-    prior = Prior(fcn, fcn_params, table, gpt, state.kept, seen(phases))
     made = report.measure(prior, space, corpora, phases, qualities, test, show_key)
     state = state.spent("measuring", clock.lap())
     seconds = {
@@ -196,6 +188,44 @@ def learn(
         for part, value in zip(PARTS, state.seconds, strict=True)
     }
     return prior, dataclasses.replace(made, seconds=seconds)
+
+
+def with_fcn(
+    config: PriorConfig,
+    space: ReadableSpace,
+    corpora: Corpora,
+    phases: Sequence[Phase],
+    gpt: GPT,
+    params: Any,
+    key: Key,
+    progress: Progress,
+) -> tuple[Prior, Examples]:
+    """The prior of a learned GPT, and the examples that its FCN is measured on.
+
+    Args:
+      config: says how long the FCN learns.
+      space: whose genes the FCN names.
+      corpora: what it learns from.
+      phases: what the GPT has learned from.
+      gpt: the GPT.
+      params: its parameters.
+      key: decides examples, initial parameters and the order of samples.
+      progress: called as steps are done.
+    """
+    words = corpora.vocabulary
+    table = space.reading(words)
+    _, fcn = models(config, words.size, table.num_genes)
+    examples_key, init_key, fit_key = jax.random.split(key, 3)
+    traces, test_traces = corpora.traces
+    surprise = functools.partial(fit.last_layer_losses, gpt, params)
+    asked = space, table, words
+    train, weights = lessons.to_learn(*asked, traces, surprise, examples_key)
+    test = lessons.to_measure(*asked, test_traces, surprise, examples_key)
+    init = jax.jit(fcn.init)(init_key, train.contexts[:1], train.tokens[:1])
+    fcn_params = fit.fit_fcn(
+        fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
+    )
+    return Prior(fcn, fcn_params, table, gpt, params, seen(phases)), test
 
 
 def seen(phases: Sequence[Phase]) -> Windows:

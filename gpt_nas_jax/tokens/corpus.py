@@ -94,6 +94,24 @@ def split(count: int, key: Key, fraction: float) -> tuple[np.ndarray, np.ndarray
     return np.sort(order[held:]), np.sort(order[:held])
 
 
+def alike(sequences: Sequence[np.ndarray]) -> list[list[int]]:
+    """Groups the positions of equal sequences, in the order of their first ones."""
+    groups: dict[bytes, list[int]] = {}
+    for index, sequence in enumerate(sequences):
+        groups.setdefault(sequence.tobytes(), []).append(index)
+    return list(groups.values())
+
+
+def distinct(
+    sequences: Sequence[np.ndarray], groups: Sequence[Sequence[int]]
+) -> Architectures:
+    """The architectures of groups, as of `alike`, each as often as it occurs."""
+    return Architectures(
+        tuple(sequences[group[0]] for group in groups),
+        np.array([len(group) for group in groups], np.float64),
+    )
+
+
 def windows(architectures: Architectures) -> Windows:
     """All windows with stride 1, equal ones merged and their weights added.
 

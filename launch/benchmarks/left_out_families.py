@@ -16,9 +16,8 @@ blocks that reads the last three.
 """
 
 import dataclasses
-import functools
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -28,12 +27,12 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import controls, examples, fit, learning, lessons, ngram
+from gpt_nas_jax.prior import controls, examples, fit, learning, ngram
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_corpora, build_phase
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.prior.prior import LayerPrior, Prior
+from gpt_nas_jax.prior.prior import LayerPrior
 from gpt_nas_jax.reports.terminal import progress, show_table
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages import pretrain, problem
@@ -84,22 +83,20 @@ def left_out(corpora: Corpora, traces: dict[str, Trace], family: str) -> Corpora
     others = [
         one for one in traces.values() if _read(words, one).tobytes() not in readings
     ]
-    human = tuple(
-        _architectures(_read(words, one) for one in part) for part in (others, inside)
+    learned, tested = (
+        _architectures([_read(words, one) for one in part]) for part in (others, inside)
     )
-    return dataclasses.replace(corpora, human=human, traces=(others, inside))
+    return dataclasses.replace(
+        corpora, human=(learned, tested), traces=(others, inside)
+    )
 
 
 def _read(words: Vocabulary, one: Trace) -> np.ndarray:
     return words.encode(word(part.layer) for part in one.layers)
 
 
-def _architectures(sequences: Iterable[np.ndarray]) -> Architectures:
-    alike: dict[bytes, list[np.ndarray]] = {}
-    for sequence in sequences:
-        alike.setdefault(sequence.tobytes(), []).append(sequence)
-    counts = np.array([len(group) for group in alike.values()], np.float64)
-    return Architectures(tuple(group[0] for group in alike.values()), counts)
+def _architectures(sequences: Sequence[np.ndarray]) -> Architectures:
+    return corpus.distinct(sequences, corpus.alike(sequences))
 
 
 def begin(config: Config, corpora: Corpora, key: Key) -> Pretrained:
@@ -117,36 +114,26 @@ def measure(
 ) -> tuple[float, ...]:
     """The numbers of a family, in the order of the table's columns."""
     settings, model = config.prior, before.model
-    stop_key, init_key, tune_key, lessons_key, fcn_key, fit_key = jax.random.split(
-        key, 6
-    )
+    stop_key, init_key, tune_key, fcn_key = jax.random.split(key, 4)
     human = build_phase(settings, parts.human, settings.finetune_epochs, stop_key)
     tuned = _learned(config, model, before.params, human, tune_key)
     fresh = _initial(model, human, init_key)
     alone = _learned(config, model, fresh, human, tune_key)
-    words = parts.vocabulary
-    table = space.reading(words)
-    _, fcn = learning.models(settings, words.size, table.num_genes)
-    surprise = functools.partial(fit.last_layer_losses, model, tuned)
-    learned, weights = lessons.to_learn(
-        space, table, words, parts.traces[0], surprise, lessons_key
+    words, phases = parts.vocabulary, (before.cells, human)
+    size = len(words.words)
+    prior, places = learning.with_fcn(
+        settings, space, parts, phases, model, tuned, fcn_key, _quiet
     )
-    begun = jax.jit(fcn.init)(fcn_key, learned.contexts[:1], learned.tokens[:1])
-    fcn_params = fit.fit_fcn(
-        fcn, begun["params"], learned, weights, fit_key, settings.fcn_steps, _quiet
-    )
-    seen = learning.seen((before.cells, human))
-    prior = Prior(fcn, fcn_params, table, model, tuned, seen)
-    places = examples.of_networks(parts.traces[1], words, space.human_genes)
+    known = human.known, prior.seen
     return (
         fit.perplexity(model, tuned, human.test),
-        _mixed(model, tuned, human.test, len(words.words)),
+        _mixed(model, tuned, human.test, size),
         fit.perplexity(model, alone, human.test),
-        min(_counted(some, words.size, human.test) for some in (human.known, seen)),
-        float(len(words.words)),
+        min(_counted(some, words.size, human.test) for some in known),
+        float(size),
         _right(prior, places),
         _right(controls.ngram(prior), places),
-        _looked_up(parts.traces, space),
+        _looked_up(parts, space),
     )
 
 
@@ -194,23 +181,20 @@ def _chances(prior: LayerPrior, contexts: Tokens) -> jax.Array:
     return jax.nn.softmax(prior.logits(contexts))
 
 
-def _looked_up(traces: tuple[list[Trace], list[Trace]], space: ReadableSpace) -> float:
+def _looked_up(corpora: Corpora, space: ReadableSpace) -> float:
     """The same of an n-gram model of blocks."""
+    words = corpora.vocabulary
     seen, test = (
-        corpus.windows(_architectures(_blocks(space, one) for one in part))
-        for part in traces
+        corpus.windows(_architectures([_blocks(words, space, one) for one in part]))
+        for part in corpora.traces
     )
     model = ngram.fit(seen, len(space.human_genes), _LAST_BLOCKS + 1)
     return float(np.average(model.probabilities(test.tokens), weights=test.weights))
 
 
-def _blocks(space: ReadableSpace, one: Trace) -> np.ndarray:
-    genes, found, before = space.human_genes, [], None
-    for part in one.layers:
-        if part.block in genes and part.instance != before:
-            found.append(genes[part.block] + NUM_SPECIAL)
-        before = part.instance
-    return np.array(found, np.int32)
+def _blocks(words: Vocabulary, space: ReadableSpace, one: Trace) -> np.ndarray:
+    layers = examples.of_networks([one], words, space.human_genes)
+    return layers.labels[layers.starts] + NUM_SPECIAL
 
 
 def run(config: Config) -> dict[str, list[tuple[float, ...]]]:
