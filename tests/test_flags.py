@@ -261,10 +261,25 @@ def test_a_path_may_begin_with_a_home_directory(
 
 
 @pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize("url", ["gs://bucket/run", "file:///tmp/run", "~/s3://b"])
+@pytest.mark.parametrize("url", ["ftp://bucket/run", "file:///tmp/run", "~/s3://b"])
 def test_a_path_that_is_a_url_is_refused(name: str, url: str):
     with pytest.raises(UsageError, match=f"^--{name}={url} is a URL; only local fold"):
         parse(f"--{name}={url}")
+
+
+def test_only_the_workdir_may_be_on_a_store():
+    assert parse("--workdir=gs://bucket/a/run/").workdir == "gs://bucket/a/run"
+    assert parse("--workdir=s3://bucket/run").workdir == "s3://bucket/run"
+    with pytest.raises(UsageError, match="only local folders and files can be used"):
+        parse("--data_dir=gs://bucket/images")
+
+
+@pytest.mark.parametrize(
+    "url", ["gs://bucket", "s3://bucket/", "gs://bucket/a*", "gs://bucket/../a"]
+)
+def test_a_url_that_names_no_folder_on_a_store_is_refused(url: str):
+    with pytest.raises(UsageError, match=r"give a folder, gs://BUCKET/FOLDER or"):
+        parse(f"--workdir={url}")
 
 
 @pytest.mark.parametrize("name", PATHS)

@@ -73,7 +73,7 @@ def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> No
                 tell = functools.partial(advance, note=f"{dataset}, {name}")
                 kept[name] = every[dataset, name].rows(table, tell)
             found.append(accuracies.curves(dataset, kept))
-    folder = Path(config.workdir) / "tables"
+    folder = workdir.folder(config.workdir) / "tables"
     written = curve_tables.write(
         folder,
         benchmark.title,
@@ -164,7 +164,7 @@ def _searches(
     )
     setup = setup_of(name, settings, proposers, gpt_key, benchmark.repeats)
     return _Searches(
-        Path(config.workdir) / "rows" / dataset,
+        workdir.folder(config.workdir) / "rows" / dataset,
         name,
         space,
         functools.cache(lambda: setup.build(name)),
