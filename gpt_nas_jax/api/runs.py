@@ -137,7 +137,7 @@ def run(config: Config) -> Run:
 
     Raises:
       UsageError: it cannot be done as told.
-      Lost: another process of the run has ended.
+      Lost: another process of the run has ended, or its store does not answer.
     """
     if config.executor == "hosts":
         hosts.lead(config.hosts, lambda: _run(config))

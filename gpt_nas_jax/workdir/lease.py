@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 from gpt_nas_jax.workdir.objects import Objects
 
 _FOLDER = ".store/states"
@@ -111,7 +111,7 @@ class Lease:
     def release(self) -> None:
         """Lets another process take the lease at once, where this one still has it."""
         self._ended.set()
-        with contextlib.suppress(UsageError):
+        with contextlib.suppress(UsageError, Lost):
             self._advance(owner=None)
 
     def _signed(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(min(_RENEWAL_SECONDS, self._stale / 4)):
             # A network that fails for a while is no reason to end.
-            with contextlib.suppress(UsageError):
+            with contextlib.suppress(UsageError, Lost):
                 self._advance()
             if self._lost:
                 return

@@ -184,6 +184,7 @@ def opened(workdir: str, writes: bool = True) -> Iterator[Path]:
     Raises:
       UsageError: another process writes, or the store cannot be used. Paths in errors
         of the context are those of the store.
+      Lost: the store has failed for a minute since.
     """
     path = places.folder(workdir)
     if not places.is_store(workdir) or path in _open:
@@ -207,6 +208,7 @@ def _mirrored(workdir: str, path: Path, writes: bool) -> Iterator[None]:
     try:
         places.sweep()
         mirror = _open[path] = Mirror(path, objects, held)
+        objects.persevere()
         try:
             yield
         finally:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 from gpt_nas_jax.workdir import lease
 from gpt_nas_jax.workdir.lease import Lease
 from gpt_nas_jax.workdir.objects import Objects
@@ -127,4 +127,27 @@ def test_an_answer_that_was_lost_is_no_other_process(
     assert store.cat_file == cat_file
     one.commit(["b"])
     assert lease.latest(objects).files == ("b",)
+    one.release()
+
+
+def test_a_store_that_fails_is_asked_again_once_a_run_has_begun(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+):
+    one = held(objects, "first")
+    failures = iter([OSError("connection reset"), OSError("slow down")])
+    store, pipe_file = objects._store, objects._store.pipe_file
+
+    def fails(path: str, data: bytes, mode: str) -> None:
+        for error in failures:
+            raise error
+        pipe_file(path, data, mode=mode)
+
+    monkeypatch.setattr(store, "pipe_file", fails)
+    objects.persevere()
+    one.commit(["a"])
+    assert lease.latest(objects).files == ("a",)
+    # There is no use in asking again for what is forbidden.
+    failures = iter([PermissionError("no access"), PermissionError("no access")])
+    with pytest.raises(Lost, match=f"{objects.url} does not answer .*no access"):
+        one.commit(["b"])
     one.release()
