@@ -100,6 +100,12 @@ class Lease:
         """
         self._advance(files=tuple(files))
 
+    def confirm(self) -> None:
+        """Asks the store, and raises UsageError where another process has the lease."""
+        with self._lock:
+            self._lost = self._lost or latest(self._objects).owner != self._owner
+            self.require()
+
     def require(self) -> None:
         """Raises UsageError where another process is known to have the lease."""
         if self._lost:

@@ -102,6 +102,7 @@ class Mirror:
         new = {name for name, at in stamps.items() if self._pushed.get(name) != at}
         gone = before - set(stamps)
         if new or gone:
+            self._lease.confirm()
             # A folder that is whole by its checksums must not be partly another one.
             mixed = {_whole(name, stamps) for name in new & before} - {None}
             if mixed:

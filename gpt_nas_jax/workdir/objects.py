@@ -37,7 +37,9 @@ class Objects:
 
             # A listing must show what another process has just made.
             own = {"use_listings_cache": False, "skip_instance_cache": True}
-            self._store = fsspec.filesystem(kind, **own)
+            # By itself gcsfs does not compare what was sent with what has come.
+            checked = {"consistency": "md5"} if kind == "gs" else {}
+            self._store = fsspec.filesystem(kind, **own, **checked)
         except ImportError as error:
             raise UsageError(
                 f"--workdir={url} needs a package that is not installed "
