@@ -1,5 +1,6 @@
 """Where a workdir lies: in a folder, or on a store with its mirror on this disk."""
 
+import atexit
 import contextlib
 import fcntl
 import functools
@@ -66,10 +67,14 @@ def process() -> str:
 
 
 def enter() -> None:
-    """Makes the folder of this process's mirrors, locked as long as it lives."""
+    """Makes the folder of this process's mirrors, locked as long as it lives.
+
+    It is removed when the process ends; one that was killed leaves it to `sweep`.
+    """
     root = _mirrors()
     if not _held:
         root.mkdir(mode=0o700, parents=True)
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
         # Named when it is locked: one that is not locked is that of a dead process.
         new = root / f"{_LOCK}.new"
         _held.append(new.open("wb"))

@@ -134,7 +134,7 @@ def test_a_store_that_fails_is_asked_again_once_a_run_has_begun(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ):
     one = held(objects, "first")
-    failures = iter([OSError("connection reset"), OSError("slow down")])
+    failures = iter([OSError("connection reset")])
     store, pipe_file = objects._store, objects._store.pipe_file
 
     def fails(path: str, data: bytes, mode: str) -> None:

@@ -145,15 +145,21 @@ def test_a_workdir_on_a_store_is_found_by_another_process(url: str):
 
 
 def test_a_ledger_is_an_object_a_line_that_nobody_replaces(url: str):
+    """So is one of a run within a run."""
+    name = "runs/one-0/ledger.jsonl"
     with workdir.fetched(url) as path:
-        ledger = Ledger(path / "ledger.jsonl", {"cores": 2})
+        workdir.write_text(path / "runs" / "one-0" / "flags.txt", "--seed=1\n")
+        ledger = Ledger(path / name, {"cores": 2})
         ledger.append({"number": 0})
-        Objects(url).create(".store/lines/ledger.jsonl/0000001", b"of another process")
+        objects = Objects(url)
+        objects.create(f".store/lines/{name}/0000001", b"of another process")
         with pytest.raises(UsageError, match=r"0000001 was written by another process"):
             ledger.append({"number": 1})
         assert ledger.read() == [{"number": 0}]
-        where = f"{url}/.store/lines/ledger.jsonl/0000000"
-        assert ledger.line(0) == where
+        assert ledger.line(0) == f"{url}/.store/lines/{name}/0000000"
+        objects.remove([f".store/lines/{name}/0000001"])
+    with workdir.fetched(url) as path:
+        assert Ledger(path / name).read() == [{"number": 0}]
 
 
 @pytest.mark.parametrize("damage", ["is missing", "is damaged"])
