@@ -1,5 +1,6 @@
 """Cells of the benchmarks on the CPU, GPUs and TPUs: types, without compiling."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -34,21 +35,38 @@ def networks() -> dict[str, Chain]:
 NETWORKS = networks()
 
 
-def distinct(chain: Chain) -> dict[tuple[object, Size], None]:
-    """The blocks of a network that have programs of their own."""
+def distinct(chain: Chain) -> list[tuple[nn.Module, Size]]:
+    """The blocks of a network that have programs of their own, and what they read."""
     found, size = {}, IMAGE
     for block in chain.blocks:
         found[block, size] = None
         size = trace(block, size).out_size
-    return found
+    return list(found)
 
 
-@pytest.mark.parametrize(
-    "dtype", [pytest.param("float32", marks=pytest.mark.long), "bfloat16"]
-)
+def kinds(chain: Chain) -> list[tuple[nn.Module, Size]]:
+    """The first block of each kind: wider ones have the same operations."""
+    found = {}
+    for block, size in distinct(chain):
+        found.setdefault(type(block), (block, size))
+    return list(found.values())
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_cells_are_trained_on_every_platform(name: str, dtype: str) -> None:
-    for block, size in distinct(NETWORKS[name]):
+def test_cells_are_trained_on_every_platform(name: str) -> None:
+    check(kinds(NETWORKS[name]), "bfloat16")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_cells_of_every_width_are(name: str, dtype: str) -> None:
+    check(distinct(NETWORKS[name]), dtype)
+
+
+def check(blocks: list[tuple[nn.Module, Size]], dtype: str) -> None:
+    """Types of training and of answering; both are lowered for every platform."""
+    for block, size in blocks:
         is_first = size == IMAGE
         state = programs.shapes(block, Rule.ALL, UPDATE, size)
 
