@@ -13,7 +13,6 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_tree,
 )
 from gpt_nas_jax.workdir.claims import (
-    FLAGS,
     LEDGER,
     check,
     keep_same,
@@ -23,6 +22,7 @@ from gpt_nas_jax.workdir.claims import (
 )
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
+from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.mirrors import opened as fetched
 from gpt_nas_jax.workdir.places import below, folder, is_store, require_usable, shown
 from gpt_nas_jax.workdir.structured import (

@@ -5,9 +5,7 @@ the store when they return, as files are on a disk once they are synced.
 """
 
 import contextlib
-import re
 import shutil
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +13,15 @@ from gpt_nas_jax import interruption
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import lease, places
 from gpt_nas_jax.workdir.lease import Lease, State
-from gpt_nas_jax.workdir.lines import START, unsealed
+from gpt_nas_jax.workdir.line_objects import LineObjects
 from gpt_nas_jax.workdir.objects import Objects
 
 CHECKSUMS = "checksums.json"
 """In each folder that is written as a whole: the SHA-256 of every other file."""
 
-_LINES = ".store/lines"
-_LINE = re.compile(rf"{_LINES}/(.+)/(\d+)")
+FLAGS = "flags.txt"
+"""In each workdir."""
+
 _Stamp = tuple[int, int, int]
 _open: dict[Path, "Mirror"] = {}
 """By their folders."""
@@ -34,7 +33,8 @@ class Mirror:
     A ledger is an object an evaluation, created exclusively and never replaced; its
     file is made of them. Other files have the same names there as in the folder; those
     that belong to the workdir are named by the lease's state, which is made last, so
-    that a crash leaves the old or the new ones.
+    that a crash leaves the old or the new ones. Where there is none, but a run's folder
+    was copied to the store, the run goes on.
     """
 
     def __init__(self, path: Path, objects: Objects, held: Lease | None) -> None:
@@ -52,7 +52,7 @@ class Mirror:
         self._objects = objects
         self._lease = held
         self._pushed: dict[str, _Stamp] = {}
-        self._counts: dict[str, int] = {}
+        self._ledgers = LineObjects(objects)
         while True:
             state = lease.latest(objects) if held is None else held.state
             try:
@@ -69,20 +69,13 @@ class Mirror:
         Raises:
           UsageError: another process goes on with the run.
         """
-        name = self._name(path)
-        number = self._counts.get(name, 0)
         if self._lease is not None:
             self._lease.require()
-        if not self._objects.create(_line(name, number), data):
-            raise UsageError(
-                f"{self.line(path, number)} was written by another process; if none "
-                "goes on with the run, start the same command again"
-            )
-        self._counts[name] = number + 1
+        self._ledgers.append(self._name(path), data)
 
     def line(self, path: Path, index: int) -> str:
         """The object of an evaluation, for messages."""
-        return f"{self._objects.url}/{_line(self._name(path), index)}"
+        return self._ledgers.where(self._name(path), index)
 
     def push(self, path: Path) -> None:
         """Makes the store hold what the folder holds.
@@ -111,10 +104,7 @@ class Mirror:
             self._lease.commit(sorted(stamps))
             self._objects.remove(sorted(gone))
             self._pushed = stamps
-        for name in [name for name in self._counts if name not in stamps]:
-            count = self._counts.pop(name)
-            # The last one first, so that no crash leaves a gap.
-            self._objects.remove([_line(name, n) for n in reversed(range(count))])
+        self._ledgers.remove_others(set(stamps))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._path).as_posix()
@@ -135,42 +125,21 @@ class Mirror:
         shutil.rmtree(self._path, ignore_errors=True)
         self._path.mkdir(parents=True)
         there = set(self._objects.names())
-        ledgers = defaultdict(list)
-        for matched in filter(None, map(_LINE.fullmatch, there)):
-            ledgers[matched[1]].append(int(matched[2]))
-        # Files may have been removed by hand, as an error advised.
-        files = there.intersection(state.files) - ledgers.keys()
-        self._objects.download({name: self._path / name for name in files})
-        self._pushed = self._stamps()
-        for name, numbers in ledgers.items():
-            content = self._lines(name, sorted(numbers))
-            (self._path / name).parent.mkdir(parents=True, exist_ok=True)
-            (self._path / name).write_bytes(content)
-            self._counts[name] = len(numbers)
-
-    def _lines(self, name: str, numbers: list[int]) -> bytes:
-        """A ledger, made of its objects."""
-        folder = self._path / ".lines" / name
-        objects = {_line(name, number): folder / str(number) for number in numbers}
-        self._objects.download(objects)
-        content, last = b"", START
-        for place, number in enumerate(numbers):
-            where = f"{self._objects.url}/{_line(name, place)}"
-            remedy = "restore it, or delete it and all objects behind it"
-            if place != number:
-                raise UsageError(f"{where} is missing; {remedy}")
-            data = (folder / str(number)).read_bytes()
-            for line in data.splitlines():
-                found = unsealed(line, last)
-                if found is None:
-                    raise UsageError(
-                        f"{where} is damaged or not in its place; {remedy}: the same "
-                        "command evaluates them again"
-                    )
-                last = found[1]
-            content += data
-        shutil.rmtree(folder)
-        return content
+        copied = not state.files and FLAGS in there
+        listed = {name for name in there if not name.startswith(".store/")}
+        if not copied:
+            # Some may have been removed by hand, as an error advised.
+            listed &= set(state.files)
+            listed -= self._ledgers.fetch(there, self._path)
+        self._objects.download({name: self._path / name for name in listed})
+        self._pushed = {
+            name: at for name, at in self._stamps().items() if name in listed
+        }
+        if copied and self._lease is not None:
+            for name in sorted(listed):
+                if name.endswith(".jsonl"):
+                    self._ledgers.adopt(name, (self._path / name).read_bytes())
+            self._lease.commit(listed)
 
 
 @contextlib.contextmanager
@@ -249,10 +218,6 @@ def line(path: Path, index: int) -> str | None:
 
 def _of(path: Path) -> Mirror | None:
     return next((_open[one] for one in (path, *path.parents) if one in _open), None)
-
-
-def _line(name: str, number: int) -> str:
-    return f"{_LINES}/{name}/{number:07}"
 
 
 def _whole(name: str, names: dict[str, _Stamp]) -> str | None:

@@ -46,12 +46,21 @@ def test_a_search_on_a_store_is_resumed_and_ends_as_one_in_a_folder(
     assert search(url) == (found, 0)
     with pytest.raises(gnj.UsageError, match=f"{url} belongs to a run with other flag"):
         gnj.search(SPACE, evaluate, "random", 5, workdir=url)
-    # What lies there can be copied to a disk, and goes on.
+    # Whatever lies there can be copied to a disk and back, and goes on.
     objects, copy = Objects(url), tmp_path / "copy"
     plain = [name for name in objects.names() if not name.startswith(".store")]
     objects.download({name: copy / name for name in plain})
     assert len(Ledger(copy / "ledger.jsonl").read()) == 10
     assert search(copy) == (found, 0)
+    (copy / "ledger.jsonl").write_bytes(
+        b"".join((copy / "ledger.jsonl").read_bytes().splitlines(True)[:6])
+    )
+    back = Objects("memory://search/back")
+    files = [path for path in copy.rglob("*") if path.is_file()]
+    back.upload({path.relative_to(copy).as_posix(): path for path in files})
+    for evaluated in (4, 0):
+        assert search(back.url) == (found, evaluated)
+    assert len(back.names(".store/lines")) == 10
 
 
 def test_a_search_elsewhere_is_refused_while_one_goes_on():

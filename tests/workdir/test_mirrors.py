@@ -194,6 +194,47 @@ def test_a_folder_that_was_removed_by_hand_is_gone(url: str):
         assert saved(path / "search" / "3") is None
 
 
+def test_a_folder_that_was_copied_to_a_store_is_a_workdir(
+    url: str, tmp_path: pathlib.Path
+):
+    workdir.write_text(tmp_path / "flags.txt", "--seed=1\n")
+    save(tmp_path / "search" / "3", 3)
+    for number, cores in enumerate((2, 2, 4)):
+        Ledger(tmp_path / "ledger.jsonl", {"cores": cores}).append({"number": number})
+    objects = Objects(url)
+    files = {
+        file.relative_to(tmp_path).as_posix(): file for file in tmp_path.rglob("*")
+    }
+    objects.upload({name: file for name, file in files.items() if file.is_file()})
+    for count in (3, 4):
+        with workdir.fetched(url) as path:
+            assert saved(path / "search" / "3") == 3
+            ledger = Ledger(path / "ledger.jsonl", {"cores": 4})
+            assert [record["number"] for record in ledger.read()] == [*range(count)]
+            assert ledger.machines == [{"cores": 2}, {"cores": 4}]
+            ledger.append({"number": count})
+    assert len(objects.names(".store/lines")) == 5
+
+
+def test_a_damaged_ledger_that_was_copied_is_refused(url: str, tmp_path: pathlib.Path):
+    (tmp_path / "any").write_text('{"number": 1}\n', encoding="utf-8")
+    Objects(url).upload(dict.fromkeys(("flags.txt", "ledger.jsonl"), tmp_path / "any"))
+    with (
+        pytest.raises(UsageError, match=rf"{url}/ledger.jsonl:1 is damaged"),
+        workdir.fetched(url),
+    ):
+        pass
+
+
+def test_files_of_others_are_left_alone(url: str, tmp_path: pathlib.Path):
+    (tmp_path / "any").write_text("any", encoding="utf-8")
+    Objects(url).upload({"images/1.png": tmp_path / "any"})
+    with workdir.fetched(url) as path:
+        workdir.write_text(path / "flags.txt", "--seed=1\n")
+        assert not (path / "images").exists()
+    assert "images/1.png" in Objects(url).names()
+
+
 def test_failed_candidates_are_taken_out_of_the_store(url: str):
     flags = {"seed": "1"}
     for _ in range(2):
