@@ -183,8 +183,9 @@ def _mirrored(workdir: str, path: Path, writes: bool) -> Iterator[None]:
             yield
         finally:
             del _open[path]
-            with interruption.deferred():
-                mirror.push(path)
+            if held is not None:
+                with interruption.deferred():
+                    mirror.push(path)
     finally:
         if held is not None:
             with interruption.deferred():

@@ -14,7 +14,6 @@ import pytest
 from gpt_nas_jax import workdir
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import Ledger, places
-from gpt_nas_jax.workdir.mirrors import Mirror
 from gpt_nas_jax.workdir.objects import Objects
 
 REMEDY = "remove it"
@@ -138,10 +137,14 @@ def test_a_workdir_on_a_store_is_found_by_another_process(url: str):
         assert (path / "best" / "a.txt").read_text(encoding="utf-8") == "kept\n"
         (path / "gone.txt").unlink()
     assert "gone.txt" not in Objects(url).names()
-    # What was left where it is fetched to does not count.
+    # Leftovers where it is fetched to do not count. A mirror that is only read puts a
+    # page beside the files of a run that may be going on.
     (path / "other.txt").write_text("", encoding="utf-8")
     with workdir.fetched(url, writes=False) as path:
         assert [file.name for file in path.rglob("*.txt")] == ["a.txt"]
+        before = Objects(url).names()
+        workdir.write_text(path / "report.html", "page")
+    assert set(Objects(url).names()) == {"report.html", *before}
 
 
 def test_a_ledger_is_an_object_a_line_that_nobody_replaces(url: str):
@@ -252,18 +255,6 @@ def test_errors_name_the_store(url: str):
     ):
         (path / "search" / "3").mkdir(parents=True)
         workdir.load_latest(path / "search", tree(0))
-
-
-def test_a_page_can_be_put_beside_a_run_that_goes_on(url: str):
-    with workdir.fetched(url) as path:
-        workdir.write_text(path / "flags.txt", "--seed=1\n")
-        before = Objects(url).names()
-        elsewhere = path.with_name("elsewhere")
-        reader = Mirror(elsewhere, Objects(url), None)
-        assert (elsewhere / "flags.txt").exists()
-        (elsewhere / "report.html").write_text("page", encoding="utf-8")
-        reader.push(elsewhere / "report.html")
-        assert set(Objects(url).names()) == {"report.html", *before}
 
 
 def test_mirrors_of_dead_processes_are_removed():
