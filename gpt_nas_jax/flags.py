@@ -76,7 +76,6 @@ def _value(field: fields.Field, given: Any) -> Any:
             raise UsageError(
                 f"{flag} is a URL; only local folders and files{kinds} can be used"
             )
-        workdir.require_usable(given)
         return given.rstrip("/")
     path = os.path.expanduser(given)
     if path.startswith("~"):

@@ -101,7 +101,9 @@ def serving(kind: str) -> Iterator[Server]:
         command = ["-c", _GCS, str(port)]
         # Else it asks, with no credentials, what kind of bucket this is.
         plain = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
-        found = {"STORAGE_EMULATOR_HOST": where, **plain}
+        # For Python and for ArrayRecord's C++.
+        names = ("STORAGE_EMULATOR_HOST", "CLOUD_STORAGE_EMULATOR_ENDPOINT")
+        found = dict.fromkeys(names, where) | plain
     process = subprocess.Popen(
         [sys.executable, *command],
         stdout=subprocess.DEVNULL,

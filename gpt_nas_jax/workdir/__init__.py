@@ -24,7 +24,7 @@ from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
 from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.mirrors import opened as fetched
-from gpt_nas_jax.workdir.places import below, folder, is_store, require_usable, shown
+from gpt_nas_jax.workdir.places import below, folder, is_store, shown
 from gpt_nas_jax.workdir.structured import (
     read_json,
     read_sealed,
@@ -52,7 +52,6 @@ __all__ = [
     "read_flags",
     "read_json",
     "read_sealed",
-    "require_usable",
     "require_writable",
     "save_step",
     "save_tree",

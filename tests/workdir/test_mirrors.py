@@ -257,6 +257,18 @@ def test_errors_name_the_store(url: str):
         workdir.load_latest(path / "search", tree(0))
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["gs://bucket", "s3://bucket/", "gs://bucket/a*", "gs://bucket/../a", "b://c/d"],
+)
+def test_a_url_that_names_no_folder_on_a_store_is_refused(url: str):
+    with (
+        pytest.raises(UsageError, match=r"give a folder, gs://BUCKET/FOLDER or"),
+        workdir.fetched(url),
+    ):
+        pass
+
+
 def test_mirrors_of_dead_processes_are_removed():
     places.enter()
     own = places.folder("memory://a/b").parents[2]
