@@ -20,19 +20,19 @@ IMAGE = (8, 8, 3)
 CELLS_201 = ([4, 3, 2, 1, 0, 3], [1, 0, 0, 4, 2, 0])
 
 
+NETWORKS = ("nasbench201-0", "nasbench201-1", "nasbench101-0", "nasbench101-1")
+
+
+@pytest.fixture(scope="module")
 def networks() -> dict[str, Chain]:
     """A few networks of both benchmarks on small images."""
-    small = NasBench201Space(IMAGE)
-    found = {
-        f"nasbench201-{number}": small.decode(np.array(cell, np.int32))
-        for number, cell in enumerate(CELLS_201)
-    }
-    space = NasBench101Space(image=IMAGE)
+    small, space = NasBench201Space(IMAGE), NasBench101Space(image=IMAGE)
     drawn = np.asarray(space.sample(jax.random.key(0), 2))
-    return found | {f"nasbench101-{n}": space.decode(g) for n, g in enumerate(drawn)}
-
-
-NETWORKS = networks()
+    found = [
+        *(small.decode(np.array(cell, np.int32)) for cell in CELLS_201),
+        *map(space.decode, drawn),
+    ]
+    return dict(zip(NETWORKS, found, strict=True))
 
 
 def distinct(chain: Chain) -> list[tuple[nn.Module, Size]]:
@@ -53,15 +53,19 @@ def kinds(chain: Chain) -> list[tuple[nn.Module, Size]]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_cells_are_trained_on_every_platform(name: str) -> None:
-    check(kinds(NETWORKS[name]), "bfloat16")
+def test_cells_are_trained_on_every_platform(
+    networks: dict[str, Chain], name: str
+) -> None:
+    check(kinds(networks[name]), "bfloat16")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_cells_of_every_width_are(name: str, dtype: str) -> None:
-    check(distinct(NETWORKS[name]), dtype)
+def test_cells_of_every_width_are(
+    networks: dict[str, Chain], name: str, dtype: str
+) -> None:
+    check(distinct(networks[name]), dtype)
 
 
 def check(blocks: list[tuple[nn.Module, Size]], dtype: str) -> None:
