@@ -80,7 +80,7 @@ class Lease:
         """Takes the lease, and keeps it until `release`.
 
         Raises:
-          UsageError: another process has it.
+          UsageError: another process has it, or the store cannot hold a lease.
         """
         found = latest(self._objects)
         if found.owner is not None:
@@ -89,6 +89,12 @@ class Lease:
         state = dataclasses.replace(found, number=found.number + 1, **self._signed())
         if not self._objects.create(_name(state.number), _encoded(state)):
             raise self._in_use(latest(self._objects))
+        if self._objects.create(_name(state.number), b"another one"):
+            self._objects.remove([_name(state.number)])
+            raise UsageError(
+                f"--workdir={self._objects.url} cannot be used: this store replaces "
+                "objects that are to be created only; choose another"
+            )
         self.state = state
         threading.Thread(target=self._renew, daemon=True).start()
 

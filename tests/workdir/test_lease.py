@@ -151,3 +151,18 @@ def test_a_store_that_fails_is_asked_again_once_a_run_has_begun(
     with pytest.raises(Lost, match=f"{objects.url} does not answer .*no access"):
         one.commit(["b"])
     one.release()
+
+
+def test_a_store_that_replaces_objects_is_refused(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+):
+    """As servers do that know nothing of conditions."""
+    store, pipe_file = objects._store, objects._store.pipe_file
+    monkeypatch.setattr(
+        store, "pipe_file", lambda path, data, mode: pipe_file(path, data)
+    )
+    with pytest.raises(
+        UsageError, match=f"{objects.url} cannot be used: this store re"
+    ):
+        held(objects, "first")
+    assert objects.names() == []
