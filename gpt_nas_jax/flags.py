@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags
 
-from gpt_nas_jax import plugins
+from gpt_nas_jax import plugins, workdir
 from gpt_nas_jax.config import STAGES, Config, Setting, fields, flagfile
 from gpt_nas_jax.types import UsageError
 
@@ -70,8 +70,13 @@ def _value(field: fields.Field, given: Any) -> Any:
     flag = f"--{field.name}={given}"
     if field.default and not given.strip():
         raise UsageError(f"--{field.name} is empty; name a folder")
-    if "://" in given:
-        raise UsageError(f"{flag} is a URL; only local folders and files can be used")
+    if workdir.is_store(given):
+        if given.partition("://")[0] not in field.setting.stores:
+            kinds = "".join(f", {one}:// URLs" for one in field.setting.stores)
+            raise UsageError(
+                f"{flag} is a URL; only local folders and files{kinds} can be used"
+            )
+        return given.rstrip("/")
     path = os.path.expanduser(given)
     if path.startswith("~"):
         user = path.partition("/")[0]

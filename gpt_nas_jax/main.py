@@ -20,8 +20,8 @@ def main(argv: list[str]) -> int:
     """Runs a command line; returns the exit code.
 
     0: done; 2: it cannot be done as told, one line on stderr says why; 130, 143 or 129:
-    SIGINT, SIGTERM or SIGHUP ended it, 75: another process of the run was lost, and the
-    same command goes on.
+    SIGINT, SIGTERM or SIGHUP ended it, 75: another process of the run or its store was
+    lost, and the same command goes on.
     """
     _quieten()
     # Plug-ins lie where the command is run; an installed script does not look there.

@@ -25,7 +25,7 @@ class UsageError(ValueError):
 
 
 class Lost(Exception):
-    """Another process of the run has ended; the same command goes on."""
+    """Another process of the run has ended, or its store; the same command goes on."""
 
     exit_code = 75
     """Of a temporary failure, as mailers and job schedulers know it."""

@@ -261,10 +261,21 @@ def test_a_path_may_begin_with_a_home_directory(
 
 
 @pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize("url", ["gs://bucket/run", "file:///tmp/run", "~/s3://b"])
+@pytest.mark.parametrize("url", ["ftp://bucket/run", "file:///tmp/run", "~/s3://b"])
 def test_a_path_that_is_a_url_is_refused(name: str, url: str):
     with pytest.raises(UsageError, match=f"^--{name}={url} is a URL; only local fold"):
         parse(f"--{name}={url}")
+
+
+def test_only_workdir_and_images_may_be_on_a_store():
+    assert parse("--workdir=gs://bucket/a/run/").workdir == "gs://bucket/a/run"
+    assert parse("--workdir=s3://bucket/run").workdir == "s3://bucket/run"
+    assert parse("--data_dir=gs://bucket/images").data.dir == "gs://bucket/images"
+    for name in {*PATHS} - {"workdir", "data_dir"}:
+        with pytest.raises(UsageError, match="only local folders and files can be use"):
+            parse(f"--{name}=gs://bucket/a")
+    with pytest.raises(UsageError, match="files, gs:// URLs can be used"):
+        parse("--data_dir=s3://bucket/images")
 
 
 @pytest.mark.parametrize("name", PATHS)

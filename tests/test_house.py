@@ -153,3 +153,11 @@ def test_every_flagfile_runs_by_the_command_in_its_head(
     parsed = flags.parse([module, *arguments])
     assert isinstance(parsed, config.Config)
     checks.check(parsed)
+
+
+def test_a_workdir_may_be_on_a_store():
+    """Its folder is that of `workdir.folder`, never a path made of ``--workdir``."""
+    made = re.compile(r"Path\([\w.]*\.workdir\b")
+    assert not [
+        name for name, path in SOURCES if made.search(path.read_text(encoding="utf-8"))
+    ]

@@ -47,6 +47,8 @@ STRANGERS = {
 # Libraries, and the only modules that import them.
 ALONE = {
     "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
+    "etils": {"datasets/location.py"},
+    "fsspec": {"workdir/objects.py"},
     "grain": {"datasets/streams.py"},
     "jinja2": {"reports/page/rendering.py"},
     "matplotlib": {"reports/figure.py"},

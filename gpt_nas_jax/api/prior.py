@@ -2,9 +2,9 @@
 
 import os
 import tempfile
-from pathlib import Path
 from typing import cast
 
+from gpt_nas_jax import workdir as storage
 from gpt_nas_jax.config import Config, PriorConfig
 from gpt_nas_jax.plugins import require
 from gpt_nas_jax.prior.prior import Prior
@@ -38,6 +38,7 @@ def learn_prior(
     config = config or PriorConfig()
     cells = pretrain.read_cells(config)
     with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary if workdir is None else workdir)
-        run = Config(workdir=str(path), seed=seed, prior=config)
-        return pretrain.run(run, cast(ReadableSpace, space), cells)
+        where = temporary if workdir is None else os.fspath(workdir)
+        run = Config(workdir=where, seed=seed, prior=config)
+        with storage.fetched(where):
+            return pretrain.run(run, cast(ReadableSpace, space), cells)

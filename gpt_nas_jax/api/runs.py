@@ -9,7 +9,7 @@ from typing import Any
 
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import STAGES, Config
 from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.exports import opened
 from gpt_nas_jax.inference import saved
@@ -137,23 +137,31 @@ def run(config: Config) -> Run:
 
     Raises:
       UsageError: it cannot be done as told.
-      Lost: another process of the run has ended.
+      Lost: another process of the run has ended, or its store does not answer.
     """
     if config.executor == "hosts":
         hosts.lead(config.hosts, lambda: _run(config))
-        return Run(Path(config.workdir), config)
+        return Run(workdir.folder(config.workdir), config)
     return _run(config)
 
 
 def _run(config: Config) -> Run:
     checks.check(config)
+    if "workdir" not in STAGES[config.stage].reads:
+        return _staged(config)
+    # The page of a run that goes on, and questions to its network, leave it alone.
+    with workdir.fetched(config.workdir, config.stage not in ("report", "predict")):
+        return _staged(config)
+
+
+def _staged(config: Config) -> Run:
     if config.stage in _OF_A_NETWORK:
         found = load(config.workdir)
         network = saved.read(found.best, found.config)
         _OF_A_NETWORK[config.stage](config, found.config, network)
         return found
     _STAGES.get(config.stage, pipeline.run)(config)
-    return Run(Path(config.workdir), config)
+    return Run(workdir.folder(config.workdir), config)
 
 
 def configure(
@@ -181,7 +189,9 @@ def configure(
 
 
 def load(path: str | os.PathLike[str]) -> Run:
-    """A run of the command line, or of `run`, by its folder or its ``best/``.
+    """A run of the command line, or of `run`, by its workdir or its ``best/``.
+
+    A run on a store is fetched whole, as it is now.
 
     To predict, a ``best/`` that was copied elsewhere is enough, and so is a file of
     ``--stage=export`` with its ``network.json`` beside it.
@@ -189,7 +199,14 @@ def load(path: str | os.PathLike[str]) -> Run:
     Raises:
       UsageError: there is no such run, or its settings cannot be read.
     """
-    home = Path(path)
+    if workdir.is_store(path):
+        with workdir.fetched(os.fspath(path), writes=False) as home:
+            return _loaded(home)
+    return _loaded(Path(path))
+
+
+def _loaded(home: Path) -> Run:
+    path = home
     if home.is_file():
         return Run(home, _config(opened.description(home)["flags"].splitlines()))
     kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]

@@ -59,9 +59,10 @@ def search(
       evaluations: how many, of a strategy by name. One that asks whole populations
         takes the largest population up to 30 that divides them, others ask up to 5.
       seed: decides everything random.
-      workdir: keeps every evaluation. A search that was stopped goes on when it is
-        called again with the same arguments; what is there already is not evaluated
-        again. None keeps nothing.
+      workdir: keeps every evaluation, in a folder or on a store (``gs://...``,
+        ``s3://...``). A search that was stopped goes on when it is called again with
+        the same arguments; what is there already is not evaluated again. None keeps
+        nothing.
 
     Returns:
       All evaluations, and the best of them.
@@ -74,16 +75,13 @@ def search(
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
     name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__
-    path = None if workdir is None else Path(workdir)
     flags = {
         "space": _space_of(space),
         "strategy": name,
         "evaluations": str(evaluations),
         "seed": str(seed),
     }
-    if path is not None:
-        storage.check(path, flags)
-    with _claimed(path, flags):
+    with _claimed(workdir, flags) as path:
         if isinstance(strategy, str):
             prior = None
             if registry.asks_prior(strategy):
@@ -127,13 +125,19 @@ def _space_of(space: Space) -> str:
     return f"{type(space).__name__}-{digest}"
 
 
+@contextlib.contextmanager
 def _claimed(
-    path: Path | None, flags: Mapping[str, str]
-) -> contextlib.AbstractContextManager[None]:
-    if path is None:
-        return contextlib.nullcontext()
+    workdir: str | os.PathLike[str] | None, flags: Mapping[str, str]
+) -> Iterator[Path | None]:
+    """The folder of a workdir, for this search alone."""
+    if workdir is None:
+        yield None
+        return
     text = "".join(f"--{name}={value}\n" for name, value in flags.items())
-    return storage.opened(path, text, flags)
+    with storage.fetched(os.fspath(workdir)) as path:
+        storage.check(path, flags)
+        with storage.opened(path, text, flags):
+            yield path
 
 
 def _evaluations(

@@ -85,7 +85,12 @@ class Config:
         "all", "The part of the program to run.", choices=tuple(STAGES), result=False
     )
     workdir: str = setting(
-        "runs/default", "Directory of the run.", result=False, path=True
+        "runs/default",
+        "Directory of the run: a folder, or one on a store, gs://BUCKET/FOLDER or "
+        "s3://BUCKET/FOLDER (docs/many-machines.md).",
+        result=False,
+        path=True,
+        stores=("gs", "s3"),
     )
     executor: str = setting(
         "local",

@@ -33,10 +33,11 @@ class DataConfig(Section):
     dir: str = setting(
         "",
         "Where the data set is. cifar, imagenet and tfds: directory of prepared TFDS "
-        "data sets; folder: contains train/<class>/ and test/<class>/; npz: the file; "
-        "module:Name: whatever the function reads.",
+        "data sets, on a disk or gs://BUCKET/FOLDER; folder: contains train/<class>/ "
+        "and test/<class>/; npz: the file; module:Name: whatever the function reads.",
         result=False,
         path=True,
+        stores=("gs",),
     )
     side: int = setting(
         0,

@@ -18,6 +18,7 @@ class Setting:
         values of such settings.
       path: whether the value is the path of a local file or folder. A path that has a
         default must not be empty.
+      stores: kinds of stores that such a folder may also be on, named by its URL.
       plugin: whether an import path, ``module:Name``, is allowed besides the choices.
     """
 
@@ -27,6 +28,7 @@ class Setting:
     high: float | None = None
     result: bool = True
     path: bool = False
+    stores: tuple[str, ...] = ()
     plugin: bool = False
 
 

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.datasets import prepared
+from gpt_nas_jax.datasets import location, prepared
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.datasets.source import Progress, Source
 from gpt_nas_jax.datasets.streams import Records, StoredImages
@@ -83,10 +83,7 @@ def _labels(
     """Those that were kept of these very files, or else read from them."""
     sha = hashlib.sha256()
     for file in files:
-        status = file.stat()
-        sha.update(
-            f"{file.absolute()} {status.st_size} {status.st_mtime_ns}\n".encode()
-        )
+        sha.update(location.stamp(file).encode())
     home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     kept = pathlib.Path(home) / "gpt_nas_jax_labels" / f"{sha.hexdigest()}.npy"
     with contextlib.suppress(UsageError):

@@ -4,7 +4,6 @@ Reading them needs no TensorFlow; preparing them does.
 """
 
 import dataclasses
-import os
 import pathlib
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt_nas_jax.datasets import example, pictures
+from gpt_nas_jax.datasets import example, location, pictures
 from gpt_nas_jax.datasets.images import Dataset, Images, with_test
 from gpt_nas_jax.datasets.sizes import SameSize
 from gpt_nas_jax.datasets.source import Source
@@ -85,13 +84,12 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     """
     # Asked for data that it does not find, TFDS tries to download them for minutes.
     pattern = f"{name}/*/{name.partition('/')[0]}-*.array_record*"
-    # Of a name that no file can have, pathlib raises an error.
-    files = data_dir.glob(pattern) if os.path.isdir(data_dir) else ()
+    files = location.matching(data_dir, pattern)
     versions = sorted({file.parent for file in files}, key=_version)
     if versions:
         return versions[-1]
     # TFDS prepares nothing where it finds the data set in whatever format.
-    in_the_way = os.path.exists(data_dir / name)
+    in_the_way = location.exists(data_dir / name)
     target = data_dir / "array_record" if in_the_way else data_dir
     raise UsageError(
         f"{data_dir / name} holds no data set prepared as ArrayRecord; pass the right "

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import os
-import pathlib
 from collections.abc import Callable
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config import TFDS
 from gpt_nas_jax.datasets import arrays, digits, folder, prepared
 from gpt_nas_jax.datasets.images import Dataset
+from gpt_nas_jax.datasets.location import is_on_store, located
 from gpt_nas_jax.datasets.plugged import accepted
 from gpt_nas_jax.datasets.source import Progress, Source, silent
 from gpt_nas_jax.types import UsageError
@@ -34,6 +34,9 @@ LOADERS: dict[str, Loader] = {
     "npz": arrays.load,
 }
 
+_ON_A_DISK = ("folder", "npz")
+"""Data sets that are read from a disk alone."""
+
 
 def load(
     name: str,
@@ -49,7 +52,7 @@ def load(
     Args:
       name: of `LOADERS`; ``tfds:NAME`` for what TensorFlow Datasets has prepared; or
         ``module:Name``, the import path of a user's own loader.
-      data_dir: where it lies.
+      data_dir: where it lies; ``gs://...`` for what TFDS has prepared there.
       side: of the images in pixels where they are resized; 0 for the default.
       flip: ``yes`` or ``no``: whether a mirrored image keeps its label; ``auto``: as
         the data set says.
@@ -60,8 +63,11 @@ def load(
       UsageError: the name is unknown, ``data_dir`` does not hold the data set, or a
         user's loader fails or returns what is no data set.
     """
-    # Unlike pathlib's, it leaves the name of an unknown user as it is.
-    path = pathlib.Path(os.path.expanduser(data_dir))
+    path = located(data_dir)
+    if is_on_store(path) and name in _ON_A_DISK:
+        raise UsageError(
+            f"--data_dir={path} is a URL, and {name} is read from a disk; copy it there"
+        )
     dataset = _loader(name)(Source(path, side, workers, progress))
     if flip == "auto":
         return dataset

@@ -27,4 +27,4 @@ def show(files: Sequence[Path]) -> None:
     for file in files:
         if file.suffix == ".md":
             print(file.read_text(encoding="utf-8"))
-    print("written:", ", ".join(map(str, files)))
+    print("written:", ", ".join(map(workdir.shown, files)))

@@ -54,11 +54,12 @@ def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:
 
 def write(config: Config, parts: dict[str, Any]) -> None:
     """Writes ``result.json`` and prints the summary."""
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     result = {"dataset": config.data.name, "seed": config.seed, **parts}
     workdir.write_sealed(path / "result.json", result)
     show(f"{config.data.name}, seed {config.seed}", result)
-    print(f"network, weights and the flags to train it again: {path / 'best'}")
+    best = workdir.shown(path / "best")
+    print(f"network, weights and the flags to train it again: {best}")
 
 
 def show(title: str, result: dict[str, Any]) -> None:

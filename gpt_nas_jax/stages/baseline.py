@@ -1,7 +1,6 @@
 """A human network, trained, tested and kept as the best one of a search is."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax import workdir
@@ -41,7 +40,7 @@ def run(config: Config) -> None:
 
 def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
     """The parts ``best`` and ``retrain`` of ``result.json``."""
-    path, name = Path(config.workdir), config.baseline.name
+    path, name = workdir.folder(config.workdir), config.baseline.name
     chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
     description = architecture.of_human(name, chain, dataset)
     again = dataclasses.replace(

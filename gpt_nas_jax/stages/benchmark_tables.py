@@ -87,7 +87,7 @@ def _run(
                 tell = functools.partial(advance, note=f"{dataset}, {name}")
                 kept[name] = every[dataset, name].rows(table, tell)
             found.append(accuracies.curves(dataset, kept))
-    folder = Path(config.workdir) / "tables"
+    folder = workdir.folder(config.workdir) / "tables"
     written = curve_tables.write(
         folder,
         benchmark.title,
@@ -191,7 +191,7 @@ def _searches(
         for each in (proposers if registry.asks_prior(name) else proposers[:1])
     ]
     return _Searches(
-        Path(config.workdir) / "rows" / dataset,
+        workdir.folder(config.workdir) / "rows" / dataset,
         name,
         space,
         [functools.cache(functools.partial(each.build, name)) for each in setups],

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-from pathlib import Path
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
@@ -11,7 +10,7 @@ from gpt_nas_jax.spaces.protocol import ReadableSpace
 
 def check(config: Config) -> None:
     """Raises UsageError where ``--workdir`` belongs to a run with other flags."""
-    workdir.check(Path(config.workdir), fields.result_text(config))
+    workdir.check(workdir.folder(config.workdir), fields.result_text(config))
 
 
 def keep_space(config: Config, space: ReadableSpace) -> None:
@@ -21,7 +20,7 @@ def keep_space(config: Config, space: ReadableSpace) -> None:
       UsageError: its results were made by genes that read as other layers.
     """
     digest = hashlib.sha256(space.definition().encode()).hexdigest()
-    workdir.keep_same(Path(config.workdir), "space", digest)
+    workdir.keep_same(workdir.folder(config.workdir), "space", digest)
 
 
 def opened(config: Config) -> contextlib.AbstractContextManager[None]:
@@ -31,5 +30,7 @@ def opened(config: Config) -> contextlib.AbstractContextManager[None]:
       UsageError: as `workdir.opened`.
     """
     return workdir.opened(
-        Path(config.workdir), fields.to_text(config), fields.result_text(config)
+        workdir.folder(config.workdir),
+        fields.to_text(config),
+        fields.result_text(config),
     )

@@ -80,7 +80,8 @@ def _exported(
         raise UsageError(f"{form.files[0]} is not kept: {near} of {near.size:.1f}")
     for name, content in contents.items():
         workdir.write_bytes(folder / name, content)
-    return f"{near}; written: {', '.join(str(folder / name) for name in contents)}"
+    files = ", ".join(workdir.shown(folder / name) for name in contents)
+    return f"{near}; written: {files}"
 
 
 def _asked(logits: Logits, images: np.ndarray) -> np.ndarray:

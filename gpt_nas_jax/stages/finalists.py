@@ -1,7 +1,6 @@
 """Finalists: the best networks of a search, trained longer and by several keys."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -122,7 +121,7 @@ def _means(trained: list[Record]) -> np.ndarray:
 
 def _ledger(config: Config) -> Ledger:
     now = machine.describe(max_memory=scoring.memory_limit(config))
-    return Ledger(Path(config.workdir) / FILE, now)
+    return Ledger(workdir.folder(config.workdir) / FILE, now)
 
 
 def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]:

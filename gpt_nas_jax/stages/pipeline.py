@@ -1,7 +1,6 @@
 """The whole method: prior, search, retraining, as many of them as the stage says."""
 
 import dataclasses
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -40,7 +39,7 @@ def run(config: Config) -> None:
     """
     # All that can be wrong is found before the directory is claimed, and what is
     # quickly found first.
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     if _needs_search(config) and not (path / workdir.LEDGER).exists():
@@ -81,7 +80,7 @@ def _stages(
     genome: np.ndarray | None,
     views: report.Views,
 ) -> None:
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     report.note_images(config, loaded)
     prior = None
     part = Parts(config, loaded)

@@ -104,7 +104,7 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     may share `home`.
     """
     path = _folder(config, space, cells)
-    halfway = Path(config.workdir) / f"pretrain-{path.name}"
+    halfway = workdir.folder(config.workdir) / f"pretrain-{path.name}"
     if not path.exists():
         prior, report, words = _learn(config, space, cells, halfway)
         _keep(path, prior, report, words)
@@ -112,9 +112,9 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     shutil.rmtree(halfway, ignore_errors=True)
     remedy = f"remove {path}: the same command learns the prior again"
     report = workdir.read_sealed(path / _REPORT, remedy)
-    workdir.write_sealed(Path(config.workdir) / REPORT, report)
+    workdir.write_sealed(workdir.folder(config.workdir) / REPORT, report)
     prior_summary.show(report, BENCHMARKS[config.prior.corpus].title)
-    print(f"prior kept in {path}")
+    print(f"prior kept in {workdir.shown(path)}")
     kept = workdir.read_sealed(path / _VOCABULARY, remedy)
     words = Vocabulary(tuple(kept["words"]))
     return _load(path, config.prior, space, words, remedy)
@@ -122,7 +122,7 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
 
 def home(config: Config) -> Path:
     """The folder of all priors that a run may find."""
-    return Path(config.prior.dir or Path(config.workdir) / "prior")
+    return Path(config.prior.dir or workdir.folder(config.workdir) / "prior")
 
 
 def _folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:

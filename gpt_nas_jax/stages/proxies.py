@@ -79,7 +79,7 @@ def run(config: Config) -> None:
 
 
 def _run(config: Config, inputs: Inputs) -> None:
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     cells_key, images_key, init_key, draws_key = jax.random.split(
         stage_key(config.seed, "proxies"), 4
     )

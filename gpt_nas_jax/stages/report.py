@@ -27,13 +27,13 @@ def run(config: Config) -> None:
       UsageError: there is no workdir, something in it is damaged, or a page cannot be
         written.
     """
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     runs = [read(folder) for folder in (path, *map(Path, config.report.workdirs()))]
     humans = [one for one in runs[1:] if one.human and one.data == runs[0].data]
     written = [report.write(path, runs[0], humans)]
     if len(runs) > 1:
         written.append(comparison.write(path, runs))
-    print("written:", ", ".join(map(str, written)))
+    print("written:", ", ".join(map(workdir.shown, written)))
 
 
 @dataclasses.dataclass(eq=False)
@@ -62,8 +62,8 @@ class Views:
                 self.events.update(run)
         except Exception as error:
             print(
-                f"gpt_nas_jax: the page of {self.path} was not written: "
-                f"{described(error)}",
+                f"gpt_nas_jax: the page of {workdir.shown(self.path)} was not "
+                f"written: {workdir.shown(described(error))}",
                 file=sys.stderr,
             )
 
@@ -87,7 +87,7 @@ def views(config: Config) -> Views:
     Raises:
       UsageError: a package that it needs is not installed.
     """
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     if config.log.tensorboard == "no":
         return Views(path)
     events.require()
@@ -104,4 +104,4 @@ def note_images(config: Config, problem: Problem) -> None:
         "valid": len(splits.valid),
         "test": len(problem.dataset.test),
     }
-    workdir.write_sealed(Path(config.workdir) / IMAGES, images)
+    workdir.write_sealed(workdir.folder(config.workdir) / IMAGES, images)

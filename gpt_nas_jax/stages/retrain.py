@@ -34,7 +34,7 @@ def run(
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
-    home = Path(config.workdir)
+    home = workdir.folder(config.workdir)
     chain = problem.space.decode(genome)
     description = architecture.of_genome(problem.space, genome, chain)
     workdir.write_text(home / "best" / "retrain.flags", again)
@@ -61,7 +61,7 @@ def train_and_keep(
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
-    best = Path(config.workdir) / "best"
+    best = workdir.folder(config.workdir) / "best"
     images = architecture.of_images(config.data, dataset)
     workdir.write_json(best / "architecture.json", description | images)
     variables, result = long_training.run(config, path, chain, dataset)

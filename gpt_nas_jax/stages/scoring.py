@@ -81,7 +81,7 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     names = list(scores.names)
     if len(names) == 1:
         return np.zeros((0, 1))
-    path = Path(config.workdir) / REFERENCE
+    path = workdir.folder(config.workdir) / REFERENCE
     if path.exists():
         return _read(path, names)
     genomes = np.asarray(scores.space.sample(_keys(config)[-1], _REFERENCES))

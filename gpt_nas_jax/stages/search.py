@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax import workdir
@@ -53,7 +52,7 @@ def run(
       UsageError: the ledger is damaged or of another program, or none of as many
         candidates as make a population could be evaluated.
     """
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     now = machine.describe(max_memory=scoring.memory_limit(config))
     ledger = Ledger(path / workdir.LEDGER, now)
     candidates = _Candidates(config, problem, scoring.evaluator(config, problem))
@@ -91,7 +90,7 @@ def read(config: Config) -> list[dict[str, Any]]:
     Raises:
       UsageError: it is not finished, or no candidate could be evaluated.
     """
-    path = Path(config.workdir)
+    path = workdir.folder(config.workdir)
     expected = config.evaluations()
     name, search = config.search.strategy, config.search
     size = registry.asked(name, search)

@@ -1,4 +1,4 @@
-"""Everything on disk: the flags of a run, its ledger, checkpoints and results.
+"""Everything that is kept: the flags of a run, its ledger, checkpoints and results.
 
 Files and folders are written beside their place and renamed, so that a crash leaves the
 old or the new one. What the program reads again carries a checksum; where it does not
@@ -13,7 +13,6 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_tree,
 )
 from gpt_nas_jax.workdir.claims import (
-    FLAGS,
     LEDGER,
     check,
     keep_same,
@@ -23,6 +22,9 @@ from gpt_nas_jax.workdir.claims import (
 )
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
+from gpt_nas_jax.workdir.mirrors import FLAGS
+from gpt_nas_jax.workdir.mirrors import opened as fetched
+from gpt_nas_jax.workdir.places import below, folder, is_store, shown
 from gpt_nas_jax.workdir.structured import (
     read_json,
     read_sealed,
@@ -35,9 +37,13 @@ __all__ = [
     "LEDGER",
     "Ledger",
     "MemoryLedger",
+    "below",
     "best",
     "check",
     "damaged",
+    "fetched",
+    "folder",
+    "is_store",
     "keep_same",
     "load_latest",
     "load_tree",
@@ -49,6 +55,7 @@ __all__ = [
     "require_writable",
     "save_step",
     "save_tree",
+    "shown",
     "storing",
     "write_array",
     "write_bytes",

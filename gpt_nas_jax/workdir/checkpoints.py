@@ -16,6 +16,7 @@ import orbax.checkpoint as ocp
 
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir import mirrors
 from gpt_nas_jax.workdir.files import (
     RESTORE,
     beside,
@@ -24,10 +25,8 @@ from gpt_nas_jax.workdir.files import (
     storing,
     sync_folder,
 )
+from gpt_nas_jax.workdir.mirrors import CHECKSUMS
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
-
-CHECKSUMS = "checksums.json"
-"""In each saved folder: the SHA-256 of every other file."""
 
 _STEP = re.compile("0|[1-9][0-9]*", re.ASCII)
 # TensorStore tells the number of the operating system's error in its text alone.
@@ -92,6 +91,7 @@ def save_tree(path: Path, tree: Any) -> None:
         temporary.rename(path)
         sync_folder(path.parent)
         shutil.rmtree(old, ignore_errors=True)
+        mirrors.push(path)
 
 
 def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir import mirrors
 from gpt_nas_jax.workdir.files import claimed, storing, write_text
+from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
-FLAGS = "flags.txt"
 LEDGER = "ledger.jsonl"
 
 # What a search leaves before the first of its candidates has a fitness.
@@ -191,3 +192,4 @@ def _clear(path: Path, names: Iterable[str]) -> None:
                 shutil.rmtree(path / name)
             else:
                 (path / name).unlink(missing_ok=True)
+        mirrors.push(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir import mirrors
 
 RESTORE = "restore it or remove it"
 """The remedy where nothing better is known."""
@@ -40,6 +41,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+        mirrors.push(path)
 
 
 def write_text(path: Path, text: str) -> None:

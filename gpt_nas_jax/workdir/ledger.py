@@ -1,18 +1,15 @@
 """``ledger.jsonl``: a line for each evaluation, chained by checksums."""
 
-import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir import mirrors
 from gpt_nas_jax.workdir.files import storing, sync, sync_folder
+from gpt_nas_jax.workdir.lines import START, sealed, unsealed
 
-_START = "0" * 16
-"""In place of the checksum before the first line."""
-_SEALED = re.compile(rb'(\{.*), "checksum": "([0-9a-f]{16})"\}')
 _MACHINE = "machine"
 
 
@@ -56,7 +53,7 @@ class Ledger:
         return self._read(self._lines(mends=False))
 
     def _read(self, lines: list[bytes]) -> list[dict[str, Any]]:
-        self._last, self._numbers, self.machines = _START, [], []
+        self._last, self._numbers, self.machines = START, [], []
         records = []
         for number, line in enumerate(lines, start=1):
             record = self._opened(number, line)
@@ -69,7 +66,9 @@ class Ledger:
 
     def line(self, index: int) -> str:
         """Where evaluation ``index`` stands, for messages."""
-        return f"{self._path}:{self._numbers[index]}"
+        return mirrors.line(self._path, index) or (
+            f"{self._path}:{self._numbers[index]}"
+        )
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Adds one evaluation; when this returns, it survives a crash.
@@ -85,9 +84,10 @@ class Ledger:
             self.machines.append(dict(self.machine))
         last, lines = self._last, []
         for value in added:
-            line, last = _sealed(value, last)
+            line, last = sealed(value, last)
             lines.append(line)
         with storing(self._path):
+            mirrors.append(self._path, b"".join(lines))
             is_new = not self._path.exists()
             with self._path.open("ab") as file:
                 file.write(b"".join(lines))
@@ -114,12 +114,11 @@ class Ledger:
         return complete.split(b"\n")[:-1]
 
     def _opened(self, number: int, line: bytes) -> dict[str, Any]:
-        matched = _SEALED.fullmatch(line)
-        if matched is not None:
-            text, found = matched[1] + b"}", matched[2].decode()
-            if found == _checksum(text, self._last):
-                self._last = found
-                return json.loads(text)
+        found = unsealed(line, self._last or START)
+        if found is not None:
+            text, self._last = found
+            record: dict[str, Any] = json.loads(text)
+            return record
         raise UsageError(
             f"{self._path}:{number} is damaged or not in its place; restore the file, "
             "or delete this line and all behind it: the same command evaluates them "
@@ -149,17 +148,6 @@ class MemoryLedger(Ledger):
 
 def _latest(machines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return machines[-1] if machines else None
-
-
-def _sealed(record: Mapping[str, Any], last: str) -> tuple[bytes, str]:
-    """The line of a record, and its checksum."""
-    text = json.dumps(record, allow_nan=False).encode()
-    checksum = _checksum(text, last)
-    return text[:-1] + f', "checksum": "{checksum}"}}\n'.encode(), checksum
-
-
-def _checksum(text: bytes, last: str) -> str:
-    return hashlib.sha256(last.encode() + text).hexdigest()[:16]
 
 
 def best(records: list[dict[str, Any]]) -> dict[str, Any]:

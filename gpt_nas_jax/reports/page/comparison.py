@@ -28,14 +28,14 @@ def html(runs: Sequence[Run]) -> str:
     return render(
         "comparison.html",
         runs=runs,
-        status={run.path: state.status(run) for run in runs},
-        figures={run.path: state.costs(run) for run in runs},
-        seconds={run.path: state.seconds(run) for run in runs},
+        status={run.name: state.status(run) for run in runs},
+        figures={run.name: state.costs(run) for run in runs},
+        seconds={run.name: state.seconds(run) for run in runs},
         warnings=list(_warnings(runs)),
         searches=list(_searches(runs)),
         tests=[chart for cost in ("params", "flops") if (chart := _tests(runs, cost))],
         training=learning.of_trainings(
-            {f"{run.path}: {run.strategy}": run for run in runs}
+            {f"{run.name}: {run.strategy}": run for run in runs}
         ),
         flags=_differing(runs),
         data={},
@@ -52,7 +52,7 @@ def _warnings(runs: Sequence[Run]) -> Iterator[str]:
         yield f"These searches measure fitness differently: {'; '.join(measures)}."
     for run in runs:
         for warning in state.warnings(run):
-            yield f"{run.path}: {warning}"
+            yield f"{run.name}: {warning}"
 
 
 def _searches(runs: Sequence[Run]) -> Iterator[Chart]:
@@ -76,7 +76,7 @@ def _searches(runs: Sequence[Run]) -> Iterator[Chart]:
             width=1120,
         )
         for place, run, curve in curves:
-            name = f"{run.path}: {curve[-1][1]:.4f}"
+            name = f"{run.name}: {curve[-1][1]:.4f}"
             chart = chart.steps(curve, learning.series(place), name)
         yield chart
 
@@ -98,7 +98,7 @@ def _tests(runs: Sequence[Run], cost: str) -> Chart | None:
         axis("test accuracy", [accuracy for *_, accuracy in some]),
     )
     for place, run, size, accuracy in some:
-        name = f"{run.path}: {run.strategy}, {accuracy:.4f}"
+        name = f"{run.name}: {run.strategy}, {accuracy:.4f}"
         # A line without a length is drawn as a dot.
         points = [(size, accuracy)] * 2
         chart = chart.line(points, f"{learning.series(place)} dot", name)

@@ -28,7 +28,7 @@ class Run:
     """The files that a run has left so far.
 
     Attributes:
-      path: the workdir.
+      path: the workdir; of one on a store, its mirror.
       flags: of ``flags.txt``, as texts.
       records: all evaluations, each with its ``number``.
       machines: that these were made on.
@@ -50,6 +50,11 @@ class Run:
     network: Mapping[str, Any] | None
     losses: tuple[float | None, ...]
     images: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """The workdir as its user names it, ``--workdir``."""
+        return workdir.shown(self.path)
 
     @functools.cached_property
     def config(self) -> Config:

@@ -5,6 +5,7 @@ import datetime
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
@@ -140,9 +141,12 @@ def command(run: Run) -> str | None:
     """Returns the command that resumes the run, or runs its missing stages."""
     if run.from_python:
         return None
+    file = run.path / workdir.FLAGS
+    if workdir.is_store(run.name):
+        # A flagfile is read from a disk only.
+        file = Path(workdir.FLAGS)
     parts = ["python", "-m", "gpt_nas_jax.main"]
-    parts += [f"--flagfile={run.path / workdir.FLAGS}", f"--workdir={run.path}"]
-    return shlex.join(parts)
+    return shlex.join([*parts, f"--flagfile={file}", f"--workdir={run.name}"])
 
 
 def changed_flags(run: Run) -> list[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.reports import output
 from gpt_nas_jax.reports.paper import figure2, table4, table5
@@ -45,4 +46,4 @@ def run_figure2(config: Config) -> None:
 
 
 def _folder(config: Config) -> Path:
-    return Path(config.workdir) / "tables"
+    return workdir.folder(config.workdir) / "tables"

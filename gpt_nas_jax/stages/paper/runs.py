@@ -50,7 +50,7 @@ def run(config: Config) -> None:
                 stage = baseline if one.stage == "baseline" else pipeline
                 stage.run(one)
         found = finished(config)
-    folder = Path(config.workdir) / "tables"
+    folder = workdir.folder(config.workdir) / "tables"
     output.show(table3.write(folder, config, found))
 
 
@@ -58,7 +58,7 @@ def run_config(config: Config, row: str, seed: int) -> Config:
     """The run of one row and seed, as its own command would say it."""
     shared = dataclasses.replace(
         config,
-        workdir=str(Path(config.workdir) / _RUNS / f"{row}-{seed}"),
+        workdir=workdir.below(config.workdir, _RUNS, f"{row}-{seed}"),
         seed=config.seed + seed,
         prior=PriorConfig(),
         tables=TablesConfig(),
@@ -93,4 +93,4 @@ def finished(config: Config) -> FinishedRuns:
 
 
 def _result(one: Config) -> Path:
-    return Path(one.workdir) / "result.json"
+    return workdir.folder(one.workdir) / "result.json"

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -132,7 +131,7 @@ def _records(
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
     now = machine.describe(max_memory=scoring.memory_limit(config))
-    ledger = Ledger(Path(config.workdir) / _LEDGER, now)
+    ledger = Ledger(workdir.folder(config.workdir) / _LEDGER, now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)
     for index, (record, item) in enumerate(zip(done, items, strict=False)):

@@ -1,0 +1,109 @@
+"""Where a workdir lies: in a folder, or on a store with its mirror on this disk."""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import os
+import re
+import secrets
+import shutil
+import socket
+from pathlib import Path
+from typing import IO
+
+from gpt_nas_jax.types import UsageError
+
+# Those that create an object exclusively; memory is that of this process, for tests.
+_KINDS = ("gs", "s3", "memory")
+_URL = re.compile(r"(\w+)://(.+)")
+_NAMES = re.compile(r"(\w+)://[^/]+/[^*?#\[\]]+")
+_LOCK = ".lock"
+_held: list[IO[bytes]] = []
+"""The lock of this process's mirrors, as long as it lives."""
+
+
+def is_store(workdir: str | os.PathLike[str]) -> bool:
+    """Whether a workdir is the URL of a store, not a path."""
+    return "://" in os.fspath(workdir)
+
+
+def folder(workdir: str | os.PathLike[str]) -> Path:
+    """The folder of a workdir; of one on a store, that of its mirror in this process.
+
+    Makes nothing.
+    """
+    matched = _URL.fullmatch(os.fspath(workdir))
+    if matched is None:
+        return Path(workdir)
+    return _mirrors() / matched[1] / matched[2].strip("/")
+
+
+def require_usable(workdir: str) -> None:
+    """Raises UsageError where a URL cannot be that of a workdir."""
+    matched = _NAMES.fullmatch(workdir)
+    if matched is None or matched[1] not in _KINDS or ".." in workdir.split("/"):
+        raise UsageError(
+            f"--workdir={workdir} cannot be used; give a folder, gs://BUCKET/FOLDER or "
+            "s3://BUCKET/FOLDER without any of *?#[]"
+        )
+
+
+def below(workdir: str, *names: str) -> str:
+    """A workdir within another one."""
+    if is_store(workdir):
+        return "/".join((workdir.rstrip("/"), *names))
+    return str(Path(workdir, *names))
+
+
+def shown(text: str | Path) -> str:
+    """A text or path with URLs in place of the paths of mirrors."""
+    return re.sub(rf"{re.escape(str(_mirrors()))}/(\w+)/", r"\1://", str(text))
+
+
+def process() -> str:
+    """The name of this process among all that have mirrors, on any machine."""
+    return _mirrors().name
+
+
+def enter() -> None:
+    """Makes the folder of this process's mirrors, locked as long as it lives.
+
+    It is removed when the process ends; one that was killed leaves it to `sweep`.
+    """
+    root = _mirrors()
+    if not _held:
+        root.mkdir(mode=0o700, parents=True)
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        # Named when it is locked: one that is not locked is that of a dead process.
+        new = root / f"{_LOCK}.new"
+        _held.append(new.open("wb"))
+        fcntl.flock(_held[0], fcntl.LOCK_EX)
+        new.rename(root / _LOCK)
+
+
+def is_running(name: str) -> bool | None:
+    """Whether a process lives; None for one that had no mirror on this disk."""
+    try:
+        with (_mirrors().parent / name / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def sweep() -> None:
+    """Removes the mirrors of processes that live no more."""
+    with contextlib.suppress(OSError):
+        for one in _mirrors().parent.iterdir():
+            if is_running(one.name) is False:
+                shutil.rmtree(one, ignore_errors=True)
+
+
+@functools.cache
+def _mirrors() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}"
+    return Path(home).absolute() / "gpt_nas_jax" / "stores" / name
