@@ -13,7 +13,7 @@ import numpy as np
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
 from gpt_nas_jax.datasets.images import Dataset
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import hosts, processes
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
@@ -54,7 +54,7 @@ def run(
       UsageError: the training diverged or ran out of memory, or a checkpoint is
         damaged or cannot be written.
     """
-    return hosts.together(_trained, config, path, chain, dataset)
+    return processes.together(_trained, config, path, chain, dataset)
 
 
 def _trained(
@@ -88,7 +88,7 @@ def _trained(
 
 def check_devices(config: Config) -> None:
     """Raises UsageError where the devices cannot share a microbatch equally."""
-    recipe, devices = config.retrain.recipe, jax.device_count()
+    recipe, devices = config.retrain.recipe, processes.devices()
     if recipe.batch % devices:
         raise UsageError(
             f"--retrain_batch={recipe.batch} cannot be shared equally by {devices} "
