@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import math
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ def run(
 def _trained(
     config: Config, path: Path, chain: Chain, dataset: Dataset
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    # It may run on a node of a cluster.
+    check_devices(config)
+    if not hosts.follows() and not Path(config.workdir).is_dir():
+        raise UsageError(
+            f"--workdir={config.workdir} is not there on {socket.gethostname()}, where "
+            "the training is to run; give a folder that all nodes share"
+        )
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
     try:

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import select
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
