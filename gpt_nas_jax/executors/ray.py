@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,9 @@ from gpt_nas_jax.executors.ray_cluster import TICK_SECONDS, Cluster, Member
 from gpt_nas_jax.types import UsageError
 
 Value = TypeVar("Value")
+
+
+_REACHED_SECONDS = 10
 
 
 class _Here:
@@ -163,10 +167,9 @@ def together(function: Callable[..., Value], *args: Any) -> Value:
             found = _followed(cluster, ref, member)
             if found is not None:
                 ray.kill(member.actor)
-                result, number = found()
-                if number is None:
-                    return result
+                result = found()
                 interruption.obey()
+                return result
         attempts.lost(0, member.node, time.monotonic())
     raise UsageError(
         f"the training has ended {DEATHS} processes that it ran in; the memory of "
@@ -228,7 +231,11 @@ def _connected(address: str) -> Iterator[None]:
         from ray._private import worker
 
         worker.print_to_stdstream = _say_nothing
+    host, _, port = (address or os.environ.get("RAY_ADDRESS", "")).rpartition(":")
     try:
+        if host:
+            # Ray tries it for minutes.
+            socket.create_connection((host, int(port)), _REACHED_SECONDS).close()
         with _signals_kept():
             ray.init(
                 address or None,
@@ -236,10 +243,10 @@ def _connected(address: str) -> Iterator[None]:
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(
-            f"--ray_address={address}: there is no cluster to join ({reason})"
+            f"--ray_address={address}: there is no Ray cluster to join ({reason})"
         ) from error
     try:
         yield

@@ -174,8 +174,9 @@ class Cluster:
         Then there is room for another one.
         """
         try:
-            value = ray.get(ref)
+            value, raised = ray.get(ref)
         except ray.exceptions.RayTaskError as error:
+            # Of what could not be sent.
             return functools.partial(_raise, _cause(error))
         except ray.exceptions.RayError as error:
             ray.kill(member.actor)
@@ -183,6 +184,8 @@ class Cluster:
             if getattr(error, "preempted", False):
                 member.node = ""
             return None
+        if raised is not None:
+            return functools.partial(_raise, raised)
         return lambda: value
 
     def whole_node(self) -> Member:

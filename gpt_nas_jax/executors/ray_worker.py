@@ -13,12 +13,15 @@ from typing import Any
 import jax
 
 from gpt_nas_jax import interruption
+from gpt_nas_jax.executors.sending import sendable
 from gpt_nas_jax.types import UsageError
 
 Get = Callable[[Any], Any]
 """From a reference to the object that was put on the cluster."""
 Put = tuple[int, Any]
 """A number of an object, and a reference to it."""
+Outcome = tuple[Any, Exception | None]
+"""What a function returned, or the error that it raised."""
 # A search evaluates by one function and scores by another.
 FUNCTIONS = 2
 """Functions that are kept for further items."""
@@ -87,7 +90,7 @@ class Worker:
                 "--ray_device=cpu"
             )
 
-    def call(self, common: Sequence[Put], function: Put, item: Any) -> Any:
+    def call(self, common: Sequence[Put], function: Put, item: Any) -> Outcome:
         """The result of a function on an item.
 
         Args:
@@ -95,28 +98,28 @@ class Worker:
           function: kept for the next items.
           item: of the call.
         """
-        self._make(common)
-        number, put = function
-        found = self._functions.pop(number, None)
-        self._functions[number] = found = found or self._get(put)
-        if len(self._functions) > FUNCTIONS:
-            self._functions.popitem(last=False)
-        return found(item)
+        try:
+            self._make(common)
+            return self._function(function)(item), None
+        except Exception as error:
+            return None, sendable(error)
 
-    def work(self, common: Sequence[Put], task: Put) -> tuple[Any, int | None]:
-        """The result of a function of several arguments, and the signal that ended it.
+    def work(self, common: Sequence[Put], task: Put) -> Outcome:
+        """The result of a function of several arguments; nothing if `stop` ended it.
 
         Args:
           common: as of `call`.
           task: the function and its arguments.
         """
-        with contextlib.redirect_stdout(self._printed):
-            self._make(common)
-            function, args = self._get(task[1])
-            try:
+        try:
+            with contextlib.redirect_stdout(self._printed):
+                self._make(common)
+                function, args = self._get(task[1])
                 return function(*args), None
-            except interruption.Stopped as stopped:
-                return None, stopped.number
+        except interruption.Stopped:
+            return None, None
+        except Exception as error:
+            return None, sendable(error)
 
     def printed(self) -> str:
         """The text that `work` has printed since this was last asked."""
@@ -125,6 +128,14 @@ class Worker:
     def stop(self, number: int) -> None:
         """Lets `work` end as at a signal, once it has saved what it does."""
         interruption.request(number)
+
+    def _function(self, function: Put) -> Callable[[Any], Any]:
+        number, put = function
+        found = self._functions.pop(number, None) or self._get(put)
+        self._functions[number] = found
+        if len(self._functions) > FUNCTIONS:
+            self._functions.popitem(last=False)
+        return found
 
     def _make(self, common: Sequence[Put]) -> None:
         for number, put in common:
