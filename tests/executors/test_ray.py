@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import pytest
 
+from gpt_nas_jax import executors
 from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors import registry
 from gpt_nas_jax.main import main
@@ -161,6 +162,8 @@ def test_without_ray_the_executor_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "gpt_nas_jax.executors.ray", None)
+    # Another test may have imported it.
+    monkeypatch.delattr(executors, "ray", raising=False)
     assert main(["main", "--executor=ray", "--search_strategy=random"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
