@@ -21,7 +21,7 @@ Get = Callable[[Any], Any]
 Put = tuple[int, Any]
 """A number of an object, and a reference to it."""
 Outcome = tuple[Any, Exception | None]
-"""What a function returned, or the error that it raised."""
+"""The result of a function, or the error that it raised."""
 # A search evaluates by one function and scores by another.
 FUNCTIONS = 2
 """Functions that are kept for further items."""
