@@ -11,6 +11,7 @@ from gpt_nas_jax.config import (
     Config,
     EvalConfig,
     HostsConfig,
+    RayConfig,
     Recipe,
     Section,
     fields,
@@ -156,6 +157,23 @@ def _hosts(config: Config) -> Iterator[str]:
         )
 
 
+def _ray(config: Config) -> Iterator[str]:
+    if config.ray != RayConfig() and config.executor != "ray":
+        yield "--ray_address, --ray_workers and their like need --executor=ray"
+    if config.ray.device == "tpu" and config.search.workers > 1:
+        yield (
+            f"--search_workers={config.search.workers}: a TPU chip belongs to one "
+            "worker of --executor=ray; leave it out"
+        )
+    trains = config.stage in ("all", "retrain", "baseline")
+    if config.executor == "ray" and trains and "://" in config.workdir:
+        yield (
+            f"--workdir={config.workdir}: --executor=ray trains the best network on a "
+            "node that reads and writes a folder of all nodes; search by "
+            "--stage=search, and retrain by --stage=retrain --executor=local"
+        )
+
+
 def _proxies(config: Config) -> Iterator[str]:
     if config.data.name not in ("cifar10", "cifar100"):
         yield (
@@ -218,6 +236,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("search", "eval"), _finalists),
     (("eval", "train"), _warmup),
     (("hosts", "train"), _hosts),
+    (("ray",), _ray),
     (("data", "proxies"), _proxies),
     (("prior", "search", "eval", "tables"), _tables),
 )

@@ -116,6 +116,11 @@ def relay(number: int) -> None:
     signal.pthread_kill(threading.main_thread().ident, number)
 
 
+def request(number: int) -> None:
+    """Counts as a signal that is held back, from any thread; raises nothing itself."""
+    _State.received = number
+
+
 def pending() -> bool:
     """Returns whether a signal has come; `Stopped` may have been raised for it."""
     return _State.received is not None

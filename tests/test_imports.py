@@ -59,6 +59,7 @@ ALONE = {
         "exports/onnx_operations.py",
     },
     "orbax": {"workdir/checkpoints.py"},
+    "ray": {"executors/ray.py", "executors/ray_cluster.py"},
     "safetensors": {"exports/sources.py"},
     "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},

@@ -10,7 +10,7 @@ from typing import Any
 from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.config import STAGES, Config
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import processes
 from gpt_nas_jax.exports import opened
 from gpt_nas_jax.inference import saved
 from gpt_nas_jax.inference.predictor import Asked, Predictions, Predictor
@@ -139,10 +139,10 @@ def run(config: Config) -> Run:
       UsageError: it cannot be done as told.
       Lost: another process of the run has ended, or its store does not answer.
     """
-    if config.executor == "hosts":
-        hosts.lead(config.hosts, lambda: _run(config))
-        return Run(workdir.folder(config.workdir), config)
-    return _run(config)
+    done: list[Run] = []
+    processes.lead(config, lambda: done.append(_run(config)))
+    # A process that follows another has done none by itself.
+    return done[0] if done else Run(workdir.folder(config.workdir), config)
 
 
 def _run(config: Config) -> Run:

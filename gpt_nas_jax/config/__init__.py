@@ -18,6 +18,7 @@ from gpt_nas_jax.config.names import (
     TFDS,
     WHOLE,
 )
+from gpt_nas_jax.config.ray import RayConfig
 from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
 from gpt_nas_jax.config.setting import Section, Setting, setting
 from gpt_nas_jax.config.stage import STAGES, Stage
@@ -62,6 +63,7 @@ __all__ = [
     "PredictConfig",
     "PriorConfig",
     "ProxiesConfig",
+    "RayConfig",
     "Recipe",
     "ReportConfig",
     "RetrainConfig",
@@ -96,7 +98,7 @@ class Config:
         "local",
         "Where evaluations run. local: on the devices of this process; hosts: on those "
         "of all processes that were started by this command, which also share the "
-        "retraining (docs/many-machines.md).",
+        "retraining; ray: on the workers of a Ray cluster (docs/many-machines.md).",
         choices=EXECUTORS,
         plugin=True,
         result=False,
@@ -104,6 +106,7 @@ class Config:
     # JAX drops the higher bits of a larger seed.
     seed: int = setting(0, "Seed of all randomness.", low=0, high=2**32 - 1)
     hosts: HostsConfig = HostsConfig()
+    ray: RayConfig = RayConfig()
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
     prior: PriorConfig = PriorConfig()

@@ -16,7 +16,7 @@ STRATEGIES = (
     "surrogate",
     "gpt_nas_online",
 )
-EXECUTORS = ("local", "hosts")
+EXECUTORS = ("local", "hosts", "ray")
 BENCHMARKS = ("nasbench101", "nasbench201")
 SPACES = ("blocks", *BENCHMARKS)
 SEARCHED = (*BENCHMARKS, "chainbench")

@@ -18,7 +18,7 @@ class Stage:
 
 
 _RUN = ("workdir", "seed", "data", "space", "search")
-_WHERE = ("executor", "hosts")
+_WHERE = ("executor", "hosts", "ray")
 _ALL = (*_RUN, *_WHERE, "prior", "eval", "retrain", "train")
 _LOGS = ("log",)
 

@@ -57,14 +57,18 @@ class Scorer:
         """
         network, reason = built(self.space, genome)
         if network is None:
-            return np.full(len(self.names), -np.inf), reason
+            return self.failed(reason)
         return self.of_network(network[0])
+
+    def failed(self, reason: str) -> tuple[np.ndarray, str | None]:
+        """The scores of a network that ends whatever scores it."""
+        return np.full(len(self.names), -np.inf), reason
 
     def of_network(self, chain: Chain) -> tuple[np.ndarray, str | None]:
         """The same of a network that is built already."""
         scores, reason = attempt(lambda: self._scores(chain), "--eval_proxy_batch")
         if scores is None:
-            return np.full(len(self.names), -np.inf), reason
+            return self.failed(reason)
         without = [self.names[place] for place in np.flatnonzero(np.isneginf(scores))]
         if without:
             reason = f"degenerate: no score by {', '.join(without)}"

@@ -3,10 +3,8 @@
 import collections
 import contextlib
 import os
-import pickle
 import queue
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ import jax
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import local
-from gpt_nas_jax.executors.sending import Common, Recent, Sent
+from gpt_nas_jax.executors.sending import Common, Recent, Sent, sendable, trace
 from gpt_nas_jax.executors.team import Team
 from gpt_nas_jax.types import UsageError
 
@@ -86,7 +84,7 @@ def serve(mate: Mate) -> None:
                 action(mate, number, *args)
             except Exception as error:
                 expected = isinstance(error, UsageError)
-                mate.tell(exit_code(error), str(error) if expected else _trace(error))
+                mate.tell(exit_code(error), str(error) if expected else trace(error))
     mate.team.leave()
 
 
@@ -119,7 +117,7 @@ def claim(
             try:
                 found = function(items[index]), None
             except Exception as error:
-                found = None, _sendable(error)
+                found = None, sendable(error)
             mate.team.put(result_key(number, index), mate.common.dumps(found))
 
     threads = range(workers * jax.local_device_count())
@@ -210,17 +208,3 @@ def _silent() -> Iterator[None]:
         finally:
             os.dup2(kept, 1)
             os.close(kept)
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
-
-
-def _sendable(error: Exception) -> Exception:
-    """An error with its traceback as a note, of a type that can be pickled."""
-    error.add_note(_trace(error))
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(_trace(error))
-    return error

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+import jax
+
 from gpt_nas_jax import interruption
 from gpt_nas_jax.config import HostsConfig
 from gpt_nas_jax.executors import following
@@ -117,6 +119,26 @@ def everywhere(function: Callable[..., Value], *args: Any) -> Value:
         if reason:
             raise UsageError(f"process {index}: {reason}")
     return result
+
+
+def by_workers(function: Callable[..., object], *args: Any) -> None:
+    """As `everywhere`: each process evaluates candidates."""
+    everywhere(function, *args)
+
+
+def at_worker(function: Callable[..., Value], *args: Any) -> Value:
+    """The result of a function: this process evaluates candidates as others do."""
+    return function(*args)
+
+
+def devices() -> int:
+    """How many devices all processes have."""
+    return jax.device_count()
+
+
+def sharers(workers: int) -> int:
+    """How many items share the memory of a device: all that it evaluates at once."""
+    return workers
 
 
 def together(function: Callable[..., Value], *args: Any) -> Value:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, Generic, Protocol, cast
 
 from gpt_nas_jax import plugins
@@ -30,7 +31,33 @@ class Executor(Protocol):
         """
 
 
-EXECUTORS: Mapping[str, Executor] = {"local": local.run, "hosts": hosts.run}
+def _on_ray(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    yield from require_ray().run(function, items, workers)
+
+
+EXECUTORS: Mapping[str, Executor] = {
+    "local": local.run,
+    "hosts": hosts.run,
+    "ray": _on_ray,
+}
+
+
+def require_ray() -> ModuleType:
+    """The executor on Ray, which an extra installs.
+
+    Raises:
+      UsageError: Ray is not installed.
+    """
+    try:
+        from gpt_nas_jax.executors import ray
+    except ImportError as error:
+        raise UsageError(
+            "--executor=ray needs the package ray; install it by pip install "
+            "'gpt_nas_jax[ray]'"
+        ) from error
+    return ray
 
 
 def find(name: str) -> Executor:

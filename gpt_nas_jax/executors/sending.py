@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import io
 import pickle
+import traceback
 from typing import Any
 
 from gpt_nas_jax.plugins import one_line
@@ -96,6 +97,21 @@ class Recent:
         self._kept.move_to_end(number)
         if len(self._kept) > self._MOST:
             self._kept.popitem(last=False)
+
+
+def sendable(error: Exception) -> Exception:
+    """An error with its traceback as a note, of a type that can be pickled."""
+    error.add_note(trace(error))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(trace(error))
+    return error
+
+
+def trace(error: BaseException) -> str:
+    """An error with the lines that it comes from, as Python prints it."""
+    return "".join(traceback.format_exception(error))
 
 
 class _Pickler(pickle.Pickler):

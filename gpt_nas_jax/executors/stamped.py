@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import math
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -26,6 +27,10 @@ class Stamped(Generic[Item]):
         found = self.evaluator(item)
         start = now.isoformat(timespec="milliseconds")
         return dataclasses.replace(found, start=start, worker=worker())
+
+    def failed(self, reason: str) -> Evaluation:
+        """The evaluation of an item that ends whatever evaluates it."""
+        return Evaluation(-math.inf, reason, 0.0)
 
 
 def worker() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.datasets.images import Dataset
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import processes
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import (
@@ -29,8 +29,8 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or the training failed.
     """
     claim.check(config)
-    hosts.everywhere(compile_cache.keep, config.train)
-    dataset = hosts.everywhere(problem.load_dataset, config)
+    processes.everywhere(compile_cache.keep, config.train)
+    dataset = processes.everywhere(problem.load_dataset, config)
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
@@ -48,6 +48,7 @@ def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
         workdir=f"{config.workdir}-retrained",
         executor=Config.executor,
         hosts=Config.hosts,
+        ray=Config.ray,
     )
     workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
     state = path / architecture.state(description)

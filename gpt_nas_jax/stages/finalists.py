@@ -10,7 +10,6 @@ from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
-from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
@@ -120,7 +119,7 @@ def _means(trained: list[Record]) -> np.ndarray:
 
 
 def _ledger(config: Config) -> Ledger:
-    now = machine.describe(max_memory=scoring.memory_limit(config))
+    now = scoring.where(config)
     return Ledger(workdir.folder(config.workdir) / FILE, now)
 
 

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import math
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
 from gpt_nas_jax.datasets.images import Dataset
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import hosts, processes
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
@@ -54,12 +55,19 @@ def run(
       UsageError: the training diverged or ran out of memory, or a checkpoint is
         damaged or cannot be written.
     """
-    return hosts.together(_trained, config, path, chain, dataset)
+    return processes.together(_trained, config, path, chain, dataset)
 
 
 def _trained(
     config: Config, path: Path, chain: Chain, dataset: Dataset
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    # It may run on a node of a cluster.
+    check_devices(config)
+    if not hosts.follows() and not Path(config.workdir).is_dir():
+        raise UsageError(
+            f"--workdir={config.workdir} is not there on {socket.gethostname()}, where "
+            "the training is to run; give a folder that all nodes share"
+        )
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
     try:
@@ -88,7 +96,7 @@ def _trained(
 
 def check_devices(config: Config) -> None:
     """Raises UsageError where the devices cannot share a microbatch equally."""
-    recipe, devices = config.retrain.recipe, jax.device_count()
+    recipe, devices = config.retrain.recipe, processes.devices()
     if recipe.batch % devices:
         raise UsageError(
             f"--retrain_batch={recipe.batch} cannot be shared equally by {devices} "

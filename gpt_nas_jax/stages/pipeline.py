@@ -8,7 +8,7 @@ import numpy as np
 from gpt_nas_jax import plugins, workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.evaluation.proxies import own
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import processes
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.band import banded
@@ -51,8 +51,8 @@ def run(config: Config) -> None:
     executors.find(config.executor)
     for name in filter(plugins.is_path, config.search_proxies()):
         own.find("--eval_proxies", name)
-    hosts.everywhere(compile_cache.keep, config.train)
-    loaded = hosts.everywhere(problem.load, config)
+    processes.everywhere(compile_cache.keep, config.train)
+    loaded = processes.everywhere(problem.load, config)
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)
     if config.stage != "retrain":
@@ -89,7 +89,7 @@ def _stages(
             prior = pretrain.run(config, loaded.space, cells)
     if config.stage in ("all", "search"):
         if config.train.warmup == "all":
-            hosts.everywhere(compilation.warm_up, config, loaded)
+            processes.by_workers(compilation.warm_up, config, loaded)
         if config.eval.ruled():
             print(
                 "--eval_trained_blocks=proposed trains another share of the blocks in "

@@ -106,6 +106,7 @@ def config_again(config: Config, genome: np.ndarray) -> Config:
         stage="retrain",
         executor=Config.executor,
         hosts=Config.hosts,
+        ray=Config.ray,
         workdir=f"{config.workdir}-retrained",
         retrain=dataclasses.replace(config.retrain, genome=genes),
     )

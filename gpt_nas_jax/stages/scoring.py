@@ -1,7 +1,9 @@
 """How a search comes to fitness: by training, or by zero-cost proxies."""
 
+import functools
 import math
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +13,7 @@ from gpt_nas_jax.config import Config, EvalConfig
 from gpt_nas_jax.evaluation.evaluator import GIB, Evaluator
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
-from gpt_nas_jax.executors import machine, registry
+from gpt_nas_jax.executors import machine, processes, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
@@ -40,7 +42,7 @@ def trained(config: Config, problem: Problem, settings: EvalConfig) -> TrainedEv
         problem.space,
         problem.splits,
         settings,
-        Placement(compute_type(config.train.precision)),
+        Placement(processes.at_worker(compute_type, config.train.precision)),
         memory_limit(config),
     )
 
@@ -49,7 +51,14 @@ def memory_limit(config: Config) -> float:
     """GiB that a candidate may take: ``--eval_max_memory``."""
     if config.eval.max_memory != "auto":
         return float(config.eval.max_memory)
-    return round(machine.memory() / config.search.workers / GIB, 3)
+    sharers = processes.sharers(config.search.workers)
+    return round(processes.at_worker(machine.memory) / sharers / GIB, 3)
+
+
+def where(config: Config) -> dict[str, Any]:
+    """The machine that candidates are evaluated on, for ledgers."""
+    limit = memory_limit(config)
+    return processes.at_worker(functools.partial(machine.describe, max_memory=limit))
 
 
 def scorer(config: Config, problem: Problem) -> Scorer:

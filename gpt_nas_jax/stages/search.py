@@ -9,7 +9,6 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.scored import Scorer
-from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.executors.stamped import Stamped
@@ -53,7 +52,7 @@ def run(
         candidates as make a population could be evaluated.
     """
     path = workdir.folder(config.workdir)
-    now = machine.describe(max_memory=scoring.memory_limit(config))
+    now = scoring.where(config)
     ledger = Ledger(path / workdir.LEDGER, now)
     candidates = _Candidates(config, problem, scoring.evaluator(config, problem))
     candidates.evaluations.read(ledger.read())

@@ -12,7 +12,7 @@ from gpt_nas_jax.config import (
     PriorConfig,
     TablesConfig,
 )
-from gpt_nas_jax.executors import hosts
+from gpt_nas_jax.executors import processes
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports import output
 from gpt_nas_jax.reports.paper import table3
@@ -42,7 +42,7 @@ def run(config: Config) -> None:
     ]
     for one in planned:
         checks.check(one)
-    hosts.everywhere(compile_cache.keep, config.train)
+    processes.everywhere(compile_cache.keep, config.train)
     with claim.opened(config):
         for number, one in enumerate(planned, start=1):
             if not _result(one).exists():

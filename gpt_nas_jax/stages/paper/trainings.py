@@ -11,7 +11,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
-from gpt_nas_jax.executors import hosts, machine, registry
+from gpt_nas_jax.executors import machine, processes, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.reconstruct import reconstruct
@@ -61,6 +61,10 @@ class _Train:
     def __call__(self, item: Training) -> Curve:
         return self.evaluator.curve(item.candidate, self.epochs, item.trained_blocks)
 
+    def failed(self, reason: str) -> Curve:
+        """The training of a network that ends whatever trains it."""
+        return Curve(None, reason, 0.0)
+
 
 def run(config: Config, plan: TrainingPlan) -> Measured:
     """Does the trainings that are missing; each is a line of ``trainings.jsonl``.
@@ -76,14 +80,14 @@ def run(config: Config, plan: TrainingPlan) -> Measured:
     """
     claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
-    hosts.everywhere(compile_cache.keep, config.train)
-    loaded = hosts.everywhere(problem.load, config)
+    processes.everywhere(compile_cache.keep, config.train)
+    loaded = processes.everywhere(problem.load, config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
-            hosts.everywhere(compilation.warm_up, config, loaded)
+            processes.by_workers(compilation.warm_up, config, loaded)
         items = [
             item
             for seed in range(config.tables.seeds)
@@ -130,7 +134,7 @@ def _records(
     config: Config, loaded: Problem, plan: TrainingPlan, items: Sequence[Training]
 ) -> Iterator[dict[str, Any]]:
     """The ledger's lines in order: those there, then new ones."""
-    now = machine.describe(max_memory=scoring.memory_limit(config))
+    now = scoring.where(config)
     ledger = Ledger(workdir.folder(config.workdir) / _LEDGER, now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)

@@ -1,0 +1,284 @@
+"""The workers of a Ray cluster, as the process that leads the run sees them."""
+
+import dataclasses
+import functools
+import itertools
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NoReturn
+
+import jax
+import ray
+
+from gpt_nas_jax import interruption
+from gpt_nas_jax.config import RayConfig
+from gpt_nas_jax.executors.ray_worker import FUNCTIONS, Put, Worker
+from gpt_nas_jax.types import UsageError
+
+TICK_SECONDS = 1
+"""How long anything waits before it looks at something else."""
+_LOOK_SECONDS = 5
+_IDLE_SECONDS = 30
+_NAMES = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}
+"""Names that Ray has for the devices, the best first."""
+_IN_CREATION = "creation task"
+"""Ray says so where an actor could not be made."""
+
+
+class _Actor(Worker):
+    """A worker as a Ray actor."""
+
+    def __init__(self, device: str, share: float, home: str) -> None:
+        super().__init__(ray.get, device, share, home)
+
+    def begin(self) -> str:
+        """Gets ready; returns the node that it is on."""
+        self.enter(ray.util.get_node_ip_address())
+        return ray.get_runtime_context().get_node_id()
+
+
+@dataclasses.dataclass(eq=False)
+class Member:
+    """A worker.
+
+    Attributes:
+      actor: Ray's handle.
+      node: that it is on, once it has begun; empty where that is to be gone.
+    """
+
+    actor: Any
+    node: str = ""
+
+
+class Cluster:
+    """The workers of a run.
+
+    Attributes:
+      free: those that have nothing to do.
+    """
+
+    def __init__(self, settings: RayConfig, per_device: int) -> None:
+        """Starts none yet.
+
+        Raises:
+          UsageError: a device cannot be shared by so many.
+        """
+        self._settings = settings
+        self._device = settings.device
+        if self._device == "auto":
+            there = ray.cluster_resources()
+            has = (device for device, name in _NAMES.items() if there.get(name))
+            self._device = next(has, "cpu")
+        if self._device == "tpu" and per_device > 1:
+            raise UsageError(
+                f"--search_workers={per_device}: a TPU chip belongs to one worker of "
+                "--executor=ray; leave it out"
+            )
+        # What Ray sets aside for a worker, of what it calls by the device's name.
+        self._amount = {"tpu": 1, "gpu": 1 / per_device, "cpu": settings.cores}[
+            self._device
+        ]
+        self.free: list[Member] = []
+        self._starting: dict[ray.ObjectRef, Member] = {}
+        self._numbers = itertools.count()
+        self._common: dict[str, Put] = {}
+        self._functions: list[tuple[Any, Put]] = []
+        self._looked = -math.inf
+        self._idle_since, self._told = time.monotonic(), False
+
+    def put(self, value: Any) -> Put:
+        """An object for workers, sent once to a node.
+
+        Raises:
+          UsageError: it cannot be pickled.
+        """
+        try:
+            return next(self._numbers), ray.put(value)
+        # Objects say in errors of their own that they cannot.
+        except Exception as error:
+            line = str(error).strip().partition("\n")[0]
+            raise UsageError(
+                f"--executor=ray cannot send a part of the run to workers: {line}; "
+                "what is your own must be picklable, such as a class or function at "
+                "the top of a module"
+            ) from error
+
+    def function(self, function: Any) -> Put:
+        """A function for workers; those used last are not put there again."""
+        put = next((put for one, put in self._functions if one is function), None)
+        others = [pair for pair in self._functions if pair[0] is not function]
+        put = put or self.put(function)
+        self._functions = [*others[1 - FUNCTIONS :], (function, put)]
+        return put
+
+    def keep(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Lets each worker call a function before its next item.
+
+        It takes the place of an earlier call of the same function.
+        """
+        name = f"{function.__module__}.{function.__qualname__}"
+        self._common[name] = self.put((function, args))
+
+    def common(self) -> list[Put]:
+        """The calls that each worker makes."""
+        return [*self._common.values()]
+
+    def clear(self) -> None:
+        """Ends all workers, so that their devices are free."""
+        for member in (*self.free, *self._starting.values()):
+            ray.kill(member.actor)
+        self.free, self._starting = [], {}
+
+    def grow(self, items: int, busy: int) -> None:
+        """Starts workers, as many as there may be and items for.
+
+        Args:
+          items: that have no result.
+          busy: workers that evaluate some of them.
+        """
+        there = busy + len(self.free) + len(self._starting)
+        now = time.monotonic()
+        if there >= items or now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        most = self._settings.workers or self._room(self._amounts())
+        for _ in range(min(most, items) - there):
+            member = self._started(self._amount)
+            self._starting[member.actor.begin.remote()] = member
+
+    def wait(self, running: Collection[ray.ObjectRef]) -> list[ray.ObjectRef]:
+        """Those of some calls that have ended; returns after a moment, if with none.
+
+        Workers that have begun are free then.
+        """
+        refs = [*running, *self._starting]
+        if not refs:
+            time.sleep(TICK_SECONDS)
+            return []
+        ended, _ = ray.wait(refs, num_returns=1, timeout=TICK_SECONDS)
+        begun = {ref: self._starting.pop(ref) for ref in ended if ref in self._starting}
+        self.free += [m for ref, m in begun.items() if self._begun(ref, m)]
+        if ended or running or self.free:
+            self._idle_since = time.monotonic()
+        elif not self._told and time.monotonic() - self._idle_since > _IDLE_SECONDS:
+            self._told = True
+            self._say(f"no worker has begun: each needs {self._amount:g} of a node's")
+        return [ref for ref in ended if ref in running]
+
+    def outcome(self, ref: ray.ObjectRef, member: Member) -> Callable[[], Any] | None:
+        """Returns the result of a call, or raises its error; None: the worker is lost.
+
+        Then there is room for another one.
+        """
+        try:
+            value, raised = ray.get(ref)
+        except ray.exceptions.RayTaskError as error:
+            # Of what could not be sent.
+            return functools.partial(_raise, _cause(error))
+        except ray.exceptions.RayError as error:
+            ray.kill(member.actor)
+            self._looked = -math.inf
+            if getattr(error, "preempted", False):
+                member.node = ""
+            return None
+        if raised is not None:
+            return functools.partial(_raise, raised)
+        return lambda: value
+
+    def whole_node(self) -> Member:
+        """A worker that has all devices of a node, once it has begun.
+
+        The node is one of those that have the most. A signal is obeyed meanwhile.
+        """
+        while True:
+            amount = self._most()
+            # One works, one tells what is printed, one says when to stop.
+            member = self._started(amount, threads=3)
+            ref = member.actor.begin.remote()
+            while amount == self._most():
+                interruption.obey()
+                if ray.wait([ref], timeout=TICK_SECONDS)[0]:
+                    if self._begun(ref, member):
+                        return member
+                    break
+            # The node that it waits for may be gone.
+            ray.kill(member.actor)
+
+    def devices(self) -> int:
+        """How many devices a worker has that has a whole node."""
+        return jax.device_count() if self._device == "cpu" else self._most()
+
+    def sharers(self, workers: int) -> int:
+        """How many workers share a GPU, or the memory of the node that has the most."""
+        return max(1, self._room([self._most()])) if self._device == "cpu" else workers
+
+    def alive(self) -> set[str]:
+        """The nodes of the cluster that are there."""
+        return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+
+    def _amounts(self) -> Iterable[float]:
+        """How much of what workers need there is on each node."""
+        name = _NAMES[self._device]
+        return [n["Resources"].get(name, 0) for n in ray.nodes() if n["Alive"]]
+
+    def _room(self, amounts: Iterable[float]) -> int:
+        """How many workers there is room for."""
+        return sum(int(amount / self._amount + 1e-6) for amount in amounts)
+
+    def _most(self) -> int:
+        return max(1, int(max(self._amounts(), default=0)))
+
+    def _started(self, amount: float, threads: int = 1) -> Member:
+        """A worker that begins when there is room for it."""
+        needs: dict[str, Any] = {"num_cpus": 0}
+        if self._device == "tpu":
+            needs["resources"] = {"TPU": amount}
+        else:
+            needs[f"num_{self._device}s"] = amount
+        # One that is lost is replaced: to calls of one that Ray starts again it answers
+        # with errors until that is there.
+        needs |= {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": threads}
+        kind = ray.remote(_Actor).options(**needs)
+        share = min(1, amount) if self._device == "gpu" else 1
+        return Member(kind.remote(self._device, share, os.getcwd()))
+
+    def _begun(self, ref: ray.ObjectRef, member: Member) -> bool:
+        """Whether a worker is there; it may have been lost before.
+
+        Raises:
+          UsageError: it can never begin.
+        """
+        try:
+            member.node = ray.get(ref)
+        except ray.exceptions.RayTaskError as error:
+            raise _cause(error) from None
+        except ray.exceptions.RayError as error:
+            if _IN_CREATION in str(error):
+                line = str(error).strip().splitlines()[-1].strip()
+                raise UsageError(
+                    f"a worker of --executor=ray cannot start ({line}); install the "
+                    "same versions of gpt_nas_jax and Ray on all nodes"
+                ) from error
+            self._looked = -math.inf
+            return False
+        return True
+
+    def _say(self, text: str) -> None:
+        name = _NAMES[self._device]
+        print(f"gpt_nas_jax: {text} {name}", file=sys.stderr, flush=True)
+
+
+def _cause(error: ray.exceptions.RayTaskError) -> Exception:
+    """The error that a function has raised in a worker."""
+    cause = error.cause
+    if not isinstance(cause, Exception):
+        return RuntimeError(str(error))
+    cause.add_note(str(error))
+    return cause
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -1,0 +1,145 @@
+"""The part of a worker of a Ray cluster, as far as it has nothing to do with Ray."""
+
+import collections
+import contextlib
+import io
+import multiprocessing
+import os
+import queue
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from gpt_nas_jax import interruption
+from gpt_nas_jax.executors.sending import sendable
+from gpt_nas_jax.types import UsageError
+
+Get = Callable[[Any], Any]
+"""From a reference to the object that was put on the cluster."""
+Put = tuple[int, Any]
+"""A number of an object, and a reference to it."""
+Outcome = tuple[Any, Exception | None]
+"""The result of a function, or the error that it raised."""
+# A search evaluates by one function and scores by another.
+FUNCTIONS = 2
+"""Functions that are kept for further items."""
+_HIDDEN = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS")
+
+
+class _Printed(io.TextIOBase):
+    """Keeps what one thread prints for another one."""
+
+    def __init__(self) -> None:
+        self._texts: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def write(self, text: str) -> int:
+        self._texts.put(text)
+        return len(text)
+
+    def taken(self) -> str:
+        texts = (self._texts.get() for _ in range(self._texts.qsize()))
+        return "".join(texts)
+
+
+class Worker:
+    """Evaluates items on the devices that its process was given."""
+
+    def __init__(self, get: Get, device: str, share: float, home: str) -> None:
+        """Sees one kind of device.
+
+        Args:
+          get: reads what was put on the cluster.
+          device: ``tpu``, ``gpu`` or ``cpu``.
+          share: of a GPU, at most 1.
+          home: the folder that the run was started in.
+        """
+        self._get, self._device, self._home = get, device, home
+        self._made: set[int] = set()
+        self._functions: collections.OrderedDict[int, Any] = collections.OrderedDict()
+        self._printed = _Printed()
+        if device == "cpu":
+            # Ray leaves GPUs visible to those who ask for none of them.
+            os.environ.update(dict.fromkeys(_HIDDEN, ""))
+            jax.config.update("jax_platforms", "cpu")
+        if share < 1:
+            # By default a process takes three quarters of the memory.
+            fraction = f"{0.75 * share:.3f}"
+            os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", fraction)
+
+    def enter(self, node: str) -> None:
+        """Gets ready in its process.
+
+        Args:
+          node: a name of the machine.
+
+        Raises:
+          UsageError: JAX does not see the device.
+        """
+        multiprocessing.current_process().name = f"{node}:{os.getpid()}"
+        with contextlib.suppress(OSError):
+            os.chdir(self._home)
+        # Plug-ins lie where the command was run.
+        if self._home not in sys.path:
+            sys.path.insert(0, self._home)
+        if self._device != "cpu" and jax.default_backend() == "cpu":
+            raise UsageError(
+                f"JAX sees no {self._device.upper()} on {node}; install gpt_nas_jax"
+                f"[{'tpu' if self._device == 'tpu' else 'cuda'}] there, or give "
+                "--ray_device=cpu"
+            )
+
+    def call(self, common: Sequence[Put], function: Put, item: Any) -> Outcome:
+        """The result of a function on an item.
+
+        Args:
+          common: pairs of a function and its arguments, called once before all items.
+          function: kept for the next items.
+          item: of the call.
+        """
+        try:
+            self._make(common)
+            return self._function(function)(item), None
+        except Exception as error:
+            return None, sendable(error)
+
+    def work(self, common: Sequence[Put], task: Put) -> Outcome:
+        """The result of a function of several arguments; nothing if `stop` ended it.
+
+        Args:
+          common: as of `call`.
+          task: the function and its arguments.
+        """
+        try:
+            with contextlib.redirect_stdout(self._printed):
+                self._make(common)
+                function, args = self._get(task[1])
+                return function(*args), None
+        except interruption.Stopped:
+            return None, None
+        except Exception as error:
+            return None, sendable(error)
+
+    def printed(self) -> str:
+        """The text that `work` has printed since this was last asked."""
+        return self._printed.taken()
+
+    def stop(self, number: int) -> None:
+        """Lets `work` end as at a signal, once it has saved what it does."""
+        interruption.request(number)
+
+    def _function(self, function: Put) -> Callable[[Any], Any]:
+        number, put = function
+        found = self._functions.pop(number, None) or self._get(put)
+        self._functions[number] = found
+        if len(self._functions) > FUNCTIONS:
+            self._functions.popitem(last=False)
+        return found
+
+    def _make(self, common: Sequence[Put]) -> None:
+        for number, put in common:
+            if number not in self._made:
+                function, args = self._get(put)
+                function(*args)
+                self._made.add(number)

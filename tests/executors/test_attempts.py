@@ -1,0 +1,55 @@
+"""Items whose workers are lost: begun again, or found to be the reason for it."""
+
+from gpt_nas_jax.executors.attempts import DEATHS, SETTLED_SECONDS, Attempts
+
+
+def lose(attempts: Attempts, machines: list[str], begin: float = 0.0) -> int:
+    """Loses a worker on each machine, a second apart; returns the item it had."""
+    lost = set()
+    for second, machine in enumerate(machines):
+        index = attempts.begin()
+        assert index is not None
+        lost.add(index)
+        attempts.lost(index, machine, begin + second)
+    (item,) = lost
+    return item
+
+
+def test_items_are_begun_in_order_and_lost_ones_before_all_others() -> None:
+    attempts = Attempts(4)
+    assert [attempts.begin() for _ in range(3)] == [0, 1, 2]
+    attempts.lost(1, "a", 0.0)
+    assert [attempts.begin() for _ in range(3)] == [1, 3, None]
+
+
+def test_an_item_that_ends_its_workers_is_found_when_their_machines_live_on() -> None:
+    attempts = Attempts(2)
+    item = lose(attempts, ["a", "b", "a"])
+    # It waits until it is known what became of the machines; others go on.
+    assert attempts.begin() == 1 != item
+    assert attempts.begin() is None
+    last = DEATHS - 1 + SETTLED_SECONDS
+    assert attempts.condemned(last - 1, lambda: {"a", "b"}) == []
+    assert attempts.condemned(last, lambda: {"a", "b"}) == [item]
+    assert attempts.begin() is None
+    assert attempts.condemned(last + 99, lambda: {"a", "b"}) == []
+
+
+def test_an_item_is_not_to_blame_for_machines_that_went() -> None:
+    attempts = Attempts(1)
+    item = lose(attempts, ["a", "gone", "a"])
+    assert attempts.begin() is None
+    settled = DEATHS - 1 + SETTLED_SECONDS
+    assert attempts.condemned(settled, lambda: {"a"}) == []
+    # Two were its own, so a third one is enough.
+    assert lose(attempts, ["a"], begin=100.0) == item
+    assert attempts.condemned(100 + SETTLED_SECONDS, lambda: {"a"}) == [item]
+
+
+def test_machines_are_asked_for_only_where_an_item_is_suspect() -> None:
+    def alive() -> set[str]:
+        raise AssertionError
+
+    attempts = Attempts(2)
+    lose(attempts, ["a"] * (DEATHS - 1))
+    assert attempts.condemned(999.0, alive) == []

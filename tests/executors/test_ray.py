@@ -1,0 +1,190 @@
+"""Workers of a Ray cluster: calls, their results and failures."""
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import pytest
+
+from gpt_nas_jax import executors
+from gpt_nas_jax.config import RayConfig
+from gpt_nas_jax.executors import registry
+from gpt_nas_jax.main import main
+from gpt_nas_jax.types import UsageError
+
+# Workers find it by name, as they find the modules of users.
+MODULE = """
+import dataclasses, os
+import jax
+
+made = []
+
+def make(value):
+    made.append(value)
+
+@dataclasses.dataclass(eq=False)
+class Scale:
+    by: float
+    def __call__(self, item):
+        key = jax.random.key_data(item["key"]).tolist()
+        return item["value"] * self.by, key, os.getpid(), list(made), id(self)
+
+class Own(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+def breaks(item):
+    if item == 2:
+        raise ValueError("the third")
+    if item == 4:
+        raise Own("the fifth", 2)
+    return item
+
+def sees(name):
+    return os.environ.get(name), jax.default_backend(), os.getcwd()
+
+def lacks(word):
+    raise ValueError(f"no {word} here")
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module beside the folder in which the program is started."""
+    name = f"ray_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return __import__(name)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a cluster whose only node has two cores and, it says, a GPU."""
+    pytest.importorskip("ray", reason="needs ray, which the extra named ray installs")
+    from ray.cluster_utils import Cluster
+
+    before, os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get(GPUS), "0"
+    node = {"num_cpus": 2, "num_gpus": 1, "include_dashboard": False}
+    found = Cluster(initialize_head=True, head_node_args=node)
+    try:
+        yield found.address
+    finally:
+        found.shutdown()
+        del os.environ[GPUS]
+        if before is not None:
+            os.environ[GPUS] = before
+
+
+GPUS = "CUDA_VISIBLE_DEVICES"
+
+
+def lead(settings: RayConfig, program: Callable[[Any], object]) -> None:
+    """Calls a program with the executor, once it leads a cluster."""
+    ray = registry.require_ray()
+    ray.lead(settings, 1, lambda: program(ray))
+
+
+@pytest.mark.long
+def test_workers_share_calls(module: ModuleType, cluster: str) -> None:
+    def program(ray: Any) -> None:
+        assert ray.everywhere(module.make, "before") is None
+        assert ray.everywhere(divmod, 7, 2) == (3, 1)
+        items = [{"value": 0.1 + n, "key": jax.random.key(n)} for n in range(9)]
+        run = registry.find("ray")
+        for by in (1.0, 1 / 3):
+            function, seen = module.Scale(by), set()
+            for _ in range(2):
+                found = list(run(function, items, 1))
+                assert [f[0] for f in found] == [(0.1 + n) * by for n in range(9)]
+                assert [f[1] for f in found] == [[0, n] for n in range(9)]
+                assert all(f[3] == ["before"] for f in found)
+                seen |= {f[2:3] + f[4:] for f in found}
+            # The function was sent once to each worker.
+            assert 1 <= len(seen) <= 2
+            assert os.getpid() not in {process for process, _ in seen}
+        assert list(run(module.Scale(1.0), [], 1)) == []
+
+        results = run(module.breaks, range(5), 1)
+        assert [next(results), next(results)] == [0, 1]
+        with pytest.raises(ValueError, match="the third"):
+            next(results)
+        # One that cannot be sent is told in words.
+        with pytest.raises(Exception, match="the fifth"):
+            list(run(module.breaks, [4], 1))
+        results = run(module.breaks, range(2), 1)
+        assert next(results) == 0
+        results.close()
+        assert list(run(module.breaks, range(2), 1)) == [0, 1]
+
+        assert ray.at_worker(module.sees, GPUS) == ("", "cpu", os.getcwd())
+        assert ray.sharers(1) == 2
+        ray.everywhere(module.make, "after")
+        assert next(run(module.Scale(1.0), items, 1))[3] == ["before", "after"]
+        # A worker with a whole node comes in their place.
+        assert ray.together(module.sees, GPUS)[0] == ""
+        with pytest.raises(UsageError, match="cannot send a part of the run"):
+            list(run(functools.partial(print, threading.Lock()), [1], 1))
+
+    lead(RayConfig(address=cluster, device="cpu"), program)
+    with pytest.raises(UsageError, match="from the command line and"):
+        list(registry.find("ray")(abs, [1], 1))
+
+
+@pytest.mark.long
+def test_a_worker_whose_jax_has_no_gpu_is_refused(
+    module: ModuleType, cluster: str
+) -> None:
+    with pytest.raises(UsageError, match=r"JAX sees no GPU on .*--ray_device=cpu"):
+        lead(
+            RayConfig(address=cluster), lambda ray: list(ray.run(module.sees, "ab", 1))
+        )
+
+
+@pytest.mark.long
+def test_where_there_is_no_cluster_one_line_says_so(
+    cluster: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--executor=ray", "--search_strategy=random", "--ray_address=localhost:1")
+    assert main(["main", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("gpt_nas_jax: --ray_address=localhost:1: ")
+    assert error.count("\n") == 1
+
+
+def test_without_ray_the_executor_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpt_nas_jax.executors.ray", None)
+    # Another test may have imported it.
+    monkeypatch.delattr(executors, "ray", raising=False)
+    assert main(["main", "--executor=ray", "--search_strategy=random"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "gpt_nas_jax[ray]" in error
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--ray_workers=2",), "need --executor=ray"),
+        (("--executor=ray", "--ray_address=ray://a:1"), "by `ray job submit`"),
+        (
+            ("--executor=ray", "--ray_device=tpu", "--search_workers=2"),
+            "a TPU chip belongs to one worker",
+        ),
+    ],
+)
+def test_contradictions_are_refused_before_ray_starts(
+    flags: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["main", "--search_strategy=random", *flags]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert message in line
