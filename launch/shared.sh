@@ -103,7 +103,7 @@ bring_up() {
       lost | none) ((made++ < makings)) || fail 1 "gives up: $name was not to be had" ;;
     esac
     case $now in
-      lost) say "$name was lost; deleting it" && remove ;;
+      lost) say "deleting $name, which has ended" && remove ;;
       none) say "creating $name" && create ;;
     esac
     pause

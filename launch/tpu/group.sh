@@ -69,9 +69,10 @@ create() {
       --image-project=ubuntu-os-accelerator-images --image-family="$image_family" \
       --scopes=cloud-platform ${spot:+"${spots[@]}"} &&
     # All hosts at once or none: otherwise they are no slice.
-    "${group[@]}" create "$name" "${at[@]}" --template="$name" --size=0 \
-      --workload-policy="$policy" --target-size-policy-mode=bulk \
-      --default-action-on-vm-failure=do-nothing || return
+    gcloud beta compute instance-groups managed create "$name" "${at[@]}" \
+      --template="$name" --size=0 --workload-policy="$policy" \
+      --target-size-policy-mode=bulk --default-action-on-vm-failure=do-nothing ||
+    return
   "${group[@]}" resize "$name" "${at[@]}" --size="$hosts" || remove
 }
 
