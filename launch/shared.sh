@@ -8,6 +8,11 @@
 #   run     runs the program on them, shows its log and ends with its exit code
 # and then calls `launch`.
 
+if ((BASH_VERSINFO[0] < 5)); then
+  echo "${0##*/}: needs bash 5 or newer" >&2
+  exit 2
+fi
+
 restarts=20 # of the program, at most
 poll=30     # seconds between two questions about the machines
 keep=''     # not empty: the machines stay

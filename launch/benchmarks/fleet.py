@@ -113,9 +113,9 @@ def driving(driven: dict[str, list[Driven]], record: float) -> Table:
             for size in _SIZES[len(measured) :]
         ]
     return Table(
-        f"Measured; - where it took more than 6 GiB, or the size before it more than a "
-        f"minute to begin. A candidate's share holds {1000 * record:.2f} ms for its "
-        "line of the ledger.",
+        "Measured, in seconds of all cores but for keeping the state; - where it took "
+        "more than 6 GiB, or the size before it more than a minute to begin. A "
+        f"candidate's share holds {1000 * record:.2f} ms for its line of the ledger.",
         (
             "strategy",
             "asked at a time",

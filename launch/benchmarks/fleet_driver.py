@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import multiprocessing
 import resource
@@ -26,11 +27,12 @@ from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import Strategy
 from gpt_nas_jax.workdir import Ledger
 
+Clock = Callable[[], float]
 GENERATIONS = 10
 """Of a search."""
 _MOST_MEMORY = 6 * 2**30
 _LONGEST = 60
-"""Seconds of the first ask and tell, behind which no larger size is tried."""
+"""Core-seconds of the first ask and tell, behind which no larger size is tried."""
 _TIMES = 3
 _APPENDED = 200
 
@@ -39,11 +41,14 @@ _APPENDED = 200
 class Driven:
     """What a generation costs the leading process.
 
+    What computes is measured in seconds of all cores, which other programs on the
+    machine change less.
+
     Attributes:
       size: candidates asked at a time.
-      first: seconds of the first ask and tell, compilation included.
-      ask: seconds.
-      tell: seconds.
+      first: core-seconds of the first ask and tell, compilation included.
+      ask: core-seconds.
+      tell: core-seconds.
       keep: seconds to keep the state on disk.
       files: of that state.
       peak: bytes of memory, at most, so far.
@@ -73,6 +78,7 @@ def measure(argv: Sequence[str], strategy: str, sizes: Sequence[int]) -> list[Dr
     with contextlib.suppress(EOFError):
         while True:
             found.append(ours.recv())
+            print(strategy, found[-1], file=sys.stderr)
             if found[-1].first > _LONGEST:
                 child.terminate()
     child.join()
@@ -80,13 +86,12 @@ def measure(argv: Sequence[str], strategy: str, sizes: Sequence[int]) -> list[Dr
 
 
 def record_seconds(records: Sequence[dict[str, Any]]) -> float:
-    """Seconds to append one evaluation to a ledger on this disk, synced."""
+    """Median seconds to append an evaluation to a ledger on this disk, synced."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder) / workdir.LEDGER)
-        begin = time.perf_counter()
-        for number in range(_APPENDED):
-            ledger.append(records[number % len(records)])
-        return (time.perf_counter() - begin) / _APPENDED
+        lines = itertools.cycle(records)
+        append = functools.partial(_seconds, lambda: ledger.append(next(lines)))
+        return statistics.median(append() for _ in range(_APPENDED))
 
 
 def _measure(
@@ -114,13 +119,14 @@ def _prior(config: Config, space: NetworkSpace) -> Any:
 def _driven(strategy: Strategy, size: int) -> Driven:
     key = jax.random.key(0)
     fitness = np.random.default_rng(0).random(size, np.float32)
-    state = jax.jit(strategy.init)(key)
-    begin = time.perf_counter()
-    candidates = jax.block_until_ready(asking.ask(strategy, key, state))
-    state = jax.block_until_ready(_tell(strategy, state, candidates, fitness))
-    first = time.perf_counter() - begin
-    ask = _median(lambda: asking.ask(strategy, key, state))
-    tell = _median(lambda: _tell(strategy, state, candidates, fitness))
+    start = jax.jit(strategy.init)(key)
+    begin = time.process_time()
+    candidates = jax.block_until_ready(asking.ask(strategy, key, start))
+    state = jax.block_until_ready(_tell(strategy, start, candidates, fitness))
+    first = time.process_time() - begin
+    cores = time.process_time
+    ask = _median(lambda: asking.ask(strategy, key, state), cores)
+    tell = _median(lambda: _tell(strategy, state, candidates, fitness), cores)
     with tempfile.TemporaryDirectory() as folder:
         steps = itertools.count()
         kept = {"told": np.int32(1), "state": state}
@@ -130,14 +136,14 @@ def _driven(strategy: Strategy, size: int) -> Driven:
     return Driven(size, first, ask, tell, keep, files, peak)
 
 
-def _median(call: Callable[[], Any]) -> float:
-    """The median seconds of a call, of which the first has been made."""
-    times = []
-    for _ in range(_TIMES):
-        begin = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+def _median(call: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
+    return statistics.median(_seconds(call, clock) for _ in range(_TIMES))
+
+
+def _seconds(call: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
+    begin = clock()
+    jax.block_until_ready(call())
+    return clock() - begin
 
 
 @jit_by_class

@@ -207,8 +207,8 @@ def test_a_program_is_found_again_when_the_connection_is_lost(
 ):
     for host in HOSTS:
         os.mkfifo(cloud.folder / f"{host}.told")
+        cloud.write(f"lost-{host}", "")
     ssh, calls = ("tpu-vm ssh", 1) if tpu.launcher == "queued" else ("compute ssh", 2)
-    cloud.write("lost", calls)
     launcher = launch.start("wait")
     # Each host's log is shown, and shown again when it is found again.
     shown = [launcher.stdout.readline() for _ in range(2 * len(HOSTS))]
