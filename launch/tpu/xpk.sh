@@ -61,12 +61,13 @@ submit() {
   mkdir -p "$packed/checkout" &&
     tar --extract --gzip --file "$packed/$name.tgz" --directory "$packed/checkout" ||
     return
-  # GKE starts again what ends with an exit code above 126, too.
+  local install="pip install --quiet --constraint=requirements.txt '.[$extras]'"
+  # GKE starts again what ends with an exit code above 126, too. SIGTERM reaches the one
+  # process that xpk has begun.
   xpk workload create "${every[@]}" --workload="$name" --tpu-type="$type" \
     --num-slices=1 --base-docker-image="$image" --script-dir="$packed/checkout" \
     --max-restarts="$starts" --restart-on-exit-codes=75 \
-    --command="pip install --quiet --constraint=requirements.txt '.[$extras]' &&
-      python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
+    --command="$install && exec python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
 }
 
 run() {
