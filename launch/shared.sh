@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the launchers share: options, the loop around preemptions, and the tidying up.
 #
-# A launcher says, in four functions, what its machines are, all of which it calls $name:
+# A launcher says in four functions what its machines are; it calls all of them $name:
 #   state   prints none, waiting, ready or lost; fails where it cannot tell
 #   create  asks for them
 #   remove  deletes them

@@ -6,12 +6,12 @@
 # Submits launch/kuberay/job.yaml, which makes a cluster and runs
 # python -m gpt_nas_jax.main --executor=ray FLAG... on its head, shows the log, and
 # deletes both when the program has ended. Lost workers are replaced, and the program
-# sends their candidates to others; if the head is lost, all is made anew and the program
-# goes on from its --workdir: give one in a bucket. If a job of this name runs it is
-# followed. Ends with the program's exit code.
+# sends their candidates to others. If the head is lost all is made anew, and the
+# program goes on from its --workdir: give one in a bucket. A job of this name that runs
+# is followed. Ends with the program's exit code.
 #
 #   --image=IMAGE              with Ray and this package: see launch/kuberay/Dockerfile
-#   --build=EXTRAS             builds and pushes it first, with these extras: ray,gcs,cuda
+#   --build=ray,gcs,cuda       builds and pushes it first, with these extras
 #   --workers=4                pods
 #   --cpus=8 --memory=32Gi     of each
 #   --resource=nvidia.com/gpu=1

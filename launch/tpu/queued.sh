@@ -8,7 +8,7 @@
 # python -m gpt_nas_jax.main --executor=hosts FLAG... there, shows the log, and deletes
 # the slice when the program has ended. A slice that is preempted is deleted and created
 # again, and the program goes on from its --workdir: give one in a bucket, as all disks
-# of a slice end with it. If a slice of this name is there it is used, and a program that
+# of a slice end with it. A slice of this name that is there is used, and a program that
 # runs on it is followed. Ends with the program's exit code.
 #
 #   --type=v6e-16           accelerator type; for TPU7x see launch/tpu/group.sh

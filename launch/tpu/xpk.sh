@@ -62,12 +62,13 @@ submit() {
     tar --extract --gzip --file "$packed/$name.tgz" --directory "$packed/checkout" ||
     return
   local install="pip install --quiet --constraint=requirements.txt '.[$extras]'"
+  local program="python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
   # GKE starts again what ends with an exit code above 126, too. SIGTERM reaches the one
   # process that xpk has begun.
   xpk workload create "${every[@]}" --workload="$name" --tpu-type="$type" \
     --num-slices=1 --base-docker-image="$image" --script-dir="$packed/checkout" \
     --max-restarts="$starts" --restart-on-exit-codes=75 \
-    --command="$install && exec python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
+    --command="$install && exec $program"
 }
 
 run() {
