@@ -179,6 +179,7 @@ def test_without_ray_the_executor_is_refused_in_one_line(
             ("--executor=ray", "--ray_device=tpu", "--search_workers=2"),
             "a TPU chip belongs to one worker",
         ),
+        (("--executor=ray", "--workdir=gs://bucket/run"), "search by --stage=search"),
     ],
 )
 def test_contradictions_are_refused_before_ray_starts(

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs the program on this host of a TPU slice, or follows it where it runs already.
+#
+#   worker.sh NAME EXTRAS FLAG...
+#
+# The launchers beside this file start it on every host, in the folder ~/NAME, with the
+# checkout in ~/NAME.tgz. It installs the checkout with these extras, starts the program
+# so that it outlives a lost connection, shows its log and ends with its exit code.
+set -uo pipefail
+name=$1 extras=$2
+shift 2
+cd "$HOME/$name" || exit
+export PATH="$HOME/.local/bin:$PATH"
+
+# The hosts' own Python may be older than 3.11.
+install() {
+  tar --extract --gzip --file "../$name.tgz" || return
+  command -v uv >/dev/null || curl -LsSf https://astral.sh/uv/install.sh | sh || return
+  uv venv --quiet --allow-existing --python=3.11 .venv || return
+  uv pip install --quiet --python=.venv/bin/python --constraint=requirements.txt \
+    --editable ".[$extras]"
+}
+
+program() {
+  # Stays ignored in the program.
+  trap '' HUP
+  .venv/bin/python -m gpt_nas_jax.main --executor=hosts "$@" 9>&-
+  echo "$?" >status
+}
+
+# Held as long as the program runs.
+exec 9>lock
+lines=10
+if flock --nonblock 9; then
+  install || install || exit 1
+  rm -f status
+  : >log
+  program "$@" </dev/null >>log 2>&1 &
+  echo "$!" >pid
+  lines=+1
+fi
+exec 9>&-
+tail --lines="$lines" --follow --sleep-interval=0.1 --pid="$(cat pid)" log
+# Without a status it was killed, with what should have written one.
+exit "$(cat status 2>/dev/null || echo 137)"

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Runs the program on a TPU slice in a cluster of GKE, by xpk.
+#
+#   launch/tpu/xpk.sh --name=NAME --project=PROJECT --zone=ZONE --type=TYPE
+#     [OPTION...] -- FLAG...
+#
+# Does what launch/tpu/queued.sh does, in a cluster of its own: GKE brings a preempted
+# slice back and starts the program again. Cluster and workload are called NAME.
+#
+#   --type=v6e-16        TPU type as xpk calls it
+#   --spot               cheaper, may be preempted at any time
+#   --image=python:3.11  what the checkout is put into
+#   --extras=tpu,gcs     of the package
+#   --restarts=20        of the program, at most
+#   --poll=30            seconds between two questions about the program
+#   --keep               does not delete the cluster in the end
+#
+# Needs xpk (pip install xpk), kubectl, and gcloud, signed in.
+set -uo pipefail
+# shellcheck source=launch/shared.sh
+source "$(dirname "$0")/../shared.sh"
+
+name='' project='' zone='' type='' spot='' image=python:3.11 extras=tpu,gcs
+options 'name project zone type image extras' spot "$@"
+need name project zone type
+capacity=--on-demand
+[[ -z $spot ]] || capacity=--spot
+every=(--project="$project" --zone="$zone" --cluster="$name")
+pods=jobset.sigs.k8s.io/jobset-name=$name
+
+state() {
+  local found
+  found=$(gcloud container clusters list --project="$project" --quiet \
+    --filter="name=$name" --format='value(status)') || return
+  case $found in
+    '') echo none ;;
+    RUNNING) echo ready ;;
+    ERROR) echo lost ;;
+    *) echo waiting ;;
+  esac
+}
+
+create() {
+  xpk cluster create "${every[@]}" --tpu-type="$type" --num-slices=1 "$capacity"
+}
+
+remove() { xpk cluster delete "${every[@]}" --force; }
+
+# submit: starts the program, unless it runs already.
+# shellcheck disable=SC2329 # called by `attached`
+submit() {
+  local found
+  gcloud container clusters get-credentials "$name" --project="$project" \
+    --location="${zone%-*}" --quiet || return
+  found=$(kubectl get jobset "$name" --ignore-not-found \
+    --output=jsonpath='{.metadata.name} {.status.terminalState}') || return
+  case $found in
+    "$name ") return ;;
+    "$name "*) kubectl delete jobset "$name" || return ;;
+  esac
+  mkdir -p "$packed/checkout" &&
+    tar --extract --gzip --file "$packed/$name.tgz" --directory "$packed/checkout" ||
+    return
+  local install="pip install --quiet --constraint=requirements.txt '.[$extras]'"
+  local program="python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
+  # GKE starts again what ends with an exit code above 126, too. SIGTERM reaches the one
+  # process that xpk has begun.
+  xpk workload create "${every[@]}" --workload="$name" --tpu-type="$type" \
+    --num-slices=1 --base-docker-image="$image" --script-dir="$packed/checkout" \
+    --max-restarts="$starts" --restart-on-exit-codes=75 \
+    --command="$install && exec $program"
+}
+
+run() {
+  local found codes since=() failed=0
+  attached submit || return 1
+  while ((failed < asks)); do
+    # Of the first host: the others print nothing.
+    attached kubectl logs --follow "${since[@]}" \
+      --selector="$pods,batch.kubernetes.io/job-completion-index=0"
+    since=(--since="$((poll + 1))s")
+    found=$(kubectl get jobset "$name" \
+      --output=jsonpath='{.metadata.name} {.status.terminalState}') ||
+      found=''
+    case $found in
+      '') failed=$((failed + 1)) ;;
+      *' Completed') return 0 ;;
+      *' Failed')
+        codes=$(kubectl get pods --selector="$pods" --output=jsonpath="$exit_codes")
+        [[ $codes =~ [1-9][0-9]* ]] && return "${BASH_REMATCH[0]}"
+        return 1
+        ;;
+      *) failed=0 ;;
+    esac
+    pause
+  done
+  keep=1
+  fail 1 "cannot tell how $name is; it is left as it is"
+}
+
+exit_codes='{.items[*].status.containerStatuses[*].state.terminated.exitCode}'
+# Starting it again is the business of GKE.
+starts=$restarts restarts=0
+pack
+launch
