@@ -63,7 +63,7 @@ def _trained(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     # It may run on a node of a cluster.
     check_devices(config)
-    if not hosts.follows() and not Path(config.workdir).is_dir():
+    if not hosts.follows() and not workdir.folder(config.workdir).is_dir():
         raise UsageError(
             f"--workdir={config.workdir} is not there on {socket.gethostname()}, where "
             "the training is to run; give a folder that all nodes share"

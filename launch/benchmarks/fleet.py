@@ -92,7 +92,7 @@ def ideal(durations: Durations) -> Table:
 
 
 def driving(driven: dict[str, list[Driven]], record: float) -> Table:
-    """What was measured."""
+    """The measurements."""
     rows = []
     for strategy, measured in driven.items():
         for each in measured:
