@@ -79,9 +79,17 @@ def test_a_process_without_this_package_has_the_same_answers(
 
 
 @pytest.mark.parametrize(
-    "name", ["small", pytest.param("nasbench201", marks=pytest.mark.long)]
+    ("name", "most"),
+    [
+        ("small", 2e-5),
+        # So many cells with random weights magnify rounding: in float32 the network
+        # itself is 1.2e-4 from what it is in float64.
+        pytest.param("nasbench201", 5e-4, marks=pytest.mark.long),
+    ],
 )
-def test_graphs_may_take_normalised_images(tmp_path: Path, name: str) -> None:
+def test_graphs_may_take_normalised_images(
+    tmp_path: Path, name: str, most: float
+) -> None:
     pytest.importorskip("flatbuffers", reason="needs the extra named export")
     pytest.importorskip("onnx", reason="needs the extra named export")
     formats = ("stablehlo", "onnx")
@@ -93,7 +101,7 @@ def test_graphs_may_take_normalised_images(tmp_path: Path, name: str) -> None:
     expected = logits_of(network, images)
     for program in formats:
         _, logits = read_by_a_stranger(folder, program, x)
-        assert float(abs(logits - expected).max()) <= 2e-5
+        assert float(abs(logits - expected).max()) <= most
         # The file is asked about pixels here.
         file = folder / f"network.{program}"
         names, _ = gnj.load(file).predict(images)
