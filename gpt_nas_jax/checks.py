@@ -187,6 +187,16 @@ def _tables(config: Config) -> Iterator[str]:
             f"--prior_corpus={corpus} holds what --tables_name searches; learn from "
             "the other benchmark"
         )
+    if tables.priors > 1 and tables.of_paper():
+        yield (
+            f"--tables_priors={tables.priors} is for searches on a benchmark; "
+            "--tables_seeds repeats a table of the paper"
+        )
+    if tables.priors > 1 and not config.needs_prior():
+        yield (
+            f"--tables_priors={tables.priors} is read by gpt_nas and its controls "
+            "only: name one of them in --tables_strategies"
+        )
     if tables.name in ("4", "5") and config.eval.trained_blocks != "all":
         yield (
             f"--tables_name={tables.name} trains networks whole: give "

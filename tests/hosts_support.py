@@ -82,8 +82,6 @@ class Processes:
         where = f"--hosts_coordinator=localhost:{free_port()}"
         folders = folders or [None] * count
         where_to = {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(cache)}
-        # Else its import makes a folder.
-        where_to["MPLCONFIGDIR"] = str(cache)
         cache.mkdir(exist_ok=True)
         shared = ("--executor=hosts", where, f"--hosts_count={count}")
         self.started = [

@@ -2,6 +2,8 @@
 
 import ast
 import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -60,6 +62,11 @@ ALONE = {
     "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }
+# They take long to load; a command loads them where it uses them.
+HEAVY = {
+    *("grain", "matplotlib", "onnx", "pandas", "scipy.stats", "sklearn"),
+    *("tensorflow", "tensorflow_datasets", "torch"),
+}
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
 
 
@@ -103,3 +110,14 @@ def test_libraries_are_imported_in_one_place(library: str):
     }
     assert importers
     assert importers <= ALONE[library]
+
+
+def test_the_program_starts_without_what_few_commands_need():
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, gpt_nas_jax.main; print(*sys.modules)",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert not HEAVY & set(ran.stdout.split())

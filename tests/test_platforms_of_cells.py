@@ -1,5 +1,6 @@
 """Cells of the benchmarks on the CPU, GPUs and TPUs: types, without compiling."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -19,36 +20,57 @@ IMAGE = (8, 8, 3)
 CELLS_201 = ([4, 3, 2, 1, 0, 3], [1, 0, 0, 4, 2, 0])
 
 
+NETWORKS = ("nasbench201-0", "nasbench201-1", "nasbench101-0", "nasbench101-1")
+
+
+@pytest.fixture(scope="module")
 def networks() -> dict[str, Chain]:
     """A few networks of both benchmarks on small images."""
-    small = NasBench201Space(IMAGE)
-    found = {
-        f"nasbench201-{number}": small.decode(np.array(cell, np.int32))
-        for number, cell in enumerate(CELLS_201)
-    }
-    space = NasBench101Space(image=IMAGE)
+    small, space = NasBench201Space(IMAGE), NasBench101Space(image=IMAGE)
     drawn = np.asarray(space.sample(jax.random.key(0), 2))
-    return found | {f"nasbench101-{n}": space.decode(g) for n, g in enumerate(drawn)}
+    found = [
+        *(small.decode(np.array(cell, np.int32)) for cell in CELLS_201),
+        *map(space.decode, drawn),
+    ]
+    return dict(zip(NETWORKS, found, strict=True))
 
 
-NETWORKS = networks()
-
-
-def distinct(chain: Chain) -> dict[tuple[object, Size], None]:
-    """The blocks of a network that have programs of their own."""
+def distinct(chain: Chain) -> list[tuple[nn.Module, Size]]:
+    """The blocks of a network that have programs of their own, and what they read."""
     found, size = {}, IMAGE
     for block in chain.blocks:
         found[block, size] = None
         size = trace(block, size).out_size
-    return found
+    return list(found)
 
 
-@pytest.mark.parametrize(
-    "dtype", [pytest.param("float32", marks=pytest.mark.long), "bfloat16"]
-)
+def kinds(chain: Chain) -> list[tuple[nn.Module, Size]]:
+    """The first block of each kind: wider ones have the same operations."""
+    found = {}
+    for block, size in distinct(chain):
+        found.setdefault(type(block), (block, size))
+    return list(found.values())
+
+
 @pytest.mark.parametrize("name", NETWORKS)
-def test_cells_are_trained_on_every_platform(name: str, dtype: str) -> None:
-    for block, size in distinct(NETWORKS[name]):
+def test_cells_are_trained_on_every_platform(
+    networks: dict[str, Chain], name: str
+) -> None:
+    check(kinds(networks[name]), "bfloat16")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_cells_of_every_width_are(
+    networks: dict[str, Chain], name: str, dtype: str
+) -> None:
+    check(distinct(networks[name]), dtype)
+
+
+def check(blocks: list[tuple[nn.Module, Size]], dtype: str) -> None:
+    """Types of training and of answering; both are lowered for every platform."""
+    for block, size in blocks:
         is_first = size == IMAGE
         state = programs.shapes(block, Rule.ALL, UPDATE, size)
 

@@ -66,10 +66,10 @@ class Run:
         remedy = "start the same command again: it is written again"
         return workdir.read_sealed(path, remedy) if path.exists() else None
 
-    @functools.cached_property
+    @property
     def search(self) -> Result:
-        """The evaluations of the search, so far."""
-        return result_of(workdir.Ledger(self.path / workdir.LEDGER).read())
+        """The evaluations of the search so far; it may be running."""
+        return result_of(workdir.Ledger(self.path / workdir.LEDGER).look())
 
     @functools.cached_property
     def architecture(self) -> Mapping[str, Any] | None:

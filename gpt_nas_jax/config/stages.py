@@ -53,6 +53,12 @@ class TablesConfig(Section):
     strategies: str = setting(
         "", "Comma-separated strategies to compare; default: all.", result=False
     )
+    priors: int = setting(
+        1,
+        "Priors for the searches on a benchmark, learned with seeds from --seed on; "
+        "groups of 25 searches take them in turn (ours).",
+        low=1,
+    )
     rows: str = setting(
         "",
         "Comma-separated rows of Table III to run; default: all, "

@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from scipy import stats
+import scipy
 
 LEVEL = 95
 """The share of resamples within an interval, in per cent."""
@@ -62,8 +62,8 @@ def agreement(
     )
     rho = tau = np.nan
     if x.max() > 0 and y.max() > 0:
-        rho = stats.spearmanr(x, y).statistic
-        tau = stats.kendalltau(x, y).statistic
+        rho = scipy.stats.spearmanr(x, y).statistic
+        tau = scipy.stats.kendalltau(x, y).statistic
     return Agreement(
         percentiles(rho, _spearman(x, y, resamples)),
         percentiles(tau, _kendall(x, y, resamples)),

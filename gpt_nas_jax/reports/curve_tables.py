@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gpt_nas_jax.reports import figure, formats, output
+from gpt_nas_jax.reports import formats, output
 from gpt_nas_jax.reports.contrasts import Contrast, contrasts
 from gpt_nas_jax.reports.curves import (
     Curves,
@@ -76,6 +76,9 @@ def write(
         "contrasts.csv": _long(Contrast, fixed),
         "paired.csv": _long(Paired, tests),
     }
+    # Matplotlib would double the time that every command takes to start.
+    from gpt_nas_jax.reports import figure
+
     pictures = {
         f"figure.{form}": figure.render(all_curves, form) for form in ("svg", "png")
     }

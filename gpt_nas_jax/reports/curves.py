@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.stats
+import scipy
 
 from gpt_nas_jax.evaluation.tabular import incumbents
 

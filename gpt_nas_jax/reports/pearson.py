@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from gpt_nas_jax.reports.agreement import Estimate, percentiles, resample
 
@@ -30,7 +30,7 @@ def pearson(x: np.ndarray, y: np.ndarray, resamples: int = 1000) -> Correlation:
     """
     r = p = np.nan
     if np.ptp(x) > 0 and np.ptp(y) > 0:
-        r, p = map(float, stats.pearsonr(x, y))
+        r, p = map(float, scipy.stats.pearsonr(x, y))
     counts = resample(len(x), resamples, seed=0).astype(np.float64)
     return Correlation(percentiles(r, _weighted(x, y, counts)), p, len(x))
 

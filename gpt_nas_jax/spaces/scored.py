@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+import scipy
 
 from gpt_nas_jax.types import Genome, Space
 
@@ -51,7 +51,7 @@ def scored(space: Space, scores: np.ndarray) -> ScoredSpace:
       scores: ``float64[N, K]`` in the order of the networks' numbers; ``-inf`` is the
         lowest.
     """
-    ranks = stats.rankdata(scores, axis=0)
+    ranks = scipy.stats.rankdata(scores, axis=0)
     merits = np.log(ranks).sum(-1)
     ranks -= ranks.mean(0)
     spread = ranks.std(0)

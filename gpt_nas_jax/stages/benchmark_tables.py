@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -21,7 +21,7 @@ from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
-from gpt_nas_jax.types import Key, Space, Strategy
+from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
 # Searches side by side: more fill the memory, fewer leave the processor idle.
 _CHUNK = 25
@@ -42,6 +42,12 @@ def run(config: Config) -> None:
     claim.check(config)
     for name in config.strategies():
         registry.check(name, config.search, config.search.queries)
+    least = _CHUNK * (config.tables.priors - 1) + 1
+    if config.search.seeds < least:
+        raise UsageError(
+            f"--tables_priors={config.tables.priors} needs --search_seeds={least} or "
+            f"more: {_CHUNK} searches share a prior"
+        )
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = tabular_benchmark.load(config.tables)
     limits = config.search.min_flops, config.search.max_flops
@@ -50,13 +56,21 @@ def run(config: Config) -> None:
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     compile_cache.keep(config.train)
     with claim.opened(config):
-        prior = pretrain.run(config, benchmark.plain, cells) if cells else None
-        _run(config, benchmark, prior)
+        priors: list[Prior | None] = [None]
+        if cells:
+            seeds = range(config.seed, config.seed + config.tables.priors)
+            each = [dataclasses.replace(config, seed=seed) for seed in seeds]
+            priors = [pretrain.run(one, benchmark.plain, cells) for one in each]
+        _run(config, benchmark, priors)
 
 
-def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> None:
-    # One for all data sets: to work a prior out takes longer than a search.
-    proposers = Proposers(benchmark.space, prior, benchmark.few_contexts)
+def _run(
+    config: Config, benchmark: TabularBenchmark, priors: Sequence[Prior | None]
+) -> None:
+    # The same for all data sets: to work a prior out takes longer than a search.
+    proposers = [
+        Proposers(benchmark.space, prior, benchmark.few_contexts) for prior in priors
+    ]
     every = {
         (dataset, name): _searches(config, benchmark, proposers, dataset, name)
         for dataset in benchmark.datasets
@@ -87,12 +101,22 @@ def _run(config: Config, benchmark: TabularBenchmark, prior: Prior | None) -> No
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Searches:
-    """Searches of one strategy on one data set, kept on disk in chunks."""
+    """Searches of one strategy on one data set, kept on disk in chunks.
+
+    Attributes:
+      folder: of the chunks.
+      name: of the strategy.
+      space: where it searches.
+      builds: make the strategy with each of the priors; chunks take them in turn.
+      rounds: how often it is asked.
+      seeds: searches.
+      key: of all searches.
+    """
 
     folder: Path
     name: str
     space: Space
-    build: Callable[[], Strategy]
+    builds: Sequence[Callable[[], Strategy]]
     rounds: int
     seeds: int
     key: Key
@@ -103,11 +127,11 @@ class _Searches:
 
     def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
         """As of `tabular.searches`, of all seeds; ``advance`` counts searches."""
-        for seeds, file in self._chunks():
+        for index, (seeds, file) in enumerate(self._chunks()):
             if file.exists():
                 continue
             keys = jax.vmap(jax.random.fold_in, (None, 0))(self.key, np.array(seeds))
-            strategy = self.build()
+            strategy = self.builds[index % len(self.builds)]()
             rows = tabular.searches(strategy, self.space, table, keys, self.rounds)
             workdir.write_array(file, np.asarray(rows))
             advance(len(seeds))
@@ -153,7 +177,7 @@ def setup_of(
 def _searches(
     config: Config,
     benchmark: TabularBenchmark,
-    proposers: Proposers,
+    proposers: Sequence[Proposers],
     dataset: str,
     name: str,
 ) -> _Searches:
@@ -162,13 +186,16 @@ def _searches(
     gpt_key, key = jax.random.split(
         stage_key(config.seed, f"tables/{config.tables.name}/{dataset}")
     )
-    setup = setup_of(name, settings, proposers, gpt_key, benchmark.repeats)
+    setups = [
+        setup_of(name, settings, each, gpt_key, benchmark.repeats)
+        for each in (proposers if registry.asks_prior(name) else proposers[:1])
+    ]
     return _Searches(
         Path(config.workdir) / "rows" / dataset,
         name,
         space,
-        functools.cache(lambda: setup.build(name)),
-        settings.queries // setup.asked(name),
+        [functools.cache(functools.partial(each.build, name)) for each in setups],
+        settings.queries // setups[0].asked(name),
         settings.seeds,
         key,
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
+from gpt_nas_jax.strategies import surrogate
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Candidates, Key
@@ -25,6 +26,9 @@ class GptNas:
         sure does not make all candidates alike; 0 in the paper.
       by_surprise: whether genes that surprise the prior are eliminated first, instead
         of all alike as in the paper.
+      drafts: reconstructions of each child, each with other genes eliminated. Of more
+        than one, those are evaluated by which `surrogate.promising` expects to gain
+        most; 1, as in the paper, asks no surrogate.
     """
 
     genetic: Genetic
@@ -33,6 +37,7 @@ class GptNas:
     prior: Proposer
     uniform_share: float = 0.1
     by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
+    drafts: int = flax.struct.field(pytree_node=False, default=1)
 
     VERSION: ClassVar[int] = 4
 
@@ -45,6 +50,9 @@ class GptNas:
         pool = self.pool(key, state)
         space, count = self.genetic.space, self.genetic.population
         rows = state.history.fresh_rows(space, pool.genomes, count)
+        if self.drafts > 1:
+            chosen = surrogate.promising(space, state.history, pool.genomes, count)
+            rows = jnp.where(state.generation == 0, rows, chosen)
         return jax.tree.map(lambda part: part[rows], pool)
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
@@ -57,15 +65,16 @@ class GptNas:
         rate = elimination_rate(
             self.elimination_rate, state.generation, self.generations
         )
+        drafted = jax.tree.map(lambda part: jnp.tile(part, (self.drafts, 1)), plain)
         made, proposed = reconstruct(
             self.prior,
             reconstruct_key,
-            plain.genomes,
+            drafted.genomes,
             rate,
             self.uniform_share,
             self.by_surprise,
         )
-        made = plain.replace(genomes=made, proposed=proposed)
+        made = drafted.replace(genomes=made, proposed=proposed)
         return jax.tree.map(lambda *parts: jnp.concatenate(parts), made, plain)
 
     def tell(

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import itertools
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.types import PAD, UsageError
 
 SPACE = BlockSpace(**chainbench.SPACE)
-GENOMES = np.unique(np.asarray(SPACE.sample(jax.random.key(0), 120)), axis=0)
+
+
+@functools.cache
+def some() -> np.ndarray:
+    """Distinct genomes."""
+    return np.unique(np.asarray(SPACE.sample(jax.random.key(0), 120)), axis=0)
 
 
 def truth(genomes: np.ndarray) -> np.ndarray:
@@ -31,8 +37,8 @@ def truth(genomes: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model() -> chain_model.ChainModel:
-    keys = np.ones(len(GENOMES), int)
-    return chain_model.fit(SPACE, GENOMES, truth(GENOMES), keys)
+    keys = np.ones(len(some()), int)
+    return chain_model.fit(SPACE, some(), truth(some()), keys)
 
 
 def groups(genome: np.ndarray) -> dict[str, np.ndarray]:
@@ -62,8 +68,8 @@ def groups(genome: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test_features_are_what_a_count_gives():
-    found = jax.jit(chain_model.features, static_argnums=0)(SPACE, GENOMES[:20])
-    for row, genome in enumerate(GENOMES[:20]):
+    found = jax.jit(chain_model.features, static_argnums=0)(SPACE, some()[:20])
+    for row, genome in enumerate(some()[:20]):
         for name, expected in groups(genome).items():
             np.testing.assert_allclose(found[name][row], expected, err_msg=name)
 
@@ -77,23 +83,23 @@ def test_predictions_are_those_of_gaussian_processes(
     for member in range(len(chain_model.MEMBERS)):
         known, new = (
             np.asarray(chain_model.points(SPACE, g)[member], np.float64)
-            for g in (GENOMES, asked)
+            for g in (some(), asked)
         )
 
         def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.exp(-((a[:, None] - b[None]) ** 2).sum(-1) / 2)
 
         noisy = kernel(known, known) + 0.1 * np.eye(len(known))
-        residual = truth(GENOMES) - truth(GENOMES).mean()
+        residual = truth(some()) - truth(some()).mean()
         parts.append(kernel(new, known) @ np.linalg.solve(noisy, residual))
-    expected = truth(GENOMES).mean() + np.mean(parts, 0)
+    expected = truth(some()).mean() + np.mean(parts, 0)
     np.testing.assert_allclose(chain_model.predict(model, asked), expected, atol=1e-4)
 
 
 def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
     table = PredictedTable(model, jnp.float32(0.02))
     answer = jax.jit(table.answer, static_argnums=0)
-    genomes, keys = GENOMES[:50], jax.random.split(jax.random.key(2), 40)
+    genomes, keys = some()[:50], jax.random.split(jax.random.key(2), 40)
     found = np.stack([answer(SPACE, key, genomes)[0] for key in keys])
     mean = np.asarray(chain_model.predict(model, genomes))
     draws = (found - mean) / 0.02
@@ -116,9 +122,9 @@ def test_what_is_no_chain_fails(model: chain_model.ChainModel):
 @pytest.fixture(scope="module")
 def benchmark(model: chain_model.ChainModel) -> Chainbench:
     return Chainbench(
-        GENOMES,
-        truth(GENOMES),
-        np.ones(len(GENOMES)),
+        some(),
+        truth(some()),
+        np.ones(len(some())),
         np.asarray(model.weights),
         noise=0.01,
         r2=0.9,

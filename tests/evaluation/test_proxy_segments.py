@@ -20,9 +20,8 @@ from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.training.loss import cross_entropy, loss_and_gradient
 
 SIZE = (4, 4, 3)
-KEY = jax.random.key(0)
-IMAGES = jax.random.normal(KEY, (2, 4, *SIZE))
-LABELS = jnp.array([[0, 1, 2, 1], [2, 2, 0, 1]], jnp.int32)
+IMAGES = np.random.default_rng(0).normal(size=(2, 4, *SIZE)).astype(np.float32)
+LABELS = np.array([[0, 1, 2, 1], [2, 2, 0, 1]], np.int32)
 
 # Their edges are 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
 CELLS = {
@@ -39,7 +38,7 @@ def drawn(parts: tuple[Segment, ...]) -> weights.Weights:
     generator = np.random.default_rng(0)
     return jax.tree.map(
         lambda w: w + generator.normal(size=w.shape, scale=0.1).astype(np.float32),
-        weights.uniform(parts, KEY),
+        weights.uniform(parts, jax.random.key(0)),
     )
 
 

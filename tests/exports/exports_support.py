@@ -1,6 +1,7 @@
 """Networks with weights that nobody trained, and their files read by strangers."""
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 
 from gpt_nas_jax.config import DataConfig
 from gpt_nas_jax.datasets import preparation, registry
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.networks.blocks import ConvNormActivation
 from gpt_nas_jax.networks.chain import Chain, Head
@@ -20,7 +22,6 @@ from gpt_nas_jax.networks.zoo.efficientnet import MBConv
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, chain_of, named
 from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
-DIGITS = registry.load("digits")
 BATCH = 64
 _MOMENTUM = 0.9
 # What launch/digits.flags has found.
@@ -30,6 +31,11 @@ WINNER = (
 )
 # With a projection in front of a block that keeps its shape.
 ALL = ("SqueezeExcitation", *BLOCK_NAMES)
+
+
+@functools.cache
+def digits() -> Dataset:
+    return registry.load("digits")
 
 
 def chain(name: str) -> Chain:
@@ -50,7 +56,7 @@ def chain(name: str) -> Chain:
             return chain_of(named(WINNER), 32, 2, 10)
         case "nasbench201":
             return nasbench201.network((3, 1, 2, 0, 4, 3))
-    return ZOO[name].build(10, DIGITS.test.size)
+    return ZOO[name].build(10, digits().test.size)
 
 
 def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
@@ -69,18 +75,18 @@ def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
                 values = generator.normal(0, 0.1, shape)
         return values.astype(np.float32)
 
-    traced = trace(made, DIGITS.test.size)
+    traced = trace(made, digits().test.size)
     variables = jax.tree_util.tree_map_with_path(drawn, traced.variables)
     description = {
         "name": name,
-        "image": list(DIGITS.test.size),
+        "image": list(digits().test.size),
         "num_classes": 10,
-        "classes": list(DIGITS.classes),
+        "classes": list(digits().classes),
         "params": traced.params,
     }
     if name in ("all blocks", "digits"):
         description["num_stages"] = 2
-    prepared = preparation.of(DataConfig(), DIGITS)
+    prepared = preparation.of(DataConfig(), digits())
     description |= prepared.to_json() | {"prepare": prepared.to_json()}
     network = SavedNetwork(home, made, variables, description, prepared)
     return _varied(network) if varied else network
@@ -92,7 +98,7 @@ def _varied(network: SavedNetwork) -> SavedNetwork:
     Through a deep network of random numbers all images look alike.
     """
     mean, std = network.preparation.moments
-    x = (DIGITS.test.images[:BATCH] / np.float32(255) - mean) / std
+    x = (digits().test.images[:BATCH] / np.float32(255) - mean) / std
 
     @jax.jit
     def run(variables: dict) -> tuple:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exports_support import DIGITS, logits_of, read_by_a_stranger, saved
+from exports_support import digits, logits_of, read_by_a_stranger, saved
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax.config import Config
@@ -16,7 +16,6 @@ from gpt_nas_jax.stages import export
 
 pytestmark = pytest.mark.slow
 
-IMAGES = DIGITS.test.images
 PACKAGES = {
     "flax": "safetensors",
     "torch": "torch",
@@ -64,13 +63,13 @@ def test_a_process_without_this_package_has_the_same_answers(
     network = saved(tmp_path, name)
     folder = exported(network, tuple(formats))
     assert capsys.readouterr().out.count("256 of 256 answers equal") == len(formats)
-    expected = logits_of(network, IMAGES)
+    expected = logits_of(network, digits().test.images)
     assert len({*expected.argmax(-1)}) > 4
     for program in there:
         # Slow, and of use where the other is missing.
         if program == "onnx" and "onnxruntime" in there:
             continue
-        names, logits = read_by_a_stranger(folder, program, IMAGES)
+        names, logits = read_by_a_stranger(folder, program, digits().test.images)
         difference = float(abs(logits - expected).max())
         print(f"{name}, {program}: {difference:.1e}")
         assert difference <= 2e-5, program
@@ -80,21 +79,29 @@ def test_a_process_without_this_package_has_the_same_answers(
 
 
 @pytest.mark.parametrize(
-    "name", ["small", pytest.param("nasbench201", marks=pytest.mark.long)]
+    ("name", "most"),
+    [
+        ("small", 2e-5),
+        # So many cells with random weights magnify rounding: in float32 the network
+        # itself is 1.2e-4 from what it is in float64.
+        pytest.param("nasbench201", 5e-4, marks=pytest.mark.long),
+    ],
 )
-def test_graphs_may_take_normalised_images(tmp_path: Path, name: str) -> None:
+def test_graphs_may_take_normalised_images(
+    tmp_path: Path, name: str, most: float
+) -> None:
     pytest.importorskip("flatbuffers", reason="needs the extra named export")
     pytest.importorskip("onnx", reason="needs the extra named export")
     formats = ("stablehlo", "onnx")
     network = saved(tmp_path, name)
     folder = exported(network, formats, input="normalised")
-    mean, std = DIGITS.train.moments()
-    images = IMAGES[:20]
+    mean, std = digits().train.moments()
+    images = digits().test.images[:20]
     x = ((images / np.float32(255) - mean) / std).astype(np.float32)
     expected = logits_of(network, images)
     for program in formats:
         _, logits = read_by_a_stranger(folder, program, x)
-        assert float(abs(logits - expected).max()) <= 2e-5
+        assert float(abs(logits - expected).max()) <= most
         # The file is asked about pixels here.
         file = folder / f"network.{program}"
         names, _ = gnj.load(file).predict(images)

@@ -23,6 +23,12 @@ def params():
     return conditional.pretrained(SPACE, jax.random.key(0))
 
 
+@pytest.fixture(scope="module")
+def untrained():
+    tokens = jnp.zeros((1, SPACE.length), jnp.int32)
+    return jax.jit(conditional.model(SPACE).init)(jax.random.key(0), tokens)["params"]
+
+
 def generate(space, params, genomes, kept):
     key = jax.random.key(1)
     return np.asarray(compiled_generate(space, params, key, genomes, kept))
@@ -46,10 +52,10 @@ def test_before_a_search_the_best_level_is_the_largest(params):
     assert (sizes >= np.quantile(everything, 0.85)).mean() > 0.8
 
 
-def test_kept_genes_stay(params):
+def test_kept_genes_stay(untrained):
     genomes = SPACE.sample(jax.random.key(3), COUNT)
     kept = jax.random.bernoulli(jax.random.key(4), 0.5, genomes.shape)
-    written = generate(SPACE, params, genomes, kept)
+    written = generate(SPACE, untrained, genomes, kept)
     np.testing.assert_array_equal(written[kept], np.asarray(genomes)[kept])
     assert (written != genomes).any()
 
@@ -69,7 +75,7 @@ def test_what_is_written_is_as_likely_as_the_model_says(params):
     np.testing.assert_allclose(shares, wanted, atol=0.03)
 
 
-def test_updates_teach_what_the_best_level_is(params):
+def test_updates_teach_what_the_best_level_is(untrained):
     # Everything ends with pooling where it is good, and with none where it is not.
     genomes = SPACE.sample(jax.random.key(5), COUNT)
     half = COUNT // 2
@@ -77,7 +83,7 @@ def test_updates_teach_what_the_best_level_is(params):
     level = jnp.where(jnp.arange(COUNT) < half, 0, 3)
     tokens = conditional.encode(SPACE, genomes, level)
     step = jax.jit(conditional.update, static_argnums=0)
-    optimizer = conditional.OPTIMIZER.init(params)
+    params, optimizer = untrained, conditional.OPTIMIZER.init(untrained)
     for _ in range(60):
         params, optimizer = step(SPACE, params, optimizer, tokens)
     nothing = jnp.zeros(genomes.shape, bool)

@@ -1,5 +1,7 @@
 """Spaces within a band of arithmetic."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +20,11 @@ from gpt_nas_jax.types import UsageError
 WHOLE = BlockSpace((8, 8, 3), 10, min_depth=3, max_depth=6, width=16, num_stages=2)
 LOW, HIGH = 1e6, 2e6
 BAND = banded(WHOLE, LOW, HIGH)
-SAMPLES = np.asarray(BAND.sample(jax.random.key(0), 64))
+
+
+@functools.cache
+def samples() -> np.ndarray:
+    return np.asarray(BAND.sample(jax.random.key(0), 64))
 
 
 def within(genomes: np.ndarray) -> np.ndarray:
@@ -34,8 +40,8 @@ def test_flops_are_those_of_the_networks():
 
 
 def test_samples_lie_within_and_differ():
-    assert within(SAMPLES).all()
-    assert len(np.unique(SAMPLES, axis=0)) > 60
+    assert within(samples()).all()
+    assert len(np.unique(samples(), axis=0)) > 60
 
 
 def test_it_is_a_space_of_networks():
@@ -50,12 +56,12 @@ _crossover, _mutate, _neighbour = (
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_variation_stays_within(seed: int):
-    keys = jax.random.split(jax.random.key(seed), len(SAMPLES))
-    others = SAMPLES[::-1]
-    children = _crossover(keys, SAMPLES, others)
-    mutants = _mutate(keys, SAMPLES)
+    genomes = samples()
+    keys = jax.random.split(jax.random.key(seed), len(genomes))
+    children = _crossover(keys, genomes, genomes[::-1])
+    mutants = _mutate(keys, genomes)
     indices = jax.random.randint(keys[0], (len(keys),), 0, BAND.num_neighbours)
-    neighbours, exist = _neighbour(jnp.asarray(SAMPLES), indices)
+    neighbours, exist = _neighbour(jnp.asarray(genomes), indices)
     for genomes in (children, mutants, neighbours[exist]):
         assert BAND.valid(genomes).all()
 

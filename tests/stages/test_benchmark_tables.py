@@ -125,6 +125,29 @@ def test_scores_of_some_cells_are_refused(shared_data, tmp_path, capsys):
     assert not path.exists()
 
 
+@pytest.mark.long
+def test_groups_of_searches_take_priors_in_turn(shared_data, tmp_path: pathlib.Path):
+    flags = (
+        *("--tables_strategies=gpt_nas", "--search_seeds=26", "--search_population=10"),
+        *("--prior_width=16", "--prior_pretrain_epochs=1", "--prior_finetune_epochs=2"),
+        "--prior_fcn_steps=50",
+        f"--prior_dir={tmp_path / 'prior'}",
+    )
+    rows = {}
+    for count in (1, 2):
+        path = tmp_path / str(count)
+        command = arguments(shared_data, path, *flags, f"--tables_priors={count}")
+        assert main.main(command) == 0
+        rows[count] = {
+            file.name: np.load(file)
+            for file in sorted((path / "rows" / "cifar10").glob("*.npy"))
+        }
+    assert len([*(tmp_path / "prior").iterdir()]) == 2
+    first, second = rows[1].keys()
+    np.testing.assert_array_equal(rows[2][first], rows[1][first])
+    assert (rows[2][second] != rows[1][second]).any()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -134,6 +157,11 @@ def test_scores_of_some_cells_are_refused(shared_data, tmp_path, capsys):
         (["--tables_source=missing.npz"], "missing.npz"),
         (["--search_queries=35"], "--search_queries=35"),
         (["--search_batch=7"], "--search_batch=7"),
+        (["--tables_priors=2"], "--tables_priors=2 is read by gpt_nas"),
+        (
+            ["--tables_priors=2", "--tables_strategies=gpt_nas"],
+            "needs --search_seeds=26",
+        ),
         (
             ["--tables_strategies=gpt_nas", "--prior_corpus=nasbench201"],
             "--prior_corpus=nasbench201",

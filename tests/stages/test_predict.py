@@ -1,6 +1,7 @@
 """The network of a run, loaded and asked from Python and from the command line."""
 
 import csv
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -11,16 +12,20 @@ from PIL import Image
 from stages_support import Runs, result
 
 import gpt_nas_jax as gnj
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.main import main
 
 pytestmark = pytest.mark.slow
 
-DIGITS = gnj.datasets.load("digits")
+
+@functools.cache
+def digits() -> Dataset:
+    return gnj.datasets.load("digits")
 
 
 def accuracy(path: Path) -> float:
-    found = gnj.load(path).predict(DIGITS.test.images)
-    return float((found.labels == DIGITS.test.labels).mean())
+    found = gnj.load(path).predict(digits().test.images)
+    return float((found.labels == digits().test.labels).mean())
 
 
 def test_a_reloaded_network_has_the_accuracy_of_the_run(
@@ -52,7 +57,7 @@ def test_the_command_line_writes_a_row_for_each_picture(
 ) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    for number, image in enumerate(DIGITS.test.images[:9]):
+    for number, image in enumerate(digits().test.images[:9]):
         Image.fromarray(image[..., 0]).save(pictures / f"{number}.png")
     (pictures / "4.png").write_bytes(b"no picture")
     out = tmp_path / "new" / "p.csv"
@@ -66,7 +71,7 @@ def test_the_command_line_writes_a_row_for_each_picture(
     broken = rows.pop(5)
     assert broken["reason"] and not broken["class_1"]
     kept = np.delete(np.arange(9), 4)
-    found = gnj.load(finished[0]).predict(DIGITS.test.images[kept])
+    found = gnj.load(finished[0]).predict(digits().test.images[kept])
     assert tuple(row["class_1"] for row in rows[1:]) == found.names
     for row, probabilities in zip(rows[1:], found.probabilities, strict=True):
         shown = [float(row[f"probability_{rank}"]) for rank in range(1, 6)]
@@ -78,7 +83,7 @@ def test_the_command_line_writes_a_row_for_each_picture(
 def test_without_a_file_a_table_is_printed(
     finished: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.fromarray(DIGITS.test.images[0, ..., 0]).save(tmp_path / "a.png")
+    Image.fromarray(digits().test.images[0, ..., 0]).save(tmp_path / "a.png")
     flags = [f"--workdir={finished[0]}", f"--predict_files={tmp_path}"]
     assert main(["main", "--stage=predict", *flags]) == 0
     assert "a.png" in capsys.readouterr().out

@@ -166,7 +166,7 @@ def test_a_ledger_of_an_earlier_version_goes_on(
 
 @pytest.mark.parametrize(
     "strategy",
-    [pytest.param("local_search", marks=pytest.mark.long), "gpt_nas_online"],
+    ["local_search", pytest.param("gpt_nas_online", marks=pytest.mark.long)],
 )
 def test_other_strategies_search_chains_and_go_on_where_they_stopped(
     runs: Runs, tmp_path: Path, strategy: str
@@ -230,7 +230,9 @@ def own_digits(home: Path, kind: str) -> Path:
     return home
 
 
-@pytest.mark.parametrize("kind", ["folder", "npz"])
+@pytest.mark.parametrize(
+    "kind", ["folder", pytest.param("npz", marks=pytest.mark.long)]
+)
 def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path, kind: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
+from gpt_nas_jax.prior.controls import uniform
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -158,3 +159,24 @@ def test_init_and_tell_are_those_of_the_genetic_algorithm(
     pool.sort(key=lambda individual: -individual[0])
     assert after.genomes.tolist() == [genome for _, genome in pool[:6]]
     assert after.generation == state.generation + 1
+
+
+@pytest.mark.slow
+def test_of_several_drafts_those_are_evaluated_that_promise_most():
+    """Where a block is good wherever it stands, as the surrogate soon knows."""
+
+    def best(key: jax.Array, drafts: int) -> jax.Array:
+        strategy = GptNas(GENETIC, 0.8, GENERATIONS, uniform(SPACE), drafts=drafts)
+        keys = jax.random.split(key, 2 * GENERATIONS)
+        state = strategy.init(keys[0])
+        for number in range(GENERATIONS):
+            candidates = strategy.ask(keys[2 * number + 1], state)
+            fitness = (candidates.genomes == 3).mean(-1)
+            state = strategy.tell(state, candidates, fitness)
+        return state.fitness[0]
+
+    keys = jax.random.split(jax.random.key(0), 16)
+    of_one, of_four = (
+        jax.jit(jax.vmap(lambda k, n=n: best(k, n)))(keys) for n in (1, 4)
+    )
+    assert of_four.mean() > of_one.mean() + 0.05

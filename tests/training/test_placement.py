@@ -103,7 +103,8 @@ from gpt_nas_jax.training.batches import to_device
 from gpt_nas_jax.training.placement import SINGLE, Placement, mesh_of
 from gpt_nas_jax.training.rules import Rule
 
-chain = candidate(("Stem", "InvertedResidual", "MaxPool"), 16, 2, 10)
+# Not MaxPool: where a digit's background is all alike, rounding says which is largest.
+chain = candidate(("Stem", "InvertedResidual", "AvgPool"), 16, 2, 10)
 dataset = registry.load("digits", "")
 splits = images.split(dataset, jax.random.key(0), 0.15, 200)
 plain = RetrainRecipe(epochs=2, batch=64, learning_rate=0.05, warmup_epochs=0, pad=1)
@@ -202,11 +203,8 @@ def test_devices_that_share_a_batch_train_as_one(
 ) -> None:
     one, other = results[same], results[way]
     assert (one["devices"], other["devices"]) == (1, DEVICES)
-    numbers = np.array(one["numbers"])
-    # Which of two nearly equal values is the larger differs between processors.
-    far = np.linalg.norm(np.array(other["numbers"]) - numbers)
-    assert far < 0.02 * np.linalg.norm(numbers)
-    assert other["right"] == pytest.approx(one["right"], abs=0.01)
+    np.testing.assert_allclose(other["numbers"], one["numbers"], rtol=1e-4, atol=5e-6)
+    assert other["right"] == one["right"]
 
 
 def test_ways_to_share_a_batch_differ_by_rounding_alone() -> None:

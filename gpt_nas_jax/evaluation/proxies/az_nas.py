@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 import jax
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from gpt_nas_jax.evaluation.proxies import passes
 from gpt_nas_jax.evaluation.proxies.segments import Segment
@@ -85,7 +85,8 @@ def ranked(scores: Mapping[str, np.ndarray]) -> np.ndarray:
       ``float64[N]``, at most 0; the sum of ``log(rank / N)``.
     """
     columns = [scores[name] for name in RANKED]
-    return sum(np.log(rankdata(column) / len(column)) for column in columns)
+    ranks = [scipy.stats.rankdata(column) for column in columns]
+    return sum(np.log(rank / len(rank)) for rank in ranks)
 
 
 def _entropy(covariance: np.ndarray) -> float:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gpt_nas_jax.reports import figure
 from gpt_nas_jax.reports.agreement import LEVEL
 from gpt_nas_jax.reports.formats import Entry, Table, number, p_value
 from gpt_nas_jax.reports.paper import published, writing
@@ -23,6 +22,9 @@ def write(folder: Path, measured: Measured) -> list[Path]:
     seeds = [matrix(measured.networks(s)) for s in range(len(measured.accuracies))]
     rates = [f"{rate:g}" for rate in measured.plan.rates]
     values = np.array([[cell.r.value for cell in line] for line in pooled])
+    # Matplotlib would double the time that every command takes to start.
+    from gpt_nas_jax.reports import figure
+
     pictures = {
         f"figure.{form}": figure.heat_map(
             values,
