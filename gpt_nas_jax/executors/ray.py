@@ -77,9 +77,9 @@ def run(
     running: dict[ray.ObjectRef, tuple[Member, int]] = {}
     done: dict[int, Callable[[], Result]] = {}
 
-    def turn() -> None:
+    def turn(yielded: int) -> None:
         """Begins what can be begun, and takes in what has ended."""
-        cluster.grow(len(items) - len(done), len(running))
+        cluster.grow(len(items) - yielded - len(done), len(running))
         while cluster.free and (index := attempts.begin()) is not None:
             member = cluster.free.pop()
             ref = member.actor.call.remote(cluster.common(), put, items[index])
@@ -98,7 +98,7 @@ def run(
     try:
         for wanted in range(len(items)):
             while wanted not in done:
-                turn()
+                turn(wanted)
             yield done.pop(wanted)()
     finally:
         # As of `local.run`, a signal waits for no candidate.

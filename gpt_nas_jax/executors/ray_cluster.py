@@ -165,7 +165,8 @@ class Cluster:
             self._idle_since = time.monotonic()
         elif not self._told and time.monotonic() - self._idle_since > _IDLE_SECONDS:
             self._told = True
-            self._say(f"no worker has begun: each needs {self._amount:g} of a node's")
+            needed = f"{self._amount:g} {_NAMES[self._device]}"
+            _say(f"no worker has begun yet: each needs {needed} of a node")
         return [ref for ref in ended if ref in running]
 
     def outcome(self, ref: ray.ObjectRef, member: Member) -> Callable[[], Any] | None:
@@ -181,6 +182,7 @@ class Cluster:
         except ray.exceptions.RayError as error:
             ray.kill(member.actor)
             self._looked = -math.inf
+            _say(f"a worker was lost ({type(error).__name__}); another goes on")
             if getattr(error, "preempted", False):
                 member.node = ""
             return None
@@ -266,9 +268,9 @@ class Cluster:
             return False
         return True
 
-    def _say(self, text: str) -> None:
-        name = _NAMES[self._device]
-        print(f"gpt_nas_jax: {text} {name}", file=sys.stderr, flush=True)
+
+def _say(line: str) -> None:
+    print(f"gpt_nas_jax: {line}", file=sys.stderr, flush=True)
 
 
 def _cause(error: ray.exceptions.RayTaskError) -> Exception:

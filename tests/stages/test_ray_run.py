@@ -150,6 +150,7 @@ def test_nodes_come_and_go_and_a_poisoned_candidate_fails_alone(
     assert found == expected
     # Tables alone go to the standard output.
     assert "raylet" not in out
+    assert err.count("gpt_nas_jax: a worker was lost") >= DEATHS
 
 
 RETRAIN = (
