@@ -4,8 +4,8 @@
 
 Takes the flags of a run. Random candidates of its space are evaluated as the search
 does, by one worker and then by two on a cluster that is started on this machine, which
-should be otherwise idle and have two cores. Each time all come once unmeasured, so that
-neither the start of Ray nor a compiler counts.
+should be otherwise idle and have two cores. Each worker evaluates all of them before,
+so that neither the start of Ray nor a compiler counts.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import numpy as np
 
 from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.executors import processes, registry
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import compile_cache, problem, scoring
@@ -36,11 +36,18 @@ def seconds(config: Config) -> tuple[float, list[float]]:
     genomes = np.asarray(loaded.space.sample(sample_key, _CANDIDATES))
     proposed = np.ones(genomes.shape, bool)
     items = [Candidate(*pair, key) for pair in zip(genomes, proposed, strict=True)]
+    processes.by_workers(local_evaluations, evaluate, items)
     for _ in run(evaluate, items, 1):
         pass
     begin = time.perf_counter()
     fitness = [found.fitness for found in run(evaluate, items, 1)]
     return time.perf_counter() - begin, fitness
+
+
+def local_evaluations(evaluate: Evaluator, items: list[Candidate]) -> None:
+    """Evaluates all candidates in this process."""
+    for item in items:
+        evaluate(item)
 
 
 def main() -> None:
