@@ -113,8 +113,8 @@ def driving(driven: dict[str, list[Driven]], record: float) -> Table:
             for size in _SIZES[len(measured) :]
         ]
     return Table(
-        "Measured, in seconds of all cores but for keeping the state; - where that took "
-        "more than 6 GiB or three minutes. A candidate's share holds "
+        "Measured, in seconds of all cores but for keeping the state; - where that "
+        "took more than 6 GiB or three minutes. A candidate's share holds "
         f"{1000 * record:.2f} ms for its line of the ledger.",
         (
             "strategy",
