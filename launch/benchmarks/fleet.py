@@ -92,7 +92,7 @@ def ideal(durations: Durations) -> Table:
 
 
 def driving(driven: dict[str, list[Driven]], record: float) -> Table:
-    """The measurements."""
+    """The measured costs of the leading process."""
     rows = []
     for strategy, measured in driven.items():
         for each in measured:
@@ -113,9 +113,9 @@ def driving(driven: dict[str, list[Driven]], record: float) -> Table:
             for size in _SIZES[len(measured) :]
         ]
     return Table(
-        "Measured, in seconds of all cores but for keeping the state; - where it took "
-        "more than 6 GiB, or the size before it more than a minute to begin. A "
-        f"candidate's share holds {1000 * record:.2f} ms for its line of the ledger.",
+        "Measured, in seconds of all cores but for keeping the state; - where that "
+        "took more than 6 GiB or three minutes. A candidate's share holds "
+        f"{1000 * record:.2f} ms for its line of the ledger.",
         (
             "strategy",
             "asked at a time",

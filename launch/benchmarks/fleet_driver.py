@@ -1,4 +1,4 @@
-"""What the process that leads a search does between evaluations, measured."""
+"""Measures the process that leads a search, between evaluations."""
 
 import contextlib
 import dataclasses
@@ -31,15 +31,15 @@ Clock = Callable[[], float]
 GENERATIONS = 10
 """Of a search."""
 _MOST_MEMORY = 6 * 2**30
-_LONGEST = 60
-"""Core-seconds of the first ask and tell, behind which no larger size is tried."""
+_PATIENCE = 180
+"""Seconds for all that is measured of a size."""
 _TIMES = 3
 _APPENDED = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class Driven:
-    """What a generation costs the leading process.
+    """Costs of a generation for the leading process.
 
     What computes is measured in seconds of all cores, which other programs on the
     machine change less.
@@ -66,8 +66,8 @@ class Driven:
 def measure(argv: Sequence[str], strategy: str, sizes: Sequence[int]) -> list[Driven]:
     """Asks and tells a strategy of searches of `GENERATIONS` times each size.
 
-    It runs in a process of its own, which has no more memory than some; sizes that are
-    too large for it, and those behind one that took long, are left out.
+    It runs in a process of its own, with limits of memory and time; the sizes from the
+    first one on that is too large for them are left out.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -76,11 +76,10 @@ def measure(argv: Sequence[str], strategy: str, sizes: Sequence[int]) -> list[Dr
     theirs.close()
     found = []
     with contextlib.suppress(EOFError):
-        while True:
+        while ours.poll(_PATIENCE):
             found.append(ours.recv())
             print(strategy, found[-1], file=sys.stderr)
-            if found[-1].first > _LONGEST:
-                child.terminate()
+    child.terminate()
     child.join()
     return found
 
