@@ -11,10 +11,16 @@ _PRINTED = "finished.txt"
 
 
 @pytest.fixture(scope="session")
-def runs(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Runs that find the prior and the programs of a whole one.
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("runs"))
 
-    One of the processes of a test run does it; each has a copy of all that it left.
+
+@pytest.fixture(scope="session")
+def finished(runs: Runs, shared_folder: Path) -> tuple[Path, str]:
+    """The directory of a run that was never interrupted, and what it printed.
+
+    One of the processes of a test run does it; each has a copy of all that it left, its
+    prior and programs, too.
     """
     first = Runs(shared_folder / "runs")
     with filelock.FileLock(shared_folder / "runs.lock"):
@@ -22,14 +28,6 @@ def runs(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
             first.home.mkdir()
             printed = first.finish(first.home / "finished")
             (first.home / _PRINTED).write_text(printed, encoding="utf-8")
-    own = Runs(tmp_path_factory.mktemp("runs"))
-    shutil.copytree(first.home, own.home, dirs_exist_ok=True)
-    return own
-
-
-@pytest.fixture(scope="session")
-def finished(runs: Runs, shared_folder: Path) -> tuple[Path, str]:
-    """The directory of a run that was never interrupted, and what it printed."""
+    shutil.copytree(first.home, runs.home, dirs_exist_ok=True)
     printed = (runs.home / _PRINTED).read_text(encoding="utf-8")
-    found = printed.replace(str(shared_folder / "runs"), str(runs.home))
-    return runs.home / "finished", found
+    return runs.home / "finished", printed.replace(str(first.home), str(runs.home))
