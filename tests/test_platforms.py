@@ -48,7 +48,6 @@ from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import load, store
 
-
 # The blocks of the other human networks are those of the space, but for their widths.
 DIFFERENT = ("EfficientNet-B0", "GoogLeNet", "RegNetY-8GF")
 
