@@ -98,7 +98,7 @@ def test_help_gives_unit_and_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert "(paper: 30)" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_zoo_prints_and_writes_the_networks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

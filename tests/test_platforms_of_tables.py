@@ -18,6 +18,7 @@ from gpt_nas_jax.types import Space
 
 _CONFIG = SearchConfig(population=4)
 _QUERIES = 8
+CONTROLS = ("uniform_refill", "unigram_refill")
 
 
 @functools.cache
@@ -36,7 +37,14 @@ def table(name: str) -> tuple[Space, tabular.Table]:
     return band, PredictedTable(model, np.float32(0.01))
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        # The controls are gpt_nas with another prior.
+        pytest.param(name, marks=pytest.mark.long) if name in CONTROLS else name
+        for name in STRATEGIES
+    ],
+)
 @pytest.mark.parametrize(
     "name", ["chains", pytest.param("nasbench201", marks=pytest.mark.long)]
 )

@@ -36,6 +36,7 @@ def mean(index: int, training: str, images: str) -> float:
     return float(np.mean(values))
 
 
+@pytest.mark.long
 def test_a_release(release):
     counted = []
     benchmark = nats_bench.read(release, lambda: counted.append(1))

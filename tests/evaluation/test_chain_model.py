@@ -175,7 +175,7 @@ def test_the_file_of_the_repository_is_that_of_its_trainings():
         assert known[bytes(genome)] == pytest.approx(np.mean(values), abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_searches_by_the_command_line(benchmark: Chainbench, tmp_path: Path):
     path, workdir = tmp_path / "chainbench.npz", tmp_path / "run"
     path.write_bytes(chainbench.to_bytes(benchmark))

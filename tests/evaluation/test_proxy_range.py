@@ -62,6 +62,7 @@ def test_chains_are_measured_as_in_double_precision(names: list[str]):
     check(tuple(names), 16, 2)
 
 
+@pytest.mark.long
 def test_twenty_wide_blocks_are_measured_as_in_double_precision():
     found = check(("Bottleneck",) * DEPTH, WIDTH, 1)
     # Without rescaling the output would not be a number of float32.

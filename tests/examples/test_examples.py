@@ -79,7 +79,7 @@ def test_an_own_strategy_is_searched_by(tmp_path: Path):
     assert {record["generation"] for record in records} == {0, 1}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_own_proxy_is_asked(tmp_path: Path):
     records = searched(
         tmp_path,
@@ -103,7 +103,7 @@ def test_an_own_executor_evaluates(tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.count("item ") == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_images_from_python(tmp_path: Path):
     run = own_images.main(tmp_path)
     assert len(run.search) == 6

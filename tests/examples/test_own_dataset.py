@@ -25,7 +25,7 @@ def command() -> list[str]:
     return shlex.split(line)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_command_searches_and_retrains(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):

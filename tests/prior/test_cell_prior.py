@@ -138,7 +138,7 @@ def learned(
     return learn_from(config, SPACES[name], known, lambda count: None)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
     config: PriorConfig, traces: list[Trace]
 ):

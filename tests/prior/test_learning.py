@@ -116,7 +116,7 @@ def test_without_patience_the_curve_is_measured_on_the_test_part(
         assert np.exp(points[-1].held_out_loss) == pytest.approx(quality.gpt_perplexity)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_patience_ends_a_phase_at_its_best(
     config: PriorConfig, space: BlockSpace, corpora: Corpora
 ):

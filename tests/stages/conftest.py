@@ -29,5 +29,10 @@ def finished(runs: Runs, shared_folder: Path) -> tuple[Path, str]:
             printed = first.finish(first.home / "finished")
             (first.home / _PRINTED).write_text(printed, encoding="utf-8")
     shutil.copytree(first.home, runs.home, dirs_exist_ok=True)
-    printed = (runs.home / _PRINTED).read_text(encoding="utf-8")
-    return runs.home / "finished", printed.replace(str(first.home), str(runs.home))
+    path, printed = runs.home / "finished", runs.home / _PRINTED
+    named = (path / "flags.txt", path / "report.html", *path.glob("best/*.flags"))
+    for file in (printed, *named):
+        # They name the directory.
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(str(first.home), str(runs.home)), encoding="utf-8")
+    return path, printed.read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from gpt_nas_jax.networks.zoo import ZOO
 
 pytestmark = pytest.mark.slow
 
-NAME = "ShuffleNetV2-x0.5"
+NAME = "ResNet-18"
 FLAGS = (
     "--stage=baseline",
     # A search would not have enough images for these.

@@ -161,7 +161,7 @@ def test_init_and_tell_are_those_of_the_genetic_algorithm(
     assert after.generation == state.generation + 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_several_drafts_those_are_evaluated_that_promise_most():
     """Where a block is good wherever it stands, as the surrogate soon knows."""
 

@@ -207,6 +207,7 @@ def test_devices_that_share_a_batch_train_as_one(
     assert other["right"] == one["right"]
 
 
+@pytest.mark.long
 def test_ways_to_share_a_batch_differ_by_rounding_alone() -> None:
     found = printed(STEPS)
     assert len(found) == 8
