@@ -91,6 +91,13 @@ def test_failures_are_told_with_their_reasons_as_text(running: Path, text: str):
     assert all(reason in words for reason in reasons)
 
 
+def test_blocks_that_were_proposed_are_told_of(text: str):
+    """With a prior or, as by `uniform_refill`, without one."""
+    marked, told = 'class="gene proposed">', "dotted</span> ones were proposed"
+    assert text.replace(marked + told, "").count(marked) > 1
+    assert text.count(told) == 1
+
+
 def test_nothing_outside_the_page_is_referred_to(text: str):
     page = Page(text)
     names = ("href", "src", "srcset", "action", "data", "poster", "xlink:href")
