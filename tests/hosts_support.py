@@ -10,6 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
+from gpt_nas_jax.main import main
+
 # Nothing here takes so many seconds but a deadlock.
 STUCK = 600
 
@@ -37,6 +41,14 @@ with open(REPORT, "w", encoding="utf-8") as file:
     json.dump(found, file)
 sys.exit(code)
 """
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
+    """The line with which the program refuses flags."""
+    assert main(["main", "--search_strategy=random", *flags]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    return line
 
 
 def free_port() -> int:

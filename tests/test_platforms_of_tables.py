@@ -1,5 +1,6 @@
 """Whole searches on tables, traced and lowered for every platform."""
 
+import dataclasses
 import functools
 
 import jax
@@ -49,10 +50,20 @@ def table(name: str) -> tuple[Space, tabular.Table]:
     "name", ["chains", pytest.param("nasbench201", marks=pytest.mark.long)]
 )
 def test_a_search_lowers_for_every_platform(name: str, strategy: str):
+    lower_search(name, strategy, _CONFIG)
+
+
+def test_drafts_lower_for_every_platform():
+    config = dataclasses.replace(_CONFIG, settings="drafts=2")
+    lower_search("chains", "gpt_nas", config)
+
+
+def lower_search(name: str, strategy: str, config: SearchConfig) -> None:
+    """Lowers whole searches on a table for all platforms."""
     space, known = table(name)
     # A table of cells holds them all, so that proposals are worked out beforehand.
     proposers = Proposers(space, small_prior(name), name == "nasbench201")
-    setup = Setup(_CONFIG, space, _QUERIES, 2, 4, jax.random.key(0), proposers)
+    setup = Setup(config, space, _QUERIES, 2, 4, jax.random.key(0), proposers)
     built, rounds = setup.build(strategy), _QUERIES // setup.asked(strategy)
     keys = jax.random.split(jax.random.key(1), 2)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy
 
-from gpt_nas_jax.reports.curves import Curves, listed, p_values, standard_error
+from gpt_nas_jax.reports.curves import Curves, listed, standard_error, t_test
 
 CONTRASTS: Mapping[str, tuple[str, ...]] = {
     "gpt_nas": ("genetic", "uniform_refill", "unigram_refill", "ngram_refill"),
@@ -87,7 +87,7 @@ def _contrast(curves: Curves, strategy: str, against: str, count: int) -> Contra
     if seeds > 1:
         quantile = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, seeds - 1)
         margin = float(quantile * standard_error(differences))
-    p, _ = p_values(ours, theirs)
+    p = t_test(ours, theirs)
     return Contrast(
         strategy, against, count, mean, mean - margin, mean + margin, p, p, seeds
     )

@@ -116,7 +116,7 @@ class Lease:
         """Raises UsageError where another process is known to have the lease."""
         if self._lost:
             raise UsageError(
-                f"another process goes on with the run in {self._objects.url}; this "
+                f"another process continues the run in {self._objects.url}; this "
                 f"one did not answer for {self._stale:.0f} seconds, and ends"
             )
 

@@ -56,8 +56,8 @@ class LineObjects:
         number = self._counts.get(name, 0)
         if not self._objects.create(_object(name, number), data):
             raise UsageError(
-                f"{self.where(name, number)} was written by another process; if none "
-                "goes on with the run, start the same command again"
+                f"{self.where(name, number)} was written by another process; if "
+                "none continues the run, start the same command again"
             )
         self._counts[name] = number + 1
 

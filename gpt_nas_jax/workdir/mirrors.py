@@ -67,7 +67,7 @@ class Mirror:
         """Adds the lines of one evaluation to a ledger on the store.
 
         Raises:
-          UsageError: another process goes on with the run.
+          UsageError: another process continues the run.
         """
         if self._lease is not None:
             self._lease.require()

@@ -65,7 +65,7 @@ class Objects:
         return self._ask(self._create, self._path(name), data)
 
     def read(self, name: str) -> bytes | None:
-        """The content of an object; None where there is none."""
+        """Returns the content of an object, or None if it does not exist."""
         return self._ask(self._read, self._path(name))
 
     def names(self, folder: str = "") -> list[str]:

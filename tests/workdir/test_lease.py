@@ -53,7 +53,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over(objects: Objects):
     second.commit(["c"])
     # However often the first tries, it changes nothing.
     for _ in range(2):
-        with pytest.raises(UsageError, match="another process goes on with the run"):
+        with pytest.raises(UsageError, match="another process continues the run"):
             first.commit(["d"])
     first.release()
     assert lease.latest(objects) == second.state

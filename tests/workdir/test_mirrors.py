@@ -65,7 +65,7 @@ def save(folder: pathlib.Path, value: int) -> None:
 
 
 def saved(folder: pathlib.Path) -> int | None:
-    """The value of a folder, which must be whole; None where there is none."""
+    """Returns the value of a whole folder, or None if it does not exist."""
     if not folder.exists():
         return None
     value: int = workdir.read_sealed(folder / "checksums.json", REMEDY)["value"]
