@@ -31,7 +31,11 @@ class RayConfig(Section):
         result=False,
     )
     cores: int = setting(
-        1, "CPU cores that Ray sets aside for a worker on the CPU.", low=1, result=False
+        1,
+        "CPU cores that Ray sets aside for a worker on the CPU, and threads that it "
+        "takes unless NPROC is set.",
+        low=1,
+        result=False,
     )
 
     def problems(self) -> Iterator[str]:

@@ -31,8 +31,8 @@ _IN_CREATION = "creation task"
 class _Actor(Worker):
     """A worker as a Ray actor."""
 
-    def __init__(self, device: str, share: float, home: str) -> None:
-        super().__init__(ray.get, device, share, home)
+    def __init__(self, device: str, amount: float, home: str) -> None:
+        super().__init__(ray.get, device, amount, home)
 
     def begin(self) -> str:
         """Gets ready; returns the node that it is on."""
@@ -244,8 +244,7 @@ class Cluster:
         # with errors until that is there.
         needs |= {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": threads}
         kind = ray.remote(_Actor).options(**needs)
-        share = min(1, amount) if self._device == "gpu" else 1
-        return Member(kind.remote(self._device, share, os.getcwd()))
+        return Member(kind.remote(self._device, amount, os.getcwd()))
 
     def _begun(self, ref: ray.ObjectRef, member: Member) -> bool:
         """Whether a worker is there; it may have been lost before.

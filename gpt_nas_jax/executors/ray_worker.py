@@ -46,13 +46,13 @@ class _Printed(io.TextIOBase):
 class Worker:
     """Evaluates items on the devices that its process was given."""
 
-    def __init__(self, get: Get, device: str, share: float, home: str) -> None:
+    def __init__(self, get: Get, device: str, amount: float, home: str) -> None:
         """Sees one kind of device.
 
         Args:
           get: reads what was put on the cluster.
           device: ``tpu``, ``gpu`` or ``cpu``.
-          share: of a GPU, at most 1.
+          amount: how many of these: CPU cores, or a share of a GPU where below 1.
           home: the folder that the run was started in.
         """
         self._get, self._device, self._home = get, device, home
@@ -62,10 +62,12 @@ class Worker:
         if device == "cpu":
             # Ray leaves GPUs visible to those who ask for none of them.
             os.environ.update(dict.fromkeys(_HIDDEN, ""))
+            # By default XLA takes a thread for each core of the node.
+            os.environ.setdefault("NPROC", str(int(amount)))
             jax.config.update("jax_platforms", "cpu")
-        if share < 1:
+        elif amount < 1:
             # By default a process takes three quarters of the memory.
-            fraction = f"{0.75 * share:.3f}"
+            fraction = f"{0.75 * amount:.3f}"
             os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", fraction)
 
     def enter(self, node: str) -> None:

@@ -4,8 +4,8 @@
 
 Takes the flags of a run. Random candidates of its space are evaluated as the search
 does, by one worker and then by two on a cluster that is started on this machine, which
-should be otherwise idle and have two cores. Each worker evaluates all of them before,
-so that neither the start of Ray nor a compiler counts.
+should be otherwise idle and have two cores, one for each worker. Each evaluates all of
+them before, so that neither the start of Ray nor a compiler counts.
 """
 
 import dataclasses
@@ -24,6 +24,8 @@ from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import compile_cache, problem, scoring
 
 _CANDIDATES = 24
+# So that one worker waits for the other at the end for a small share of the time.
+_ROUNDS = 3
 _WORKERS = (1, 2)
 
 
@@ -32,12 +34,14 @@ def seconds(config: Config) -> tuple[float, list[float]]:
     processes.everywhere(compile_cache.keep, config.train)
     loaded = processes.everywhere(problem.load, config)
     evaluate, run = scoring.evaluator(config, loaded), registry.find(config.executor)
-    sample_key, key = jax.random.split(jax.random.key(config.seed))
+    sample_key, *keys = jax.random.split(jax.random.key(config.seed), 1 + _ROUNDS)
     genomes = np.asarray(loaded.space.sample(sample_key, _CANDIDATES))
     proposed = np.ones(genomes.shape, bool)
-    items = [Candidate(*pair, key) for pair in zip(genomes, proposed, strict=True)]
-    processes.by_workers(local_evaluations, evaluate, items)
-    for _ in run(evaluate, items, 1):
+    pairs = [*zip(genomes, proposed, strict=True)]
+    items = [Candidate(*pair, key) for key in keys for pair in pairs]
+    warm_up = items[:_CANDIDATES]
+    processes.by_workers(local_evaluations, evaluate, warm_up)
+    for _ in run(evaluate, warm_up, 1):
         pass
     begin = time.perf_counter()
     fitness = [found.fitness for found in run(evaluate, items, 1)]
@@ -60,11 +64,12 @@ def main() -> None:
         search = dataclasses.replace(given.search, workers=1)
         config = dataclasses.replace(given, executor="ray", ray=ray, search=search)
         processes.lead(config, lambda config=config: found.append(seconds(config)))
-        rate = 3600 * _CANDIDATES / found[-1][0]
+        rate = 3600 * _CANDIDATES * _ROUNDS / found[-1][0]
         times = f"{found[0][0] / found[-1][0]:.2f}x"
         rows.append((workers, f"{found[-1][0]:.1f}", f"{rate:.0f}", times))
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    title = f"{_CANDIDATES} candidates on {os.cpu_count()} cores; load now {load}"
+    count = _CANDIDATES * _ROUNDS
+    title = f"{count} candidates on {os.cpu_count()} cores; load now {load}"
     show_table(title, ("workers", "seconds", "candidates an hour", "times one"), rows)
     same = all(fitness == found[0][1] for _, fitness in found)
     print(f"the fitness of each is {'the same' if same else 'another'} with both")

@@ -62,6 +62,12 @@ class Nodes:
         self._cluster.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives local runs the threads that a worker has."""
+    monkeypatch.setenv("NPROC", "1")
+
+
 @pytest.fixture
 def nodes(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     # Workers see the environment of their node.
