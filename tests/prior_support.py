@@ -21,7 +21,7 @@ from gpt_nas_jax.spaces.nasbench201 import corpus as nasbench201_corpus
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.types import Genome, Key, Space
 
 WORDS = vocabulary.build([nasbench101_corpus.words(), nasbench201_corpus.words()])
@@ -47,7 +47,7 @@ def small_prior(name: str) -> Prior:
     table = (SPACES | {"chains": CHAINS})[name].reading(WORDS)
     gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
     fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
-    context = EMPTY_CONTEXT[None]
+    context = empty_context(CONTEXT)[None]
     keys = jax.random.split(jax.random.key(0))
     params = jax.jit(gpt.init)(keys[0], context)["params"]
     fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]

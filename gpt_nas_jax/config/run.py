@@ -180,6 +180,12 @@ class PriorConfig(Section):
         low=0,
         high=0.9,
     )
+    context: int = setting(
+        10,
+        "Layers that the GPT reads before the one it predicts (paper: 10).",
+        low=1,
+        high=128,
+    )
     width: int = setting(128, "Width of the GPT, a multiple of 4 (ours).", low=4)
     batch: int = setting(128, "Windows per step (paper: 128).", low=1)
     learning_rate: float = setting(

@@ -151,15 +151,16 @@ def build_phase(
       UsageError: there are too few architectures to split.
     """
     rest, test = parts
-    test_windows = corpus.windows(test)
+    test_windows = corpus.windows(test, config.context)
     validation_size = 0
     if config.patience:
         learned, kept = corpus.hold_out(rest, key, config.holdout)
-        train, validation = corpus.windows(learned), corpus.windows(kept)
+        train = corpus.windows(learned, config.context)
+        validation = corpus.windows(kept, config.context)
         known, validation_size = corpus.joined([train, validation]), len(kept)
     else:
-        train, validation = corpus.windows(rest), test_windows
-        known = train
+        train = known = corpus.windows(rest, config.context)
+        validation = test_windows
     return Phase(
         networks=int(rest.counts.sum() + test.counts.sum()),
         sizes=(len(rest) - validation_size, validation_size, len(test)),

@@ -9,8 +9,8 @@ import numpy as np
 
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.reading import ReadingTable, Rows
-from gpt_nas_jax.tokens.vocabulary import START, Vocabulary, word
+from gpt_nas_jax.tokens.reading import ReadingTable, Rows, empty_context
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import Genome
 
 
@@ -19,7 +19,7 @@ class Examples:
     """Layers, each with the gene that it belongs to.
 
     Attributes:
-      contexts: ``int32[N, CONTEXT]`` tokens of the layers before.
+      contexts: ``int32[N, C]`` tokens of the layers before.
       tokens: ``int32[N]`` tokens of the layers.
       labels: ``int32[N]`` genes.
       starts: ``bool[N]``, whether the layer is the first of its gene, which is
@@ -36,11 +36,21 @@ class Examples:
 
 
 def of_networks(
-    traces: list[Trace], vocabulary: Vocabulary, genes: Mapping[str, int]
+    traces: list[Trace],
+    vocabulary: Vocabulary,
+    genes: Mapping[str, int],
+    context: int = CONTEXT,
 ) -> Examples:
-    """Every layer of traced networks that lies in a block of these names."""
+    """Every layer of traced networks that lies in a block of these names.
+
+    Args:
+      traces: of the networks.
+      vocabulary: of the tokens.
+      genes: of the names.
+      context: length of the examples' contexts.
+    """
     rows = []
-    lead = np.full(CONTEXT, START, np.int32)
+    lead = empty_context(context)
     for trace in traces:
         tokens = vocabulary.encode(word(part.layer) for part in trace.layers)
         padded = np.concatenate([lead, tokens])
@@ -49,8 +59,8 @@ def of_networks(
             if part.block in genes:
                 label = genes[part.block]
                 start = part.instance != before
-                context = padded[index : index + CONTEXT]
-                rows.append((context, tokens[index], label, start))
+                before_it = padded[index : index + context]
+                rows.append((before_it, tokens[index], label, start))
             before = part.instance
     contexts, tokens, labels, starts = zip(*rows, strict=True)
     return Examples(
@@ -73,10 +83,11 @@ def of_genes(genomes: Genome, asked: np.ndarray, table: ReadingTable) -> Example
     """
     asked = asked[:, table.positions]
     contexts, tokens = [], []
+    context = context_of(table)
     for (whole, places), some in zip(read(genomes, table), asked, strict=True):
         for place in places[some]:
-            contexts.append(whole[place : place + CONTEXT])
-            tokens.append(whole[place + CONTEXT])
+            contexts.append(whole[place : place + context])
+            tokens.append(whole[place + context])
     labels = np.asarray(genomes)[:, table.positions][asked]
     return Examples(
         np.stack(contexts),
@@ -98,6 +109,12 @@ def eliminable(genome: Genome, table: ReadingTable) -> jax.Array:
     return table.eliminable(genome)
 
 
+def context_of(table: ReadingTable) -> int:
+    """How long the contexts are that a table makes."""
+    genome = jax.ShapeDtypeStruct((1 + max(table.positions),), np.int32)
+    return jax.eval_shape(table.start, genome).shape[0]
+
+
 def read(
     genomes: Genome, table: ReadingTable
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -106,7 +123,7 @@ def read(
     Yields:
       Tokens ``int32[M]``, the start context in front and what follows behind. Also, for
       each of the table's positions, the place of its context, ``int[P]``; the layers
-      at the position begin ``CONTEXT`` behind that.
+      at the position begin `context_of` the table behind that.
     """
     starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
     for start, row, lengths in zip(starts, words.tokens, words.lengths, strict=True):

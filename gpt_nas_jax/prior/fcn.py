@@ -27,7 +27,7 @@ class FCN(nn.Module):
 
     @nn.compact
     def __call__(self, context: Tokens, token: Tokens) -> jax.Array:
-        """``int32[..., CONTEXT]`` and ``int32[...]`` to ``[..., num_blocks]``."""
+        """``int32[..., C]`` and ``int32[...]`` to ``[..., num_blocks]``."""
         tokens = jnp.concatenate([context, token[..., None]], axis=-1)
         x = nn.Embed(self.vocabulary_size, self.embedding)(tokens)
         x = x.reshape(*x.shape[:-2], -1)

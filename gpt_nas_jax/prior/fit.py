@@ -32,7 +32,7 @@ _FCN_RATE = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class NextLayerLoss:
-    """Mean cross-entropy of every layer of windows ``int32[B, CONTEXT + 1]``."""
+    """Mean cross-entropy of every layer of windows ``int32[B, C + 1]``."""
 
     model: GPT
 

@@ -61,7 +61,7 @@ class GPT(nn.Module):
 
 
 def next_layer_logits(model: GPT, params: dict, context: Tokens) -> jax.Array:
-    """Logits ``[..., V]`` behind ``int32[..., CONTEXT]``, as of `only_layers`."""
+    """Logits ``[..., V]`` behind ``int32[..., C]``, as of `only_layers`."""
     return only_layers(model.apply({"params": params}, context)[..., -1, :])
 
 

@@ -26,7 +26,7 @@ from gpt_nas_jax.prior.report import Point, PriorReport, Quality
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import corpus
 from gpt_nas_jax.tokens.corpus import Windows
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.types import Key
 
 PHASES = ("pretrain", "finetune")
@@ -112,17 +112,22 @@ def models(
     config: PriorConfig, vocabulary_size: int, num_genes: int
 ) -> tuple[GPT, FCN]:
     """The two networks of the prior; the FCN distinguishes ``num_genes`` genes."""
-    gpt = GPT(vocabulary_size, config.width)
-    return gpt, FCN(vocabulary_size, num_genes)
+    return gpt(config, vocabulary_size), FCN(vocabulary_size, num_genes)
+
+
+def gpt(config: PriorConfig, vocabulary_size: int) -> GPT:
+    """The GPT alone."""
+    return GPT(vocabulary_size, config.width, context=config.context)
 
 
 def begin(
     config: PriorConfig, corpora: Corpora, phases: Sequence[Phase], key: Key
 ) -> State:
     """The state from which `learn` starts; the arguments are those of `learn`."""
-    gpt = GPT(corpora.vocabulary.size, config.width)
+    model = gpt(config, corpora.vocabulary.size)
     init_key, *_ = jax.random.split(key, 5)
-    params = jax.jit(gpt.init)(init_key, EMPTY_CONTEXT[None])["params"]
+    empty = empty_context(config.context)[None]
+    params = jax.jit(model.init)(init_key, empty)["params"]
     return begin_with(params, config, phases)
 
 
@@ -168,17 +173,17 @@ def learn(
       after: called with each state of `learn_gpt`.
     """
     words = corpora.vocabulary
-    gpt = GPT(words.size, config.width)
+    model = gpt(config, words.size)
     _, pretrain_key, finetune_key, fcn_key, show_key = jax.random.split(key, 5)
     keys = (pretrain_key, finetune_key)
-    for latest in learn_gpt(gpt, config, phases, keys, state, progress):
+    for latest in learn_gpt(model, config, phases, keys, state, progress):
         state = latest
         after(state)
     clock = _Stopwatch()
     qualities = tuple(_quality(state, phases[: n + 1], words.size) for n in range(2))
     state = state.spent("measuring", clock.lap())
     prior, test = with_fcn(
-        config, space, corpora, phases, gpt, state.kept, fcn_key, progress
+        config, space, corpora, phases, model, state.kept, fcn_key, progress
     )
     state = state.spent("fcn", clock.lap())
     made = report.measure(prior, space, corpora, phases, qualities, test, show_key)
@@ -195,7 +200,7 @@ def with_fcn(
     space: ReadableSpace,
     corpora: Corpora,
     phases: Sequence[Phase],
-    gpt: GPT,
+    model: GPT,
     params: Any,
     key: Key,
     progress: Progress,
@@ -207,17 +212,17 @@ def with_fcn(
       space: whose genes the FCN names.
       corpora: what it learns from.
       phases: what the GPT has learned from.
-      gpt: the GPT.
+      model: the GPT.
       params: its parameters.
       key: decides examples, initial parameters and the order of samples.
       progress: called as steps are done.
     """
     words = corpora.vocabulary
-    table = space.reading(words)
+    table = space.reading(words, model.context)
     _, fcn = models(config, words.size, table.num_genes)
     examples_key, init_key, fit_key = jax.random.split(key, 3)
     traces, test_traces = corpora.traces
-    surprise = functools.partial(fit.last_layer_losses, gpt, params)
+    surprise = functools.partial(fit.last_layer_losses, model, params)
     asked = space, table, words
     train, weights = lessons.to_learn(*asked, traces, surprise, examples_key)
     test = lessons.to_measure(*asked, test_traces, surprise, examples_key)
@@ -225,7 +230,7 @@ def with_fcn(
     fcn_params = fit.fit_fcn(
         fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
     )
-    return Prior(fcn, fcn_params, table, gpt, params, seen(phases)), test
+    return Prior(fcn, fcn_params, table, model, params, seen(phases)), test
 
 
 def seen(phases: Sequence[Phase]) -> Windows:

@@ -6,6 +6,7 @@ import numpy as np
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior.examples import (
     Examples,
+    context_of,
     joined,
     of_genes,
     of_genomes,
@@ -47,7 +48,8 @@ def to_learn(
         written = _written(space, table, surprise, key)
         return written, np.ones(len(written))
     drawn = of_genomes(_sample(space, key), table)
-    human = of_networks(traces, vocabulary, space.human_genes)
+    context = context_of(table)
+    human = of_networks(traces, vocabulary, space.human_genes, context)
     weights = [
         np.full(len(human), (1 - _RANDOM_SHARE) / len(human)),
         np.full(len(drawn), _RANDOM_SHARE / len(drawn)),
@@ -70,7 +72,7 @@ def to_measure(
     """
     if not space.human_genes:
         return _written(space, table, surprise, jax.random.fold_in(key, 1))
-    return of_networks(traces, vocabulary, space.human_genes)
+    return of_networks(traces, vocabulary, space.human_genes, context_of(table))
 
 
 def _written(

@@ -8,7 +8,6 @@ import numpy as np
 from gpt_nas_jax.prior.prior import LayerPrior
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
-from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.types import Tokens
 
 _BATCH = 1024
@@ -21,7 +20,7 @@ class LookupPrior:
     So thousands of searches on a table cost no more than without a prior.
 
     Attributes:
-      factors: ``uint32[CONTEXT]``, by which a context becomes one number.
+      factors: ``uint32[C]``, by which a context becomes one number.
       codes: ``uint32[N]``, those of all contexts of the space, ascending.
       genes: ``float32[N, G]``, logits of the genes behind each.
       table: that of the prior.
@@ -62,12 +61,12 @@ def _distinct_codes(contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Factors by which no two of these contexts get the same code, and the codes."""
     random = np.random.default_rng(0)
     while True:
-        factors = random.integers(0, 2**32, CONTEXT, np.uint32)
+        factors = random.integers(0, 2**32, contexts.shape[1], np.uint32)
         codes = _code(contexts, factors)
         if len(np.unique(codes)) == len(codes):
             return factors, codes
 
 
 def _code(contexts: Tokens, factors: jax.Array) -> jax.Array:
-    """One number for each of ``int32[..., CONTEXT]``."""
+    """One number for each of ``int32[..., C]``."""
     return (contexts.astype(jnp.uint32) * factors).sum(-1, dtype=jnp.uint32)

@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
+from gpt_nas_jax.tokens.corpus import Windows, merge
 
 SHORT = 5
 """Tokens that the usual n-gram spans: it predicts one from the four before it."""
-LONG = CONTEXT + 1
-"""Tokens of an n-gram that reads as much as the GPT."""
+LONGEST = 129
+"""Most tokens that an n-gram can span."""
 
-FACTORS = 1 + 2 * np.random.default_rng(0).integers(0, 2**31, (LONG, 2))
+FACTORS = 1 + 2 * np.random.default_rng(0).integers(0, 2**31, (LONGEST, 2))
 """Random odd numbers, two a token, the last token first; see `codes`."""
 
 

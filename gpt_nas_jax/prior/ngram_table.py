@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax import sorted_rows
-from gpt_nas_jax.prior.ngram import FACTORS, LONG, Counts, NGram, fit
+from gpt_nas_jax.prior.ngram import FACTORS, Counts, NGram, fit
 from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.types import Tokens
 
@@ -46,7 +46,7 @@ class NGramTable:
     levels: tuple[LevelTable, ...]
 
     def probabilities(self, contexts: Tokens) -> jax.Array:
-        """Of every token behind ``int32[..., CONTEXT]``, ``float32[..., V]``."""
+        """Of every token behind ``int32[..., C]``, ``float32[..., V]``."""
         shape = (*contexts.shape[:-1], self.vocabulary_size)
         result = jnp.full(shape, 1.0 / self.vocabulary_size)
         last = _products(jnp.arange(self.vocabulary_size), FACTORS[0])
@@ -65,7 +65,7 @@ class NGramTable:
 
 def of_windows(windows: Windows, vocabulary_size: int) -> NGramTable:
     """The model of the GPT's own context, fitted to windows."""
-    return table_of(fit(windows, vocabulary_size, LONG))
+    return table_of(fit(windows, vocabulary_size, windows.context + 1))
 
 
 def table_of(model: NGram) -> NGramTable:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
-from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
+from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.tokens.reading import ReadingTable
 from gpt_nas_jax.types import Tokens
 
@@ -28,7 +28,7 @@ class LayerPrior:
     table: ReadingTable
 
     def next_layer(self, contexts: Tokens) -> jax.Array:
-        """Logits ``[..., V]`` of the layer behind ``int32[..., CONTEXT]``."""
+        """Logits ``[..., V]`` of the layer behind ``int32[..., C]``."""
         raise NotImplementedError
 
     def layer_logits(self, contexts: Tokens) -> jax.Array:
@@ -43,7 +43,8 @@ class LayerPrior:
         """As of `Proposer`, averaged over the layers that may be proposed."""
         layers = jax.nn.softmax(self.layer_logits(contexts))
         size = layers.shape[-1]
-        each = jnp.broadcast_to(contexts[..., None, :], (*layers.shape, CONTEXT))
+        shape = (*layers.shape, contexts.shape[-1])
+        each = jnp.broadcast_to(contexts[..., None, :], shape)
         tokens = jnp.broadcast_to(jnp.arange(size), layers.shape)
         genes = jax.nn.softmax(self.gene_logits(each, tokens))
         return jnp.log(jnp.einsum("...l,...lg->...g", layers, genes))

@@ -159,7 +159,7 @@ def quality(
         windows=len(phase.train),
         gpt_perplexity=perplexity,
         ngram_perplexity=perplexity_of(ngram.SHORT),
-        equal_ngram_perplexity=perplexity_of(ngram.LONG),
+        equal_ngram_perplexity=perplexity_of(phase.test.context + 1),
         passes=round(curve[-1].step / phase.pass_steps, 2),
         kept_step=kept_step,
         curve=curve,

@@ -127,7 +127,7 @@ def _proposals(
 
 @jax.jit
 def _asked(prior: Prior, contexts: Any) -> tuple[jax.Array, jax.Array]:
-    """Probabilities of the layers after ``[N, CONTEXT]``, the gene of the likeliest."""
+    """Probabilities of the layers after ``[N, C]``, the gene of the likeliest."""
     logits = prior.next_layer(contexts)
     layer = jnp.argmax(logits, -1)
     genes = prior.gene_logits(contexts, layer)

@@ -7,13 +7,12 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.prior import examples
-from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import ReadingTable
 from gpt_nas_jax.tokens.vocabulary import START
 from gpt_nas_jax.types import Genome, Key
 
 Surprise: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Nats ``float[N]`` by which the last of each ``int32[N, CONTEXT + 1]`` surprises."""
+"""Nats ``float[N]`` by which the last of each ``int32[N, C + 1]`` surprises."""
 
 _AHEAD = 10
 
@@ -55,13 +54,14 @@ def _logits(
     count, genes = len(genomes), table.num_genes
     each = np.repeat(genomes, genes, axis=0)
     each[:, table.positions[place]] = np.tile(np.arange(genes), count)
-    ahead = np.full((len(each), CONTEXT + _AHEAD), START, np.int32)
+    context = examples.context_of(table)
+    ahead = np.full((len(each), context + _AHEAD), START, np.int32)
     for row, (sequence, places) in zip(ahead, examples.read(each, table), strict=True):
         part = sequence[places[place] :][: len(row)]
         row[: len(part)] = part
-    windows = np.lib.stride_tricks.sliding_window_view(ahead, CONTEXT + 1, axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(ahead, context + 1, axis=1)
     distinct, where = np.unique(
-        windows.reshape(-1, CONTEXT + 1), axis=0, return_inverse=True
+        windows.reshape(-1, context + 1), axis=0, return_inverse=True
     )
     losses = surprise(np.ascontiguousarray(distinct))[where.ravel()]
     # Nothing stands behind the end.

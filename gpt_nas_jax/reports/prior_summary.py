@@ -16,7 +16,7 @@ def show(report: Report, benchmark: str) -> None:
         "Next-layer perplexity on test architectures",
         (
             *("corpus", "networks", "train", "validation", "test"),
-            *("windows", "GPT", "5-gram", "11-gram"),
+            *("windows", "GPT", "5-gram", "equal n-gram"),
         ),
         [
             (

@@ -12,7 +12,8 @@ from gpt_nas_jax.networks.layers import Layer, to_text
 from gpt_nas_jax.plugins import called
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.neighbours import random_neighbour
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, first_words, rows
+from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.tokens.reading import Rows, empty_context, first_words, rows
 from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
 from gpt_nas_jax.types import Genome, Key, Tokens, UsageError
 
@@ -161,8 +162,10 @@ class CategoricalSpace:
         """None: the prior learns the choices from random genomes."""
         return {}
 
-    def reading(self, vocabulary: Vocabulary) -> "ChoiceTable":
+    def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> "ChoiceTable":
         """How genomes read, in the tokens of a vocabulary: choice after choice.
+
+        Contexts have the given length.
 
         Raises:
           UsageError: places have different choices, or no choice has layers.
@@ -176,7 +179,8 @@ class CategoricalSpace:
                 "for, which the prior reads; define layers(name), or search by another "
                 "strategy"
             )
-        return ChoiceTable(rows(spelled, (self.num_genes,)), self.length)
+        front = jnp.asarray(empty_context(context))
+        return ChoiceTable(rows(spelled, (self.num_genes,)), front, self.length)
 
     def definition(self) -> str:
         """The choices and their layers, as text."""
@@ -212,10 +216,12 @@ class ChoiceTable:
 
     Attributes:
       choices: rows ``[G]``, the words of every choice.
+      front: the context in front of the first choice, ``int32[C]``.
       length: genes of a genome.
     """
 
     choices: Rows
+    front: Tokens
     length: int = flax.struct.field(pytree_node=False)
 
     @property
@@ -234,7 +240,7 @@ class ChoiceTable:
 
     def start(self, genome: Genome) -> Tokens:
         """Nothing stands in front of the first choice."""
-        return jnp.asarray(EMPTY_CONTEXT)
+        return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
         """The layers of the choice at a position."""

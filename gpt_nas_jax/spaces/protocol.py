@@ -8,6 +8,7 @@ import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import ReadingTable
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Space
@@ -24,8 +25,8 @@ class ReadableSpace(Space, Protocol):
     def human_genes(self) -> Mapping[str, int]:
         """Genes that are blocks of the zoo's networks, by the block's name."""
 
-    def reading(self, vocabulary: Vocabulary) -> ReadingTable:
-        """How genomes read, in the tokens of a vocabulary."""
+    def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> ReadingTable:
+        """How genomes read, in the tokens of a vocabulary and contexts of a length."""
 
     def definition(self) -> str:
         """Text that changes whenever a gene comes to mean other layers."""

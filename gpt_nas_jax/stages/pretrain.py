@@ -35,7 +35,7 @@ from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages.prior_checkpoints import Checkpoints
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import Windows
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import UsageError
 
@@ -235,10 +235,10 @@ def _load(
     words: Vocabulary,
     remedy: str,
 ) -> Prior:
-    table = space.reading(words)
+    table = space.reading(words, config.context)
     gpt, fcn = learning.models(config, words.size, table.num_genes)
     key = jax.random.key(0)
-    context = EMPTY_CONTEXT[None]
+    context = empty_context(config.context)[None]
     shapes = jax.eval_shape(gpt.init, key, context)["params"]
     fcn_shapes = jax.eval_shape(fcn.init, key, context, context[:, 0])["params"]
     arrays = (workdir.read_array(path / name, remedy) for name in (_TOKENS, _WEIGHTS))

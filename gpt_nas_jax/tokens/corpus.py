@@ -11,7 +11,7 @@ from gpt_nas_jax.tokens.vocabulary import START
 from gpt_nas_jax.types import Key, UsageError
 
 CONTEXT = 10
-"""Layers that the GPT reads (the paper's window)."""
+"""Layers that the GPT reads before the one it predicts, in the paper."""
 
 _CHUNK = 20_000
 
@@ -40,12 +40,12 @@ class Architectures:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """Distinct runs of ``CONTEXT + 1`` tokens; the last is the one to predict.
+    """Distinct runs of ``C + 1`` tokens; the last is the one to predict.
 
     A pytree of arrays on the host.
 
     Attributes:
-      tokens: ``int32[N, CONTEXT + 1]``.
+      tokens: ``int32[N, C + 1]``.
       weights: ``float64[N]``, how often each occurs.
     """
 
@@ -54,6 +54,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @property
+    def context(self) -> int:
+        """How many tokens stand before the one to predict."""
+        return self.tokens.shape[1] - 1
 
     def digest(self) -> str:
         """A hash of the windows and their weights."""
@@ -112,18 +117,17 @@ def distinct(
     )
 
 
-def windows(architectures: Architectures) -> Windows:
+def windows(architectures: Architectures, context: int = CONTEXT) -> Windows:
     """All windows with stride 1, equal ones merged and their weights added.
 
-    Sequences are led in by ``CONTEXT`` start tokens, so that the first layer is
+    Sequences are led in by ``context`` start tokens, so that the first layer is
     predicted too.
     """
-    merged = Windows(np.zeros((0, CONTEXT + 1), np.int32), np.zeros(0))
+    merged = Windows(np.zeros((0, context + 1), np.int32), np.zeros(0))
     for start in range(0, len(architectures), _CHUNK):
         stop = start + _CHUNK
-        cut = _windows_of(
-            architectures.sequences[start:stop], architectures.counts[start:stop]
-        )
+        sequences, counts = architectures.sequences, architectures.counts
+        cut = _windows_of(sequences[start:stop], counts[start:stop], context)
         merged = joined([merged, cut])
     return merged
 
@@ -155,14 +159,16 @@ def merge(tokens: np.ndarray, weights: np.ndarray) -> Windows:
     return Windows(tokens[first], np.bincount(inverse, weights, len(first)))
 
 
-def _windows_of(sequences: Sequence[np.ndarray], counts: np.ndarray) -> Windows:
-    lead = np.full(CONTEXT, START, np.int32)
+def _windows_of(
+    sequences: Sequence[np.ndarray], counts: np.ndarray, context: int
+) -> Windows:
+    lead = np.full(context, START, np.int32)
     lengths = np.array([len(sequence) for sequence in sequences])
     padded = np.concatenate([part for s in sequences for part in (lead, s)])
-    rows = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + 1)
+    rows = np.lib.stride_tricks.sliding_window_view(padded, context + 1)
     # A window belongs to the sequence that holds its last token; those whose last
     # token is a lead-in are none.
-    starts = np.cumsum(lengths + CONTEXT) - lengths - CONTEXT
+    starts = np.cumsum(lengths + context) - lengths - context
     index = np.repeat(starts, lengths) + _ranges(lengths)
     return merge(rows[index], np.repeat(counts, lengths))
 

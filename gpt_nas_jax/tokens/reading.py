@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, START
 from gpt_nas_jax.types import Genome, Tokens
 
-EMPTY_CONTEXT = np.full(CONTEXT, START, np.int32)
-"""The context in front of the first layer of a network."""
+
+def empty_context(length: int) -> np.ndarray:
+    """The context in front of the first layer of a network, ``int32[length]``."""
+    return np.full(length, START, np.int32)
 
 
 @flax.struct.dataclass
@@ -65,16 +66,16 @@ def joined(first: Rows, second: Rows) -> Rows:
 
 
 def append(context: Tokens, row: Rows) -> Tokens:
-    """The last `CONTEXT` tokens once a row follows."""
+    """The context ``int32[C]``, as long as before, once a row follows."""
     both = jnp.concatenate([context, row.tokens])
-    return jax.lax.dynamic_slice(both, (row.lengths,), (CONTEXT,))
+    return jax.lax.dynamic_slice(both, (row.lengths,), context.shape)
 
 
 def appended(contexts: np.ndarray, row: Rows) -> np.ndarray:
-    """`append` for ``int32[N, CONTEXT]``, on the host."""
+    """`append` for ``int32[N, C]``, on the host."""
     tokens = np.asarray(row.tokens)[: int(row.lengths)]
     both = np.concatenate([contexts, np.tile(tokens, (len(contexts), 1))], 1)
-    return both[:, -CONTEXT:]
+    return both[:, -contexts.shape[1] :]
 
 
 class ReadingTable(Protocol):
@@ -95,7 +96,7 @@ class ReadingTable(Protocol):
         """Which genes the prior may replace, ``bool[L]``, some of `positions`."""
 
     def start(self, genome: Genome) -> Tokens:
-        """The context in front of the first of `positions`, ``int32[CONTEXT]``."""
+        """The context in front of the first of `positions`, ``int32[C]``."""
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
         """One row: what is read from one of `positions` up to the next.
@@ -123,4 +124,4 @@ class Proposer(Protocol):
     table: ReadingTable
 
     def logits(self, contexts: Tokens) -> jax.Array:
-        """Logits ``float32[..., G]`` of the genes behind ``int32[..., CONTEXT]``."""
+        """Logits ``float32[..., G]`` of the genes behind ``int32[..., C]``."""

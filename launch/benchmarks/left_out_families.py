@@ -153,7 +153,7 @@ def _learned(config: Config, model: GPT, params: Any, phase: Phase, key: Key) ->
 
 
 def _counted(seen: Windows, size: int, test: Windows) -> float:
-    return ngram.perplexity(ngram.fit(seen, size, ngram.LONG), test)
+    return ngram.perplexity(ngram.fit(seen, size, seen.context + 1), test)
 
 
 def _mixed(model: GPT, params: Any, windows: Windows, words: int) -> float:

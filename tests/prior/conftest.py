@@ -24,8 +24,10 @@ def space() -> BlockSpace:
 @pytest.fixture(scope="session")
 def config() -> PriorConfig:
     """Settings by which a prior is learned in seconds."""
-    # Both phases take ten steps and so share one compiled program.
+    # Both phases take ten steps and so share one compiled program. The context is
+    # another than the paper's, which is the default of much that takes one.
     return PriorConfig(
+        context=12,
         width=16,
         batch=256,
         learning_rate=1e-2,

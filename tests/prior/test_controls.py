@@ -23,7 +23,7 @@ def windows() -> Windows:
     return merge(tokens, random.integers(1, 9, 300).astype(np.float64))
 
 
-@pytest.mark.parametrize("longest", [1, ngram.SHORT, ngram.LONG])
+@pytest.mark.parametrize("longest", [1, ngram.SHORT, CONTEXT + 1])
 def test_the_table_is_the_model(windows: Windows, longest: int):
     model = ngram.fit(windows, WORDS.size, longest)
     random = np.random.default_rng(2)

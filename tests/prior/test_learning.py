@@ -25,7 +25,9 @@ from gpt_nas_jax.types import UsageError
 Learned = tuple[Prior, PriorReport]
 
 
-def test_the_report_counts_words_and_architectures(learned: Learned, corpora: Corpora):
+def test_the_report_counts_words_and_architectures(
+    config: PriorConfig, learned: Learned, corpora: Corpora
+):
     report = learned[1]
     # The article counts 168 words.
     assert (report.vocabulary_size, report.words_with_groups) == (27, 169)
@@ -38,8 +40,8 @@ def test_the_report_counts_words_and_architectures(learned: Learned, corpora: Co
     )
     assert benchmark.architectures + benchmark.held_out == len(merged)
     assert benchmark.held_out == round(0.15 * len(merged))
-    assert human.windows == len(corpus.windows(corpora.human[0]))
-    assert benchmark.windows == len(corpus.windows(corpora.cells[0]))
+    assert human.windows == len(corpus.windows(corpora.human[0], config.context))
+    assert benchmark.windows == len(corpus.windows(corpora.cells[0], config.context))
 
 
 def test_even_a_little_learning_beats_guessing(learned: Learned):
@@ -52,15 +54,19 @@ def test_even_a_little_learning_beats_guessing(learned: Learned):
 
 
 def test_the_report_measures_the_prior_on_the_test_part(
-    learned: Learned, corpora: Corpora
+    config: PriorConfig, learned: Learned, corpora: Corpora
 ):
     prior, report = learned
-    windows, held = map(corpus.windows, corpora.human)
+    context = config.context
+    windows, held = (corpus.windows(part, context) for part in corpora.human)
     perplexity = fit.perplexity(prior.gpt, prior.gpt_params, held)
     assert report.finetune.gpt_perplexity == pytest.approx(perplexity)
     baseline = ngram.fit(windows, corpora.vocabulary.size)
     assert report.finetune.ngram_perplexity == ngram.perplexity(baseline, held)
-    layers = examples.of_networks(corpora.traces[1], corpora.vocabulary, GENES)
+    equal = ngram.fit(windows, corpora.vocabulary.size, context + 1)
+    assert report.finetune.equal_ngram_perplexity == ngram.perplexity(equal, held)
+    words = corpora.vocabulary
+    layers = examples.of_networks(corpora.traces[1], words, GENES, context)
     accuracy = fit.accuracy(prior.fcn, prior.fcn_params, layers)
     assert (report.fcn_accuracy, report.fcn_layer_accuracy) == accuracy
 
@@ -92,9 +98,9 @@ def test_validation_is_neither_for_training_nor_for_the_test(
     for phase, (seen, held) in zip(cut, (corpora.cells, corpora.human), strict=True):
         validation = round(0.15 * len(seen))
         assert phase.sizes == (len(seen) - validation, validation, len(held))
-        assert phase.test.digest() == corpus.windows(held).digest()
+        assert phase.test.digest() == corpus.windows(held, config.context).digest()
         # Every window seen counts once, on one side or on the other.
-        windows = corpus.windows(seen)
+        windows = corpus.windows(seen, config.context)
         assert np.array_equal(phase.known.tokens, windows.tokens)
         assert np.allclose(phase.known.weights, windows.weights)
         parts = phase.train, phase.validation
@@ -130,7 +136,7 @@ def test_patience_ends_a_phase_at_its_best(
     )
     assert quality.kept_step == steps[np.argmin(losses)] == steps[-2]
     assert quality.passes < 300
-    held = corpus.windows(corpora.human[1])
+    held = corpus.windows(corpora.human[1], config.context)
     perplexity = fit.perplexity(prior.gpt, prior.gpt_params, held)
     assert quality.gpt_perplexity == pytest.approx(perplexity)
 

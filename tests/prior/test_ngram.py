@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gpt_nas_jax.prior import ngram
-from gpt_nas_jax.prior.ngram import LONG, SHORT, NGram
+from gpt_nas_jax.prior.ngram import SHORT, NGram
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
 SIZE = 5
@@ -49,7 +49,7 @@ def test_probabilities_are_those_of_witten_and_bell(
     asked = [new, *(row for row, _ in rows)]
     # A context that was seen in part: its beginning comes from another row.
     asked.append([*new[:-3], *rows[0][0][-3:]])
-    for longest in (SHORT, LONG):
+    for longest in (SHORT, CONTEXT + 1):
         model = ngram.fit(corpus(rows), SIZE, longest)
         expected = [witten_bell(rows, row, longest) for row in asked]
         np.testing.assert_allclose(model.probabilities(np.array(asked)), expected)

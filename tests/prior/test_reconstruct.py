@@ -17,8 +17,7 @@ from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
-from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL, word
 from gpt_nas_jax.types import PAD, Genome, Key
 
@@ -157,7 +156,7 @@ def algorithm_1(
         if not gone[position]:
             chain.append(int(genome[position]))
             continue
-        context = read(chain)[None, -CONTEXT:]
+        context = read(chain)[None, -prior.gpt.context :]
         logits = apply(prior.gpt, prior.gpt_params, context)[0, -1]
         layers = jax.nn.softmax(logits[openers])
         each = np.repeat(context, len(openers), axis=0)
@@ -187,7 +186,8 @@ def test_the_program_is_algorithm_1_walked_over_traced_networks(
         def read(chain: list[int], genome: np.ndarray = genome) -> np.ndarray:
             # Blocks to come change no layer before them.
             parts = spell(space, [*chain, *genome[len(chain) :]], corpora.vocabulary)
-            return np.concatenate([EMPTY_CONTEXT, *parts[: len(chain)]])
+            front = empty_context(prior.gpt.context)
+            return np.concatenate([front, *parts[: len(chain)]])
 
         expected = algorithm_1(prior, keys[index], genome, rate, read, openers)
         assert result[index].tolist()[: len(expected)] == expected

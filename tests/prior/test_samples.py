@@ -23,7 +23,8 @@ def test_proposals_are_those_of_the_models_at_places_held_out(
 ):
     prior, report = learned
     words = corpora.vocabulary
-    held = examples.of_networks(corpora.traces[1], words, GENES)
+    context = prior.gpt.context
+    held = examples.of_networks(corpora.traces[1], words, GENES, context)
     spelled = [tuple(words.decode(context[-4:])) for context in held.contexts]
     proposals = report.samples.proposals
     # One for each block, so that not all look alike.

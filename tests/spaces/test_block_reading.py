@@ -14,13 +14,16 @@ from gpt_nas_jax.spaces.blocks.reading import BlockTable
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, read
+from gpt_nas_jax.tokens.reading import empty_context, read
 from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
 
 SPACES = {
     "even": BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2),
     "odd": BlockSpace((9, 5, 3), 7, min_depth=3, max_depth=7, width=32, num_stages=3),
 }
+
+
+CONTEXTS = (3, CONTEXT)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +38,12 @@ def words() -> Vocabulary:
 
 
 @pytest.fixture(scope="module")
-def tables(words: Vocabulary) -> dict[str, BlockTable]:
-    return {name: space.reading(words) for name, space in SPACES.items()}
+def tables(words: Vocabulary) -> dict[tuple[str, int], BlockTable]:
+    return {
+        (name, context): space.reading(words, context)
+        for name, space in SPACES.items()
+        for context in CONTEXTS
+    }
 
 
 reads = jax.jit(read)
@@ -48,7 +55,7 @@ def test_reading_the_table_is_tracing_the_candidate(
     name: str,
     data: st.DataObject,
     words: Vocabulary,
-    tables: dict[str, BlockTable],
+    tables: dict[tuple[str, int], BlockTable],
     spell: Callable[..., list[np.ndarray]],
 ):
     space = SPACES[name]
@@ -58,22 +65,23 @@ def test_reading_the_table_is_tracing_the_candidate(
         max_size=space.max_depth,
     )
     genome = space.genome(tuple(data.draw(names)))
-    before = context = EMPTY_CONTEXT
+    length = data.draw(st.sampled_from(CONTEXTS))
+    before = context = empty_context(length)
     blocks = spell(space, genome, words)
     for position, tokens in enumerate(blocks):
-        context = reads(tables[name], context, genome, position)
+        context = reads(tables[name, length], context, genome, position)
         before = np.concatenate([before, tokens])
-        np.testing.assert_array_equal(context, before[-CONTEXT:])
+        np.testing.assert_array_equal(context, before[-length:])
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_a_table_knows_every_block_in_a_vocabulary_of_its_space(
-    name: str, tables: dict[str, BlockTable]
+    name: str, tables: dict[tuple[str, int], BlockTable]
 ):
-    space = SPACES[name]
-    assert tables[name].tokens.shape[:3] == (space.num_stages, 2, space.num_genes)
-    assert not (tables[name].tokens == UNKNOWN).any()
-    assert (tables[name].lengths > 0).all()
+    space, table = SPACES[name], tables[name, CONTEXT]
+    assert table.tokens.shape[:3] == (space.num_stages, 2, space.num_genes)
+    assert not (table.tokens == UNKNOWN).any()
+    assert (table.lengths > 0).all()
 
 
 def test_layers_outside_the_vocabulary_read_unknown():
@@ -85,4 +93,4 @@ def test_layers_outside_the_vocabulary_read_unknown():
 
 
 def test_an_empty_context_is_ten_start_tokens():
-    np.testing.assert_array_equal(EMPTY_CONTEXT, [0] * 10)
+    np.testing.assert_array_equal(empty_context(CONTEXT), [0] * 10)

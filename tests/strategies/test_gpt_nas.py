@@ -17,7 +17,7 @@ from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.history import empty
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT
+from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.types import PAD, Candidates, Genome
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
@@ -49,7 +49,7 @@ def prior() -> Prior:
     layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
     words = vocabulary.build([map(vocabulary.word, part) for part in layers])
     gpt, fcn = learning.models(PriorConfig(width=16), words.size, SPACE.num_genes)
-    context = EMPTY_CONTEXT[None]
+    context = empty_context(CONTEXT)[None]
     gpt_key, fcn_key = jax.random.split(jax.random.key(0))
     return Prior(
         fcn,

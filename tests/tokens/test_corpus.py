@@ -42,13 +42,14 @@ def as_dict(windows: Windows) -> dict[tuple[int, ...], float]:
 def test_windows_are_those_of_a_plain_enumeration(
     tokens: st.SearchStrategy[int], data: st.DataObject
 ):
-    pairs = data.draw(counted(tokens))
+    pairs, context = data.draw(counted(tokens)), data.draw(st.integers(1, 30))
     expected: collections.Counter[tuple[int, ...]] = collections.Counter()
     for sequence, count in pairs:
         for end in range(len(sequence)):
-            before = [START] * CONTEXT + sequence[:end]
-            expected[(*before[-CONTEXT:], sequence[end])] += count
-    windows = corpus.windows(architectures(pairs))
+            before = [START] * context + sequence[:end]
+            expected[(*before[-context:], sequence[end])] += count
+    windows = corpus.windows(architectures(pairs), context)
+    assert windows.context == context
     assert windows.tokens.dtype == np.int32
     assert as_dict(windows) == expected
     layers = sum(len(sequence) * count for sequence, count in pairs)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.layers import Layer
-from gpt_nas_jax.tokens.reading import EMPTY_CONTEXT, Rows, first_words, rows
+from gpt_nas_jax.tokens.reading import Rows, empty_context, first_words, rows
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome, Tokens
 
@@ -24,12 +24,14 @@ class BlockTable:
       lengths: ``int32[S, 2, G]``, how many of the K count.
       stage: ``int32[D + 1, D]``, stage of each position by depth of the chain.
       first: ``int32[D + 1, D]``, 1 where the position begins a stage.
+      front: the context in front of the first block, ``int32[C]``.
     """
 
     tokens: jax.Array
     lengths: jax.Array
     stage: jax.Array
     first: jax.Array
+    front: Tokens
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -47,7 +49,7 @@ class BlockTable:
 
     def start(self, genome: Genome) -> Tokens:
         """Nothing stands in front of a chain."""
-        return jnp.asarray(EMPTY_CONTEXT)
+        return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
         """The layers of a block."""
@@ -69,6 +71,7 @@ def build(
     layers: Sequence[Sequence[Layer]],
     stage: np.ndarray,
     first: np.ndarray,
+    context: int,
 ) -> BlockTable:
     """The table of a space.
 
@@ -78,10 +81,10 @@ def build(
         there, and gene.
       stage: ``int32[D + 1, D]``, see `BlockTable`.
       first: ``int32[D + 1, D]``, likewise.
+      context: length of contexts.
     """
     spelled = [vocabulary.encode(map(word, part)) for part in layers]
     stages = 1 + int(stage.max())
     blocks = rows(spelled, (stages, 2, len(layers) // (2 * stages)))
-    return BlockTable(
-        blocks.tokens, blocks.lengths, jnp.asarray(stage), jnp.asarray(first)
-    )
+    places = stage, first, empty_context(context)
+    return BlockTable(blocks.tokens, blocks.lengths, *map(jnp.asarray, places))

@@ -16,6 +16,7 @@ from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.spaces.blocks import network, reading, variation
 from gpt_nas_jax.spaces.blocks.network import TABLE_II, Block
 from gpt_nas_jax.spaces.blocks.reading import BlockTable
+from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
@@ -216,10 +217,10 @@ class BlockSpace:
         """Whether each block in front of the classifier is proposed: its gene is."""
         return tuple(map(bool, proposed[: int((genome != PAD).sum())]))
 
-    def reading(self, vocabulary: Vocabulary) -> BlockTable:
-        """How chains read, in the tokens of a vocabulary."""
+    def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> BlockTable:
+        """How chains read, in the tokens of a vocabulary and contexts of a length."""
         layers = [[part.layer for part in traced.layers] for _, traced in _traces(self)]
-        return reading.build(vocabulary, layers, *self.stages())
+        return reading.build(vocabulary, layers, *self.stages(), context)
 
     def definition(self) -> str:
         """The layers of every block at every place, as text."""

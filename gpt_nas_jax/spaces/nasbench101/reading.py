@@ -9,10 +9,10 @@ from gpt_nas_jax.datasets.benchmarks.nasbench101 import MAX_VERTICES, OPERATIONS
 from gpt_nas_jax.spaces.nasbench101 import corpus
 from gpt_nas_jax.spaces.nasbench101.graphs import NUM_EDGES, OUTPUT, pruned
 from gpt_nas_jax.tokens.reading import (
-    EMPTY_CONTEXT,
     Rows,
     append,
     appended,
+    empty_context,
     first_words,
     joined,
     rows,
@@ -33,7 +33,7 @@ class VertexTable:
       operations: rows ``[G]``.
       wiring: rows ``[2, 2, V]`` in front of a vertex, by whether it is the output,
         whether the input feeds it, and how many inner vertices do.
-      stem: the context in front of the first cell, ``int32[CONTEXT]``.
+      stem: the context in front of the first cell, ``int32[C]``.
     """
 
     operations: Rows
@@ -76,7 +76,7 @@ class VertexTable:
         return first_words(self.operations, vocabulary_size)
 
     def contexts(self) -> np.ndarray:
-        """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
+        """All that can stand in front of an operation, ``int32[N, C]``."""
         fronts, asked = np.asarray(self.stem)[None], []
         for vertex in range(1, OUTPUT):
             fed = np.concatenate(
@@ -102,8 +102,11 @@ class VertexTable:
         return self.wiring.at(*(number.astype(int) for number in place))
 
 
-def build(vocabulary: Vocabulary) -> VertexTable:
-    """Encodes the words of every operation and of all that stands between."""
+def build(vocabulary: Vocabulary, context: int) -> VertexTable:
+    """Encodes the words of every operation and of all that stands between.
+
+    Contexts are of the given length.
+    """
     parts = corpus.parts()
     inner = [
         parts.wiring(projected, projected + count)
@@ -124,5 +127,5 @@ def build(vocabulary: Vocabulary) -> VertexTable:
             [vocabulary.encode(part) for part in (*inner, *output)],
             (2, 2, MAX_VERTICES),
         ),
-        stem=append(jnp.asarray(EMPTY_CONTEXT), stem),
+        stem=append(jnp.asarray(empty_context(context)), stem),
     )

@@ -21,6 +21,7 @@ from gpt_nas_jax.spaces.nasbench101 import corpus, network, reading
 from gpt_nas_jax.spaces.nasbench101.cells import MAX_EDGES, Cell, prune
 from gpt_nas_jax.spaces.nasbench101.graphs import EDGES, NUM_EDGES, OUTPUT, pruned
 from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
+from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
@@ -130,9 +131,9 @@ class NasBench101Space(cells.CellSpace):
         chain = self.decode(direct.astype(np.int32))
         return cells.shared_blocks(chain, self.image, network.CellModule)
 
-    def reading(self, vocabulary: Vocabulary) -> VertexTable:
-        """How cells read, in the tokens of a vocabulary."""
-        return reading.build(vocabulary)
+    def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> VertexTable:
+        """How cells read, in the tokens of a vocabulary and contexts of a length."""
+        return reading.build(vocabulary, context)
 
     def definition(self) -> str:
         """The words of every operation, and of all that stands around cells."""

@@ -9,10 +9,10 @@ from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.spaces.nasbench201 import corpus
 from gpt_nas_jax.spaces.nasbench201.network import NONE
 from gpt_nas_jax.tokens.reading import (
-    EMPTY_CONTEXT,
     Rows,
     append,
     appended,
+    empty_context,
     first_words,
     rows,
 )
@@ -35,7 +35,7 @@ class EdgeTable:
 
     Attributes:
       edges: rows ``[G, 2]`` by operation and whether its node is fed already.
-      stem: the context in front of the first cell, ``int32[CONTEXT]``.
+      stem: the context in front of the first cell, ``int32[C]``.
       between: what stands behind the stack of cells, ``int32[K]``.
     """
 
@@ -67,7 +67,7 @@ class EdgeTable:
         return self.edges.at(genome[position], joins.astype(int))
 
     def contexts(self) -> np.ndarray:
-        """All that can stand in front of an operation, ``int32[N, CONTEXT]``."""
+        """All that can stand in front of an operation, ``int32[N, C]``."""
         start = np.asarray(self.stem)[None]
         # By whether the node that is fed has something already.
         fronts, asked = {False: start, True: start[:0]}, []
@@ -96,8 +96,8 @@ class EdgeTable:
         return first_words(self.edges, vocabulary_size)
 
 
-def build(vocabulary: Vocabulary) -> EdgeTable:
-    """Encodes the words of every operation."""
+def build(vocabulary: Vocabulary, context: int) -> EdgeTable:
+    """Encodes the words of every operation, for contexts of the given length."""
     parts = corpus.parts()
     spelled = [
         vocabulary.encode(parts.edge(operation, joins))
@@ -107,6 +107,6 @@ def build(vocabulary: Vocabulary) -> EdgeTable:
     stem = rows([vocabulary.encode(parts.skeleton.stem)], ())
     return EdgeTable(
         edges=rows(spelled, (len(OPERATIONS), 2)),
-        stem=append(jnp.asarray(EMPTY_CONTEXT), stem),
+        stem=append(jnp.asarray(empty_context(context)), stem),
         between=jnp.asarray(vocabulary.encode(parts.skeleton.between)),
     )

@@ -15,6 +15,7 @@ from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.nasbench201 import corpus, network, reading
 from gpt_nas_jax.spaces.nasbench201.reading import EdgeTable
+from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
@@ -108,9 +109,9 @@ class NasBench201Space(cells.CellSpace):
         skips = np.full(self.length, network.SKIP, np.int32)
         return cells.shared_blocks(self.decode(skips), self.image, network.CellModule)
 
-    def reading(self, vocabulary: Vocabulary) -> EdgeTable:
-        """How cells read, in the tokens of a vocabulary."""
-        return reading.build(vocabulary)
+    def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> EdgeTable:
+        """How cells read, in the tokens of a vocabulary and contexts of a length."""
+        return reading.build(vocabulary, context)
 
     def definition(self) -> str:
         """The words of every operation and of all that stands around cells."""
