@@ -5,6 +5,7 @@ terminal. The others follow (`following`): each does what the leader says, write
 file and prints nothing.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -94,8 +95,10 @@ def run(
                 raise error
             yield result
     finally:
-        # Nobody begins another item.
-        mate.team.add(following.claims_key(number), len(items))
+        # Nobody begins another item. Once the run has ended nobody does anyway, and the
+        # service is gone.
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            mate.team.add(following.claims_key(number), len(items))
         if not interruption.pending():
             own.join()
 

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import flax.linen as nn
 import numpy as np
@@ -32,22 +32,30 @@ class Skeleton:
     stacks: int
 
     def architectures(
-        self, cells: Iterable[tuple[list[str], int]], vocabulary: Vocabulary
+        self,
+        cells: Iterable[tuple[Sequence[str], Sequence[str], int]],
+        vocabulary: Vocabulary,
     ) -> Architectures:
-        """Networks of cells, given as words and how many have them; equal ones merged.
+        """Networks of cells, equal ones merged.
 
-        Cells that read the same are joined only once.
+        Args:
+          cells: the words of each, those of the same cell where it is the first behind
+            ``between``, and how many networks have it. Cells that read the same are
+            joined only once.
+          vocabulary: of the words.
         """
-        merged: collections.Counter[bytes] = collections.Counter()
-        for cell, count in cells:
-            merged[vocabulary.encode(cell).tobytes()] += count
+        merged: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
+        for cell, first, count in cells:
+            tokens = vocabulary.encode(cell), vocabulary.encode(first)
+            merged[tokens[0].tobytes(), tokens[1].tobytes()] += count
         stem, between, head = map(
             vocabulary.encode, (self.stem, self.between, self.head)
         )
         sequences = []
         for tokens in merged:
-            stack = [np.frombuffer(tokens, np.int32)] * self.cells
-            rest = [between, *stack] * (self.stacks - 1)
+            cell, first = (np.frombuffer(part, np.int32) for part in tokens)
+            stack = [cell] * self.cells
+            rest = [between, first, *stack[1:]] * (self.stacks - 1)
             sequences.append(np.concatenate([stem, *stack, *rest, head]))
         return Architectures(tuple(sequences), np.array([*merged.values()], np.float64))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -25,11 +26,13 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
     The id and the sizes are taken out, and with them what is a size in disguise:
     the window of an unpadded pooling over the whole feature map reads ``global``, and
     a number of groups reads ``one``, ``many`` or, where every channel is its own
-    group, ``all``.
+    group, ``all``. Of a convolution's widths their ratio stays, so that blocks that
+    differ in the width inside them are told apart.
 
     Args:
       layer: any layer.
-      keep_groups: leave the number of groups as it is.
+      keep_groups: leave the number of groups as it is and the ratio out, as the paper
+        does.
     """
     fields = {}
     for part in layers.to_text(layer).split()[1:]:
@@ -42,12 +45,19 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
             fields["groups"] = (
                 "one" if layer.groups == 1 else "all" if depthwise else "many"
             )
+            fields["width"] = _ratio(layer.in_size[2], layer.out_size[2])
         case layers.Pool() if not any(layer.padding):
             if layer.kernel == layer.in_size[:2]:
                 fields["kernel"] = "global"
         case layers.Other() if layer.name in _VALUELESS:
             fields["value"] = ""
     return " ".join([layer.kind, *(f"{k}={v}" for k, v in fields.items())])
+
+
+def _ratio(before: int, behind: int) -> str:
+    """Which power of two widths change by, at most by four."""
+    power = round(math.log2(behind / before))
+    return ("/4", "/2", "same", "x2", "x4")[min(max(power, -2), 2) + 2]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN, Vocabulary, word
 PAIR = st.tuples(st.integers(1, 7), st.integers(1, 7))
 STRIDE = st.tuples(st.integers(1, 3), st.integers(1, 3))
 PADDING = st.tuples(*[st.integers(0, 3)] * 4)
-# What a word keeps: the kind of layer, then all that is neither id nor size.
+# What a word keeps: the kind of layer, then all that is neither id nor size. Of the
+# widths of a convolution it keeps the ratio, here as a power of two.
 STRUCTURES = st.one_of(
     st.tuples(
         st.just("conv"),
@@ -24,6 +25,7 @@ STRUCTURES = st.one_of(
         st.integers(1, 2),
         st.sampled_from(["one", "many", "all"]),
         st.booleans(),
+        st.integers(-2, 2),
     ),
     st.tuples(st.just("pool"), st.sampled_from(["max", "avg"]), PAIR, STRIDE, PADDING),
     st.tuples(st.just("global"), st.sampled_from(["max", "avg"])),
@@ -47,8 +49,9 @@ def layer(structure: tuple, place: tuple) -> Layer:
     *sizes, constant = place
     in_size = place[1]
     match structure:
-        case "conv", kernel, stride, padding, dilation, groups, bias:
+        case "conv", kernel, stride, padding, dilation, groups, bias, power:
             number = {"one": 1, "many": 2, "all": in_size[2]}[groups]
+            sizes[2] = (*sizes[2][:2], int(in_size[2] * 2.0**power))
             return Conv(*sizes, kernel, stride, padding, dilation, number, bias)
         case "pool", kind, kernel, stride, padding:
             hypothesis.assume(any(padding) or kernel != in_size[:2])
@@ -101,9 +104,9 @@ def test_a_padded_window_as_large_as_its_map_is_not_global():
     assert word(small) == word(large)
 
 
-def test_zoo_and_cells_have_27_words(zoo_vocabulary: Vocabulary):
-    assert len(zoo_vocabulary.words) == 27
-    assert zoo_vocabulary.size == 29
+def test_zoo_and_cells_have_38_words(zoo_vocabulary: Vocabulary):
+    assert len(zoo_vocabulary.words) == 38
+    assert zoo_vocabulary.size == 40
 
 
 def test_with_numbers_of_groups_there_are_169(zoo_traces: dict[str, Trace]):
@@ -141,7 +144,7 @@ def test_unseen_words_become_the_unknown_token():
 @pytest.mark.parametrize("keep_groups", [False, True])
 def test_a_single_channel_convolution_is_no_grouped_one(keep_groups: bool):
     def convolution(channels: int) -> Conv:
-        sizes = (8, 8, channels), (8, 8, 16)
+        sizes = (8, 8, channels), (8, 8, 64)
         return Conv(0, *sizes, (3, 3), (1, 1), (1, 1, 1, 1), 1, 1, False)
 
     assert word(convolution(1), keep_groups) == word(convolution(3), keep_groups)

@@ -21,26 +21,53 @@ Columns: TypeAlias = tuple[np.ndarray, ...]
 """Cells as columns: number of vertices, edge bits, operations ``uint8[N, 5]``."""
 
 _MAX_INNER = 5
-_SIZE: Size = (32, 32, 128)
+_WIDTH = 128
+_SIZE: Size = (32, 32, _WIDTH)
 
 
 @dataclasses.dataclass(frozen=True)
 class VertexWords:
-    """Words of what the networks are made of."""
+    """Words of what the networks are made of.
+
+    Vertices that feed the output share its channels, and all others are about as wide.
+    So a projection reads by how many share, and whether the cell is twice as wide as
+    its input, as the first one of a later stack is.
+
+    Attributes:
+      skeleton: around the cells.
+      operations: of each, its words.
+      projections: of each number of shares, from 1 on, the words of a projection in an
+        ordinary cell and in one that doubles the width.
+      add: the word of a sum.
+      concat: the word of a concatenation.
+    """
 
     skeleton: Skeleton
     operations: tuple[tuple[str, ...], ...]
-    projection: tuple[str, ...]
+    projections: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     add: str = word(Other(0, _SIZE, _SIZE, "add", ()))
     concat: str = word(Other(0, _SIZE, _SIZE, "concat", ()))
 
-    def wiring(self, projected: bool, inputs: int) -> tuple[str, ...]:
-        """In front of an inner vertex fed by so many, the input among them or not."""
-        return self.projection * projected + (self.add,) * (inputs - 1)
+    def wiring(
+        self, projected: bool, inputs: int, shares: int, doubles: bool = False
+    ) -> tuple[str, ...]:
+        """In front of an inner vertex.
 
-    def end(self, projected: bool, inner: int) -> tuple[str, ...]:
+        Args:
+          projected: whether the cell's input feeds it.
+          inputs: how many feed it, the input among them.
+          shares: how many vertices share the channels of the output.
+          doubles: whether the cell is twice as wide as its input.
+        """
+        projection = self.projections[shares - 1][doubles]
+        return projection * projected + (self.add,) * (inputs - 1)
+
+    def end(
+        self, projected: bool, inner: int, doubles: bool = False
+    ) -> tuple[str, ...]:
         """Of the output, fed by so many inner vertices and by the input or not."""
-        joined = (self.concat,) * (inner > 1) + self.projection * projected
+        projection = self.projections[0][doubles]
+        joined = (self.concat,) * (inner > 1) + projection * projected
         return joined + (self.add,) * (projected and inner > 0)
 
 
@@ -48,23 +75,30 @@ def parts(keep_groups: bool = False) -> VertexWords:
     """The words of the parts, traced; arguments as of `word`."""
     # A vertex behind the input carries its operation after one projection.
     cells = [
-        network.CellModule(((0, 1), (1, 2)), (operation,), 128)
+        network.CellModule(((0, 1), (1, 2)), (operation,), _WIDTH)
         for operation in range(len(OPERATIONS))
     ]
-    edge = network.CellModule(((0, 1),), (), 128)
-    projection = words_of(edge, _SIZE, keep_groups)
+
+    def projection(shares: int, width: int) -> tuple[str, ...]:
+        module, size = network.unit(_WIDTH // shares, 1), (*_SIZE[:2], width)
+        return words_of(module, size, keep_groups)
+
     return VertexWords(
         Skeleton(
-            stem=words_of(network.unit(128, 3), network.IMAGE, keep_groups),
+            stem=words_of(network.unit(_WIDTH, 3), network.IMAGE, keep_groups),
             between=words_of(network.downsample(), _SIZE, keep_groups),
             head=words_of(Head(10), (8, 8, 512), keep_groups),
             cells=network.CELLS,
             stacks=network.STACKS,
         ),
         operations=tuple(
-            words_of(cell, _SIZE, keep_groups)[len(projection) :] for cell in cells
+            words_of(cell, _SIZE, keep_groups)[len(projection(1, _WIDTH)) :]
+            for cell in cells
         ),
-        projection=projection,
+        projections=tuple(
+            (projection(shares, _WIDTH), projection(shares, _WIDTH // 2))
+            for shares in range(1, _MAX_INNER + 1)
+        ),
     )
 
 
@@ -73,7 +107,8 @@ def words(keep_groups: bool = False) -> tuple[str, ...]:
     known = parts(keep_groups)
     around = known.skeleton
     operations = [w for operation in known.operations for w in operation]
-    rest = (*around.stem, *known.projection, *around.between, *around.head)
+    projections = [w for pair in known.projections for part in pair for w in part]
+    rest = (*around.stem, *projections, *around.between, *around.head)
     return tuple(sorted({*operations, *rest, known.add, known.concat}))
 
 
@@ -81,20 +116,22 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     """Token sequences of the networks of all cells, equal ones merged."""
     rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
     known = parts()
-    # Different recipes may spell the same words: a projection is a 1x1 convolution.
-    spelled = (_cell_words(row, known) for row in rows)
-    pairs = zip(spelled, counts.tolist(), strict=True)
-    return known.skeleton.architectures(pairs, vocabulary)
+    spelled = (
+        (_cell_words(row, known, False), _cell_words(row, known, True), count)
+        for row, count in zip(rows, counts.tolist(), strict=True)
+    )
+    return known.skeleton.architectures(spelled, vocabulary)
 
 
-def _cell_words(recipe: np.ndarray, parts: VertexWords) -> list[str]:
+def _cell_words(recipe: np.ndarray, parts: VertexWords, doubles: bool) -> list[str]:
     """The words of one cell, spelled out of a row of `_recipes`."""
     result: list[str] = []
+    inner, projected_end = recipe[-2:].tolist()
     for projected, inputs, operation in recipe[:-2].reshape(_MAX_INNER, 3).tolist():
         if operation >= 0:
-            result += [*parts.wiring(projected, inputs), *parts.operations[operation]]
-    inner, projected = recipe[-2:].tolist()
-    return [*result, *parts.end(projected, inner)]
+            result += parts.wiring(projected, inputs, inner, doubles)
+            result += parts.operations[operation]
+    return [*result, *parts.end(projected_end, inner, doubles)]
 
 
 def _recipes(cells: Columns) -> np.ndarray:

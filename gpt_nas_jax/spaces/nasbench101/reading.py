@@ -31,8 +31,9 @@ class VertexTable:
 
     Attributes:
       operations: rows ``[G]``.
-      wiring: rows ``[2, 2, V]`` in front of a vertex, by whether it is the output,
-        whether the input feeds it, and how many inner vertices do.
+      wiring: rows ``[2, 2, V, S]`` in front of a vertex, by whether it is the output,
+        whether the input feeds it, how many inner vertices do, and how many of these
+        share the channels of the output, less one.
       stem: the context in front of the first cell, ``int32[C]``.
     """
 
@@ -77,11 +78,17 @@ class VertexTable:
 
     def contexts(self) -> np.ndarray:
         """All that can stand in front of an operation, ``int32[N, C]``."""
+        shares = self.wiring.lengths.shape[-1]
+        each = [self._contexts(share) for share in range(shares)]
+        return np.unique(np.concatenate(each), axis=0)
+
+    def _contexts(self, share: int) -> np.ndarray:
+        """The same of cells whose output so many feed, plus one."""
         fronts, asked = np.asarray(self.stem)[None], []
         for vertex in range(1, OUTPUT):
             fed = np.concatenate(
                 [
-                    appended(fronts, self.wiring.at(0, projected, inner))
+                    appended(fronts, self.wiring.at(0, projected, inner, share))
                     for projected in range(2)
                     for inner in range(vertex)
                     if projected + inner
@@ -98,7 +105,8 @@ class VertexTable:
 
     def _wiring(self, edges: jax.Array, vertex: jax.Array | int) -> Rows:
         projected, inner = edges[0, vertex], edges[1:, vertex].sum()
-        place = jnp.asarray(vertex) == OUTPUT, projected, inner
+        share = jnp.maximum(edges[1:, OUTPUT].sum() - 1, 0)
+        place = jnp.asarray(vertex) == OUTPUT, projected, inner, share
         return self.wiring.at(*(number.astype(int) for number in place))
 
 
@@ -108,15 +116,18 @@ def build(vocabulary: Vocabulary, context: int) -> VertexTable:
     Contexts are of the given length.
     """
     parts = corpus.parts()
+    shares = range(1, len(parts.projections) + 1)
     inner = [
-        parts.wiring(projected, projected + count)
+        parts.wiring(projected, projected + count, share)
         for projected in (False, True)
         for count in range(MAX_VERTICES)
+        for share in shares
     ]
     output = [
         parts.end(projected, count)
         for projected in (False, True)
         for count in range(MAX_VERTICES)
+        for _ in shares
     ]
     stem = rows([vocabulary.encode(parts.skeleton.stem)], ())
     return VertexTable(
@@ -125,7 +136,7 @@ def build(vocabulary: Vocabulary, context: int) -> VertexTable:
         ),
         wiring=rows(
             [vocabulary.encode(part) for part in (*inner, *output)],
-            (2, 2, MAX_VERTICES),
+            (2, 2, MAX_VERTICES, len(shares)),
         ),
         stem=append(jnp.asarray(empty_context(context)), stem),
     )

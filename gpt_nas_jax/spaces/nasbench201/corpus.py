@@ -67,8 +67,9 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
     """
     (operations,) = cells
     known = parts()
-    spelled = ((_cell_words(row, known), 1) for row in operations.tolist())
-    return known.skeleton.architectures(spelled, vocabulary)
+    spelled = (_cell_words(row, known) for row in operations.tolist())
+    cells = ((words, words, 1) for words in spelled)
+    return known.skeleton.architectures(cells, vocabulary)
 
 
 def _cell_words(operations: list[int], parts: EdgeWords) -> list[str]:
