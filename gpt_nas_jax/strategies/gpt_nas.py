@@ -39,7 +39,7 @@ class GptNas:
     by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
     drafts: int = flax.struct.field(pytree_node=False, default=1)
 
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
 
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""

@@ -7,9 +7,7 @@ import jax
 
 from accelerators import settings
 from accelerators.work import Work, array
-from gpt_nas_jax.prior import fit
-from gpt_nas_jax.prior.gpt import GPT
-from gpt_nas_jax.tokens.corpus import CONTEXT
+from gpt_nas_jax.prior import fit, learning
 
 # As many words as NAS-Bench-101 and the 36 human networks have, roughly.
 _VOCABULARY = 128
@@ -18,17 +16,17 @@ _VOCABULARY = 128
 def works(short: bool) -> Iterator[Work]:
     """One call of the program that fits it, which makes many steps."""
     config = settings.config("cifar10").prior
-    model = GPT(_VOCABULARY, config.width)
+    model = learning.gpt(config, _VOCABULARY)
     optimizer = fit.adam(config.learning_rate)
     loss = fit.NextLayerLoss(model)
-    tokens = array((config.batch, CONTEXT), "int32")
+    tokens = array((config.batch, config.context), "int32")
     params = jax.eval_shape(model.init, jax.random.key(0), tokens)["params"]
     state = jax.eval_shape(optimizer.init, params)
 
     def steps(*args: Any) -> Any:
         return fit.update.__wrapped__(loss, optimizer, *args)
 
-    drawn = array((fit.STEPS_A_CALL, config.batch, CONTEXT), "int32")
+    drawn = array((fit.STEPS_A_CALL, config.batch, config.context), "int32")
     yield Work(
         "gpt",
         f"{fit.STEPS_A_CALL} steps, width {config.width}, batch {config.batch}",
