@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,25 @@ with open(REPORT, "w", encoding="utf-8") as file:
 sys.exit(code)
 """
 
+# Notes the programs that a process compiles.
+_COMPILING = """
+import json, logging, sys
+found = []
+class Notes(logging.Handler):
+    def emit(self, record):
+        if "CACHE MISS" in record.msg:
+            found.append(record.args)
+logger = logging.getLogger("jax._src.compiler")
+logger.setLevel(logging.DEBUG)
+logger.propagate = False
+logger.addHandler(Notes())
+from gpt_nas_jax.main import main
+code = main(sys.argv)
+with open(REPORT, "w", encoding="utf-8") as file:
+    json.dump(found, file)
+sys.exit(code)
+"""
+
 
 def refusal(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     """The line with which the program refuses flags."""
@@ -68,8 +88,16 @@ def watched(home: Path, report: Path) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def read_report(report: Path) -> list[str]:
-    found: list[str] = json.loads(report.read_text(encoding="utf-8"))
+def noting_programs(report: Path) -> list[str]:
+    """A command that runs the program and reports on what it compiles.
+
+    The report lists names and keys, once the program has ended by itself.
+    """
+    return [sys.executable, "-c", f"REPORT = {str(report)!r}\n{_COMPILING}"]
+
+
+def read_report(report: Path) -> list[Any]:
+    found: list[Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from gpt_nas_jax import interruption
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import local, sharing
 from gpt_nas_jax.executors.sending import Common, Recent, Sent, sendable, trace
 from gpt_nas_jax.executors.team import Team
 from gpt_nas_jax.types import UsageError
@@ -74,6 +74,8 @@ def serve(mate: Mate) -> None:
 
     The files of a run are the leader's, and so is the terminal.
     """
+    # What it compiles is kept nowhere, and its threads ask again for what it compiled.
+    sharing.share()
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(mate.team, calls), daemon=True).start()
     with _silent(), interruption.forwarded(mate.tell):

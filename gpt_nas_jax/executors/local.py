@@ -22,11 +22,11 @@ def run(
 
     Results come in the order of the items, as soon as they and all before them are
     there. Leaving the iterator early drops the items that have not begun; so does an
-    exception of ``function``, which is raised in its item's turn. What one device has
+    exception of ``function``, which is raised in its item's turn. What one thread has
     compiled, the others load. Threads are named by their device, as ``cpu:0/1``.
     """
     devices = jax.local_devices()
-    if len(devices) > 1:
+    if len(devices) * workers > 1:
         sharing.share()
     local = threading.local()
     turns = itertools.count()

@@ -1,10 +1,10 @@
-"""Programs that are compiled once, whichever device runs them.
+"""Programs that are compiled once, whichever device and thread runs them.
 
 JAX compiles a program for each device that it runs on, and keeps each of them on disk.
 It has no public way to run one on another device, so this reaches into it: where a
 program of one device is to be compiled, it is compiled for the first device, and the
-one that asks loads it. Where JAX does not let itself be reached into, each device
-compiles for itself.
+one that asks loads it. Threads that ask for the same program wait for one of them.
+Where JAX does not let itself be reached into, each compiles for itself.
 """
 
 import collections
@@ -69,7 +69,7 @@ class _Sharing:
         self._lock = threading.Lock()
         # A program is compiled by one thread; the others wait for it.
         self._locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-        # What there is no directory for.
+        # What this process writes to no directory.
         self._kept: dict[str, bytes] = {}
 
     def __call__(
@@ -87,12 +87,12 @@ class _Sharing:
             return self._plain(backend, module, *where, profiler)
 
         own = _Target(devices, options, loaded_on)
-        everywhere = backend.local_devices()
-        if len(everywhere) == 1 or devices.size > 1 or callbacks or profiler:
+        if devices.size > 1 or callbacks or profiler:
             return compiled(own)
         try:
+            everywhere = backend.local_devices()
             first = own.moved(everywhere[0])
-            key, on_disk = _key(backend, module, first)
+            key, written = _key(backend, module, first)
         except Exception:
             # Another version of JAX may keep these things elsewhere.
             return compiled(own)
@@ -100,10 +100,10 @@ class _Sharing:
             lock = self._locks[key]
         with lock:
             is_first = devices.flat[0] == everywhere[0]
-            loaded = None if is_first and on_disk else self._load(key, backend, own)
+            loaded = None if is_first and written else self._load(key, backend, own)
             if loaded is None:
                 loaded = compiled(first)
-                if not on_disk:
+                if not written:
                     self._keep(key, loaded)
                 if not is_first:
                     loaded = self._load(key, backend, own)
@@ -136,10 +136,14 @@ class _Sharing:
 
 
 def _key(backend: Any, module: Any, target: _Target) -> tuple[str, bool]:
-    """A program's name in JAX's cache on disk, and whether there is such a cache."""
-    from jax._src import compilation_cache
+    """A program's name in JAX's cache on disk, and whether it is written there.
+
+    Of several processes, JAX lets the first one alone write.
+    """
+    from jax._src import compilation_cache, distributed
 
     where = target.devices, target.options, backend
     key = compilation_cache.get_cache_key(module, *where)
     on_disk = compilation_cache.is_persistent_cache_enabled()
-    return key, on_disk and compilation_cache.is_cache_used(backend)
+    writes = distributed.global_state.process_id == 0
+    return key, on_disk and writes and compilation_cache.is_cache_used(backend)

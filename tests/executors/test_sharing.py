@@ -26,8 +26,9 @@ forward = jax.jit(lambda w, x: jax.vjp(lambda w, x: jax.numpy.tanh(x @ w), w, x)
 backward = jax.jit(lambda pullback, y: pullback(y))
 loss = jax.jit(lambda y: (y ** 2).mean())
 numbers = np.random.default_rng(0).normal(size=(2, 8, 8)).astype(np.float32)
-devices = len(jax.local_devices())
-barrier = threading.Barrier(devices)
+workers = int(sys.argv[4])
+count = len(jax.local_devices()) * workers
+barrier = threading.Barrier(count)
 
 def work(item):
     barrier.wait(60)
@@ -37,7 +38,7 @@ def work(item):
     (device,) = found[-1].devices()
     return device.id, [np.asarray(part).tobytes().hex() for part in found]
 
-results = sorted(local.run(work, range(devices), 1))
+results = sorted(local.run(work, range(count), workers))
 name = "/jax/compilation_cache/"
 print(json.dumps({
     "devices": [device for device, _ in results],
@@ -49,9 +50,11 @@ print(json.dumps({
 """
 
 
-def run(path: Path, devices: int, gib: float = 1, also: str = "") -> dict[str, Any]:
+def run(
+    path: Path, devices: int, gib: float = 1, also: str = "", workers: int = 1
+) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAMS, str(path), str(gib), also],
+        [sys.executable, "-c", PROGRAMS, str(path), str(gib), also, str(workers)],
         env=os.environ
         | {
             "JAX_PLATFORMS": "cpu",
@@ -92,6 +95,32 @@ def test_without_a_directory_each_program_is_compiled_once(
     assert four["results"] == 4 * one["results"]
     assert four["asked"] == 3
     assert not (tmp_path / "none").exists()
+
+
+# JAX lets the first process alone write to the directory.
+FOLLOWER = "from jax._src import distributed; distributed.global_state.process_id = 1"
+
+
+def test_a_follower_compiles_each_program_once(
+    one: dict[str, Any], tmp_path: Path
+) -> None:
+    four = run(tmp_path, 4, also=FOLLOWER)
+    assert four["results"] == 4 * one["results"]
+    assert four["asked"] == 3
+    assert not [*tmp_path.glob("*-cache")]
+    # It reads what the leader has written.
+    run(tmp_path, 4)
+    again = run(tmp_path, 4, also=FOLLOWER)
+    assert again["results"] == 4 * one["results"]
+    assert again["asked"] == 0
+
+
+def test_threads_of_one_device_compile_each_program_once(
+    one: dict[str, Any], tmp_path: Path
+) -> None:
+    two = run(tmp_path, 1, workers=2, also=FOLLOWER)
+    assert two["results"] == 2 * one["results"]
+    assert two["asked"] == 3
 
 
 # A version that wants one argument more than ours gives.

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hosts_support import Processes, read_report, watched
+from hosts_support import Processes, noting_programs, read_report, watched
 from stages_support import Runs, ledger, result
 
 from gpt_nas_jax import load
@@ -143,6 +143,21 @@ def test_four_processes_search_as_one(
 ) -> None:
     finish(runs, tmp_path, "--stage=search", "--search_workers=2", count=4)
     assert ledger(tmp_path) == ledger(finished[0])
+
+
+@pytest.mark.long
+def test_each_process_compiles_each_program_once(runs: Runs, tmp_path: Path) -> None:
+    reports = [tmp_path / f"programs-{index}.json" for index in range(2)]
+    flags = "--stage=search", "--search_workers=2", f"--train_cache_dir={tmp_path}/kept"
+    rest = runs.command(tmp_path / "run", *flags)[3:]
+    processes = Processes(
+        lambda index: [*noting_programs(reports[index]), *rest], 2, runs.cache
+    )
+    assert [code for code, _, _ in processes.end()] == [0, 0]
+    for report in reports:
+        keys = [key for _, key in read_report(report)]
+        assert len(keys) > 10
+        assert len(set(keys)) == len(keys)
 
 
 LOST = "another process of the run has ended or does not answer"
