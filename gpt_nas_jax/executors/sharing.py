@@ -145,5 +145,6 @@ def _key(backend: Any, module: Any, target: _Target) -> tuple[str, bool]:
     where = target.devices, target.options, backend
     key = compilation_cache.get_cache_key(module, *where)
     on_disk = compilation_cache.is_persistent_cache_enabled()
-    writes = distributed.global_state.process_id == 0
-    return key, on_disk and writes and compilation_cache.is_cache_used(backend)
+    # Asked for in any case: the first time it opens the directory.
+    on_disk = on_disk and compilation_cache.is_cache_used(backend)
+    return key, on_disk and distributed.global_state.process_id == 0
