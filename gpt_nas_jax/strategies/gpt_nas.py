@@ -35,7 +35,7 @@ class GptNas:
     elimination_rate: float
     generations: int = flax.struct.field(pytree_node=False)
     prior: Proposer
-    uniform_share: float = 0.1
+    uniform_share: float = 0.2
     by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
     drafts: int = flax.struct.field(pytree_node=False, default=1)
 
