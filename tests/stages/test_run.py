@@ -39,7 +39,7 @@ def test_a_run_leaves_its_result(finished: tuple[Path, str]) -> None:
         "ngram_perplexity",
         "fcn_accuracy",
     }
-    assert value["prior"]["vocabulary_size"] == 27
+    assert value["prior"]["vocabulary_size"] == 38
     found = value["search"]
     assert found["strategy"] == "gpt_nas"
     assert (found["generations"], found["evaluations"], found["failed"]) == (3, 12, 0)
