@@ -49,4 +49,4 @@ def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
     report = json.loads((tmp_path / "prior.json").read_text(encoding="utf-8"))
     assert report["pretrain"]["networks"] == 15_625
     # Average pooling of 3x3 and of 2x2 are words of this corpus alone.
-    assert report["vocabulary_size"] == 27 + 2
+    assert report["vocabulary_size"] == 38 + 2
