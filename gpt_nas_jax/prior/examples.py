@@ -59,8 +59,8 @@ def of_networks(
             if part.block in genes:
                 label = genes[part.block]
                 start = part.instance != before
-                before_it = padded[index : index + context]
-                rows.append((before_it, tokens[index], label, start))
+                last = padded[index : index + context]
+                rows.append((last, tokens[index], label, start))
             before = part.instance
     contexts, tokens, labels, starts = zip(*rows, strict=True)
     return Examples(
