@@ -72,8 +72,9 @@ class BlockState:
 
 # Initial weights are drawn once, so compiling has to be fast and running has not:
 # drawing an Inception takes 4.2 s to compile with optimisation, 0.6 s without
-# (2 CPU cores, JAX 0.10).
+# (2 CPU cores, JAX 0.10); the older code generator halves the rest.
 _UNOPTIMISED = {
+    "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }

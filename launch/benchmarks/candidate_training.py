@@ -134,7 +134,7 @@ class Setting:
             block, size = place
             x = jnp.zeros((len(self.x), *size), self.x.dtype)
             update, is_first = optimizer(self.recipe, 1), size == self.space.image
-            by_block.warm_up(block, (Rule.ALL,), update, x, is_first)
+            by_block.compile_block(block, (Rule.ALL,), update, x, is_first)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, self.space.places()))
