@@ -13,6 +13,7 @@ from gpt_nas_jax.config import (
     HostsConfig,
     RayConfig,
     Recipe,
+    RetrainConfig,
     Section,
     fields,
     stage,
@@ -138,6 +139,27 @@ def _finalists(config: Config) -> Iterator[str]:
         )
 
 
+def _objectives(config: Config) -> Iterator[str]:
+    objectives, pick = config.search.objectives, config.retrain.pick
+    if pick != RetrainConfig.pick and not config.search.costs():
+        yield (
+            f"--retrain_pick={pick} needs a front: several --search_objectives, such "
+            "as accuracy,flops"
+        )
+    if pick != RetrainConfig.pick and config.retrain.genome:
+        yield f"--retrain_pick={pick} picks none: --retrain_genome names the network"
+    if config.stage == "tables" and config.search.costs():
+        yield (
+            f"--search_objectives={objectives}: --stage=tables compares searches by "
+            "accuracy alone; leave it out"
+        )
+    if config.search.costs() and config.eval.method == "zero_cost":
+        yield (
+            f"--search_objectives={objectives}: --eval_method=zero_cost measures no "
+            "accuracy; leave one of them out"
+        )
+
+
 def _warmup(config: Config) -> Iterator[str]:
     if config.eval.method == "zero_cost" and config.train.warmup == "all":
         yield (
@@ -234,6 +256,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("data", "retrain"), _shifts("retrain")),
     (("search", "eval"), _unread_proxies),
     (("search", "eval"), _finalists),
+    (("search", "eval", "retrain"), _objectives),
     (("eval", "train"), _warmup),
     (("hosts", "train"), _hosts),
     (("ray",), _ray),

@@ -12,7 +12,7 @@ from prior_support import CHAINS, SPACES, small_prior
 from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.evaluation import chain_model, tabular
 from gpt_nas_jax.evaluation.predicted import PredictedTable
-from gpt_nas_jax.spaces.band import banded
+from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import STRATEGIES, Setup
 from gpt_nas_jax.types import Space
@@ -34,7 +34,8 @@ def table(name: str) -> tuple[Space, tabular.Table]:
     accuracies = np.linspace(0.3, 0.6, len(genomes))
     model = chain_model.fit(space, genomes, accuracies, np.ones(len(genomes)))
     operations = np.asarray(space.flops(genomes))
-    band = banded(space, float(operations.min()), float(operations.max()))
+    limit = Limit("flops", float(operations.min()), float(operations.max()))
+    band = limited(space, [limit])
     return band, PredictedTable(model, np.float32(0.01))
 
 

@@ -6,7 +6,9 @@ from gpt_nas_jax import plugins
 from gpt_nas_jax.config.hosts import HostsConfig
 from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
+    ACCURACY,
     BENCHMARKS,
+    COSTS,
     EXECUTORS,
     LEARNED,
     NETWORKS,
@@ -40,7 +42,9 @@ from gpt_nas_jax.config.training import (
 from gpt_nas_jax.config.using import ExportConfig, PredictConfig
 
 __all__ = [
+    "ACCURACY",
     "BENCHMARKS",
+    "COSTS",
     "EXECUTORS",
     "LEARNED",
     "NETWORKS",

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config.names import (
+    ACCURACY,
     BENCHMARKS,
+    COSTS,
     DATA_NAMES,
     SPACES,
     STRATEGIES,
@@ -269,6 +271,11 @@ class SearchConfig(Section):
         low=0,
         high=1,
     )
+    objectives: str = setting(
+        "accuracy",
+        "Comma-separated objectives: accuracy, and params and flops to keep low. With "
+        "several the search looks for their front (ours).",
+    )
     filter: int = setting(
         1,
         "Oversampling factor: a strategy is asked for this many times the candidates, "
@@ -283,6 +290,12 @@ class SearchConfig(Section):
         low=0,
     )
     max_flops: float = setting(0.0, "Most of them, likewise; 0: no limit.", low=0)
+    min_params: float = setting(
+        0.0, "Fewest parameters of a network, likewise; 0: no limit.", low=0
+    )
+    max_params: float = setting(
+        0.0, "Most parameters of a network, likewise; 0: no limit.", low=0
+    )
     finalists: int = setting(
         1,
         "The best networks that are trained longer after the search, with three keys "
@@ -312,11 +325,37 @@ class SearchConfig(Section):
 
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""
-        if self.max_flops and self.min_flops > self.max_flops:
+        for cost in COSTS:
+            low, high = self.bounds(cost)
+            if high and low > high:
+                yield (
+                    f"--search_min_{cost}={low:g} is more than "
+                    f"--search_max_{cost}={high:g}"
+                )
+        names = self.objectives.split(",")
+        if set(names) - {ACCURACY, *COSTS} or len(set(names)) < len(names):
             yield (
-                f"--search_min_flops={self.min_flops:g} is more than "
-                f"--search_max_flops={self.max_flops:g}"
+                f"--search_objectives={self.objectives}: give {ACCURACY} and, each "
+                f"once, some of {', '.join(COSTS)}"
             )
+        elif ACCURACY not in names:
+            yield (
+                f"--search_objectives={self.objectives} lacks {ACCURACY}, for which "
+                "candidates are trained"
+            )
+        if self.costs() and self.finalists > 1:
+            yield (
+                f"--search_finalists={self.finalists} are the best by accuracy alone; "
+                "leave it out with several --search_objectives"
+            )
+
+    def bounds(self, cost: str) -> tuple[float, float]:
+        """The least and the most that a network may cost; 0 for no bound."""
+        return getattr(self, f"min_{cost}"), getattr(self, f"max_{cost}")
+
+    def costs(self) -> tuple[str, ...]:
+        """The objectives beside accuracy."""
+        return tuple(name for name in self.objectives.split(",") if name != ACCURACY)
 
     def asked(self, strategy: str) -> int:
         """How many candidates a strategy asks for at a time."""

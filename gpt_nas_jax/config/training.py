@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from gpt_nas_jax.config.names import PROXIES, SCHEDULES, each_once
+from gpt_nas_jax.config.names import ACCURACY, PROXIES, SCHEDULES, each_once
 from gpt_nas_jax.config.setting import Section, setting
 
 
@@ -172,6 +172,13 @@ class RetrainConfig(Section):
         "",
         "Train this genome instead of the best of the search: comma-separated genes.",
     )
+    pick: str = setting(
+        ACCURACY,
+        "Which networks of the front to train, with several --search_objectives. "
+        "accuracy: the most accurate; knee: the one nearest to the best of every "
+        "objective; a number: so many of the most accurate; all: the whole front "
+        "(ours).",
+    )
     checkpoint_epochs: int = setting(
         10, "Epochs between checkpoints.", low=1, result=False
     )
@@ -185,6 +192,12 @@ class RetrainConfig(Section):
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""
         yield from self.recipe.problems("retrain")
+        named = self.pick in (ACCURACY, "knee", "all")
+        if not (named or (self.pick.isdecimal() and int(self.pick))):
+            yield (
+                f"--retrain_pick={self.pick}: give {ACCURACY}, knee, all or a number "
+                "from 1"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,6 +52,18 @@ def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def front_part(config: Config, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The part ``front`` of ``result.json``: the ends of the front."""
+    part: dict[str, Any] = {
+        "objectives": config.search.objectives,
+        "networks": len(found),
+    }
+    for end, record in (("most_accurate", found[0]), ("least_accurate", found[-1])):
+        for name in ("fitness", *config.search.costs()):
+            part[f"{end}_{name}"] = record[name]
+    return part
+
+
 def write(config: Config, parts: dict[str, Any]) -> None:
     """Writes ``result.json`` and prints the summary."""
     path = workdir.folder(config.workdir)

@@ -15,8 +15,13 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports import contrasts, curve_tables, curves, output
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.spaces.band import banded
-from gpt_nas_jax.stages import claim, compile_cache, pretrain, tabular_benchmark
+from gpt_nas_jax.stages import (
+    claim,
+    compile_cache,
+    pretrain,
+    problem,
+    tabular_benchmark,
+)
 from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.proposers import Proposers
@@ -50,8 +55,7 @@ def run(config: Config) -> None:
         )
     workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = tabular_benchmark.load(config.tables)
-    limits = config.search.min_flops, config.search.max_flops
-    within = banded(benchmark.space, *limits)
+    within = problem.within_limits(config, benchmark.space)
     benchmark = dataclasses.replace(benchmark, space=within)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     compile_cache.keep(config.train)

@@ -11,7 +11,6 @@ from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.reports import summary
-from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import (
@@ -19,6 +18,7 @@ from gpt_nas_jax.stages import (
     compilation,
     compile_cache,
     finalists,
+    front,
     long_training,
     pretrain,
     problem,
@@ -56,8 +56,7 @@ def run(config: Config) -> None:
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)
     if config.stage != "retrain":
-        limits = config.search.min_flops, config.search.max_flops
-        within = banded(loaded.space, *limits)
+        within = problem.within_limits(config, loaded.space)
         loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
     genome = None
     if config.retrain.genome:
@@ -98,6 +97,7 @@ def _stages(
         with part.search():
             search.run(config, loaded, prior, views.after_generation)
     parts = {}
+    genomes = [] if genome is None else [genome]
     if genome is None and config.stage != "pretrain":
         records = search.read(config)
         if config.stage != "retrain":
@@ -107,15 +107,24 @@ def _stages(
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),
         }
-        best = finalists.best(config, loaded.space, records)
-        if "finalist_fitness" in best:
-            parts["finalists"] = summary.finalists_part(config, best)
-        genome = np.array(best["genome"], np.int32)
+        picked = [finalists.best(config, loaded.space, records)]
+        if "finalist_fitness" in picked[0]:
+            parts["finalists"] = summary.finalists_part(config, picked[0])
+        if config.search.costs():
+            found = front.of(config, records)
+            front.write(config, found)
+            picked = front.picked(config, found)
+            parts["front"] = summary.front_part(config, found)
+        genomes = [np.array(record["genome"], np.int32) for record in picked]
     if config.stage == "search":
         summary.show(f"{config.data.name}, seed {config.seed}", parts)
     if config.stage in ("all", "retrain"):
-        again = fields.to_text(retrain.config_again(config, genome))
-        with part.retraining():
-            trained = retrain.run(config, loaded, genome, again)
+        trained = {}
+        for number, genome in enumerate(genomes, start=1):
+            suffix = f"-{number}" if number > 1 else ""
+            again = fields.to_text(retrain.config_again(config, genome, suffix))
+            with part.retraining():
+                results = retrain.run(config, loaded, genome, again, f"best{suffix}")
+            trained |= {name + suffix: result for name, result in results.items()}
         summary.write(config, parts | trained)
         views.refresh()

@@ -6,15 +6,16 @@ import sys
 
 import numpy as np
 
-from gpt_nas_jax.config import Config, Recipe
+from gpt_nas_jax.config import COSTS, Config, Recipe
 from gpt_nas_jax.datasets import images
 from gpt_nas_jax.datasets import registry as datasets
 from gpt_nas_jax.datasets.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.spaces import registry
+from gpt_nas_jax.spaces import costs, registry
+from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.spaces.protocol import NetworkSpace
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Space, UsageError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,6 +85,19 @@ def load(config: Config) -> Problem:
     _check_batch("--eval_batch", config.eval.recipe, len(splits.train))
     space = registry.build(config.space, dataset.train.size, dataset.num_classes)
     return Problem(dataset, splits, space)
+
+
+def within_limits(config: Config, space: Space) -> Space:
+    """The space without what the search is not to ask.
+
+    Raises:
+      UsageError: nothing is left of it, or it does not know a cost.
+    """
+    costs.require(
+        f"--search_objectives={config.search.objectives}", space, config.search.costs()
+    )
+    limits = (Limit(cost, *config.search.bounds(cost)) for cost in COSTS)
+    return limited(space, limits)
 
 
 def _check_batch(flag: str, recipe: Recipe, count: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, RetrainConfig
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports import architecture
@@ -19,17 +19,22 @@ from gpt_nas_jax.types import PAD, UsageError
 
 
 def run(
-    config: Config, problem: Problem, genome: np.ndarray, again: str
+    config: Config,
+    problem: Problem,
+    genome: np.ndarray,
+    again: str,
+    folder: str = "best",
 ) -> dict[str, Any]:
     """Trains a genome's network on all training images and tests it once.
 
-    Writes ``best/``: ``architecture.json``, the weights and ``retrain.flags``.
+    Writes its folder: ``architecture.json``, the weights and ``retrain.flags``.
 
     Args:
       config: the run.
       problem: images and space.
       genome: ``int32[L]``, valid.
       again: the flagfile of `config_again`.
+      folder: below the workdir, where the network is kept.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
@@ -37,9 +42,9 @@ def run(
     home = workdir.folder(config.workdir)
     chain = problem.space.decode(genome)
     description = architecture.of_genome(problem.space, genome, chain)
-    workdir.write_text(home / "best" / "retrain.flags", again)
+    workdir.write_text(home / folder / "retrain.flags", again)
     path = home / architecture.state(description)
-    return train_and_keep(config, path, chain, problem.dataset, description)
+    return train_and_keep(config, path, chain, problem.dataset, description, folder)
 
 
 def train_and_keep(
@@ -48,8 +53,9 @@ def train_and_keep(
     chain: Chain,
     dataset: Dataset,
     description: dict[str, Any],
+    folder: str = "best",
 ) -> dict[str, Any]:
-    """Trains a network and leaves it in ``best/``.
+    """Trains a network and leaves it in its folder.
 
     Args:
       config: the run.
@@ -57,11 +63,12 @@ def train_and_keep(
       chain: the network.
       dataset: the images.
       description: of the network, as of `reports.architecture`.
+      folder: below the workdir, where the network is kept.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
-    best = workdir.folder(config.workdir) / "best"
+    best = workdir.folder(config.workdir) / folder
     images = architecture.of_images(config.data, dataset)
     workdir.write_json(best / "architecture.json", description | images)
     variables, result = long_training.run(config, path, chain, dataset)
@@ -95,10 +102,10 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
     return genome
 
 
-def config_again(config: Config, genome: np.ndarray) -> Config:
+def config_again(config: Config, genome: np.ndarray, suffix: str = "") -> Config:
     """The config that trains this very network again, in a directory of its own.
 
-    It is that of one process.
+    It is that of one process. The directory's name ends in ``suffix``.
     """
     genes = ",".join(str(gene) for gene in genome if gene != PAD)
     return dataclasses.replace(
@@ -107,6 +114,8 @@ def config_again(config: Config, genome: np.ndarray) -> Config:
         executor=Config.executor,
         hosts=Config.hosts,
         ray=Config.ray,
-        workdir=f"{config.workdir}-retrained",
-        retrain=dataclasses.replace(config.retrain, genome=genes),
+        workdir=f"{config.workdir}-retrained{suffix}",
+        retrain=dataclasses.replace(
+            config.retrain, genome=genes, pick=RetrainConfig.pick
+        ),
     )

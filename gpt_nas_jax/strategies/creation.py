@@ -1,10 +1,12 @@
 """A strategy by name, without a run."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from gpt_nas_jax.config import SearchConfig
+from gpt_nas_jax.config import ACCURACY, SearchConfig
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
+from gpt_nas_jax.spaces import costs
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
@@ -22,6 +24,7 @@ def create(
     batch: int | None = None,
     population: int | None = None,
     prior: Prior | None = None,
+    objectives: Sequence[str] = (ACCURACY,),
     **settings: Any,
 ) -> Strategy:
     """A strategy, for `search` or to ask and tell by hand.
@@ -42,6 +45,8 @@ def create(
         evaluations up to 5.
       population: of those that ask a whole one; None for the largest divisor of the
         evaluations up to 30.
+      objectives: accuracy, which stands for fitness, and costs to keep low, ``params``
+        and ``flops``; the space has a method for each of these.
       prior: for ``gpt_nas`` and its controls, from `learn_prior`.
       **settings: further fields of the strategy's class.
 
@@ -56,7 +61,11 @@ def create(
         settings=text,
         batch=batch or _divisor(evaluations, _BATCH),
         population=population or _divisor(evaluations, _POPULATION),
+        objectives=",".join(objectives),
     )
+    for problem in config.problems():
+        raise UsageError(problem)
+    costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations)
     key = stage_key(seed, "online")
     ageing = config.population

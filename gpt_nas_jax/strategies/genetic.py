@@ -6,8 +6,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.strategies import operators
-from gpt_nas_jax.strategies.history import History, empty
+from gpt_nas_jax.strategies import operators, pareto
+from gpt_nas_jax.strategies.history import History, empty, repeated
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 
@@ -16,7 +16,7 @@ class PopulationState:
     """The survivors and how far the search is.
 
     Attributes:
-      genomes: ``int32[P, L]``, the fittest first once a generation was told.
+      genomes: ``int32[P, L]``, the best first once a generation was told.
       fitness: ``float32[P]``; ``-inf`` before that.
       generation: ``int32``, generations told.
       history: all evaluations.
@@ -39,12 +39,15 @@ class Genetic:
     ours, as in its authors' earlier searches (arXiv 1710.10741). No network is asked
     twice, unless `pool` holds too few new ones.
 
+    With ``costs`` it is NSGA-II: survival and tournaments go by `pareto.standing`.
+
     Attributes:
       space: where genomes come from.
       population: individuals.
       queries: evaluations of a whole search.
       crossover_rate: probability that a child has two parents.
       mutation_rate: probability that a child mutates.
+      costs: objectives beside fitness, to be kept low.
     """
 
     space: Space = flax.struct.field(pytree_node=False)
@@ -52,6 +55,7 @@ class Genetic:
     queries: int = flax.struct.field(pytree_node=False)
     crossover_rate: float
     mutation_rate: float
+    costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
 
     VERSION: ClassVar[int] = 2
 
@@ -93,18 +97,26 @@ class Genetic:
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
     ) -> PopulationState:
-        """The fittest of survivors and candidates survive; of equals the candidate.
+        """The best of survivors and candidates survive; of equals the candidate.
 
         No network survives twice.
         """
         history = state.history.add(self.space, candidates.genomes, fitness)
-        genomes, fitness = operators.best(
-            self.space,
-            jnp.concatenate([candidates.genomes, state.genomes]),
-            jnp.concatenate([fitness, state.fitness]),
-            self.population,
-        )
-        return PopulationState(genomes, fitness, state.generation + 1, history)
+        genomes = jnp.concatenate([candidates.genomes, state.genomes])
+        fitness = jnp.concatenate([fitness, state.fitness])
+        standing = pareto.standing(self.space, self.costs, genomes, fitness)
+        rows = operators.best(self.space, genomes, standing, self.population)
+        repeats = repeated(self.space.identity(genomes[rows]))
+        fitness = jnp.where(repeats, -jnp.inf, fitness[rows])
+        return PopulationState(genomes[rows], fitness, state.generation + 1, history)
+
+    def _merit(self, state: PopulationState) -> jax.Array:
+        """What tournaments compare survivors by, ``float32[P]``."""
+        if not self.costs:
+            return state.fitness
+        # Survivors stand in their order.
+        alive = jnp.isfinite(state.fitness)
+        return jnp.where(alive, -jnp.arange(self.population, dtype=float), -jnp.inf)
 
     def _child(self, key: Key, state: PopulationState) -> tuple[Genome, jax.Array]:
         """A child, and which survivors it has genes of; -1 for no second one."""
@@ -112,7 +124,9 @@ class Genetic:
             key, 5
         )
         parent_keys = jax.random.split(parent_key)
-        parents = jax.vmap(operators.tournament, (0, None))(parent_keys, state.fitness)
+        parents = jax.vmap(operators.tournament, (0, None))(
+            parent_keys, self._merit(state)
+        )
         first, second = state.genomes[parents]
         crossed = self.space.crossover(cut_key, first, second)
         crosses = jax.random.bernoulli(cross_key, self.crossover_rate)

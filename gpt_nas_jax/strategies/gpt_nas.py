@@ -51,7 +51,9 @@ class GptNas:
         space, count = self.genetic.space, self.genetic.population
         rows = state.history.fresh_rows(space, pool.genomes, count)
         if self.drafts > 1:
-            chosen = surrogate.promising(space, state.history, pool.genomes, count)
+            chosen = surrogate.promising(
+                space, state.history, pool.genomes, count, self.genetic.costs
+            )
             rows = jnp.where(state.generation == 0, rows, chosen)
         return jax.tree.map(lambda part: part[rows], pool)
 

@@ -43,6 +43,9 @@ class GptNasOnline(Batched):
     when the GPT repeats itself. The first batch comes from `conditional.pretrained`,
     for which large is good.
 
+    With ``costs`` levels and elites go by `pareto.standing`, and the surrogate picks
+    what it expects to extend the front most.
+
     Attributes:
       params: of the GPT in the beginning.
       pool: proposals of the GPT to choose from.
@@ -51,6 +54,7 @@ class GptNasOnline(Batched):
         made.
       elimination_rate: probability that a gene of an elite is written anew.
       steps: updates of the GPT after each batch.
+      costs: objectives beside fitness, to be kept low.
     """
 
     VERSION: ClassVar[int] = 2
@@ -61,6 +65,7 @@ class GptNasOnline(Batched):
     elites: int = flax.struct.field(pytree_node=False, default=8)
     elimination_rate: float = 0.6
     steps: int = flax.struct.field(pytree_node=False, default=16)
+    costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
 
     def init(self, key: Key) -> OnlineState:
         """Nothing was evaluated; the GPT knows the space."""
@@ -74,13 +79,14 @@ class GptNasOnline(Batched):
         history = state.history
         # Should the space refuse what the GPT writes, a few it does not refuse.
         spare = self.space.sample(random_key, self.batch)
-        edits, edited = self._edits(edit_key, history)
-        proposals, elites = self._proposals(key, state)
+        ranked = surrogate.standing(self.space, self.costs, history)
+        edits, edited = self._edits(edit_key, ranked)
+        proposals, elites = self._proposals(key, state.params, ranked)
         pool = jnp.concatenate([proposals, spare, edits])
         parents = jnp.concatenate([elites, jnp.full(self.batch, -1), edited])
         begins = history.count == 0
         first = history.fresh_rows(self.space, pool, self.batch)
-        chosen = surrogate.promising(self.space, history, pool, self.batch)
+        chosen = surrogate.promising(self.space, history, pool, self.batch, self.costs)
         rows = jnp.where(begins, first, chosen)
         genomes, parents = pool[rows], jnp.where(begins, -1, parents[rows])
         return Candidates(genomes, jnp.ones(genomes.shape, bool), parents[:, None])
@@ -90,7 +96,8 @@ class GptNasOnline(Batched):
     ) -> OnlineState:
         """Notes what was evaluated and learns from all of it."""
         history = state.history.add(self.space, candidates.genomes, fitness)
-        level = conditional.levels(history.fitness, history.known)
+        ranked = surrogate.standing(self.space, self.costs, history)
+        level = conditional.levels(ranked.fitness, history.known)
         tokens = conditional.encode(self.space, history.genomes, level)
         key, learn_key = jax.random.split(state.key)
 
@@ -112,18 +119,20 @@ class GptNasOnline(Batched):
         elites = surrogate.parents(parent_key, history, self.elites, self.edits)
         return surrogate.edited(self.space, edit_key, history.genomes[elites]), elites
 
-    def _proposals(self, key: Key, state: OnlineState) -> tuple[Genome, jax.Array]:
+    def _proposals(
+        self, key: Key, params: Any, history: History
+    ) -> tuple[Genome, jax.Array]:
         """Writes half of the networks from scratch and half from elites.
 
         Writes all from scratch while there are no elites. Also returns the evaluation
         that each is made from, -1 for none.
         """
         parent_key, keep_key, key = jax.random.split(key, 3)
-        elites = surrogate.parents(parent_key, state.history, self.elites, self.pool)
-        whole = (jnp.arange(self.pool) % 2 == 0) | (state.history.count == 0)
-        genomes = state.history.genomes[elites]
+        elites = surrogate.parents(parent_key, history, self.elites, self.pool)
+        whole = (jnp.arange(self.pool) % 2 == 0) | (history.count == 0)
+        genomes = history.genomes[elites]
         rate = self.elimination_rate
         eliminated = jax.random.bernoulli(keep_key, rate, genomes.shape)
         kept = ~eliminated & ~whole[:, None]
-        made = conditional.generate(self.space, state.params, key, genomes, kept)
+        made = conditional.generate(self.space, params, key, genomes, kept)
         return made, jnp.where(whole, -1, elites)

@@ -16,16 +16,16 @@ def tournament(key: Key, fitness: jax.Array) -> jax.Array:
     return pair[jnp.argmax(fitness[pair])]
 
 
-def best(
-    space: Space, genomes: Genome, fitness: jax.Array, count: int
-) -> tuple[Genome, jax.Array]:
-    """The ``count`` fittest distinct networks of ``int32[N, L]``.
+def best(space: Space, genomes: Genome, fitness: jax.Array, count: int) -> jax.Array:
+    """Rows of the ``count`` fittest distinct networks of ``int32[N, L]``.
 
     Of equally fit ones those that come first. A network that comes again stands behind
     all others, as a failure.
+
+    Returns:
+      ``int32[count]``, the fittest first.
     """
     order = jnp.argsort(-fitness, stable=True)
-    genomes, fitness = genomes[order], fitness[order]
-    fitness = jnp.where(repeated(space.identity(genomes)), -jnp.inf, fitness)
-    order = jnp.argsort(-fitness, stable=True)[:count]
-    return genomes[order], fitness[order]
+    again = repeated(space.identity(genomes[order]))
+    fitness = jnp.where(again, -jnp.inf, fitness[order])
+    return order[jnp.argsort(-fitness, stable=True)[:count]]

@@ -23,7 +23,11 @@ from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 _SAMPLE_SHARE = 5
 
 _BATCHED = ("space", "batch", "queries")
-_GENETIC = ("space", "population", "queries", "crossover_rate", "mutation_rate")
+_MODELLED = (*_BATCHED, "costs")
+_GENETIC = (
+    *("space", "population", "queries", "crossover_rate", "mutation_rate"),
+    "costs",
+)
 _ELIMINATION = ("elimination_rate", "generations", "prior")
 FILLED = tuple(sorted({*_BATCHED, *_GENETIC, *_ELIMINATION, "key"}))
 """The fields of a strategy that a search fills in, whoever wrote the class."""
@@ -40,6 +44,7 @@ class Entry:
       build: makes it from the filled fields and the settings.
       optional: settings that `build` derives where they are not given.
       learned: whether it asks a prior that is learned before the search.
+      several: whether it knows several objectives.
     """
 
     kind: type
@@ -48,6 +53,7 @@ class Entry:
     build: Callable[["Setup", Mapping[str, Any]], Strategy]
     optional: tuple[str, ...] = ()
     learned: bool = False
+    several: bool = False
 
     def settings(self, name: str, config: SearchConfig) -> dict[str, Any]:
         """The values of ``--search_settings`` for the strategy of this name.
@@ -111,6 +117,7 @@ class Setup:
             "elimination_rate": lambda: config.elimination_rate,
             "prior": lambda: self.proposers.prior,
             "key": lambda: self.key,
+            "costs": config.costs,
         }
         return {name: known[name]() for name in names}
 
@@ -123,6 +130,7 @@ def _plain(kind: type, filled: tuple[str, ...], whole: bool = False) -> Entry:
         whole,
         lambda setup, chosen: kind(**setup.fields(filled), **chosen),
         learned="prior" in filled,
+        several="costs" in filled,
     )
 
 
@@ -145,16 +153,17 @@ def _refilled(proposer: str, learned: bool = True) -> Entry:
         return GptNas(genetic, **rates, prior=prior, **chosen)
 
     filled = ("genetic", *_ELIMINATION)
-    return Entry(GptNas, filled, True, build, learned=learned)
+    return Entry(GptNas, filled, True, build, learned=learned, several=True)
 
 
 def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
     params = conditional.pretrained(setup.space, setup.key)
-    return GptNasOnline(**setup.fields(_BATCHED), params=params, **chosen)
+    return GptNasOnline(**setup.fields(_MODELLED), params=params, **chosen)
 
 
 STRATEGIES: Mapping[str, Entry] = {
-    "random": _plain(RandomSearch, _BATCHED),
+    # Every front that random networks have is what it searches.
+    "random": dataclasses.replace(_plain(RandomSearch, _BATCHED), several=True),
     "regularised_evolution": Entry(
         RegularisedEvolution,
         (*_BATCHED, "repeats"),
@@ -168,8 +177,10 @@ STRATEGIES: Mapping[str, Entry] = {
     "uniform_refill": _refilled("uniform", learned=False),
     "unigram_refill": _refilled("unigram"),
     "ngram_refill": _refilled("ngram"),
-    "surrogate": _plain(Surrogate, _BATCHED),
-    "gpt_nas_online": Entry(GptNasOnline, (*_BATCHED, "params"), False, _online),
+    "surrogate": _plain(Surrogate, _MODELLED),
+    "gpt_nas_online": Entry(
+        GptNasOnline, (*_MODELLED, "params"), False, _online, several=True
+    ),
 }
 
 
@@ -215,6 +226,12 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
     """
     entry = find(name)
     entry.settings(name, config)
+    if config.costs() and not entry.several:
+        known = ", ".join(name for name, one in STRATEGIES.items() if one.several)
+        raise UsageError(
+            f"--search_objectives={config.objectives}: {name} knows one objective; "
+            f"choose one of {known}, or a class with the field costs"
+        )
     size = asked(name, config)
     if plugins.is_path(name) and evaluations % size:
         flag = "population" if entry.whole else "batch"

@@ -4,10 +4,11 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.strategies import gaussian_process
+from gpt_nas_jax.strategies import gaussian_process, pareto
 from gpt_nas_jax.strategies.batched import Remembering
 from gpt_nas_jax.strategies.history import History
 from gpt_nas_jax.strategies.random_search import random_fresh
+from gpt_nas_jax.strategies.volume import gains
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 _EDITS = 3
@@ -22,12 +23,17 @@ class Surrogate(Remembering):
     it chooses among random networks and edits of the best ones, as BANANAS does (arXiv
     1910.11858).
 
+    With ``costs`` it asks for those that it expects to extend the front most: see
+    `volume.gains`.
+
     Attributes:
+      costs: objectives beside fitness, to be kept low.
       initial: random networks in the beginning.
       pool: networks to choose from, half of them random.
       elites: the best so far, whose edits are the other half.
     """
 
+    costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
     initial: int = flax.struct.field(pytree_node=False, default=10)
     pool: int = flax.struct.field(pytree_node=False, default=1024)
     elites: int = flax.struct.field(pytree_node=False, default=8)
@@ -37,15 +43,22 @@ class Surrogate(Remembering):
         first_key, random_key, parent_key, edit_key = jax.random.split(key, 4)
         first = random_fresh(self.space, first_key, state, self.batch)
         half = self.pool // 2
-        drawn = parents(parent_key, state, self.elites, half)
+        ranked = standing(self.space, self.costs, state)
+        drawn = parents(parent_key, ranked, self.elites, half)
         edits = edited(self.space, edit_key, state.genomes[drawn])
         pool = jnp.concatenate([self.space.sample(random_key, half), edits])
         origin = jnp.concatenate([jnp.full(half, -1), drawn])
-        rows = promising(self.space, state, pool, self.batch)
+        rows = promising(self.space, state, pool, self.batch, self.costs)
         begins = state.count < self.initial
         genomes = jnp.where(begins, first, pool[rows])
         origin = jnp.where(begins, -1, origin[rows])[:, None]
         return Candidates(genomes, jnp.ones(genomes.shape, bool), origin)
+
+
+def standing(space: Space, costs: tuple[str, ...], history: History) -> History:
+    """A history whose fitness orders networks as `pareto.standing` does."""
+    fitness = pareto.standing(space, costs, history.genomes, history.fitness)
+    return history.replace(fitness=fitness)
 
 
 def parents(key: Key, history: History, elites: int, count: int) -> jax.Array:
@@ -76,11 +89,24 @@ def edited(space: Space, key: Key, genomes: Genome) -> Genome:
     return jax.vmap(child)(jax.random.split(key, len(genomes)), genomes)
 
 
-def promising(space: Space, history: History, pool: Genome, count: int) -> jax.Array:
+def promising(
+    space: Space,
+    history: History,
+    pool: Genome,
+    count: int,
+    costs: tuple[str, ...] = (),
+) -> jax.Array:
     """``int32[count]`` rows of a pool: new networks that together promise the most.
 
     One after the other the network of highest expected improvement. What is like one
     chosen before is taken for known in part, so that a batch does not try one thing.
+
+    Args:
+      space: of the genomes.
+      history: what was evaluated.
+      pool: ``int32[N, L]``, networks to choose from.
+      count: how many to choose.
+      costs: objectives beside fitness.
     """
     scores = gaussian_process.scores(history.fitness, history.known)
     features, pool_features = space.features(history.genomes), space.features(pool)
@@ -90,16 +116,16 @@ def promising(space: Space, history: History, pool: Genome, count: int) -> jax.A
     trends, pool_trends = (trends - middle) / spread, (pool_trends - middle) / spread
     process = gaussian_process.fit(features, trends, scores, history.known)
     # The best score itself is luck in part; measured by it nothing seems to gain.
-    top = jnp.where(history.known, process(features, trends)[0], -jnp.inf).max()
+    expected = jnp.where(history.known, process(features, trends)[0], -jnp.inf)
     identity = space.identity(pool)
     stale, invalid = history.match(identity).any(-1), ~space.valid(pool)
     mean, std = process(pool_features, pool_trends)
     chosen = []
     for _ in range(count):
-        gains = gaussian_process.expected_improvement(mean, std, top)
+        gained = gains(space, costs, history.genomes, expected, pool, mean, std)
         # Known networks rather than none.
-        gains = jnp.where(stale, -1.0, gains)
-        index = jnp.argmax(jnp.where(invalid, -jnp.inf, gains))
+        gained = jnp.where(stale, -1.0, gained)
+        index = jnp.argmax(jnp.where(invalid, -jnp.inf, gained))
         chosen.append(index)
         stale |= jnp.all(identity == identity[index], -1)
         alike = process.correlation(pool_features, pool_features[index][None])[:, 0]

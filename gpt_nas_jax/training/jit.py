@@ -11,14 +11,14 @@ import jax
 # and 6.7 ms forward on 64x32x32x32 (2 CPU cores, JAX 0.10.2, November 2026). Products
 # and sums stay where they are.
 #
-# XLA's older code generator at LLVM's level 1 compiles in two thirds of the time, and the
-# programs are as fast (`docs/results/speed.md`). Either option alone gains less.
+# XLA's older code generator at LLVM's level 1 compiles in two thirds of the time, and
+# the programs are as fast (docs/results/speed.md). Either option alone gains less.
 _CPU = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 1,
     "xla_cpu_experimental_ynn_fusion_type": (
         "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
-    )
+    ),
 }
 
 

@@ -32,7 +32,6 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config, TablesConfig
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import compile_cache, problem, scoring, tabular_benchmark
 from gpt_nas_jax.types import UsageError
@@ -68,10 +67,9 @@ def of_strategies(
     tables = TablesConfig(name="chainbench", source=model)
     benchmark = tabular_benchmark.load(tables)
     (accuracies,) = benchmark.datasets.values()
-    limits = config.search.min_flops, config.search.max_flops
     chains = asked.chains(
         config.search,
-        banded(benchmark.space, *limits),
+        problem.within_limits(config, benchmark.space),
         accuracies.table(benchmark.space),
         stage_key(config.seed, "chainbench/asked"),
     )

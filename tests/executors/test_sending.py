@@ -1,7 +1,6 @@
 """Messages of processes: evaluators without their images, functions once."""
 
 import dataclasses
-import math
 
 import jax
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from gpt_nas_jax.config import Config, SearchConfig, SpaceConfig
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors.sending import Common, Recent
-from gpt_nas_jax.spaces.band import Band
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.limits import Limited
 from gpt_nas_jax.stages import problem, scoring
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import UsageError
@@ -53,7 +52,7 @@ def test_an_evaluator_works_on_the_images_of_the_process_that_gets_it(
     ours, own = (process.problem for process in processes)
     space = ours.space
     if isinstance(space, BlockSpace):
-        space = Band(space, 0.0, math.inf, 1)
+        space = Limited(space, (), 1)
     made = dataclasses.replace(ours, space=space)
     settings = config("blocks")
     evaluator = scoring.trained(settings, made, settings.eval)

@@ -10,8 +10,8 @@ from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.controls import uniform
 from gpt_nas_jax.prior.prior import Prior
-from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.history import empty
@@ -80,7 +80,7 @@ def test_what_the_space_refuses_is_taken_as_it_was(
     prior: Prior, state: PopulationState
 ) -> None:
     """Within a band that the genetic algorithm keeps to and the prior does not know."""
-    space = banded(SPACE, 6e5, 7e5)
+    space = limited(SPACE, [Limit("flops", 6e5, 7e5)])
     strategy = GptNas(GENETIC.replace(space=space), 1.0, GENERATIONS, prior)
     candidates = jax.jit(lambda key: strategy.ask(key, state))(jax.random.key(5))
     assert space.valid(candidates.genomes).all()

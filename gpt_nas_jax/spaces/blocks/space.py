@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.cost import cost, layer_macs
+from gpt_nas_jax.networks.cost import Cost, cost, layer_macs
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.spaces.blocks import network, reading, variation
@@ -123,10 +123,17 @@ class BlockSpace:
         """Parameters of the blocks, ``[...]``."""
         return self._each(_params(self), genomes).sum(-1)
 
+    def params(self, genomes: Genome) -> jax.Array:
+        """Parameters, classifier included, ``[...]``."""
+        return self.size(genomes) + self._head().params
+
     def flops(self, genomes: Genome) -> jax.Array:
         """Floating-point operations for one image, classifier included, ``[...]``."""
+        return self.flops_by_block(genomes).sum(-1) + self._head().flops
+
+    def _head(self) -> Cost:
         *_, (head, size) = self.places()
-        return self.flops_by_block(genomes).sum(-1) + cost(head, size).flops
+        return cost(head, size)
 
     def flops_by_block(self, genomes: Genome) -> jax.Array:
         """Those of each block, ``[..., max_depth]``; 0 behind the last."""

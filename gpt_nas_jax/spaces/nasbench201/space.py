@@ -1,6 +1,7 @@
 """The search space of NAS-Bench-201 (arXiv 2001.00326)."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.nasbench201 import corpus, network, reading
@@ -149,6 +151,18 @@ class NasBench201Space(cells.CellSpace):
         """Weights of the cell's convolutions, in squares of its width, ``[...]``."""
         return 9.0 * (genomes == _CONV3).sum(-1) + (genomes == _CONV1).sum(-1)
 
+    def params(self, genomes: Genome) -> jax.Array:
+        """Parameters, ``[...]``."""
+        return self._sum(_costs(self)[0], genomes)
+
+    def flops(self, genomes: Genome) -> jax.Array:
+        """Floating-point operations for one image, ``[...]``."""
+        return self._sum(_costs(self)[1], genomes)
+
+    def _sum(self, values: np.ndarray, genomes: Genome) -> jax.Array:
+        """What stands around the cells and, in them, each operation: ``[1 + G]``."""
+        return values[0] + jnp.asarray(values)[1 + genomes].sum(-1)
+
     def trends(self, genomes: Genome) -> jax.Array:
         """The logarithm of `size`, ``[..., 1]``."""
         return jnp.log1p(self.size(genomes))[..., None]
@@ -164,6 +178,18 @@ class NasBench201Space(cells.CellSpace):
         size = 2 * self.trends(flat)
         features = jnp.concatenate([jax.vmap(_features)(flat), size], -1)
         return features.reshape(*genomes.shape[:-1], -1)
+
+
+@functools.cache
+def _costs(space: NasBench201Space) -> np.ndarray:
+    """Parameters and operations of the rest and of each gene, ``float32[2, 1 + G]``."""
+    found = []
+    for gene in range(space.num_genes):
+        known = cost(space.decode(np.full(space.length, gene)), space.image)
+        found.append((known.params, known.flops))
+    rest = np.array(found[OPERATIONS.index("none")])
+    each = (np.array(found) - rest) / space.length
+    return np.concatenate([rest[None], each]).T.astype(np.float32)
 
 
 def _features(genome: Genome) -> jax.Array:

@@ -1,6 +1,7 @@
-"""Spaces within a band of arithmetic."""
+"""Spaces within limits of cost."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt_nas_jax.config import COSTS
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.spaces.band import banded
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.spaces.contract import check_networks
+from gpt_nas_jax.spaces.limits import Limit, limited
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.strategies.creation import create
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import PAD, UsageError
 
 WHOLE = BlockSpace((8, 8, 3), 10, min_depth=3, max_depth=6, width=16, num_stages=2)
 LOW, HIGH = 1e6, 2e6
-BAND = banded(WHOLE, LOW, HIGH)
+LIMIT = Limit("flops", LOW, HIGH)
+BAND = limited(WHOLE, [LIMIT])
 
 
 @functools.cache
@@ -33,10 +38,14 @@ def within(genomes: np.ndarray) -> np.ndarray:
     return (np.array(costs) >= LOW) & (np.array(costs) <= HIGH)
 
 
-def test_flops_are_those_of_the_networks():
-    genomes = np.asarray(WHOLE.sample(jax.random.key(1), 20))
-    built = [cost(WHOLE.decode(genome), WHOLE.image).flops for genome in genomes]
-    np.testing.assert_allclose(WHOLE.flops(genomes), built, rtol=1e-6)
+@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize(
+    "space", [WHOLE, NasBench201Space((16, 16, 3), 10)], ids=["blocks", "nasbench201"]
+)
+def test_costs_are_those_of_the_networks(space: NetworkSpace, name: str):
+    genomes = np.asarray(space.sample(jax.random.key(1), 20))
+    built = [getattr(cost(space.decode(g), space.image), name) for g in genomes]
+    np.testing.assert_allclose(getattr(space, name)(genomes), built, rtol=1e-6)
 
 
 def test_samples_lie_within_and_differ():
@@ -82,14 +91,36 @@ def test_strategies_ask_for_nothing_outside(name: str):
 
 
 def test_without_bounds_it_is_the_space_itself():
-    assert banded(WHOLE, 0, 0) is WHOLE
+    assert limited(WHOLE, [Limit("flops", 0, 0), Limit("params", 0, 0)]) is WHOLE
 
 
-def test_an_empty_band_is_refused_with_what_there_is():
-    with pytest.raises(UsageError, match=r"leave no network: .* random ones have \d"):
-        banded(WHOLE, 1e12, 0)
+def test_several_limits_all_hold():
+    limits = [LIMIT, Limit("params", 2e4, 8e4)]
+    genomes = np.asarray(limited(WHOLE, limits).sample(jax.random.key(2), 16))
+    params = [cost(WHOLE.decode(genome), WHOLE.image).params for genome in genomes]
+    assert within(genomes).all()
+    assert min(params) >= 2e4
+    assert max(params) <= 8e4
+
+
+def test_limits_that_nothing_keeps_are_refused():
+    with pytest.raises(UsageError, match=r"--search_min_flops=1e\+12 leave no "):
+        limited(WHOLE, [Limit("flops", 1e12, 0)])
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_a_limit_below_all_networks_is_refused_with_the_smallest(name: str):
+    tiny = BlockSpace((8, 8, 3), 10, 2, 3, width=16, num_stages=2)
+    genomes = [
+        [*genes, *[PAD] * (3 - depth)]
+        for depth in (2, 3)
+        for genes in itertools.product(range(tiny.num_genes), repeat=depth)
+    ]
+    least = float(getattr(tiny, name)(jnp.array(genomes)).min())
+    with pytest.raises(UsageError, match=f"the smallest network has {least:,.0f} "):
+        limited(tiny, [Limit(name, 0, least - 1)])
 
 
 def test_a_space_that_does_not_count_is_refused():
     with pytest.raises(UsageError, match="method flops; CategoricalSpace has none"):
-        banded(CategoricalSpace((("a", "b"),)), 1, 2)
+        limited(CategoricalSpace((("a", "b"),)), [LIMIT])

@@ -1,0 +1,154 @@
+"""A space without the networks whose costs lie outside given limits."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gpt_nas_jax.spaces import costs
+from gpt_nas_jax.types import Genome, Key, Space, UsageError
+
+_MEASURED = 4096
+_TRIES = 8
+_DESCENTS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """Bounds of one cost, both inclusive.
+
+    Attributes:
+      cost: its name, see `spaces.costs`.
+      low: the least; 0 for no bound.
+      high: the most; 0 for no bound.
+    """
+
+    cost: str
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """As the flags that set it."""
+        flags = {"min": self.low, "max": self.high}
+        return " and ".join(
+            f"--search_{name}_{self.cost}={value:g}"
+            for name, value in flags.items()
+            if value
+        )
+
+    def holds(self, space: Space, genomes: Genome) -> jax.Array:
+        """``bool[...]``: whether networks lie within."""
+        found = getattr(space, self.cost)(genomes)
+        return (found >= self.low) & (found <= (self.high or math.inf))
+
+
+@dataclasses.dataclass(frozen=True)
+class Limited:
+    """A space within limits; in all else the same.
+
+    Variation is repeated until a child lies within, `_TRIES` times, so that strategies
+    ask for nothing that is trained in vain.
+
+    Attributes:
+      space: the whole.
+      limits: all of which its networks keep.
+      oversampling: random networks drawn for each one that is kept.
+    """
+
+    space: Space
+    limits: tuple[Limit, ...]
+    oversampling: int
+
+    def __getattr__(self, name: str) -> Any:
+        # Where it is unpickled, it is asked for methods before it has a space.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.space, name)
+
+    def valid(self, genomes: Genome) -> jax.Array:
+        """Whether ``int32[..., L]`` are networks within the limits, ``bool[...]``."""
+        return self.space.valid(genomes) & _within(self.space, self.limits, genomes)
+
+    def sample(self, key: Key, count: int) -> Genome:
+        """``int32[count, L]`` random networks; too few are filled up with the first."""
+        drawn = self.space.sample(key, self.oversampling * count)
+        outside = ~self.valid(drawn)
+        rows = jnp.argsort(outside, stable=True)[:count]
+        return drawn[jnp.where(outside[rows], rows[0], rows)]
+
+    def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
+        """A child within the limits, else the first parent."""
+        return self._first(key, lambda k: self.space.crossover(k, first, second), first)
+
+    def mutate(self, key: Key, genome: Genome) -> Genome:
+        """A mutant within the limits, else the genome."""
+        return self._first(key, lambda k: self.space.mutate(k, genome), genome)
+
+    def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
+        """The genome one edit away, and whether there is such a one in the limits."""
+        edited, exists = self.space.neighbour(genome, index)
+        return edited, exists & self.valid(edited)
+
+    def _first(
+        self, key: Key, vary: Callable[[Key], Genome], otherwise: Genome
+    ) -> Genome:
+        made = jax.vmap(vary)(jax.random.split(key, _TRIES))
+        inside = self.valid(made)
+        return jnp.where(inside.any(), made[jnp.argmax(inside)], otherwise)
+
+
+def limited(space: Space, limits: Iterable[Limit]) -> Space:
+    """The space within limits; itself where none of them bounds anything.
+
+    Raises:
+      UsageError: the space does not know a cost, or none of 4,096 random networks lies
+        within.
+    """
+    chosen = tuple(limit for limit in limits if limit.low or limit.high)
+    if not chosen:
+        return space
+    for limit in chosen:
+        costs.require(str(limit), space, (limit.cost,))
+    genomes = jax.jit(space.sample, static_argnums=1)(jax.random.key(0), _MEASURED)
+    share = float(np.mean(_within(space, chosen, genomes)))
+    if not share:
+        flags = " and ".join(map(str, chosen))
+        known = "; ".join(_known(space, limit.cost, genomes) for limit in chosen)
+        raise UsageError(
+            f"{flags} leave no network, or fewer than one in {_MEASURED:,}; {known}"
+        )
+    return Limited(space, chosen, math.ceil(4 / share))
+
+
+def _within(space: Space, limits: tuple[Limit, ...], genomes: Genome) -> jax.Array:
+    held = [limit.holds(space, genomes) for limit in limits]
+    return jnp.all(jnp.stack(held), 0)
+
+
+def _known(space: Space, cost: str, genomes: Genome) -> str:
+    """What there is of a cost, for messages."""
+    middle = np.median(getattr(space, cost)(genomes))
+    least = _smallest(space, cost, genomes)
+    return f"the smallest network has {least:,.0f} {cost}, half of all {middle:,.0f}"
+
+
+def _smallest(space: Space, cost: str, genomes: Genome) -> float:
+    """The least cost that is found by single edits of the cheapest of some networks."""
+    measure: Callable[[Genome], jax.Array] = getattr(space, cost)
+    indices = jnp.arange(space.num_neighbours)
+
+    def step(genome: Genome) -> Genome:
+        edited, exists = jax.vmap(space.neighbour, (None, 0))(genome, indices)
+        found = jnp.where(exists & space.valid(edited), measure(edited), jnp.inf)
+        return jnp.where(found.min() < measure(genome), edited[found.argmin()], genome)
+
+    step = jax.jit(jax.vmap(step))
+    now = genomes[jnp.argsort(measure(genomes))[:_DESCENTS]]
+    before = jnp.inf
+    while (least := float(measure(now).min())) < before:
+        now, before = step(now), least
+    return least

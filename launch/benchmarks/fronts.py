@@ -1,0 +1,204 @@
+"""Fronts of accuracy and FLOPs on NAS-Bench-201, and those that pymoo's NSGA-II finds.
+
+    python launch/benchmarks/fronts.py --source=nasbench201.npz > fronts.md
+
+Every search asks for as many networks. Measured is the hypervolume of its front, as a
+share of that of all 15,625 networks: validation accuracy above that of a guess, and
+operations below those of the largest network. pymoo searches with the operators that it
+documents for integers, and with those for choices. `nsga2` is `genetic` with both
+objectives; `surrogate` and `gpt_nas_online` are given both, too. The names that end in
+`_accuracy` look for accuracy alone.
+
+Expect 15 minutes on one CPU core. Needs `pip install pymoo`.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+import pymoo
+import scipy.stats
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.problem import Problem
+from pymoo.operators.crossover.sbx import SBX
+from pymoo.operators.crossover.ux import UniformCrossover
+from pymoo.operators.mutation.pm import PM
+from pymoo.operators.mutation.rm import ChoiceRandomMutation
+from pymoo.operators.repair.rounding import RoundingRepair
+from pymoo.operators.sampling.rnd import IntegerRandomSampling
+from pymoo.optimize import minimize
+
+from gpt_nas_jax.config import TablesConfig
+from gpt_nas_jax.datasets.benchmarks import nasbench201
+from gpt_nas_jax.evaluation import tabular
+from gpt_nas_jax.reports import formats
+from gpt_nas_jax.reports.contrasts import holm
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
+from gpt_nas_jax.stages import tabular_benchmark
+from gpt_nas_jax.strategies.creation import create
+
+_POPULATION, _CHUNK = 20, 25
+_BOTH, _ONE = ("accuracy", "flops"), ("accuracy",)
+_OURS = {
+    "random": ("random", _BOTH),
+    "genetic_accuracy": ("genetic", _ONE),
+    "nsga2": ("genetic", _BOTH),
+    "surrogate_accuracy": ("surrogate", _ONE),
+    "surrogate": ("surrogate", _BOTH),
+    "gpt_nas_online": ("gpt_nas_online", _BOTH),
+}
+_THEIRS = ("pymoo, integers", "pymoo, choices")
+_CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet16_120": 120}
+
+
+class Cells(Problem):
+    """The benchmark as pymoo sees it; keeps what it was asked."""
+
+    def __init__(self, values: np.ndarray, row_of: np.ndarray) -> None:
+        super().__init__(n_var=6, n_obj=2, xl=0, xu=4, vtype=int)
+        self._values, self._row_of = values, row_of
+        self.asked: list[int] = []
+
+    def _evaluate(self, x: np.ndarray, out: dict, *_: object, **__: object) -> None:
+        rows = self._row_of[tuple(np.asarray(x, int).T)]
+        self.asked += rows.tolist()
+        out["F"] = self._values[rows]
+
+
+class Choice(ChoiceRandomMutation):
+    """A mutation of single genes to any operation; pymoo's asks for mixed variables."""
+
+    def _do(self, problem: Problem, x: np.ndarray, **_: object) -> np.ndarray:
+        random = np.random.default_rng(int(x.sum()) + len(x))
+        changed = random.random(x.shape) < 1 / problem.n_var
+        return np.where(changed, random.integers(0, 5, x.shape), x)
+
+
+def of_pymoo(
+    name: str, values: np.ndarray, row_of: np.ndarray, seeds: int, queries: int
+) -> np.ndarray:
+    """The rows of the benchmark that pymoo's searches ask for, ``int[S, Q]``."""
+    kept = []
+    for seed in range(seeds):
+        problem = Cells(values, row_of)
+        if name == "pymoo, choices":
+            operators = {"crossover": UniformCrossover(), "mutation": Choice()}
+        else:
+            repair = {"vtype": float, "repair": RoundingRepair()}
+            operators = {
+                "crossover": SBX(prob=1.0, eta=3.0, **repair),
+                "mutation": PM(prob=1.0, eta=3.0, **repair),
+            }
+        algorithm = NSGA2(
+            pop_size=_POPULATION,
+            sampling=IntegerRandomSampling(),
+            eliminate_duplicates=True,
+            **operators,
+        )
+        minimize(problem, algorithm, ("n_eval", queries), seed=seed)
+        # A network that has no new children ends a search of pymoo early.
+        kept.append(np.resize(problem.asked, queries))
+    return np.array(kept)
+
+
+def ours(name: str, table: tabular.Table, seeds: int, queries: int) -> np.ndarray:
+    """The rows of the benchmark that a strategy's searches ask for, ``int[S, Q]``."""
+    strategy, objectives = _OURS[name]
+    space = NasBench201Space()
+    made = create(
+        strategy,
+        space,
+        queries,
+        batch=5,
+        population=_POPULATION,
+        objectives=objectives,
+    )
+    size = _POPULATION if strategy == "genetic" else 5
+    keys = jax.random.split(jax.random.key(1), seeds)
+    chunks = [
+        tabular.searches(made, space, table, keys[start : start + _CHUNK], n)
+        for n in [queries // size]
+        for start in range(0, seeds, _CHUNK)
+    ]
+    return np.concatenate(chunks)
+
+
+def hypervolume(
+    accuracy: np.ndarray, flops: np.ndarray, least: float, most: float
+) -> float:
+    """The area that networks dominate, above ``least`` and below ``most``."""
+    order = np.lexsort((-accuracy, flops))
+    best = np.maximum.accumulate(np.maximum(accuracy[order], least))
+    widths = np.diff(np.append(flops[order], most))
+    return float(((best - least) * widths).sum())
+
+
+def show(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table as Markdown."""
+    entries = [[formats.Entry(text) for text in row] for row in rows]
+    print(formats.markdown(formats.Table(caption, columns, entries, names=2)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--names", default=",".join((*_OURS,)))
+    args = parser.parse_args()
+    config = TablesConfig(name="nasbench201", source=str(args.source))
+    benchmark = tabular_benchmark.load(config)
+    genomes = nasbench201.read(args.source).ops.astype(np.int32)
+    flops = np.asarray(NasBench201Space().flops(genomes), np.float64)
+    row_of = np.empty((5,) * 6, int)
+    row_of[tuple(genomes.T)] = np.arange(len(genomes))
+    counts = [count for count in (50, 100, 150, 200) if count <= args.queries]
+    print(f"pymoo {pymoo.__version__}, JAX {jax.__version__}; {args.seeds} searches\n")
+    rows, contrasts = [], []
+    for dataset, accuracies in benchmark.datasets.items():
+        accuracy, table = accuracies.fitness, accuracies.table(NasBench201Space())
+        least, most = 100 / _CLASSES[dataset], flops.max()
+        whole = hypervolume(accuracy, flops, least, most)
+        found = {}
+        for name in (*args.names.split(","), *_THEIRS):
+            if name in _THEIRS:
+                values = np.stack([-accuracy, flops], -1)
+                asked = of_pymoo(name, values, row_of, args.seeds, args.queries)
+            else:
+                asked = ours(name, table, args.seeds, args.queries)
+            shares = np.array(
+                [
+                    [
+                        100
+                        * hypervolume(accuracy[row[:n]], flops[row[:n]], least, most)
+                        / whole
+                        for n in counts
+                    ]
+                    for row in asked
+                ]
+            )
+            found[name] = shares
+            cells = [f"{m:.2f} +- {s:.2f}" for m, s in _mean_and_std(shares)]
+            rows.append((dataset, name, *cells))
+        last = {name: shares[:, -1] for name, shares in found.items()}
+        best = max(_THEIRS, key=lambda name: last[name].mean())
+        mine = [name for name in last if name not in _THEIRS]
+        p = holm([scipy.stats.ttest_ind(last[n], last[best]).pvalue for n in mine])
+        for name, corrected in zip(mine, p, strict=True):
+            difference = f"{last[name].mean() - last[best].mean():+.2f}"
+            text = f"{name} minus {best}"
+            contrasts.append((dataset, text, difference, formats.p_value(corrected)))
+    volumes = "Hypervolume in % of that of all networks, mean and standard deviation"
+    show(volumes, ("data set", "search", *map(str, counts)), rows)
+    differences = "Differences after the last query; Welch's t-test, Holm's correction"
+    show(differences, ("data set", "difference of", "in points", "p"), contrasts)
+
+
+def _mean_and_std(shares: np.ndarray) -> Iterator[tuple[float, float]]:
+    return zip(shares.mean(0), shares.std(0, ddof=1), strict=True)
+
+
+if __name__ == "__main__":
+    main()
