@@ -20,7 +20,7 @@ EXECUTORS = ("local", "hosts", "ray")
 ACCURACY = "accuracy"
 """The objective that a search always has."""
 COSTS = ("params", "flops")
-"""What a network costs, known before it is trained."""
+"""Costs of a network that are known before it is trained."""
 BENCHMARKS = ("nasbench101", "nasbench201")
 SPACES = ("blocks", *BENCHMARKS)
 SEARCHED = (*BENCHMARKS, "chainbench")

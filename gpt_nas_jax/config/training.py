@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from gpt_nas_jax.config.names import ACCURACY, PROXIES, SCHEDULES, each_once
+from gpt_nas_jax.config.names import ACCURACY, NETWORKS, PROXIES, SCHEDULES, each_once
 from gpt_nas_jax.config.setting import Section, setting
 
 
@@ -179,6 +179,11 @@ class RetrainConfig(Section):
         "objective; a number: so many of the most accurate; all: the whole front "
         "(ours).",
     )
+    baselines: str = setting(
+        "",
+        "Comma-separated human networks to train by the same recipe after the best, "
+        "such as ResNet-18,ShuffleNetV2-x0.5 (ours).",
+    )
     checkpoint_epochs: int = setting(
         10, "Epochs between checkpoints.", low=1, result=False
     )
@@ -198,6 +203,16 @@ class RetrainConfig(Section):
                 f"--retrain_pick={self.pick}: give {ACCURACY}, knee, all or a number "
                 "from 1"
             )
+        names = self.chosen_baselines()
+        if set(names) - {*NETWORKS} or len(set(names)) < len(names):
+            yield (
+                f"--retrain_baselines={self.baselines}: give human networks, each "
+                "once; --stage=zoo lists them"
+            )
+
+    def chosen_baselines(self) -> tuple[str, ...]:
+        """The human networks to train beside the best one."""
+        return tuple(self.baselines.split(",")) if self.baselines else ()
 
 
 @dataclasses.dataclass(frozen=True)

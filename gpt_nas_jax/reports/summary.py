@@ -70,6 +70,8 @@ def write(config: Config, parts: dict[str, Any]) -> None:
     result = {"dataset": config.data.name, "seed": config.seed, **parts}
     workdir.write_sealed(path / "result.json", result)
     show(f"{config.data.name}, seed {config.seed}", result)
+    if "trained" in parts:
+        show_trained(parts["trained"])
     best = workdir.shown(path / "best")
     print(f"network, weights and the flags to train it again: {best}")
 
@@ -83,6 +85,22 @@ def show(title: str, result: dict[str, Any]) -> None:
         for name, value in values.items()
     ]
     show_table(title, ("what", "value"), rows)
+
+
+def show_trained(trained: list[dict[str, Any]]) -> None:
+    """Prints the networks that one recipe trained, the most accurate first."""
+    rows = [
+        (
+            one["network"],
+            short(one["test_accuracy"]),
+            f"{one['params']:,}",
+            f"{one['flops']:,}",
+            f"{one['seconds']:.0f}",
+        )
+        for one in sorted(trained, key=lambda one: -one["test_accuracy"])
+    ]
+    columns = ("network", "test accuracy", "parameters", "FLOPs", "seconds")
+    show_table("Trained by the same recipe", columns, rows)
 
 
 def measure(config: Config) -> str:

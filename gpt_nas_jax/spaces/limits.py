@@ -130,7 +130,7 @@ def _within(space: Space, limits: tuple[Limit, ...], genomes: Genome) -> jax.Arr
 
 
 def _known(space: Space, cost: str, genomes: Genome) -> str:
-    """What there is of a cost, for messages."""
+    """The range of a cost, for messages."""
     middle = np.median(getattr(space, cost)(genomes))
     least = _smallest(space, cost, genomes)
     return f"the smallest network has {least:,.0f} {cost}, half of all {middle:,.0f}"

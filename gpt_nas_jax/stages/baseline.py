@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import BaselineConfig, Config, RetrainConfig, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.networks.zoo import ZOO
@@ -34,22 +34,39 @@ def run(config: Config) -> None:
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
-        summary.write(config, _trained(config, dataset))
+        summary.write(config, train(config, dataset, config.baseline.name, "best"))
         views.refresh()
 
 
-def _trained(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """The parts ``best`` and ``retrain`` of ``result.json``."""
-    path, name = workdir.folder(config.workdir), config.baseline.name
+def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str, Any]:
+    """Trains a human network; goes on where it stopped.
+
+    Args:
+      config: its ``retrain`` says how.
+      dataset: the images.
+      name: of the network.
+      folder: below the workdir, where the network is kept.
+
+    Returns:
+      The parts ``best`` and ``retrain`` of ``result.json``.
+    """
+    path = workdir.folder(config.workdir)
     chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
     description = architecture.of_human(name, chain, dataset)
     again = dataclasses.replace(
         config,
+        stage="baseline",
+        baseline=BaselineConfig(name),
+        retrain=dataclasses.replace(
+            config.retrain, pick=RetrainConfig.pick, baselines=""
+        ),
         workdir=f"{config.workdir}-retrained",
         executor=Config.executor,
         hosts=Config.hosts,
         ray=Config.ray,
     )
-    workdir.write_text(path / "best" / "baseline.flags", fields.to_text(again))
+    workdir.write_text(path / folder / "baseline.flags", fields.to_text(again))
     state = path / architecture.state(description)
-    return retrain.train_and_keep(config, state, chain, dataset, description)
+    if folder != "best":
+        state /= name
+    return retrain.train_and_keep(config, state, chain, dataset, description, folder)

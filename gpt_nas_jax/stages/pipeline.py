@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 
 from gpt_nas_jax import plugins, workdir
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.executors import registry as executors
@@ -24,6 +24,7 @@ from gpt_nas_jax.stages import (
     problem,
     report,
     retrain,
+    retrainings,
     search,
 )
 from gpt_nas_jax.stages.parts import Parts
@@ -119,12 +120,6 @@ def _stages(
     if config.stage == "search":
         summary.show(f"{config.data.name}, seed {config.seed}", parts)
     if config.stage in ("all", "retrain"):
-        trained = {}
-        for number, genome in enumerate(genomes, start=1):
-            suffix = f"-{number}" if number > 1 else ""
-            again = fields.to_text(retrain.config_again(config, genome, suffix))
-            with part.retraining():
-                results = retrain.run(config, loaded, genome, again, f"best{suffix}")
-            trained |= {name + suffix: result for name, result in results.items()}
+        trained = retrainings.run(config, loaded, genomes, part)
         summary.write(config, parts | trained)
         views.refresh()

@@ -116,6 +116,6 @@ def config_again(config: Config, genome: np.ndarray, suffix: str = "") -> Config
         ray=Config.ray,
         workdir=f"{config.workdir}-retrained{suffix}",
         retrain=dataclasses.replace(
-            config.retrain, genome=genes, pick=RetrainConfig.pick
+            config.retrain, genome=genes, pick=RetrainConfig.pick, baselines=""
         ),
     )

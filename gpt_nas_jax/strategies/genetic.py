@@ -111,7 +111,7 @@ class Genetic:
         return PopulationState(genomes[rows], fitness, state.generation + 1, history)
 
     def _merit(self, state: PopulationState) -> jax.Array:
-        """What tournaments compare survivors by, ``float32[P]``."""
+        """``float32[P]``: the numbers that tournaments compare survivors by."""
         if not self.costs:
             return state.fitness
         # Survivors stand in their order.

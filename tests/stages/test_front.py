@@ -11,6 +11,8 @@ from stages_support import CLOCK
 
 from gpt_nas_jax import config, workdir
 from gpt_nas_jax.main import main
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.stages import front
 from gpt_nas_jax.workdir import Ledger
 
@@ -74,6 +76,13 @@ def test_networks_are_picked_by_name_or_number(pick: str, due: list[dict[str, An
     assert front.picked(settings(pick), FOUND) == due
 
 
+HUMAN = "ShuffleNetV2-x0.5"
+
+
+def human_params() -> int:
+    return trace(ZOO[HUMAN].build(10, (8, 8, 1)), (8, 8, 1)).params
+
+
 FLAGS = (
     "--data_train_limit=100",
     "--data_valid_limit=100",
@@ -88,6 +97,7 @@ FLAGS = (
     "--eval_epochs=1",
     "--eval_batch=50",
     "--retrain_pick=2",
+    f"--retrain_baselines={HUMAN}",
     "--retrain_epochs=1",
     "--retrain_batch=64",
 )
@@ -115,6 +125,12 @@ def test_a_run_keeps_its_limits_and_trains_the_front(tmp_path: Path):
         assert (tmp_path / f"best{suffix}" / "retrain.flags").exists()
         assert result[f"best{suffix}"]["params"] == -params
         assert 0 <= result[f"retrain{suffix}"]["test_accuracy"] <= 1
+    named = [one["network"] for one in result["trained"]]
+    assert named == [*(["best", "best-2"][: len(trained)]), HUMAN]
+    assert result["trained"][-1]["params"] == human_params()
+    assert (tmp_path / "baselines" / HUMAN / "weights").exists()
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f'<th scope="row">{HUMAN}</th>' in page
     # Lines behind the fifth are gone, as after a crash: the rest comes out the same.
     file = tmp_path / "ledger.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)

@@ -58,6 +58,7 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
         fronts=candidates.on_fronts(run),
+        trained=_trained(run),
         failures=state.failures(run),
         command=state.command(run),
         flags=state.changed_flags(run),
@@ -75,6 +76,12 @@ def _rows(run: Run) -> list[Mapping[str, Any]]:
     order = sorted(run.scored, key=lambda record: -record["fitness"])
     unknown = dict.fromkeys(("params", "flops"))
     return [{**unknown, **r, "names": names(r)} for r in order[:_ROWS]]
+
+
+def _trained(run: Run) -> list[Mapping[str, Any]]:
+    """The networks that were trained for long, where they are several."""
+    trained = (run.result or {}).get("trained", [])
+    return sorted(trained, key=lambda one: -one["test_accuracy"])
 
 
 def _data(run: Run) -> dict[str, Any]:

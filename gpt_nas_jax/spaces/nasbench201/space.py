@@ -160,7 +160,7 @@ class NasBench201Space(cells.CellSpace):
         return self._sum(_costs(self)[1], genomes)
 
     def _sum(self, values: np.ndarray, genomes: Genome) -> jax.Array:
-        """What stands around the cells and, in them, each operation: ``[1 + G]``."""
+        """The sum of ``[1 + G]`` values: of all around the operations, then of each."""
         return values[0] + jnp.asarray(values)[1 + genomes].sum(-1)
 
     def trends(self, genomes: Genome) -> jax.Array:
