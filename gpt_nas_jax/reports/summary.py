@@ -83,6 +83,7 @@ def show(title: str, result: dict[str, Any]) -> None:
         for part, values in result.items()
         if isinstance(values, dict)
         for name, value in values.items()
+        if name != "confusion"
     ]
     show_table(title, ("what", "value"), rows)
 

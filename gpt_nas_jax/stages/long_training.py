@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import math
 import socket
 import time
@@ -19,7 +20,7 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.loss_curve import LossCurve
-from gpt_nas_jax.training import pmapped, whole
+from gpt_nas_jax.training import confusion, pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.memory import is_exhausted
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
@@ -28,6 +29,8 @@ from gpt_nas_jax.types import UsageError
 
 # As many steps as keep a device busy while the host reads a loss.
 _QUEUED = 16
+_SHOWN = 100
+"""Classes of which ``result.json`` holds who was taken for whom."""
 _ADVICE = (
     "train it with a lower --retrain_learning_rate or another --train_precision, by "
     "the flagfile in best/ of the --workdir"
@@ -77,20 +80,24 @@ def _trained(
             state, seconds = _train(config, path, chain, data)
         test = placed(dataset.test, *normalisation)
         size = recipe.batch // recipe.accumulate
-        accuracy = whole.accuracy(chain, state, test, size)
+        variables = state.variables()
+        infer = functools.partial(whole.infer, chain, variables)
+        counts = confusion.confusion(infer, test, size, dataset.num_classes)
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if is_exhausted(error):
             raise UsageError(_out_of_memory(recipe, error)) from error
         raise
-    if not math.isfinite(accuracy):
+    if counts is None:
         raise UsageError(
             "the trained network's outputs on test images are not finite numbers; "
             f"{_ADVICE}"
         )
-    return state.variables(), {
+    return variables, {
         "epochs": recipe.epochs,
-        "test_accuracy": accuracy,
+        "test_accuracy": confusion.accuracy(counts),
+        "balanced_accuracy": confusion.balanced_accuracy(counts),
         "seconds": round(seconds, 1),
+        **({"confusion": counts.tolist()} if len(counts) <= _SHOWN else {}),
     }
 
 

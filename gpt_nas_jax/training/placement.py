@@ -35,6 +35,13 @@ class Placement:
             return batch
         return jax.lax.with_sharding_constraint(batch, self._shares())
 
+    def repeated(self, tree: Any) -> Any:
+        """Arrays inside a jitted program, a copy on each device."""
+        if self.mesh is None:
+            return tree
+        sharding = NamedSharding(self.mesh, PartitionSpec())
+        return jax.lax.with_sharding_constraint(tree, sharding)
+
     def everywhere(self, tree: Any) -> Any:
         """Arrays with a copy on each device; each process has the same ones."""
         if self.mesh is None:

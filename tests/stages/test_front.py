@@ -129,8 +129,11 @@ def test_a_run_keeps_its_limits_and_trains_the_front(tmp_path: Path):
     assert named == [*(["best", "best-2"][: len(trained)]), HUMAN]
     assert result["trained"][-1]["params"] == human_params()
     assert (tmp_path / "baselines" / HUMAN / "weights").exists()
+    counts = np.array(result["retrain"]["confusion"])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'<th scope="row">{HUMAN}</th>' in page
+    assert f'<td class="number"><b>{counts[3, 3]}</b></td>' in page
+    assert "Answers by class" in page
     # Lines behind the fifth are gone, as after a crash: the rest comes out the same.
     file = tmp_path / "ledger.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)

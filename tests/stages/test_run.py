@@ -48,6 +48,12 @@ def test_a_run_leaves_its_result(finished: tuple[Path, str]) -> None:
     assert set(value["best"]) == {"genome", "blocks", "depth", "params", "flops"}
     assert value["retrain"]["epochs"] == 3
     assert 0 <= value["retrain"]["test_accuracy"] <= 1
+    counts = np.array(value["retrain"]["confusion"])
+    labels = registry.load("digits", "").test.labels
+    assert counts.sum(1).tolist() == np.bincount(labels).tolist()
+    assert value["retrain"]["test_accuracy"] == np.trace(counts) / len(labels)
+    recall = np.diag(counts) / counts.sum(1)
+    assert value["retrain"]["balanced_accuracy"] == pytest.approx(recall.mean())
 
 
 def test_the_ledger_has_a_line_for_every_candidate(

@@ -8,6 +8,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.reports.page import (
     blocks,
     candidates,
+    classes,
     learning,
     lineage,
     network,
@@ -58,6 +59,7 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
         fronts=candidates.on_fronts(run),
+        confusion=classes.confusion(run),
         trained=_trained(run),
         failures=state.failures(run),
         command=state.command(run),

@@ -1,0 +1,55 @@
+"""Which classes the trained network takes for which."""
+
+import dataclasses
+
+from gpt_nas_jax.reports.page.run import Run
+
+_MOST = 30
+"""Classes of which a table can be read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The test images of one class.
+
+    Attributes:
+      name: of the class.
+      place: its number, from 1.
+      counts: how many got the answer of each class.
+      right: the share that got the right one; None where there are no images.
+    """
+
+    name: str
+    place: int
+    counts: tuple[int, ...]
+    right: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """The answers for all test images.
+
+    Attributes:
+      names: of the classes.
+      rows: a class each.
+      balanced: the mean share of right answers.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[Row, ...]
+    balanced: float
+
+
+def confusion(run: Run) -> Confusion | None:
+    """Returns the answers, where a network was tested on few enough classes."""
+    tested = (run.result or {}).get("retrain") or {}
+    counts = tested.get("confusion")
+    if not counts or len(counts) > _MOST:
+        return None
+    names = (run.network or {}).get("classes") or map(str, range(len(counts)))
+    names = tuple(names)
+    rows = tuple(
+        Row(name, place + 1, tuple(row), row[place] / sum(row) if sum(row) else None)
+        for place, (name, row) in enumerate(zip(names, counts, strict=True))
+    )
+    return Confusion(names, rows, tested["balanced_accuracy"])

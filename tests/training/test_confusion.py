@@ -1,0 +1,55 @@
+"""Answers by class, against scikit-learn's."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt_nas_jax.datasets.images import Images
+from gpt_nas_jax.training import confusion
+from gpt_nas_jax.training.batches import to_device
+from gpt_nas_jax.training.placement import Placement, mesh_of
+
+MESH = Placement("float32", mesh_of(jax.devices()))
+_ONE = np.ones(1, np.float32)
+
+
+def images(labels: list[int]) -> Images:
+    """Images of one pixel, whose value is their number."""
+    pixels = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
+    return Images(pixels, np.array(labels, np.int32))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
+)
+def test_counts_and_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, int]]):
+    labels, answers = map(list, zip(*pairs, strict=True))
+    data = to_device(images(labels), 0 * _ONE, _ONE, False, MESH)
+    logits = jax.nn.one_hot(jnp.array(answers), 5)
+
+    def infer(x: jax.Array) -> jax.Array:
+        return logits[jnp.round(255 * x[:, 0, 0, 0]).astype(int)]
+
+    found = confusion.confusion(infer, data, 8, 5)
+    due = sklearn.metrics.confusion_matrix(labels, answers, labels=range(5))
+    assert found.tolist() == due.tolist()
+    right = sklearn.metrics.accuracy_score(labels, answers)
+    assert confusion.accuracy(found) == pytest.approx(right)
+    # scikit-learn leaves out classes without an image, too.
+    recall = sklearn.metrics.recall_score(
+        labels, answers, labels=sorted(set(labels)), average="macro", zero_division=0
+    )
+    assert confusion.balanced_accuracy(found) == pytest.approx(recall)
+
+
+def test_there_are_none_where_a_logit_is_not_a_number():
+    data = to_device(images([0, 1, 1]), 0 * _ONE, _ONE, False)
+
+    def infer(x: jax.Array) -> jax.Array:
+        return jnp.array([[0.0, 1.0], [1.0, jnp.nan]])[: len(x)]
+
+    assert confusion.confusion(infer, data, 2, 2) is None
