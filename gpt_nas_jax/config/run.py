@@ -48,6 +48,12 @@ class DataConfig(Section):
         "image, 0 for 224.",
         low=0,
     )
+    unreadable: str = setting(
+        "refuse",
+        "What becomes of pictures of folder that cannot be read. refuse: the run does "
+        "not begin, and all are named; skip: they are left out (ours).",
+        choices=("refuse", "skip"),
+    )
     flip: str = setting(
         "auto",
         "Random horizontal flips in training; auto: yes, except for digits (ours).",
@@ -89,6 +95,8 @@ class DataConfig(Section):
                 f"--data_side needs --data_name=folder, imagenet2012, {TFDS}NAME or "
                 "module:Name"
             )
+        if self.unreadable == "skip" and self.name != "folder":
+            yield "--data_unreadable=skip needs --data_name=folder"
         if not self.fraction:
             yield "--data_fraction=0 leaves the search no image"
         if not 0 < self.valid_fraction < 1:

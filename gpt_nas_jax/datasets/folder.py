@@ -29,7 +29,8 @@ def load(source: Source) -> Dataset:
     that are not read.
 
     Where the source gives a side, the short side of each picture is resized to it and
-    the centre cut out; else all pictures must be of one size.
+    the centre cut out; else all pictures must be of one size. Pictures that cannot be
+    read are left out where the source says so.
 
     Raises:
       UsageError: there is no such folder, it is not clear which folders in it are the
@@ -41,10 +42,17 @@ def load(source: Source) -> Dataset:
     parts = [part.pictures() for part in (found.train, found.test) if part]
     paths = [path for part in parts for path, _ in part]
     with source.progress("reading, pictures", len(paths)) as advance:
-        pixels = _read(paths, data_dir, source.side, advance)
+        pixels, failures = _read(paths, data_dir, source.side, advance)
+    if failures and not source.skip_unreadable:
+        raise _unreadable(failures, data_dir)
+    bad = {one.path for one in failures}
+    parts = [[one for one in part if one[0] not in bad] for part in parts]
     labels = np.array([label for part in parts for _, label in part], np.int32)
-    images, count = Images(pixels, labels), len(parts[0])
     classes = tuple(found.train.classes)
+    for part in parts:
+        if len({label for _, label in part}) < len(classes):
+            raise _unreadable(failures, data_dir)
+    images, count = Images(pixels.stacked(str(data_dir)), labels), len(parts[0])
     if found.test is None:
         whole = with_test("folder", len(classes), images, True, classes)
         train, test = whole.train, whole.test
@@ -58,7 +66,9 @@ def load(source: Source) -> Dataset:
         test=test,
         flip=True,
         classes=classes,
-        note=_note(data_dir, found, classes, images.size, len(train), len(test)),
+        note=_note(
+            data_dir, found, classes, images.size, len(train), len(test), failures
+        ),
     )
 
 
@@ -67,8 +77,8 @@ def _read(
     home: pathlib.Path,
     side: int,
     advance: Callable[[], None],
-) -> np.ndarray:
-    """All pictures as one array, or all that is wrong with them."""
+) -> tuple[SameSize, list[pictures.UnreadableError]]:
+    """All pictures, and those that cannot be read."""
     read = SameSize()
     failures: list[pictures.UnreadableError] = []
     for path in paths:
@@ -76,25 +86,27 @@ def _read(
             picture = pictures.read(path, side)
         except pictures.UnreadableError as error:
             failures.append(error)
-            read.drop()
         else:
             read.add(_within(home, path), picture)
         advance()
-    _check_read(failures, home)
-    return read.stacked(str(home))
+    return read, failures
 
 
-def _check_read(
+def _unreadable(
     failures: Sequence[pictures.UnreadableError], home: pathlib.Path
-) -> None:
+) -> UsageError:
     if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        each = [f"{_within(home, one.path)} ({one.reason})" for one in failures]
-        raise UsageError(
-            f"{len(failures)} pictures in {home} cannot be read: "
-            f"{layout.listed(each)}; replace or remove them"
-        )
+        return failures[0]
+    return UsageError(
+        f"{len(failures)} pictures in {home} cannot be read: "
+        f"{layout.listed(_reasons(failures, home))}; replace or remove them"
+    )
+
+
+def _reasons(
+    failures: Sequence[pictures.UnreadableError], home: pathlib.Path
+) -> list[str]:
+    return [f"{_within(home, one.path)} ({one.reason})" for one in failures]
 
 
 def _note(
@@ -104,6 +116,7 @@ def _note(
     size: tuple[int, int, int],
     train: int,
     test: int,
+    failures: Sequence[pictures.UnreadableError],
 ) -> str:
     height, width, channels = size
     colours = "greyscale" if channels == 1 else "in colour"
@@ -114,6 +127,9 @@ def _note(
         f"and {test} to test on{aside}"
     )
     left = []
+    if failures:
+        names = layout.listed(_reasons(failures, home), 3)
+        left.append(f"{len(failures)} that cannot be read: {names}")
     if found.left:
         names = layout.listed([_within(home, path) for path in found.left], 3)
         left.append(f"{layout.kinds(found.left)}: {names}")

@@ -22,6 +22,8 @@ _ADVICE = {
 }
 _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+# Greyscale of 16 bits, in either order of bytes.
+_DEEP = {"I;16", "I;16L", "I;16B", "I;16N"}
 _SCALES = (0.08, 1.0)
 _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
@@ -59,7 +61,8 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
     """Reads one picture the way it is meant to be held; transparency is dropped.
 
     Args:
-      path: of any format that Pillow knows, 8 bits a channel.
+      path: of any format that Pillow knows, 8 bits a channel, or 16 in greyscale,
+        which are scaled to 8.
       side: resize the short side to it and cut out the centre; 0 for the whole.
 
     Returns:
@@ -69,8 +72,8 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
       UnreadableError: the file cannot be read as a picture.
     """
     with _readable(path) as image:
-        mode = "L" if image.mode in _GREY else "RGB"
-        return _pixels(ImageOps.exif_transpose(image), mode, side)
+        mode = "L" if image.mode in _GREY | _DEEP else "RGB"
+        return _pixels(_upright(image), mode, side)
 
 
 def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.ndarray:
@@ -92,8 +95,7 @@ def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.nda
         if short > side:
             # As of ImageNet in training: see `decode_centre`.
             image.draft("RGB", (short, short))
-        upright = ImageOps.exif_transpose(image)
-        converted = upright.convert("L" if channels == 1 else "RGB")
+        converted = _upright(image).convert("L" if channels == 1 else "RGB")
         cut = centre(converted, short, side) if short else converted
         pixels = np.asarray(cut)
     return pixels if pixels.ndim == 3 else pixels[..., None]
@@ -101,10 +103,10 @@ def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.nda
 
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
-    """Opens a picture of 8 bits a channel; says in one line why it cannot be read."""
+    """Opens a picture; says in one line why it cannot be read."""
     try:
         with Image.open(path) as image:
-            if image.mode not in _GREY | _COLOUR:
+            if image.mode not in _GREY | _COLOUR | _DEEP:
                 raise ValueError(f"pixels of type {image.mode}, not 8 bits a channel")
             yield image
     except UnidentifiedImageError as error:
@@ -113,6 +115,16 @@ def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise UnreadableError(path, reason) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """A picture held as it is meant to be, of 8 bits a channel."""
+    held = ImageOps.exif_transpose(image)
+    if held.mode not in _DEEP:
+        return held
+    # Pillow's own conversion cuts off what is above 255.
+    pixels = np.asarray(held).astype(np.float64) * (255 / 65535)
+    return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 
 def decode(encoded: bytes, channels: int, side: int) -> np.ndarray:

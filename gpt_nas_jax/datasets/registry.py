@@ -46,6 +46,7 @@ def load(
     flip: str = "auto",
     workers: int = 0,
     progress: Progress = silent,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Loads the data set ``name``; those not built in are read from ``data_dir``.
 
@@ -58,6 +59,7 @@ def load(
         the data set says.
       workers: processes that decode a data set that is streamed; 0 for none.
       progress: shows how far the reading is where it can take minutes.
+      skip_unreadable: whether pictures that cannot be read are left out.
 
     Raises:
       UsageError: the name is unknown, ``data_dir`` does not hold the data set, or a
@@ -68,7 +70,7 @@ def load(
         raise UsageError(
             f"--data_dir={path} is a URL, and {name} is read from a disk; copy it there"
         )
-    dataset = _loader(name)(Source(path, side, workers, progress))
+    dataset = _loader(name)(Source(path, side, workers, progress, skip_unreadable))
     if flip == "auto":
         return dataset
     return dataclasses.replace(dataset, flip=flip == "yes")

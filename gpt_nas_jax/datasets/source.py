@@ -25,9 +25,12 @@ class Source:
       side: ``--data_side``, pixels that images are resized to; 0 for their own size.
       workers: ``--data_workers``, processes that decode a data set that is streamed.
       progress: shows how far the reading is where it can take minutes.
+      skip_unreadable: ``--data_unreadable=skip``, whether pictures that cannot be read
+        are left out.
     """
 
     dir: pathlib.Path
     side: int = 0
     workers: int = 0
     progress: Progress = silent
+    skip_unreadable: bool = False

@@ -98,6 +98,7 @@ def _images(data_dir: str, trained: Config) -> np.ndarray:
         side=data.side,
         workers=0,
         progress=progress,
+        skip_unreadable=data.unreadable == "skip",
     ).test
     # From first to last, as test images may lie in the order of their classes.
     chosen = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).astype(int)

@@ -43,6 +43,7 @@ def load_dataset(config: Config) -> Dataset:
         flip=data.flip,
         workers=data.workers,
         progress=progress,
+        skip_unreadable=data.unreadable == "skip",
     )
     if dataset.note:
         # Tables alone go to the standard output.

@@ -76,6 +76,17 @@ def test_grey_pictures_have_one_channel_until_one_is_coloured(tmp_path):
     assert registry.load("folder", tmp_path).train.size == (4, 4, 1)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_greyscale_of_16_bits_is_scaled_to_8(tmp_path, suffix):
+    laid_out(tmp_path, ".")
+    deep = np.linspace(0, 65535, 30).astype(np.uint16).reshape(6, 5)
+    Image.fromarray(deep).save(tmp_path / "cat" / f"deep.{suffix}")
+    dataset = registry.load("folder", tmp_path)
+    everything = np.concatenate([dataset.train.images, dataset.test.images])
+    expected = np.rint(deep / 257).astype(np.uint8)[..., None].repeat(3, -1)
+    assert any(np.array_equal(pixels, expected) for pixels in everything)
+
+
 def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
     laid_out(tmp_path, "train")
     wide = picture(tmp_path / "train" / "cat" / "0.png", 24, 48, 3)

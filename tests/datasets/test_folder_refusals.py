@@ -42,8 +42,8 @@ def empty_class(home: pathlib.Path) -> None:
             "cat/5.png cannot be read",
         ),
         (
-            lambda home: picture(home / "train/cat/5.png", 6, 5, dtype="uint16"),
-            "cat/5.png cannot be read.*8 bits",
+            lambda home: picture(home / "train/cat/5.tif", 6, 5, dtype="float32"),
+            "cat/5.tif cannot be read.*8 bits",
         ),
     ],
 )
@@ -69,6 +69,33 @@ def test_all_damaged_pictures_are_named_in_one_line(tmp_path, count):
     assert [name for name in damaged if f"{name} (" in message] == damaged[:count][:10]
     assert ("and 3 more" in message) == (count == 13)
     assert "\n" not in message
+
+
+def test_damaged_pictures_are_left_out_where_told(tmp_path):
+    written = laid_out(tmp_path, "train", "test")
+    damaged = ["train/cat/3.png", "train/dog/0.png", "test/dog/9.png"]
+    for name in damaged:
+        (tmp_path / name).write_bytes(b"noise")
+    dataset = registry.load("folder", tmp_path, skip_unreadable=True)
+    for part in ("train", "test"):
+        kept = sorted(
+            (pixels.tobytes(), name.split("/")[1] == "dog")
+            for name, pixels in written.items()
+            if name.startswith(part) and name not in damaged
+        )
+        read = getattr(dataset, part)
+        found = zip(read.images, read.labels, strict=True)
+        assert sorted((x.tobytes(), bool(label)) for x, label in found) == kept
+    assert "left out: 3 that cannot be read: " in dataset.note
+    assert all(f"{name} (" in dataset.note for name in damaged)
+
+
+def test_a_class_without_a_readable_picture_is_refused_all_the_same(tmp_path):
+    laid_out(tmp_path, "train", "test")
+    for number in range(10):
+        (tmp_path / f"test/dog/{number}.png").write_bytes(b"noise")
+    with pytest.raises(UsageError, match=r"^10 pictures in .* cannot be read"):
+        registry.load("folder", tmp_path, skip_unreadable=True)
 
 
 def test_all_sizes_are_counted_with_the_side_that_would_do(tmp_path):

@@ -1,6 +1,5 @@
 """Pictures become images as they do in training."""
 
-import io
 import json
 from pathlib import Path
 
@@ -75,11 +74,12 @@ def test_pictures_of_another_size_or_depth_have_a_reason(tmp_path: Path) -> None
     prepare = Preparation((8, 8, 1), 0, 255, (0.5,), (0.2,))
     with pytest.raises(UnreadableError, match=r"it is 12x16, .* trained on 8x8"):
         prepare.read(photo(tmp_path / "a.png", 3, 4))
-    deep = io.BytesIO()
-    Image.fromarray(np.zeros((8, 8), np.uint16)).save(deep, "png")
-    (tmp_path / "deep.png").write_bytes(deep.getvalue())
+    deep = np.full((8, 8), 200, np.uint16)
+    Image.fromarray(257 * deep).save(tmp_path / "deep.png")
+    Image.fromarray(deep.astype(np.float32)).save(tmp_path / "real.tif")
     with pytest.raises(UnreadableError, match="not 8 bits a channel"):
-        prepare.read(tmp_path / "deep.png")
+        prepare.read(tmp_path / "real.tif")
+    np.testing.assert_array_equal(prepare.read(tmp_path / "deep.png")[..., 0], deep)
 
 
 def test_the_range_is_the_one_of_the_training_images() -> None:
