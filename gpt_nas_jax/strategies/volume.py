@@ -51,10 +51,12 @@ def gains(
 
 
 def _lattice(dimensions: int) -> jax.Array:
-    """``float32[_BUDGETS, dimensions]``, spread evenly over the unit cube.
+    """``float32[_BUDGETS + 1, dimensions]``, spread evenly over the unit cube.
 
-    A Korobov lattice: along each axis its points are equally spaced.
+    A Korobov lattice, along each axis of which points are equally spaced, and the
+    corner, in which all networks lie.
     """
     steps = jnp.array([27**power % _BUDGETS for power in range(dimensions)])
     points = jnp.arange(_BUDGETS)[:, None] * steps % _BUDGETS
-    return (points + 0.5) / _BUDGETS
+    corner = jnp.ones((1, dimensions))
+    return jnp.concatenate([(points + 0.5) / _BUDGETS, corner])
