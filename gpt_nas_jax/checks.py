@@ -139,6 +139,15 @@ def _finalists(config: Config) -> Iterator[str]:
         )
 
 
+def _beside(config: Config) -> Iterator[str]:
+    """Networks beside the best one, in a stage that trains one network or none."""
+    alone = config.stage in ("baseline", "tables")
+    for name in ("pick", "baselines"):
+        value = getattr(config.retrain, name)
+        if alone and value != getattr(RetrainConfig, name):
+            yield f"--retrain_{name}={value} needs --stage=all or --stage=retrain"
+
+
 def _objectives(config: Config) -> Iterator[str]:
     objectives, pick = config.search.objectives, config.retrain.pick
     if pick != RetrainConfig.pick and not config.search.costs():
@@ -152,6 +161,11 @@ def _objectives(config: Config) -> Iterator[str]:
         yield (
             f"--search_objectives={objectives}: --stage=tables compares searches by "
             "accuracy alone; leave it out"
+        )
+    if config.search.costs() and config.search.filter > 1:
+        yield (
+            f"--search_filter={config.search.filter} keeps candidates by one score; "
+            "leave it out with several --search_objectives"
         )
     if config.search.costs() and config.eval.method == "zero_cost":
         yield (
@@ -254,6 +268,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("search",), _batches),
     (("data", "eval"), _shifts("eval")),
     (("data", "retrain"), _shifts("retrain")),
+    (("retrain",), _beside),
     (("search", "eval"), _unread_proxies),
     (("search", "eval"), _finalists),
     (("search", "eval", "retrain"), _objectives),

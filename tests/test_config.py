@@ -97,6 +97,45 @@ def test_settings_that_agree(values: dict[str, Any]):
         ),
         ({"space_width": 24}, ["--space_width=24", "multiple of 16"]),
         *[
+            ({"search_objectives": text}, [f"--search_objectives={text}", "accuracy"])
+            for text in ("", "params", "accuracy,time", "accuracy,flops,flops")
+        ],
+        (
+            {"search_objectives": "accuracy,flops", "search_finalists": 2},
+            ["--search_finalists=2", "--search_objectives"],
+        ),
+        (
+            {"search_objectives": "accuracy,flops", "search_filter": 3},
+            ["--search_filter=3", "--search_objectives"],
+        ),
+        (
+            {"search_objectives": "accuracy,flops", "eval_method": "zero_cost"},
+            ["--search_objectives=accuracy,flops", "--eval_method=zero_cost"],
+        ),
+        (
+            {
+                "search_objectives": "accuracy,flops",
+                "stage": "tables",
+                "tables_source": "cells.npz",
+            },
+            ["--search_objectives=accuracy,flops", "--stage=tables"],
+        ),
+        (
+            {"search_min_params": 9.0, "search_max_params": 8.0},
+            ["--search_min_params=9", "--search_max_params=8"],
+        ),
+        ({"retrain_pick": "knee"}, ["--retrain_pick=knee", "--search_objectives"]),
+        ({"retrain_pick": "0"}, ["--retrain_pick=0", "number from 1"]),
+        (
+            {"retrain_baselines": "ResNet-19"},
+            ["--retrain_baselines=ResNet-19", "--stage=zoo"],
+        ),
+        (
+            {"stage": "baseline", "retrain_baselines": "ResNet-18"},
+            ["--retrain_baselines=ResNet-18", "--stage=all"],
+        ),
+        ({"data_unreadable": "skip"}, ["--data_unreadable=skip", "=folder"]),
+        *[
             ({"eval_max_memory": text}, [f"--eval_max_memory={text}", "auto or a num"])
             for text in ("much", "0", "-1", "inf", "nan", "")
         ],

@@ -54,10 +54,12 @@ class Run:
     Attributes:
       path: the folder, ``--workdir``, or an exported file.
       config: the settings.
+      folder: of the network below it.
     """
 
     path: Path
     config: Config
+    folder: str = "best"
 
     @functools.cached_property
     def result(self) -> Mapping[str, Any] | None:
@@ -98,7 +100,7 @@ class Run:
     def best(self) -> Path:
         """The folder of the network that was trained."""
         alone = (self.path / saved.ARCHITECTURE).exists()
-        return self.path if alone else self.path / "best"
+        return self.path if alone else self.path / self.folder
 
     def predict(self, asked: Asked, batch: int | None = None) -> Predictions:
         """Asks the network that was trained about images.
@@ -210,8 +212,13 @@ def _loaded(home: Path) -> Run:
     if home.is_file():
         return Run(home, _config(opened.description(home)["flags"].splitlines()))
     kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]
-    if (home / saved.ARCHITECTURE).exists() and (home.parent / workdir.FLAGS).exists():
-        home, kept = home.parent, [home.parent / workdir.FLAGS]
+    folder = "best"
+    # `best-2` is below the run that it is of, a human network one further.
+    for run in (home.parent, home.parent.parent):
+        if (home / saved.ARCHITECTURE).exists() and (run / workdir.FLAGS).exists():
+            folder, kept = str(home.relative_to(run)), [run / workdir.FLAGS]
+            home = run
+            break
     file = next((one for one in kept if one.exists()), None)
     if file is None:
         raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")
@@ -220,7 +227,7 @@ def _loaded(home: Path) -> Run:
             f"{path} belongs to a search from Python; call search again with the same "
             "arguments: it returns what is there"
         )
-    return Run(home, _config([f"--flagfile={file}"]))
+    return Run(home, _config([f"--flagfile={file}"]), folder)
 
 
 def _config(arguments: list[str]) -> Config:

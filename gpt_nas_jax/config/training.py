@@ -178,11 +178,13 @@ class RetrainConfig(Section):
         "accuracy: the most accurate; knee: the one nearest to the best of every "
         "objective; a number: so many of the most accurate; all: the whole front "
         "(ours).",
+        result=False,
     )
     baselines: str = setting(
         "",
         "Comma-separated human networks to train by the same recipe after the best, "
         "such as ResNet-18,ShuffleNetV2-x0.5 (ours).",
+        result=False,
     )
     checkpoint_epochs: int = setting(
         10, "Epochs between checkpoints.", low=1, result=False

@@ -49,9 +49,11 @@ def load(source: Source) -> Dataset:
     parts = [[one for one in part if one[0] not in bad] for part in parts]
     labels = np.array([label for part in parts for _, label in part], np.int32)
     classes = tuple(found.train.classes)
-    for part in parts:
-        if len({label for _, label in part}) < len(classes):
-            raise _unreadable(failures, data_dir)
+    for place, part in zip((found.train, found.test), parts, strict=False):
+        for number in {*range(len(classes))} - {label for _, label in part}:
+            lost = place.path / classes[number]
+            own = [one for one in failures if lost in one.path.parents]
+            raise UsageError(f"nothing is left of {lost}: {_unreadable(own, data_dir)}")
     images, count = Images(pixels.stacked(str(data_dir)), labels), len(parts[0])
     if found.test is None:
         whole = with_test("folder", len(classes), images, True, classes)

@@ -107,7 +107,9 @@ def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
             if image.mode not in _GREY | _COLOUR | _DEEP:
-                raise ValueError(f"pixels of type {image.mode}, not 8 bits a channel")
+                raise ValueError(
+                    f"pixels of type {image.mode}, not 8 bits a channel, or 16 in grey"
+                )
             yield image
     except UnidentifiedImageError as error:
         raise UnreadableError(path, "no known format, or damaged") from error

@@ -90,6 +90,7 @@ def show(title: str, result: dict[str, Any]) -> None:
 
 def show_trained(trained: list[dict[str, Any]]) -> None:
     """Prints the networks that one recipe trained, the most accurate first."""
+    tested = [one for one in trained if "reason" not in one]
     rows = [
         (
             one["network"],
@@ -98,10 +99,13 @@ def show_trained(trained: list[dict[str, Any]]) -> None:
             f"{one['flops']:,}",
             f"{one['seconds']:.0f}",
         )
-        for one in sorted(trained, key=lambda one: -one["test_accuracy"])
+        for one in sorted(tested, key=lambda one: -one["test_accuracy"])
     ]
     columns = ("network", "test accuracy", "parameters", "FLOPs", "seconds")
     show_table("Trained by the same recipe", columns, rows)
+    for one in trained:
+        if "reason" in one:
+            print(f"{one['network']} was not trained: {one['reason']}")
 
 
 def measure(config: Config) -> str:

@@ -35,7 +35,7 @@ class Limit:
         """As the flags that set it."""
         flags = {"min": self.low, "max": self.high}
         return " and ".join(
-            f"--search_{name}_{self.cost}={value:g}"
+            f"--search_{name}_{self.cost}={value:.10g}"
             for name, value in flags.items()
             if value
         )
@@ -117,9 +117,10 @@ def limited(space: Space, limits: Iterable[Limit]) -> Space:
     share = float(np.mean(_within(space, chosen, genomes)))
     if not share:
         flags = " and ".join(map(str, chosen))
-        known = "; ".join(_known(space, limit.cost, genomes) for limit in chosen)
+        known = "; ".join(_known(space, limit, genomes) for limit in chosen)
         raise UsageError(
-            f"{flags} leave no network, or fewer than one in {_MEASURED:,}; {known}"
+            f"{flags}: no network, or fewer than one in {_MEASURED:,}, keeps this; "
+            f"{known}"
         )
     return Limited(space, chosen, math.ceil(4 / share))
 
@@ -129,11 +130,14 @@ def _within(space: Space, limits: tuple[Limit, ...], genomes: Genome) -> jax.Arr
     return jnp.all(jnp.stack(held), 0)
 
 
-def _known(space: Space, cost: str, genomes: Genome) -> str:
+def _known(space: Space, limit: Limit, genomes: Genome) -> str:
     """The range of a cost, for messages."""
-    middle = np.median(getattr(space, cost)(genomes))
-    least = _smallest(space, cost, genomes)
-    return f"the smallest network has {least:,.0f} {cost}, half of all {middle:,.0f}"
+    found = getattr(space, limit.cost)(genomes)
+    ends = f"the median {np.median(found):,.0f}"
+    if limit.low:
+        ends += f", the largest of {_MEASURED:,} {found.max():,.0f}"
+    least = _smallest(space, limit.cost, genomes)
+    return f"the smallest network has {least:,.0f} {limit.cost}, {ends}"
 
 
 def _smallest(space: Space, cost: str, genomes: Genome) -> float:

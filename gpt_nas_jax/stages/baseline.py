@@ -53,14 +53,14 @@ def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str,
     path = workdir.folder(config.workdir)
     chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
     description = architecture.of_human(name, chain, dataset)
+    suffix = "" if folder == "best" else f"-{name}"
+    own = {"genome": "", "pick": RetrainConfig.pick, "baselines": ""}
     again = dataclasses.replace(
         config,
         stage="baseline",
         baseline=BaselineConfig(name),
-        retrain=dataclasses.replace(
-            config.retrain, pick=RetrainConfig.pick, baselines=""
-        ),
-        workdir=f"{config.workdir}-retrained",
+        retrain=dataclasses.replace(config.retrain, **own),
+        workdir=f"{config.workdir}-retrained{suffix}",
         executor=Config.executor,
         hosts=Config.hosts,
         ray=Config.ray,

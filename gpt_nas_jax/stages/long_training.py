@@ -33,7 +33,7 @@ _SHOWN = 100
 """Classes of which ``result.json`` holds who was taken for whom."""
 _ADVICE = (
     "train it with a lower --retrain_learning_rate or another --train_precision, by "
-    "the flagfile in best/ of the --workdir"
+    "the flagfile in its folder of the --workdir"
 )
 
 
@@ -123,7 +123,7 @@ def _out_of_memory(recipe: RetrainRecipe, error: BaseException) -> str:
     return (
         f"the training ran out of memory ({text}); cut its batches of {recipe.batch} "
         f"images into more parts than --retrain_accumulate={recipe.accumulate}, by the "
-        "flagfile in best/ of the --workdir"
+        "flagfile in its folder of the --workdir"
     )
 
 

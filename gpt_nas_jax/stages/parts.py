@@ -46,14 +46,20 @@ class Parts:
         """While finalists are trained."""
         return self._part("search", self._retraining(self.config.finalist_epochs()))
 
-    def retraining(self) -> Context:
-        """While the best network is trained."""
-        return self._part("retraining", 0.0)
+    def retraining(self, left: int) -> Context:
+        """While a network is trained for long, and ``left`` others are to be."""
+        return self._part("retraining", left * float(self.config.retrain.recipe.epochs))
 
     def _retraining(self, epochs: int) -> float:
-        """The retraining in units of a training of so many epochs in the search."""
+        """The retraining in units of a training of so many epochs in the search.
+
+        Of a whole front it counts one network, as nobody knows how many it will hold.
+        """
+        retrain = self.config.retrain
+        networks = int(retrain.pick) if retrain.pick.isdecimal() else 1
+        networks += len(retrain.chosen_baselines())
         images = len(self.problem.dataset.train) / len(self.problem.splits.train)
-        return self.config.retrain.recipe.epochs / epochs * images
+        return networks * retrain.recipe.epochs / epochs * images
 
     def _part(self, name: str, rest: float | None) -> Context:
         if self.config.stage != "all":

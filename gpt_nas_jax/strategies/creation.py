@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpt_nas_jax.config import ACCURACY, SearchConfig
+from gpt_nas_jax.config import ACCURACY, COSTS, SearchConfig
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces import costs
@@ -63,8 +63,11 @@ def create(
         population=population or _divisor(evaluations, _POPULATION),
         objectives=",".join(objectives),
     )
-    for problem in config.problems():
-        raise UsageError(problem)
+    if isinstance(objectives, str) or {*objectives} - {ACCURACY} - {*COSTS}:
+        raise UsageError(
+            f"objectives={objectives!r}: give a tuple of {ACCURACY} and some of "
+            f"{', '.join(COSTS)}"
+        )
     costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations)
     key = stage_key(seed, "online")

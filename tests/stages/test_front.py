@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stages_support import CLOCK
 
+import gpt_nas_jax as gnj
 from gpt_nas_jax import config, workdir
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
@@ -114,9 +115,12 @@ def test_a_run_keeps_its_limits_and_trains_the_front(tmp_path: Path):
     rows = [(record["fitness"], -record["params"]) for record in kept["networks"]]
     assert rows == sorted(rows, reverse=True)
     assert not any(
-        record["fitness"] > fitness and record["params"] < -params
+        (record["fitness"], -record["params"]) != row
+        and record["fitness"] >= row[0]
+        and -record["params"] >= row[1]
         for record in whole
-        for fitness, params in rows
+        if record["fitness"] is not None
+        for row in rows
     )
     trained = rows[:2]
     result = workdir.read_sealed(tmp_path / "result.json")
@@ -125,10 +129,12 @@ def test_a_run_keeps_its_limits_and_trains_the_front(tmp_path: Path):
         assert (tmp_path / f"best{suffix}" / "retrain.flags").exists()
         assert result[f"best{suffix}"]["params"] == -params
         assert 0 <= result[f"retrain{suffix}"]["test_accuracy"] <= 1
+        loaded = gnj.load(tmp_path / f"best{suffix}")
+        assert loaded.architecture["params"] == -params
     named = [one["network"] for one in result["trained"]]
     assert named == [*(["best", "best-2"][: len(trained)]), HUMAN]
     assert result["trained"][-1]["params"] == human_params()
-    assert (tmp_path / "baselines" / HUMAN / "weights").exists()
+    assert gnj.load(tmp_path / "baselines" / HUMAN).architecture["name"] == HUMAN
     counts = np.array(result["retrain"]["confusion"])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f'<th scope="row">{HUMAN}</th>' in page

@@ -56,7 +56,7 @@ def test_later_parts_are_counted_in_trainings_of_the_one_that_runs(
     assert said(parts.prior()) == "part 1 of 3: bar: 1 of 4 done"
     # Six trainings of twice as many epochs, and 20 epochs on all images.
     rests = (6 * 2 + 5 * share, 20 / 8 * share, 0)
-    contexts = (parts.search(), parts.finalists(), parts.retraining())
+    contexts = (parts.search(), parts.finalists(), parts.retraining(0))
     for number, context, rest in zip((2, 2, 3), contexts, rests, strict=True):
         left = math.ceil(60 * (3 + rest))
         assert said(context) == (
@@ -76,3 +76,16 @@ def test_without_a_prior_there_are_two_parts(
 def test_a_single_stage_has_no_parts(problem: Problem, said: Callable[[Context], str]):
     parts = Parts(dataclasses.replace(CONFIG, stage="search"), problem)
     assert said(parts.search()) == "bar: 1 of 4 done"
+
+
+def test_networks_beside_the_best_are_counted(
+    problem: Problem, said: Callable[[Context], str]
+):
+    beside = dataclasses.replace(CONFIG.retrain, pick="2", baselines="ResNet-18")
+    parts = Parts(dataclasses.replace(CONFIG, retrain=beside), problem)
+    share = len(problem.dataset.train) / len(problem.splits.train)
+    # Twice 20 epochs further.
+    rests = (6 * 2 + 3 * 5 * share, 2 * 20)
+    for context, rest in zip((parts.search(), parts.retraining(2)), rests, strict=True):
+        left = math.ceil(60 * (3 + rest))
+        assert said(context).endswith(f"about {left} min left of the whole run")

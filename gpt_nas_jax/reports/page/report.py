@@ -82,7 +82,8 @@ def _rows(run: Run) -> list[Mapping[str, Any]]:
 
 def _trained(run: Run) -> list[Mapping[str, Any]]:
     """The networks that were trained for long, where they are several."""
-    trained = (run.result or {}).get("trained", [])
+    every = (run.result or {}).get("trained", [])
+    trained = [one for one in every if "reason" not in one]
     return sorted(trained, key=lambda one: -one["test_accuracy"])
 
 
