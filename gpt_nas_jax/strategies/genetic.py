@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.strategies import operators, pareto
-from gpt_nas_jax.strategies.history import History, empty, repeated
+from gpt_nas_jax.strategies.history import History, empty
 from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 
@@ -105,9 +105,8 @@ class Genetic:
         genomes = jnp.concatenate([candidates.genomes, state.genomes])
         fitness = jnp.concatenate([fitness, state.fitness])
         standing = pareto.standing(self.space, self.costs, genomes, fitness)
-        rows = operators.best(self.space, genomes, standing, self.population)
-        repeats = repeated(self.space.identity(genomes[rows]))
-        fitness = jnp.where(repeats, -jnp.inf, fitness[rows])
+        rows, again = operators.best(self.space, genomes, standing, self.population)
+        fitness = jnp.where(again, -jnp.inf, fitness[rows])
         return PopulationState(genomes[rows], fitness, state.generation + 1, history)
 
     def _merit(self, state: PopulationState) -> jax.Array:

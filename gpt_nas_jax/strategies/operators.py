@@ -16,16 +16,19 @@ def tournament(key: Key, fitness: jax.Array) -> jax.Array:
     return pair[jnp.argmax(fitness[pair])]
 
 
-def best(space: Space, genomes: Genome, fitness: jax.Array, count: int) -> jax.Array:
+def best(
+    space: Space, genomes: Genome, fitness: jax.Array, count: int
+) -> tuple[jax.Array, jax.Array]:
     """Rows of the ``count`` fittest distinct networks of ``int32[N, L]``.
 
     Of equally fit ones those that come first. A network that comes again stands behind
     all others, as a failure.
 
     Returns:
-      ``int32[count]``, the fittest first.
+      ``int32[count]``, the fittest first, and ``bool[count]``, which of them come again.
     """
     order = jnp.argsort(-fitness, stable=True)
     again = repeated(space.identity(genomes[order]))
     fitness = jnp.where(again, -jnp.inf, fitness[order])
-    return order[jnp.argsort(-fitness, stable=True)[:count]]
+    kept = jnp.argsort(-fitness, stable=True)[:count]
+    return order[kept], again[kept]

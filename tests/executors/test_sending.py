@@ -10,7 +10,7 @@ from gpt_nas_jax.config import Config, SearchConfig, SpaceConfig
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors.sending import Common, Recent
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
-from gpt_nas_jax.spaces.limits import Limited
+from gpt_nas_jax.spaces.limits import Limit, Limited
 from gpt_nas_jax.stages import problem, scoring
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import UsageError
@@ -52,7 +52,7 @@ def test_an_evaluator_works_on_the_images_of_the_process_that_gets_it(
     ours, own = (process.problem for process in processes)
     space = ours.space
     if isinstance(space, BlockSpace):
-        space = Limited(space, (), 1)
+        space = Limited(space, (Limit("params", 0, 0),), 1)
     made = dataclasses.replace(ours, space=space)
     settings = config("blocks")
     evaluator = scoring.trained(settings, made, settings.eval)
