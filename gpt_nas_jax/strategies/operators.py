@@ -25,7 +25,7 @@ def best(
     all others, as a failure.
 
     Returns:
-      ``int32[count]``, the fittest first, and ``bool[count]``, which of them come again.
+      ``int32[count]``, the fittest first, and ``bool[count]``, which come again.
     """
     order = jnp.argsort(-fitness, stable=True)
     again = repeated(space.identity(genomes[order]))
