@@ -53,7 +53,7 @@ def test_every_strategy_searches_a_space_of_the_users_own():
     assert all(0.7 < fitness <= 1 for fitness in found.values())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_blocks_are_searched_by_the_command_line(tmp_path: Path):
     records = searched(
         tmp_path,

@@ -153,7 +153,7 @@ def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
     assert named.pop("avg_pool_3x3") < min(named.values())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nasbench201_and_people_teach_what_a_vertex_may_do(
     config: PriorConfig, traces: list[Trace]
 ):
