@@ -54,6 +54,12 @@ def test_a_search_lowers_for_every_platform(name: str, strategy: str):
     lower_search(name, strategy, _CONFIG)
 
 
+@pytest.mark.parametrize("strategy", ["genetic", "surrogate"])
+def test_searches_for_a_front_lower_for_every_platform(strategy: str):
+    config = dataclasses.replace(_CONFIG, objectives="accuracy,params,flops")
+    lower_search("chains", strategy, config)
+
+
 def test_drafts_lower_for_every_platform():
     config = dataclasses.replace(_CONFIG, settings="drafts=2")
     lower_search("chains", "gpt_nas", config)

@@ -115,11 +115,10 @@ def ours(name: str, table: tabular.Table, seeds: int, queries: int) -> np.ndarra
         population=_POPULATION,
         objectives=objectives,
     )
-    size = _POPULATION if strategy == "genetic" else 5
+    rounds = queries // (_POPULATION if strategy == "genetic" else 5)
     keys = jax.random.split(jax.random.key(1), seeds)
     chunks = [
-        tabular.searches(made, space, table, keys[start : start + _CHUNK], n)
-        for n in [queries // size]
+        tabular.searches(made, space, table, keys[start : start + _CHUNK], rounds)
         for start in range(0, seeds, _CHUNK)
     ]
     return np.concatenate(chunks)
