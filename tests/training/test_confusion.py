@@ -7,17 +7,18 @@ import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
+from platforms_support import BATCH, images, lower
 
 from gpt_nas_jax.datasets.images import Images
 from gpt_nas_jax.training import confusion
 from gpt_nas_jax.training.batches import to_device
-from gpt_nas_jax.training.placement import Placement, mesh_of
+from gpt_nas_jax.training.placement import SINGLE, Placement, mesh_of
 
 MESH = Placement("float32", mesh_of(jax.devices()))
 _ONE = np.ones(1, np.float32)
 
 
-def images(labels: list[int]) -> Images:
+def numbered(labels: list[int]) -> Images:
     """Images of one pixel, whose value is their number."""
     pixels = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
     return Images(pixels, np.array(labels, np.int32))
@@ -28,7 +29,7 @@ def images(labels: list[int]) -> Images:
 )
 def test_counts_and_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, int]]):
     labels, answers = map(list, zip(*pairs, strict=True))
-    data = to_device(images(labels), 0 * _ONE, _ONE, False, MESH)
+    data = to_device(numbered(labels), 0 * _ONE, _ONE, False, MESH)
     logits = jax.nn.one_hot(jnp.array(answers), 5)
 
     def infer(x: jax.Array) -> jax.Array:
@@ -47,9 +48,19 @@ def test_counts_and_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, 
 
 
 def test_there_are_none_where_a_logit_is_not_a_number():
-    data = to_device(images([0, 1, 1]), 0 * _ONE, _ONE, False)
+    data = to_device(numbered([0, 1, 1]), 0 * _ONE, _ONE, False)
 
     def infer(x: jax.Array) -> jax.Array:
         return jnp.array([[0.0, 1.0], [1.0, jnp.nan]])[: len(x)]
 
     assert confusion.confusion(infer, data, 2, 2) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_counting_lowers_for_every_platform(dtype: str):
+    def count(logits: jax.Array, labels: jax.Array) -> jax.Array:
+        return confusion._counted.__wrapped__(SINGLE, 5, logits, labels)
+
+    shapes = images((5,), dtype), jax.ShapeDtypeStruct((BATCH,), jnp.int32)
+    found = lower(count, *shapes)
+    assert (found.shape, found.dtype) == ((5, 5), jnp.float32)
