@@ -34,6 +34,7 @@ from gpt_nas_jax.config.stages import (
 )
 from gpt_nas_jax.config.training import (
     EvalConfig,
+    EvalRecipe,
     Recipe,
     RetrainConfig,
     RetrainRecipe,
@@ -60,6 +61,7 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvalConfig",
+    "EvalRecipe",
     "ExportConfig",
     "HostsConfig",
     "ImportConfig",

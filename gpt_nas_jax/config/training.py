@@ -50,6 +50,10 @@ class Recipe:
         low=0,
     )
 
+    def ends(self) -> tuple[int, ...]:
+        """The epochs at whose ends the learning rate has decayed."""
+        return (self.epochs,)
+
     def problems(self, section: str) -> Iterator[str]:
         """Yields a line for each contradiction; ``section`` is the flags' prefix."""
         if self.warmup_epochs > self.epochs:
@@ -94,10 +98,54 @@ class RetrainRecipe(Recipe):
 
 
 @dataclasses.dataclass(frozen=True)
+class EvalRecipe(Recipe):
+    """A recipe of candidates, whose training may end at a rung."""
+
+    rungs: str = setting(
+        "",
+        "Successive halving: comma-separated epochs after which the worst candidates "
+        "of a batch stop, the last of them --eval_epochs, such as 2,6,18. The "
+        "learning rate decays to 0 before each and rises again behind it; default: all "
+        "candidates are trained to the end (arXiv 1502.07943).",
+    )
+
+    def ends(self) -> tuple[int, ...]:
+        """The epochs at whose ends the learning rate has decayed."""
+        return tuple(map(int, self.rungs.split(","))) if self.rungs else (self.epochs,)
+
+    def problems(self, section: str) -> Iterator[str]:
+        """Yields a line for each contradiction; ``section`` is the flags' prefix."""
+        yield from super().problems(section)
+        given = f"--{section}_rungs={self.rungs}"
+        names = self.rungs.split(",")
+        if not self.rungs:
+            return
+        if not all(name.isdecimal() for name in names):
+            yield f"{given}: give numbers of epochs, such as 2,6,18"
+            return
+        ends = self.ends()
+        if len(ends) < 2 or ends[0] < 1 or sorted({*ends}) != [*ends]:
+            yield f"{given}: give two or more numbers of epochs, from 1 and ascending"
+        elif ends[-1] != self.epochs:
+            yield f"{given} must end with --{section}_epochs={self.epochs}"
+        elif self.warmup_epochs > ends[0]:
+            yield (
+                f"--{section}_warmup_epochs={self.warmup_epochs} is more than the "
+                f"first of {given}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class EvalConfig(Section):
     """How the fitness of a candidate is measured."""
 
-    recipe: Recipe = Recipe(schedule="linear")
+    recipe: EvalRecipe = EvalRecipe(schedule="linear")
+    keep: int = setting(
+        3,
+        "With --eval_rungs, one of so many candidates of a batch goes on to the next "
+        "rung (arXiv 1603.06560).",
+        low=2,
+    )
     method: str = setting(
         "trained",
         "trained: validation accuracy after a short training; zero_cost: "
@@ -147,6 +195,11 @@ class EvalConfig(Section):
         if not _is_memory(self.max_memory):
             yield (
                 f"--eval_max_memory={self.max_memory} must be auto or a number of GiB"
+            )
+        if self.method == "zero_cost" and self.recipe.rungs:
+            yield (
+                f"--eval_rungs={self.recipe.rungs} are of a training; "
+                "--eval_method=zero_cost trains nothing"
             )
         if self.method == "zero_cost" and self.max_seconds:
             yield (
