@@ -184,6 +184,18 @@ class EvalConfig(Section):
         """Whether the proposed genes decide which blocks of a candidate are trained."""
         return self.method == "trained" and self.trained_blocks == "proposed"
 
+    def has_rungs(self) -> bool:
+        """Whether the training of a candidate may end at a rung."""
+        return self.method == "trained" and len(self.recipe.ends()) > 1
+
+    def mean_epochs(self) -> float:
+        """Epochs of a candidate, on average over a large batch."""
+        begins = (0, *self.recipe.ends())
+        spans = zip(begins, self.recipe.ends(), strict=False)
+        return sum(
+            (end - begin) / self.keep**rung for rung, (begin, end) in enumerate(spans)
+        )
+
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""
         yield from self.recipe.problems("eval")

@@ -1,9 +1,12 @@
 """Iterators that run ahead in a thread."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
+
+from gpt_nas_jax.executors.local import TICK_SECONDS
 
 Value = TypeVar("Value")
 
@@ -23,10 +26,16 @@ class Ahead(Generic[Value]):
         threading.Thread(target=self._work, args=(values,), daemon=True).start()
 
     def __iter__(self) -> Iterator[Value]:
-        while (done := self._done.get()) is not None:
+        while (done := self._next()) is not None:
             if isinstance(done, BaseException):
                 raise done
             yield done[0]
+
+    def _next(self) -> tuple[Value] | BaseException | None:
+        # As of `local.run`, a signal is not left waiting.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._done.get(timeout=TICK_SECONDS)
 
     def close(self) -> None:
         """Lets the thread end before the next value."""

@@ -4,13 +4,16 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import jax
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import sharing
+
+TICK_SECONDS = 1
+"""So long a signal may be left waiting."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,6 +44,9 @@ def run(
         futures.reverse()
         try:
             while futures:
+                # A signal that comes right before a wait does not end it.
+                while not wait(futures[-1:], TICK_SECONDS).done:
+                    pass
                 yield futures.pop().result()
         except _NotBegun:
             interruption.obey(patient=False)
@@ -95,5 +101,5 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
                 del _open[workers]
         if is_last:
             # A signal does not wait for candidates of minutes.
-            wait = not interruption.pending()
-            pool.threads.shutdown(wait=wait, cancel_futures=True)
+            waits = not interruption.pending()
+            pool.threads.shutdown(wait=waits, cancel_futures=True)

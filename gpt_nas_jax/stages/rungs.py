@@ -13,6 +13,7 @@ from gpt_nas_jax.evaluation.climbing import Climb
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.stages.records import finite, when_and_where
 from gpt_nas_jax.stages.remembered import name_of
+from gpt_nas_jax.strategies import pareto
 from gpt_nas_jax.types import Evaluation, Space
 from gpt_nas_jax.workdir import Ledger
 
@@ -23,7 +24,8 @@ Run = Callable[[Sequence[Climb]], Iterable[Evaluation]]
 class Rungs:
     """The climbs of a search, all of them by the same key.
 
-    Each is made once and kept in a file of its own, so that a batch that was cut off
+    Candidates go on by accuracy, with several objectives by `pareto.standing`. Each
+    climb is made once and kept in a file of its own, so that a batch that was cut off
     goes on in its middle. One that failed is not tried again.
 
     Attributes:
@@ -31,6 +33,7 @@ class Rungs:
       ruled: whether an evaluation depends on the proposed genes, too.
       count: how many rungs there are.
       keep: one of so many candidates goes on.
+      costs: objectives beside accuracy.
       ledger: where climbs are kept, in the order in which they ended.
     """
 
@@ -38,6 +41,7 @@ class Rungs:
     ruled: bool
     count: int
     keep: int
+    costs: tuple[str, ...]
     ledger: Ledger
     _known: dict[tuple[Hashable, int], Evaluation] = dataclasses.field(
         default_factory=dict
@@ -81,13 +85,13 @@ class Rungs:
         for rung in range(self.count):
             found = self._climbed(run, items, names, climbing, rung)
             climbs.append(found)
-            accuracies = {index: climb.fitness for index, climb in found.items()}
-            climbing = halving.survivors(accuracies, self.keep)
+            climbing = halving.survivors(self._standing(items, found), self.keep)
             if not climbing:
                 break
-        fitness = halving.fitness(
-            [{i: climb.fitness for i, climb in rung.items()} for rung in climbs]
-        )
+        accuracies = [
+            {i: climb.fitness for i, climb in rung.items()} for rung in climbs
+        ]
+        fitness = halving.fitness(accuracies, ordered=not self.costs)
         return [
             _evaluation(fitness[first[name]], climbs, first[name], first[name] == index)
             for index, name in enumerate(names)
@@ -118,6 +122,15 @@ class Rungs:
                 result, seconds=0.0, start=None, worker=None
             )
         return {index: (known | made)[index] for index in climbing}
+
+    def _standing(
+        self, items: Sequence[Candidate], found: dict[int, Evaluation]
+    ) -> dict[int, float]:
+        """How candidates stand at a rung, the higher the better."""
+        genomes = np.stack([items[index].genome for index in found])
+        fitness = np.array([climb.fitness for climb in found.values()], np.float32)
+        standing = pareto.standing(self.space, self.costs, genomes, fitness)
+        return dict(zip(found, np.asarray(standing).tolist(), strict=True))
 
     def _append(self, item: Candidate, rung: int, result: Evaluation) -> None:
         record = {

@@ -190,7 +190,7 @@ class _Candidates:
     def rungs(self) -> Rungs | None:
         """The climbs made so far; None where candidates are trained to the end."""
         settings = self.config.eval
-        if settings.method != "trained" or len(settings.recipe.ends()) == 1:
+        if not settings.has_rungs():
             return None
         path = workdir.folder(self.config.workdir) / workdir.RUNGS
         return Rungs(
@@ -198,6 +198,7 @@ class _Candidates:
             settings.ruled(),
             len(settings.recipe.ends()),
             settings.keep,
+            self.config.search.costs(),
             Ledger(path, scoring.where(self.config)),
         )
 

@@ -22,10 +22,10 @@ training of every candidate. Prints, and leaves in ``rungs.md`` of the workdir:
 import dataclasses
 import datetime
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -185,14 +185,14 @@ def report(config: Config, found: dict[str, np.ndarray]) -> str:
     ends, keep = config.eval.recipe.ends(), config.eval.keep
     rng = np.random.default_rng(config.seed)
     versions = ", ".join(f"{n} {metadata.version(n)}" for n in ("jax", "flax"))
-    share = "sizes of batches"
     lines = [
-        f"{len(found['truth'])} random networks, rungs after {config.eval.recipe.rungs} "
-        f"epochs, one of {keep} goes on; {os.cpu_count()} CPU cores, {versions}, "
+        f"{len(found['truth'])} random networks, rungs after "
+        f"{config.eval.recipe.rungs} epochs, one of {keep} goes on; {os.cpu_count()} "
+        f"CPU cores, Python {platform.python_version()}, {versions}, "
         f"{datetime.date.today()}.",
         "",
-        f"| {share} | epochs in % | regret, whole | regret, rungs | difference, 95 % "
-        "interval |",
+        "| candidates of a batch | epochs in % | regret, whole | regret, rungs | "
+        "difference, 95 % interval |",
         "| ---: | ---: | ---: | ---: | ---: |",
     ]
     for size in _SIZES:
@@ -224,7 +224,7 @@ def main(argv: list[str]) -> int:
         print(f"rungs: {error}", file=sys.stderr)
         return 2
     text = report(config, found)
-    Path(workdir.folder(config.workdir), "rungs.md").write_text(text)
+    workdir.write_text(workdir.folder(config.workdir) / "rungs.md", text)
     print(text)
     return 0
 
