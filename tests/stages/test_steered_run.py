@@ -1,4 +1,4 @@
-"""Searches with rungs, a lag, several objectives and limits, stopped and made longer."""
+"""Searches with rungs, a lag, objectives and limits, stopped and made longer."""
 
 import contextlib
 import json
