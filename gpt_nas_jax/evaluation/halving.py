@@ -1,9 +1,7 @@
-"""Successive halving of a batch: who goes on, and fitness that is comparable."""
+"""Successive halving of a batch: who goes on, and their fitness."""
 
 import math
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 _BELOW = 1e-6
 """How far a candidate that stopped stays behind those that went on."""
@@ -27,30 +25,26 @@ def fitness(
 ) -> dict[int, float]:
     """The fitness of candidates that stopped at different rungs.
 
-    Of those at the last rung it is their accuracy. For the others it is what they would
-    be expected to reach there: their accuracy plus what those that went on have gained
-    on average.
+    It is the accuracy at the last rung that a candidate climbed.
 
     Args:
       rungs: for each rung that somebody climbed, the accuracies of those who did,
         ``-inf`` for failures.
-      ordered: whether it stays below the fitness of all that went on, so that the
-        fitness of a batch is ordered by rung. Where they went on for other reasons than
-        accuracy alone it may be higher.
+      ordered: whether it stays below the fitness of all that went on, should they have
+        lost by it. Where they went on for other reasons than accuracy it may be higher.
 
     Returns:
       The fitness of each candidate of the first rung; ``-inf`` where it failed at any.
     """
     found: dict[int, float] = {}
+    most = math.inf
     for rung in reversed(rungs):
-        ahead = {i: value for i, value in found.items() if math.isfinite(value)}
-        gain, most = 0.0, math.inf
-        if ahead:
-            gain = float(np.mean([value - rung[i] for i, value in ahead.items()]))
-            most = min(ahead.values()) - _BELOW if ordered else 1.0
         found |= {
-            index: min(accuracy + gain, most)
+            index: min(accuracy, most)
             for index, accuracy in rung.items()
             if index not in found
         }
+        ahead = [value for value in found.values() if math.isfinite(value)]
+        if ordered and ahead:
+            most = min(ahead) - _BELOW
     return found

@@ -119,7 +119,7 @@ def show_trained(trained: list[dict[str, Any]]) -> None:
 def measure(config: Config) -> str:
     """Names the number that a search calls fitness, for people."""
     if config.eval.has_rungs():
-        return "validation accuracy, expected where a candidate stopped at a rung"
+        return "validation accuracy at the last rung of a candidate"
     if config.eval.method == "trained":
         return "validation accuracy"
     if len(config.search_proxies()) == 1:

@@ -6,7 +6,7 @@
 Takes the flags of a run. Each of 81 random networks of its space is trained through all
 rungs, and in two further ways: without rungs for as many epochs, and so by another key,
 which is the truth that both ways are judged by. The trainings are kept in the workdir;
-the same command goes on.
+the same command goes on, and one with other rungs trains through these alone.
 
 From these, batches are drawn at random, and successive halving is compared with a whole
 training of every candidate. Prints, and leaves in ``rungs.md`` of the workdir:
@@ -14,9 +14,10 @@ training of every candidate. Prints, and leaves in ``rungs.md`` of the workdir:
 - the share of the epochs that rungs take;
 - regret: the best true accuracy in a batch minus that of the chosen network, and the
   difference of both ways with a 95 % interval, by a bootstrap over networks;
-- Kendall's tau of fitness with the truth over ten batches together, for fitness as it
-  is told to strategies, and for two simpler ones: the accuracy at the last rung that a
-  candidate has climbed, and the same ordered by rung.
+- Kendall's tau of fitness with the truth over ten batches together: for fitness as it
+  is told to strategies, the accuracy at the last rung that a candidate has climbed, in
+  order within its batch; for the same in order over all batches; and for an expected
+  final accuracy, where the mean gain of those that went on is added.
 """
 
 import dataclasses
@@ -47,55 +48,54 @@ _NETWORKS, _DRAWS, _BATCHES = 81, 2000, 10
 _SIZES = (9, 27)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Trainer:
-    """All trainings of one network.
-
-    Attributes:
-      climbing: trains it through rungs.
-      whole: trains it without.
-    """
-
-    climbing: ClimbingEvaluator
-    whole: TrainedEvaluator
-
-    def __call__(self, candidate: Candidate) -> dict[str, list[float]]:
-        """Accuracies at each rung, without rungs, and by another key."""
-        rungs = range(len(self.climbing.evaluator.config.recipe.ends()))
-        key = jax.random.fold_in(candidate.key, 1)
-        return {
-            "rungs": [self.climbing(Climb(candidate, n)).fitness for n in rungs],
-            "whole": [self.whole(candidate).fitness],
-            "truth": [self.whole(candidate.replace(key=key)).fitness],
-        }
-
-
 def trained(config: Config) -> dict[str, np.ndarray]:
     """The accuracies of all networks, ``[networks, rungs]`` or ``[networks, 1]``."""
-    loaded = problem.load(config)
-    settings = config.eval
+    loaded, recipe = problem.load(config), config.eval.recipe
     plain = dataclasses.replace(
-        settings, recipe=dataclasses.replace(settings.recipe, rungs="")
+        config.eval, recipe=dataclasses.replace(recipe, rungs="")
     )
     made = (loaded.space, loaded.splits)
-    trainer = Trainer(
-        ClimbingEvaluator(TrainedEvaluator(*made, settings)),
-        TrainedEvaluator(*made, plain),
-    )
+    whole = TrainedEvaluator(*made, plain)
+    climbing = ClimbingEvaluator(TrainedEvaluator(*made, config.eval))
     sample_key, key = jax.random.split(jax.random.key(config.seed))
     genomes = np.asarray(loaded.space.sample(sample_key, _NETWORKS))
     items = [Candidate(genome, np.ones(len(genome), bool), key) for genome in genomes]
+
+    def through_rungs(item: Candidate) -> dict[str, list[float]]:
+        rungs = range(len(recipe.ends()))
+        return {"rungs": [climbing(Climb(item, rung)).fitness for rung in rungs]}
+
+    def at_once(item: Candidate) -> dict[str, list[float]]:
+        other = item.replace(key=jax.random.fold_in(item.key, 1))
+        return {"whole": [whole(item).fitness], "truth": [whole(other).fitness]}
+
+    files = {f"rungs-{recipe.rungs}": through_rungs, f"whole-{recipe.epochs}": at_once}
+    found: dict[str, np.ndarray] = {}
+    for name, train in files.items():
+        records = _kept(config, name, train, items)
+        for kind in records[0]:
+            found[kind] = np.array([record[kind] for record in records])
+    return found
+
+
+def _kept(
+    config: Config,
+    name: str,
+    train: Callable[[Candidate], dict[str, list[float]]],
+    items: list[Candidate],
+) -> list[dict[str, list[float]]]:
+    """The trainings of all networks, those in a file of the workdir as they are."""
     path = workdir.folder(config.workdir)
     path.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(path / "trainings.jsonl")
+    ledger = Ledger(path / f"{name}.jsonl")
     records = ledger.read()
-    with progress("networks", len(items), len(records)) as advance:
+    with progress(f"networks, {name}", len(items), len(records)) as advance:
         rest = items[len(records) :]
-        for record in local.run(trainer, rest, config.search.workers):
+        for record in local.run(train, rest, config.search.workers):
             ledger.append(record)
             records.append(record)
             advance()
-    return {name: np.array([record[name] for record in records]) for name in records[0]}
+    return records
 
 
 def climbed(rungs: np.ndarray, rows: np.ndarray, keep: int) -> list[dict[int, float]]:
@@ -144,18 +144,23 @@ def interval(
     return float(low), float(high)
 
 
-def _by_rung(found: list[dict[int, float]]) -> dict[int, float]:
+def _over_all_batches(found: list[dict[int, float]]) -> dict[int, float]:
     return {i: n + a for n, rung in enumerate(found) for i, a in rung.items()}
 
 
-def _last(found: list[dict[int, float]]) -> dict[int, float]:
-    return {index: a for rung in found for index, a in rung.items()}
+def _expected(found: list[dict[int, float]]) -> dict[int, float]:
+    values: dict[int, float] = {}
+    for rung in reversed(found):
+        gains = [value - rung[index] for index, value in values.items()]
+        gain = np.mean(gains) if gains else 0.0
+        values |= {i: a + gain for i, a in rung.items() if i not in values}
+    return values
 
 
 _WAYS: dict[str, Callable[[list[dict[int, float]]], dict[int, float]]] = {
     "as told": halving.fitness,
-    "last accuracy": _last,
-    "by rung, then accuracy": _by_rung,
+    "in order over all batches": _over_all_batches,
+    "expected final accuracy": _expected,
 }
 
 
