@@ -7,6 +7,7 @@ from gpt_nas_jax.config.hosts import HostsConfig
 from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
     ACCURACY,
+    BALANCED,
     BENCHMARKS,
     COSTS,
     EXECUTORS,
@@ -21,6 +22,7 @@ from gpt_nas_jax.config.names import (
     WHOLE,
 )
 from gpt_nas_jax.config.ray import RayConfig
+from gpt_nas_jax.config.recipe import Recipe, RetrainRecipe
 from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
 from gpt_nas_jax.config.setting import Section, Setting, setting
 from gpt_nas_jax.config.stage import STAGES, Stage
@@ -32,17 +34,12 @@ from gpt_nas_jax.config.stages import (
     TablesConfig,
     ZooConfig,
 )
-from gpt_nas_jax.config.training import (
-    EvalConfig,
-    Recipe,
-    RetrainConfig,
-    RetrainRecipe,
-    TrainConfig,
-)
+from gpt_nas_jax.config.training import EvalConfig, RetrainConfig, TrainConfig
 from gpt_nas_jax.config.using import ExportConfig, PredictConfig
 
 __all__ = [
     "ACCURACY",
+    "BALANCED",
     "BENCHMARKS",
     "COSTS",
     "EXECUTORS",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config.names import (
     ACCURACY,
+    BALANCES,
     BENCHMARKS,
     COSTS,
     DATA_NAMES,
@@ -58,6 +59,13 @@ class DataConfig(Section):
         "auto",
         "Random horizontal flips in training; auto: yes, except for digits (ours).",
         choices=("auto", "yes", "no"),
+    )
+    balance: str = setting(
+        "none",
+        "Classes of unequal size in the training images, of candidates and of the best "
+        "network. loss: each image counts inversely to the size of its class; "
+        "sampling: batches hold classes in equal numbers; none: as they are (ours).",
+        choices=BALANCES,
     )
     workers: int = setting(
         4,
