@@ -1,7 +1,7 @@
 """Operations on the bytes of one image, as Pillow's ImageOps and ImageEnhance.
 
-Each takes ``uint8[H, W, C]`` and returns the same shape and type. They are called inside
-a jitted program, under vmap.
+Each takes ``uint8[H, W, C]`` and returns the same shape and type. They are called
+inside a jitted program, under vmap.
 """
 
 import jax
@@ -84,9 +84,7 @@ def warp(image: jax.Array, matrix: jax.Array, fill: jax.Array) -> jax.Array:
       fill: ``uint8[C]``, the colour outside of the image.
     """
     height, width = image.shape[:2]
-    y, x = jnp.meshgrid(
-        jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij"
-    )
+    y, x = jnp.arange(height)[:, None] + 0.5, jnp.arange(width)[None] + 0.5
     # Not as a product of matrices, which accelerators round.
     column, row = (jnp.floor(a * x + b * y + c).astype(jnp.int32) for a, b, c in matrix)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)

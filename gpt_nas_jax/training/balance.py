@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.datasets.augment import epoch_batches
+from gpt_nas_jax.datasets.images import ImageSet
 from gpt_nas_jax.types import Key
 
 
@@ -40,20 +41,20 @@ class Balance:
         return balanced_batches(key, labels, self.classes, batch)
 
 
-def balance_of(kind: str, labels: np.ndarray) -> Balance:
+def balance_of(kind: str, images: ImageSet) -> Balance:
     """The balance that a value of ``--data_balance`` stands for.
 
     Args:
       kind: ``none``, ``loss`` or ``sampling``.
-      labels: ``int32[N]`` of the images that are trained on.
+      images: what is trained on.
     """
     match kind:
         case "none":
             return Balance()
         case "loss":
-            return Balance(weights=class_weights(labels))
+            return Balance(weights=class_weights(images.labels))
         case "sampling":
-            return Balance(classes=np.unique(labels).astype(np.int32))
+            return Balance(classes=np.unique(images.labels).astype(np.int32))
         case _:
             raise ValueError(f"unknown balance {kind!r}")
 

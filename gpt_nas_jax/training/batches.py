@@ -114,7 +114,7 @@ def to_device(
     balance: str = "none",
 ) -> DeviceImages:
     """Copies images to the devices; ``balance`` is a value of ``--data_balance``."""
-    balanced = balance_of(balance, images.labels)
+    balanced = balance_of(balance, images)
     parts = jax.device_put((images.images, images.labels, mean, std, balanced))
     return DeviceImages(*placement.everywhere(parts), flip, placement)
 

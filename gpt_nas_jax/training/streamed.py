@@ -39,7 +39,7 @@ def placed(
     """
     if isinstance(images, Images):
         return to_device(images, mean, std, flip, placement, balance)
-    balanced = balance_of(balance, images.labels)
+    balanced = balance_of(balance, images)
     return StreamedImages(images, mean, std, flip, placement, balanced)
 
 
