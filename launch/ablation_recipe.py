@@ -1,19 +1,20 @@
 """The contribution of each part of our retraining recipe, and of augmentations.
 
     python launch/ablation_recipe.py
-    python launch/ablation_recipe.py --study=cifar10 --write=docs/results/augmentation.md
+    python launch/ablation_recipe.py --study=cifar10
 
-Trains one network with five seeds by each of several recipes (launch/recipe_studies.py).
+Trains one network with five seeds by each of several recipes (recipe_studies.py).
 ``digits`` takes launch/recipes/modern.flags, made small, apart; expect 6 minutes on 2
 busy CPU cores. ``cifar10`` adds one augmentation at a time to a plain recipe, on 5,000
-training images of 16x16; expect a minute for each of 40 trainings on one core. Every run
-is tested once, after its last epoch, and nothing was chosen by the figures. Further
+training images of 16x16; expect a minute for each of 40 trainings on one core. Every
+run is tested once, after its last epoch, and nothing was chosen by the figures. Further
 flags of gpt_nas_jax.main may follow. Finished runs are found again, and one that was
 stopped goes on: give the same command.
 
 Shows mean and standard deviation of the test accuracy, the difference to the study's
-reference and its p by a paired t-test over the seeds, also corrected for their number by
-Holm's method. ``--read`` runs nothing and shows the recipes all of whose seeds are done.
+reference and its p by a paired t-test over the seeds, also corrected for their number
+by Holm's method. ``--write=docs/results/augmentation.md`` writes that as a page.
+``--read`` runs nothing and shows the recipes all of whose seeds are done.
 """
 
 import argparse
@@ -109,8 +110,8 @@ def show(study: Study, seeds: int, write: str) -> None:
     found = accuracies(study, seeds)
     if study.reference not in found:
         raise UsageError(
-            f"{study.home} does not hold all {seeds} seeds of {study.reference!r}, with "
-            "which the others are compared; leave --read out to run them"
+            f"{study.home} does not hold all {seeds} seeds of {study.reference!r}, "
+            "which the others are compared with; leave --read out to run them"
         )
     show_table(f"{study.title}, {seeds} seeds", COLUMNS, rows(study, found))
     if write:
@@ -121,7 +122,9 @@ def run(study: Study, options: argparse.Namespace, extra: list[str]) -> None:
     """Runs what is missing, recipe by recipe, and shows what is done after each."""
     if not options.read:
         study.prepare(options.data_dir)
-        for variant in study.variants:
+        reference = study.reference
+        rest = [variant for variant in study.variants if variant != reference]
+        for variant in (reference, *rest):
             for seed in range(options.seeds):
                 train(study, variant, seed, extra)
             show(study, options.seeds, options.write)
@@ -135,9 +138,7 @@ if __name__ == "__main__":
         description=__doc__.partition("\n")[0], allow_abbrev=False
     )
     parser.add_argument("--study", choices=STUDIES, default="digits")
-    parser.add_argument(
-        "--seeds", type=int, default=5, help="of each recipe, 2 or more"
-    )
+    parser.add_argument("--seeds", type=int, default=5, help="of each recipe")
     parser.add_argument("--write", default="", help="the page to write, Markdown")
     parser.add_argument("--read", action="store_true", help="run nothing")
     parser.add_argument(

@@ -135,6 +135,7 @@ _CIFAR10 = Study(
             flag for chosen in _STRONG.values() for flag in chosen
         ),
     },
+    prepare=_prepare_cifar10,
 )
 
 STUDIES = {"digits": _DIGITS, "cifar10": _CIFAR10}
