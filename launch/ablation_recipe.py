@@ -85,10 +85,11 @@ def rows(study: Study, found: Accuracies) -> list[tuple[str, ...]]:
 def page(study: Study, found: Accuracies, seeds: int) -> str:
     """The table as a page in Markdown."""
     here = machine.describe()
+    cores = f"{here['cores']} CPU core{'s' * (here['cores'] > 1)}"
     made = (
         f"Written by `launch/ablation_recipe.py` on {datetime.date.today()}: "
-        f"{here['cores']} CPU cores, Python {platform.python_version()}, JAX "
-        f"{here['jax']}. {study.about}\n"
+        f"{cores}, Python {platform.python_version()}, JAX {here['jax']}. "
+        f"{study.about}\n"
     )
     caption = (
         f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
@@ -100,7 +101,7 @@ def page(study: Study, found: Accuracies, seeds: int) -> str:
     missing = [name for name in study.variants if name not in found]
     if missing:
         sections.append(
-            f"Not yet run: {', '.join(missing)}. The same command goes on.\n"
+            f"Not yet run: {'; '.join(missing)}. The same command goes on.\n"
         )
     return markdown_page(study.title, sections)
 

@@ -1,4 +1,4 @@
-"""What `launch/ablation_recipe.py` compares: networks, images and recipes."""
+"""The studies of `launch/ablation_recipe.py`: networks, images and recipes."""
 
 import dataclasses
 import io

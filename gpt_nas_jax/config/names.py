@@ -21,7 +21,7 @@ ACCURACY = "accuracy"
 """The objective that a search always has."""
 BALANCED = "balanced_accuracy"
 BALANCES = ("none", "loss", "sampling")
-"""What is done about classes of unequal size."""
+"""Ways to treat classes of unequal size."""
 COSTS = ("params", "flops")
 """Costs of a network that are known before it is trained."""
 BENCHMARKS = ("nasbench101", "nasbench201")

@@ -14,7 +14,7 @@ from gpt_nas_jax.types import Key
 
 @flax.struct.dataclass
 class Balance:
-    """What is done about the classes of some training images.
+    """How the classes of some training images are treated.
 
     Attributes:
       weights: ``float32[K]`` of each class in the loss; None where all count 1.

@@ -62,7 +62,7 @@ class DeviceImages:
       labels: ``int32[N]``.
       mean: ``float32[C]`` of pixels in [0, 1].
       std: ``float32[C]``, likewise.
-      balance: what is done about classes of unequal size.
+      balance: how classes of unequal size are treated.
       flip: whether a mirrored image keeps its label.
       placement: where its batches lie, and their type.
     """

@@ -57,7 +57,7 @@ class StreamedImages:
       std: ``float32[C]``, likewise.
       flip: whether a mirrored image keeps its label.
       placement: where its batches lie, and their type.
-      balance: what is done about classes of unequal size.
+      balance: how classes of unequal size are treated.
     """
 
     images: ImageSet

@@ -1,4 +1,4 @@
-"""What a batch's logits are compared with, where that is not one label an image."""
+"""The labels of a batch where that is not one label an image, each as heavy."""
 
 import flax.struct
 import jax

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from imagenet_support import CLASSES, prepare_imagenet
+from platforms_support import lower
 
 from gpt_nas_jax.config import Recipe, RetrainRecipe
 from gpt_nas_jax.datasets import registry
@@ -100,6 +101,16 @@ def test_noise_is_of_pixels_and_what_moves_in_is_the_mean() -> None:
     # Black, inverted black, and the mean to within a byte's rounding.
     kinds = {f"{value:.2f}" for value in np.unique(moved)}
     assert {"0.01"} < kinds <= {"-2.00", "2.00", "0.01"}
+
+
+def test_everything_lowers_for_every_platform() -> None:
+    def batch(x: jax.Array, labels: jax.Array) -> Any:
+        return augmented(ALL, KEY, x, labels, MEAN, STD, jnp.ones(10), 1, True)
+
+    shape = jax.ShapeDtypeStruct((64,), jnp.int32)
+    x, targets = lower(batch, jax.ShapeDtypeStruct((64, 8, 8, 3), jnp.uint8), shape)
+    assert (x.shape, x.dtype) == ((64, 8, 8, 3), jnp.float32)
+    assert targets.labels.shape == targets.weights.shape == (64, 2)
 
 
 @pytest.fixture(scope="module")
