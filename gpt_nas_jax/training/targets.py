@@ -1,4 +1,4 @@
-"""The labels of a batch where that is not one label an image, each as heavy."""
+"""Labels of a batch: one an image, or several with weights."""
 
 import flax.struct
 import jax
