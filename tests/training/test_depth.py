@@ -12,7 +12,7 @@ from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.operations import Shortcut
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.training import whole
+from gpt_nas_jax.training import pmapped, whole
 from gpt_nas_jax.training.depth import stochastic_depth
 from gpt_nas_jax.training.recipe import update_of
 
@@ -78,11 +78,13 @@ def test_residual_blocks_of_human_networks_are_counted(name: str, blocks: int) -
     assert trace(ZOO[name].build(10, size), size).shortcuts == blocks
 
 
-def stepped(chain: Chain, rate: float) -> tuple[list[np.ndarray], float]:
+def stepped(
+    chain: Chain, rate: float, step: whole.Step = whole.step
+) -> tuple[list[np.ndarray], float]:
     recipe = RetrainRecipe(learning_rate=0.1, warmup_epochs=0, drop_path=rate)
     state = whole.start(chain, recipe, 1, (4, 4, 1), KEY)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(8, 4, 4, 1)), jnp.float32)
-    state, loss = whole.step(chain, update_of(recipe, 1), state, x, jnp.arange(8))
+    state, loss = step(chain, update_of(recipe, 1), state, x, jnp.arange(8))
     return [*map(np.asarray, jax.tree.leaves(state.params))], float(loss)
 
 
@@ -94,3 +96,13 @@ def test_residual_blocks_alone_are_skipped_in_training(block: nn.Module) -> None
     assert all(np.isfinite(leaf).all() for leaf in other)
     same = [np.array_equal(a, b) for a, b in zip(plain, other, strict=True)]
     assert all(same) is not is_residual
+
+
+@pytest.mark.slow
+def test_residual_blocks_are_skipped_under_pmap() -> None:
+    chain = Chain((BasicBlock(4), Head(8)))
+    (_, plain), (params, loss) = (
+        stepped(chain, rate, pmapped.step) for rate in (0.0, 0.5)
+    )
+    assert loss != plain
+    assert all(np.isfinite(leaf).all() for leaf in params)
