@@ -129,6 +129,26 @@ def _unread_proxies(config: Config) -> Iterator[str]:
         )
 
 
+def _steered(config: Config) -> Iterator[str]:
+    """Settings of a search of trained candidates, where there is none."""
+    search = config.search
+    if config.on_benchmark():
+        for name in ("lag", "max_hours", "seeds_from"):
+            value = getattr(search, name)
+            if value:
+                yield (
+                    f"--search_{name}={value} has no effect on searches of a "
+                    "benchmark; leave it out"
+                )
+    if search.lag and config.executor != "local":
+        yield f"--search_lag={search.lag} needs --executor=local"
+    if search.lag and search.strategy == "local_search":
+        yield (
+            f"--search_lag={search.lag}: local_search asks for its next candidates by "
+            "the last ones; choose another --search_strategy"
+        )
+
+
 def _finalists(config: Config) -> Iterator[str]:
     epochs, warmup = config.search.finalist_epochs, config.eval.recipe.warmup_epochs
     if epochs and config.search.finalists == 1:
@@ -276,6 +296,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("data", "retrain"), _shifts("retrain")),
     (("retrain",), _beside),
     (("search", "eval"), _unread_proxies),
+    (("search",), _steered),
     (("search", "eval"), _finalists),
     (("search", "eval", "retrain"), _objectives),
     (("eval", "train"), _warmup),

@@ -13,6 +13,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SOON = 0.02
 """Seconds."""
 _NOTICE = b"gpt_nas_jax: stopping; a second signal ends the program at once\n"
+_PATIENT = (
+    b"gpt_nas_jax: stopping when the candidates that run are done; a second signal "
+    b"ends the program at once\n"
+)
 
 
 class Stopped(BaseException):
@@ -33,6 +37,9 @@ class _State:
 
     deferring = 0
     """How many `deferred` contexts the main thread is in."""
+    patient = 0
+    """How many `patient` contexts any thread is in."""
+    lock = threading.Lock()
     relayed = 0
     """Signals on their way that other processes got."""
     direct = False
@@ -76,6 +83,25 @@ def deferred() -> Iterator[None]:
         _State.deferring -= 1
     if not _State.deferring:
         check()
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[None]:
+    """Holds SIGINT back, in any thread, for work that is to be finished and kept.
+
+    Other signals are no requests: what sends them may not wait.
+    """
+    with _State.lock:
+        _State.patient += 1
+    try:
+        yield
+    finally:
+        with _State.lock:
+            _State.patient -= 1
+
+
+def _waits(number: int) -> bool:
+    return number == signal.SIGINT and _State.patient > 0
 
 
 @contextlib.contextmanager
@@ -131,12 +157,16 @@ def received() -> Stopped | None:
     return None if _State.received is None else Stopped(_State.received)
 
 
-def obey() -> None:
+def obey(patient: bool = True) -> None:
     """Raises `Stopped` if a signal has come, even if it was raised before.
 
     A library may have caught it, or turned it into an error of its own and caught that.
+
+    Args:
+      patient: whether `patient` contexts hold it back.
     """
-    if (stopped := received()) is not None:
+    stopped = received()
+    if stopped is not None and not (patient and _waits(stopped.number)):
         _State.raised = True
         raise stopped
 
@@ -174,8 +204,9 @@ def _receive(number: int, frame: FrameType | None) -> None:
     if _State.received is not None:
         return
     _State.received = number
-    if not _State.deferring:
+    waits = _waits(number)
+    if not _State.deferring and not waits:
         check()
     # `print` may be interrupted by itself here.
     with contextlib.suppress(OSError):
-        os.write(sys.__stderr__.fileno(), _NOTICE)
+        os.write(sys.__stderr__.fileno(), _PATIENT if waits else _NOTICE)

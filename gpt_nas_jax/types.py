@@ -53,6 +53,7 @@ class Evaluation:
         finite; None as a whole where nothing was trained.
       start: when the evaluation began, in ISO 8601; None where it was remembered.
       worker: which worker made it, likewise.
+      rungs: how many rungs of successive halving it has climbed; None without them.
     """
 
     fitness: float
@@ -64,6 +65,7 @@ class Evaluation:
     accuracies: tuple[float | None, ...] | None = None
     start: str | None = None
     worker: str | None = None
+    rungs: int | None = None
 
 
 @flax.struct.dataclass

@@ -211,6 +211,37 @@ def test_settings_that_agree(values: dict[str, Any]):
             },
             ["--search_finalist_epochs=1", "--eval_warmup_epochs=2.0"],
         ),
+        ({"eval_rungs": "1,x,6"}, ["--eval_rungs=1,x,6", "2,6,18"]),
+        ({"eval_rungs": "3,2,6"}, ["--eval_rungs=3,2,6", "ascending"]),
+        ({"eval_rungs": "0,6"}, ["--eval_rungs=0,6", "from 1"]),
+        ({"eval_rungs": "6"}, ["--eval_rungs=6", "two or more"]),
+        ({"eval_rungs": "2,4"}, ["--eval_rungs=2,4", "--eval_epochs=6"]),
+        (
+            {"eval_rungs": "1,6", "eval_warmup_epochs": 2.0},
+            ["--eval_warmup_epochs=2.0", "--eval_rungs=1,6"],
+        ),
+        (
+            {"eval_rungs": "2,6", "eval_method": "zero_cost"},
+            ["--eval_rungs=2,6", "--eval_method=zero_cost"],
+        ),
+        (
+            {"search_lag": 1, "search_strategy": "local_search"},
+            ["--search_lag=1", "local_search"],
+        ),
+        (
+            {"search_lag": 1, "executor": "ray"},
+            ["--search_lag=1", "--executor=local"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_source": "cells.npz",
+                "prior_corpus": "nasbench101",
+                "tables_name": "nasbench201",
+                "search_max_hours": 2.0,
+            },
+            ["--search_max_hours=2.0", "benchmark"],
+        ),
         (
             {"eval_proxies": "naswot"},
             ["--eval_proxies=naswot", "--eval_method=zero_cost", "--search_filter=3"],

@@ -20,7 +20,9 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.plugins import described
 from gpt_nas_jax.spaces import contract
 from gpt_nas_jax.stages.asking import ask
-from gpt_nas_jax.stages.loop import Loop, finite
+from gpt_nas_jax.stages.loop import Evaluate as EvaluateBatch
+from gpt_nas_jax.stages.loop import Loop
+from gpt_nas_jax.stages.records import finite
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.creation import create
@@ -106,7 +108,7 @@ def search(
             size,
             ledger,
             path,
-            ask,
+            lambda strategy, key, state, number: ask(strategy, key, state),
             _evaluations(evaluate),
             silent,
         )
@@ -140,11 +142,9 @@ def _claimed(
             yield path
 
 
-def _evaluations(
-    evaluate: Evaluate,
-) -> Callable[[Sequence[Candidate]], Iterator[dict[str, Any]]]:
-    def records(items: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
-        for item in items:
+def _evaluations(evaluate: Evaluate) -> EvaluateBatch:
+    def records(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
+        for item in items[known:]:
             begin = time.monotonic()
             try:
                 record = _record(evaluate(item.genome.copy()))

@@ -22,7 +22,7 @@ from gpt_nas_jax.config.names import (
     WHOLE,
 )
 from gpt_nas_jax.config.ray import RayConfig
-from gpt_nas_jax.config.recipe import Recipe, RetrainRecipe
+from gpt_nas_jax.config.recipe import EvalRecipe, Recipe, RetrainRecipe
 from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
 from gpt_nas_jax.config.setting import Section, Setting, setting
 from gpt_nas_jax.config.stage import STAGES, Stage
@@ -57,6 +57,7 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvalConfig",
+    "EvalRecipe",
     "ExportConfig",
     "HostsConfig",
     "ImportConfig",

@@ -42,6 +42,10 @@ class Recipe:
         low=0,
     )
 
+    def ends(self) -> tuple[int, ...]:
+        """The epochs at whose ends the learning rate has decayed."""
+        return (self.epochs,)
+
     def problems(self, section: str) -> Iterator[str]:
         """Yields a line for each contradiction; ``section`` is the flags' prefix."""
         if self.warmup_epochs > self.epochs:
@@ -132,4 +136,42 @@ class RetrainRecipe(Recipe):
             yield (
                 f"--{section}_batch={self.batch} must be a multiple of "
                 f"--{section}_accumulate={self.accumulate}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalRecipe(Recipe):
+    """A recipe of candidates, whose training may end at a rung."""
+
+    rungs: str = setting(
+        "",
+        "Successive halving: comma-separated epochs after which the worst candidates "
+        "of a batch stop, the last of them --eval_epochs, such as 2,6,18. The "
+        "learning rate decays to 0 before each and rises again behind it; default: all "
+        "candidates are trained to the end (arXiv 1502.07943).",
+    )
+
+    def ends(self) -> tuple[int, ...]:
+        """The epochs at whose ends the learning rate has decayed."""
+        return tuple(map(int, self.rungs.split(","))) if self.rungs else (self.epochs,)
+
+    def problems(self, section: str) -> Iterator[str]:
+        """Yields a line for each contradiction; ``section`` is the flags' prefix."""
+        yield from super().problems(section)
+        given = f"--{section}_rungs={self.rungs}"
+        names = self.rungs.split(",")
+        if not self.rungs:
+            return
+        if not all(name.isdecimal() for name in names):
+            yield f"{given}: give numbers of epochs, such as 2,6,18"
+            return
+        ends = self.ends()
+        if len(ends) < 2 or ends[0] < 1 or sorted({*ends}) != [*ends]:
+            yield f"{given}: give two or more numbers of epochs, from 1 and ascending"
+        elif ends[-1] != self.epochs:
+            yield f"{given} must end with --{section}_epochs={self.epochs}"
+        elif self.warmup_epochs > ends[0]:
+            yield (
+                f"--{section}_warmup_epochs={self.warmup_epochs} is more than the "
+                f"first of {given}"
             )

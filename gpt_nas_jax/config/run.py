@@ -287,6 +287,32 @@ class SearchConfig(Section):
         low=0,
         high=1,
     )
+    elimination_generations: int = setting(
+        0,
+        "Generations in which the rate of Eq. 3 falls to 0; 0: those of the search, "
+        "which cannot go on for more of them then (ours).",
+        low=0,
+    )
+    lag: int = setting(
+        0,
+        "Generations or batches that are evaluated while the next one is asked for, "
+        "without their results, so that no worker waits for the slowest candidate; 0: "
+        "none (ours).",
+        low=0,
+    )
+    max_hours: float = setting(
+        0.0,
+        "Wall-clock time after which no further generation or batch begins, over all "
+        "starts of the search; 0: no limit. A larger one goes on.",
+        low=0,
+        result=False,
+    )
+    seeds_from: str = setting(
+        "",
+        "Networks to begin with: the folder best of another run, or a text file with "
+        "the names of a network's blocks in each line, separated by commas.",
+        path=True,
+    )
     objectives: str = setting(
         "accuracy",
         "Comma-separated objectives: accuracy, and params and flops to keep low. With "

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gpt_nas_jax.config.names import ACCURACY, BALANCED, NETWORKS, PROXIES, each_once
-from gpt_nas_jax.config.recipe import Recipe, RetrainRecipe
+from gpt_nas_jax.config.recipe import EvalRecipe, RetrainRecipe
 from gpt_nas_jax.config.setting import Section, setting
 
 
@@ -20,7 +20,13 @@ def proxy_batch() -> Any:
 class EvalConfig(Section):
     """How the fitness of a candidate is measured."""
 
-    recipe: Recipe = Recipe(schedule="linear")
+    recipe: EvalRecipe = EvalRecipe(schedule="linear")
+    keep: int = setting(
+        3,
+        "With --eval_rungs, one of so many candidates of a batch goes on to the next "
+        "rung (arXiv 1603.06560).",
+        low=2,
+    )
     method: str = setting(
         "trained",
         "trained: validation accuracy after a short training; zero_cost: "
@@ -65,6 +71,18 @@ class EvalConfig(Section):
         """Whether the proposed genes decide which blocks of a candidate are trained."""
         return self.method == "trained" and self.trained_blocks == "proposed"
 
+    def has_rungs(self) -> bool:
+        """Whether the training of a candidate may end at a rung."""
+        return self.method == "trained" and len(self.recipe.ends()) > 1
+
+    def mean_epochs(self) -> float:
+        """Epochs of a candidate, on average over a large batch."""
+        begins = (0, *self.recipe.ends())
+        spans = zip(begins, self.recipe.ends(), strict=False)
+        return sum(
+            (end - begin) / self.keep**rung for rung, (begin, end) in enumerate(spans)
+        )
+
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""
         yield from self.recipe.problems("eval")
@@ -76,6 +94,11 @@ class EvalConfig(Section):
         if not _is_memory(self.max_memory):
             yield (
                 f"--eval_max_memory={self.max_memory} must be auto or a number of GiB"
+            )
+        if self.method == "zero_cost" and self.recipe.rungs:
+            yield (
+                f"--eval_rungs={self.recipe.rungs} are of a training; "
+                "--eval_method=zero_cost trains nothing"
             )
         if self.method == "zero_cost" and self.max_seconds:
             yield (

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 import jax
@@ -23,6 +23,7 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
 from gpt_nas_jax.training.batches import TrainingData
+from gpt_nas_jax.training.chain import WHOLE, Part, States
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.recipe import optimizer
@@ -91,9 +92,26 @@ class TrainedEvaluator:
 
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
-        epochs = self.config.recipe.epochs
+        return self.trained(candidate, WHOLE, lambda states: None)
+
+    def trained(
+        self, candidate: Candidate, part: Part, keep: Callable[[States], None]
+    ) -> Evaluation:
+        """The evaluation of a part of a training; it raises as little.
+
+        Args:
+          candidate: the network.
+          part: which epochs are trained; the accuracies are of these.
+          keep: called with the blocks at the end.
+        """
+        until = part.until or self.config.recipe.epochs
         curve = self.curve(
-            candidate, (epochs,), self.config.trained_blocks, range(1, epochs)
+            candidate,
+            (until,),
+            self.config.trained_blocks,
+            range(part.begun + 1, until),
+            part,
+            keep,
         )
         found, cost = curve.accuracies, curve.cost
         counts = (None, None) if cost is None else (cost.params, cost.flops)
@@ -111,6 +129,8 @@ class TrainedEvaluator:
         epochs: tuple[int, ...],
         trained_blocks: str,
         further: Container[int] = (),
+        part: Part = WHOLE,
+        keep: Callable[[States], None] = lambda states: None,
     ) -> Curve:
         """Trains once and measures after each of ``epochs``; it raises as little.
 
@@ -120,6 +140,8 @@ class TrainedEvaluator:
           trained_blocks: ``proposed``, by the paper's rules, or ``all``.
           further: epochs to measure after, too, where the candidate does not fail if
             its outputs are not finite; its accuracy is NaN there.
+          part: which epochs are trained.
+          keep: called with the blocks at the end.
         """
         begin = time.monotonic()
         network, reason = built(self.space, candidate.genome)
@@ -128,7 +150,7 @@ class TrainedEvaluator:
         chain, cost = network
         found, reason = attempt(
             lambda: self._accuracies(
-                chain, candidate, epochs, trained_blocks, further, begin
+                chain, candidate, epochs, trained_blocks, further, part, keep, begin
             ),
             "--eval_batch",
         )
@@ -141,6 +163,8 @@ class TrainedEvaluator:
         epochs: tuple[int, ...],
         trained_blocks: str,
         further: Container[int],
+        part: Part,
+        keep: Callable[[States], None],
         begin: float,
     ) -> tuple[float, ...]:
         recipe = self.config.recipe
@@ -152,9 +176,7 @@ class TrainedEvaluator:
         valid = self.valid.here()
         found = []
 
-        def after_epoch(
-            epoch: int, states: chain_training.States, loss: jax.Array
-        ) -> None:
+        def after_epoch(epoch: int, states: States, loss: jax.Array) -> None:
             needed = epoch in epochs
             if not needed and epoch not in further:
                 return
@@ -165,7 +187,7 @@ class TrainedEvaluator:
             if needed and not math.isfinite(found[-1]):
                 raise Failure("output is not a number")
 
-        chain_training.fit(
+        states, _ = chain_training.fit(
             chain,
             rules,
             recipe,
@@ -173,10 +195,12 @@ class TrainedEvaluator:
             candidate.key,
             lambda: self._check_time(begin),
             after_epoch,
+            part,
         )
+        keep(states)
         return tuple(found)
 
-    def _measured(self, states: chain_training.States, valid: TrainingData) -> float:
+    def _measured(self, states: States, valid: TrainingData) -> float:
         """NaN where any logit is not a finite number."""
         batch = self.config.recipe.batch
         if self.config.measure == BALANCED:

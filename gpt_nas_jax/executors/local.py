@@ -1,15 +1,19 @@
 """Evaluations on the devices of this process."""
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import jax
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import sharing
+
+TICK_SECONDS = 1
+"""So long a signal may be left waiting."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,26 +28,78 @@ def run(
     there. Leaving the iterator early drops the items that have not begun; so does an
     exception of ``function``, which is raised in its item's turn. What one thread has
     compiled, the others load. Threads are named by their device, as ``cpu:0/1``.
-    """
-    devices = jax.local_devices()
-    if len(devices) * workers > 1:
-        sharing.share()
-    local = threading.local()
-    turns = itertools.count()
 
-    def enter() -> None:
-        number, place = divmod(next(turns), len(devices))
-        local.device = device = devices[place]
-        name = f"{device.platform}:{device.id}/{number}"
-        threading.current_thread().name = name
+    Calls that run at the same time, from several threads, share the workers. After
+    SIGINT the items that have begun are finished and their results given.
+    """
 
     def call(item: Item) -> Result:
-        with jax.default_device(local.device):
+        if interruption.pending():
+            raise _NotBegun
+        with jax.default_device(_own.device):
             return function(item)
 
-    pool = ThreadPoolExecutor(len(devices) * workers, initializer=enter)
+    with _pool(workers) as pool, interruption.patient():
+        futures = [pool.submit(call, item) for item in items]
+        futures.reverse()
+        try:
+            while futures:
+                # A signal that comes right before a wait does not end it.
+                while not wait(futures[-1:], TICK_SECONDS).done:
+                    pass
+                yield futures.pop().result()
+        except _NotBegun:
+            interruption.obey(patient=False)
+        finally:
+            for future in futures:
+                future.cancel()
+    interruption.obey()
+
+
+class _NotBegun(Exception):
+    """The run was asked to end before an item had begun."""
+
+
+_own = threading.local()
+"""The device of a worker."""
+_open: dict[int, "_Pool"] = {}
+_lock = threading.Lock()
+
+
+class _Pool:
+    """Threads on the local devices, and how many calls use them."""
+
+    def __init__(self, workers: int) -> None:
+        devices = jax.local_devices()
+        if len(devices) * workers > 1:
+            sharing.share()
+        turns = itertools.count()
+
+        def enter() -> None:
+            number, place = divmod(next(turns), len(devices))
+            _own.device = device = devices[place]
+            name = f"{device.platform}:{device.id}/{number}"
+            threading.current_thread().name = name
+
+        self.users = 0
+        self.threads = ThreadPoolExecutor(len(devices) * workers, initializer=enter)
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """The threads of all calls with so many workers that run now."""
+    with _lock:
+        pool = _open[workers] = _open.get(workers) or _Pool(workers)
+        pool.users += 1
     try:
-        yield from pool.map(call, items)
+        yield pool.threads
     finally:
-        # A signal does not wait for candidates of minutes.
-        pool.shutdown(wait=not interruption.pending(), cancel_futures=True)
+        with _lock:
+            pool.users -= 1
+            is_last = not pool.users
+            if is_last:
+                del _open[workers]
+        if is_last:
+            # A signal does not wait for candidates of minutes.
+            waits = not interruption.pending()
+            pool.threads.shutdown(wait=waits, cancel_futures=True)

@@ -15,9 +15,10 @@ def elimination_rate(
 ) -> jax.Array:
     """Eq. 3: falls linearly from ``initial`` in generation 0 to 0 in ``generations``.
 
-    The last generation of a search is ``generations - 1``, so it still eliminates.
+    It stays there. The last generation of a search is ``generations - 1`` by default,
+    so it still eliminates.
     """
-    return initial - generation / generations * initial
+    return jnp.maximum(initial - generation / generations * initial, 0.0)
 
 
 def reconstruct(

@@ -30,8 +30,11 @@ def prior_part(path: Path) -> dict[str, Any] | None:
 
 
 def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The part ``search`` of ``result.json``; its seconds are of the evaluations."""
-    return {
+    """The part ``search`` of ``result.json``; its seconds are of the evaluations.
+
+    With rungs it tells the share of the epochs of whole trainings.
+    """
+    part = {
         "strategy": config.search.strategy,
         "generations": 1 + records[-1]["generation"],
         "evaluations": len(records),
@@ -40,6 +43,11 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
         "fitness": measure(config),
         "best_fitness": workdir.best(records)["fitness"],
     }
+    if config.eval.has_rungs():
+        trained = sum(len(record.get("accuracies") or ()) for record in records)
+        whole = config.eval.recipe.epochs * len(records)
+        part["share_of_epochs"] = round(trained / whole, 4)
+    return part
 
 
 def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +118,8 @@ def show_trained(trained: list[dict[str, Any]]) -> None:
 
 def measure(config: Config) -> str:
     """Names the number that a search calls fitness, for people."""
+    if config.eval.has_rungs():
+        return "validation accuracy, expected where a candidate stopped at a rung"
     if config.eval.method == "trained":
         return accuracy(config)
     if len(config.search_proxies()) == 1:

@@ -15,12 +15,11 @@ from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import scoring
-from gpt_nas_jax.stages.loop import finite, fitness_of, when_and_where
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.records import finite, fitness_of, when_and_where
 from gpt_nas_jax.types import Space, UsageError
 from gpt_nas_jax.workdir import Ledger
 
-FILE = "finalists.jsonl"
 KEYS = 3
 """Trainings of each finalist."""
 
@@ -44,7 +43,7 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
     """
     if config.search.finalists == 1:
         return
-    ledger = _ledger(config)
+    ledger = _ledger(config, records)
     chosen = _chosen(config, problem.space, records)
     known = _checked(ledger, chosen)
     key = stage_key(config.seed, "finalists")
@@ -93,7 +92,7 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
     if config.search.finalists == 1:
         return workdir.best(records)
     chosen = _chosen(config, space, records)
-    ledger = _ledger(config)
+    ledger = _ledger(config, records)
     trained = _checked(ledger, chosen)
     if len(trained) < KEYS * len(chosen):
         raise UsageError(
@@ -118,9 +117,9 @@ def _means(trained: list[Record]) -> np.ndarray:
     )
 
 
-def _ledger(config: Config) -> Ledger:
-    now = scoring.where(config)
-    return Ledger(workdir.folder(config.workdir) / FILE, now)
+def _ledger(config: Config, records: list[Record]) -> Ledger:
+    path = workdir.finalists(workdir.folder(config.workdir), len(records))
+    return Ledger(path, scoring.where(config))
 
 
 def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]:
@@ -154,6 +153,8 @@ def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
 
 def _evaluator(config: Config, problem: Problem) -> TrainedEvaluator:
     """Trains whole networks by the recipe of candidates, for more epochs."""
-    recipe = dataclasses.replace(config.eval.recipe, epochs=config.finalist_epochs())
+    recipe = dataclasses.replace(
+        config.eval.recipe, epochs=config.finalist_epochs(), rungs=""
+    )
     settings = dataclasses.replace(config.eval, recipe=recipe, trained_blocks="all")
     return scoring.trained(config, problem, settings)

@@ -1,9 +1,10 @@
 """Strategy and evaluations in turns, every evaluation in a ledger."""
 
+import collections
+import contextlib
 import dataclasses
 import functools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.datasets.source import Progress
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
+from gpt_nas_jax.executors.ahead import Ahead
 from gpt_nas_jax.reports.terminal import short
+from gpt_nas_jax.stages.records import Record, checked, fitness_of, refuse_failures
 from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import (
     Candidates,
-    Evaluation,
     Key,
     Space,
     Strategy,
@@ -29,8 +31,13 @@ from gpt_nas_jax.workdir import Ledger
 
 _STATE = "search"
 
-Record = dict[str, Any]
-"""An evaluation as a line of the ledger."""
+
+Evaluate = Callable[[Sequence[Candidate], int], Iterator[Record]]
+"""The candidates of a batch to the records of all but the first so many, in order.
+
+Records lack place and genome. One holds ``fitness``, None for a failure, and
+``reason``.
+"""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,11 +52,15 @@ class Loop:
       enough: evaluations, all of them failed, that end the search with an error.
       ledger: where evaluations are kept and found again.
       path: the folder that keeps the strategy's state; None to keep none.
-      ask: the strategy, a key and its state to candidates.
-      evaluate: candidates to their records, in order, without place and genome. A
-        record holds ``fitness``, None for a failure, and ``reason``.
+      ask: the strategy, a key, its state and a generation's number to candidates.
+      evaluate: evaluates them.
       progress: shows how far the search is.
       after: called when a generation is told, and its state kept.
+      lag: generations that are evaluated while the next one is asked for. It is asked
+        with what is known without them.
+      extended: evaluations that a shorter search has asked for; they are told as they
+        are.
+      ends: whether the search ends early, asked before each generation.
     """
 
     space: Space
@@ -59,10 +70,13 @@ class Loop:
     enough: int
     ledger: Ledger
     path: Path | None
-    ask: Callable[[Strategy, Key, Any], Candidates]
-    evaluate: Callable[[Sequence[Candidate]], Iterator[Record]]
+    ask: Callable[[Strategy, Key, Any, int], Candidates]
+    evaluate: Evaluate
     progress: Progress
     after: Callable[[], None] = lambda: None
+    lag: int = 0
+    extended: int = 0
+    ends: Callable[[], bool] = lambda: False
 
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
@@ -78,71 +92,154 @@ class Loop:
         initial = self.strategy.init(init_key)
         records = checked(self.ledger, self.total, self.size)
         machine.tell_of_change(self.ledger.machines, self.ledger.machine)
-        first, state = self._kept(initial, len(records))
-        with self.progress("search, candidates", self.total, len(records)) as advance:
-            best = max(map(fitness_of, records), default=-math.inf)
-            for generation in range(first, self.total // self.size):
-                ask_key = jax.random.fold_in(asking_key, generation)
-                candidates = self.ask(self.strategy, ask_key, state)
-                _refuse_invalid(self.space, candidates)
-                start = generation * self.size
-                known = records[start : start + self.size]
-                fitness = []
-                lines = self._records(generation, candidates, evaluation_key, known)
-                for record in lines:
+        told, states = self._kept(initial, len(records))
+        best = max(map(fitness_of, records), default=-math.inf)
+        batches: collections.deque[_Batch] = collections.deque()
+        with (
+            self.progress("search, candidates", self.total, len(records)) as advance,
+            contextlib.ExitStack() as running,
+        ):
+            while True:
+                for state in states[len(batches) :]:
+                    number = told + len(batches)
+                    if self._is_over(number, len(records)):
+                        break
+                    known = records[number * self.size : (number + 1) * self.size]
+                    keys = jax.random.fold_in(asking_key, number), evaluation_key
+                    batches.append(self._begun(number, known, state, *keys, running))
+                if not batches:
+                    return records
+                batch = batches.popleft()
+                fitness = [fitness_of(record) for record in batch.known]
+                for record in self._new(told, batch):
                     fitness.append(fitness_of(record))
                     best = max(best, fitness[-1])
                     interruption.obey()
-                    if len(fitness) > len(known):
-                        records.append(record)
-                        advance(note=f"generation {generation}, best {short(best)}")
+                    records.append(record)
+                    advance(note=f"generation {told}, best {short(best)}")
+                told += 1
                 enough = min(self.total, self.enough)
-                if best == -math.inf and start + self.size >= enough:
+                if best == -math.inf and told * self.size >= enough:
                     refuse_failures(records)
                 values = np.array(fitness, np.float32)
-                state = _tell(self.strategy, state, candidates, values)
+                newest = _tell(self.strategy, states[-1], batch.candidates, values)
+                states = (*states[1:], newest)
                 if self.path is not None:
-                    done = generation + 1
-                    workdir.save_step(self.path / _STATE, done, _saved(done, state))
+                    workdir.save_step(self.path / _STATE, told, _saved(told, states))
                 self.after()
-        return records
 
-    def _kept(self, initial: Any, done: int) -> tuple[int, Any]:
-        """The generations that the kept state was told of, and the state."""
+    def _kept(self, initial: Any, done: int) -> tuple[int, tuple[Any, ...]]:
+        """The generations that the kept state was told of, and the latest states.
+
+        These are as many as the lag and one, the newest last.
+        """
+        begins = 0, (initial,) * (self.lag + 1)
         if self.path is None:
-            return 0, initial
+            return begins
         folder = self.path / _STATE
         remedy = f"remove {folder}: the search goes on from its ledger"
-        found = workdir.load_latest(folder, _saved(0, initial), remedy)
+        found = workdir.load_latest(folder, _saved(*begins), remedy)
         # Where lines that the strategy was told of are gone, it is told of all anew.
         if found is None or done < found[0] * self.size:
-            return 0, initial
-        return found[0], found[1]["state"]
+            return begins
+        told, saved = found
+        return told, (*saved.get("earlier", ()), saved["state"])
 
-    def _records(
-        self, generation: int, candidates: Candidates, key: Key, known: list[Record]
-    ) -> Iterator[Record]:
-        """The ledger's lines of a generation in order: those there, then new ones."""
+    def _is_over(self, number: int, done: int) -> bool:
+        """Whether a generation is not to be begun."""
+        if number >= self.total // self.size:
+            return True
+        return number * self.size >= done and self.ends()
+
+    def _begun(
+        self,
+        number: int,
+        known: list[Record],
+        state: Any,
+        ask_key: Key,
+        evaluation_key: Key,
+        running: contextlib.ExitStack,
+    ) -> "_Batch":
+        """A generation, asked for; where there is a lag its evaluation runs already."""
+        told = self.extended - number * self.size
+        if told >= self.size:
+            return _Batch(_recorded(known), known, (), iter(()))
+        candidates = self.ask(self.strategy, ask_key, state, number)
+        _refuse_invalid(self.space, candidates)
+        if told > 0:
+            candidates = _begun_otherwise(candidates, known[:told])
         genomes = np.asarray(candidates.genomes)
         proposed = np.asarray(candidates.proposed)
         for index, record in enumerate(known):
             if record["genome"] != genomes[index].tolist():
-                line = self.ledger.line(generation * len(genomes) + index)
+                line = self.ledger.line(number * self.size + index)
                 raise UsageError(
                     f"{line} is another candidate than this program asks for; go on "
                     "with the version and machine that began, or choose another "
                     "--workdir"
                 )
-            yield record
-        rest = range(len(known), len(genomes))
-        items = [Candidate(genomes[index], proposed[index], key) for index in rest]
-        results = self.evaluate(items)
-        for index, item, result in zip(rest, items, results, strict=True):
-            place = {"generation": generation, "index": index}
-            genome = {"genome": item.genome.tolist(), **_parents(candidates, index)}
-            record = {**place, **genome, **result}
+        items = [
+            Candidate(*parts, evaluation_key)
+            for parts in zip(genomes, proposed, strict=True)
+        ]
+        results: Iterator[Record] = iter(())
+        if len(known) < len(items):
+            results = self.evaluate(items, len(known))
+        if self.lag:
+            ahead = Ahead(results)
+            running.callback(ahead.close)
+            results = iter(ahead)
+        return _Batch(candidates, known, items, results)
+
+    def _new(self, number: int, batch: "_Batch") -> Iterator[Record]:
+        """The lines of a generation that the ledger lacks, in order; appends them."""
+        rest = range(len(batch.known), len(batch.items))
+        for index, result in zip(rest, batch.results, strict=True):
+            place = {"generation": number, "index": index}
+            genome = batch.items[index].genome.tolist()
+            origin = {"genome": genome, **_parents(batch.candidates, index)}
+            record = {**place, **origin, **result}
             self.ledger.append(record)
             yield record
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Batch:
+    """A generation that is evaluated.
+
+    Attributes:
+      candidates: as the strategy asked for them.
+      known: lines that the ledger has already.
+      items: the candidates one by one.
+      results: records of those that the ledger lacks, in order.
+    """
+
+    candidates: Candidates
+    known: list[Record]
+    items: Sequence[Candidate]
+    results: Iterator[Record]
+
+
+def _recorded(records: list[Record]) -> Candidates:
+    """The candidates of lines of a ledger, as far as strategies are told of them."""
+    genomes = np.array([record["genome"] for record in records], np.int32)
+    proposed = np.zeros(genomes.shape, bool)
+    for row, record in zip(proposed, records, strict=True):
+        row[: len(record.get("proposed", ()))] = record.get("proposed", ())
+    return Candidates(genomes, proposed)
+
+
+def _begun_otherwise(candidates: Candidates, records: list[Record]) -> Candidates:
+    """Candidates whose first ones are those of lines of a ledger."""
+    first, count = _recorded(records), len(records)
+
+    def put(part: np.ndarray, new: np.ndarray) -> np.ndarray:
+        return np.concatenate([new, np.asarray(part)[count:]])
+
+    return candidates.replace(
+        genomes=put(candidates.genomes, first.genomes),
+        proposed=put(candidates.proposed, first.proposed),
+    )
 
 
 def _parents(candidates: Candidates, index: int) -> dict[str, list[int]]:
@@ -153,9 +250,14 @@ def _parents(candidates: Candidates, index: int) -> dict[str, list[int]]:
     return {"parents": [parent for parent in named if parent >= 0]}
 
 
-def _saved(told: int, state: Any) -> dict[str, Any]:
-    """A strategy's state as it is kept; Orbax saves neither bare arrays nor nothing."""
-    return {"told": np.int32(told), "state": state}
+def _saved(told: int, states: tuple[Any, ...]) -> dict[str, Any]:
+    """A strategy's states as they are kept, the newest last.
+
+    Orbax saves neither bare arrays nor nothing.
+    """
+    *earlier, state = states
+    saved = {"told": np.int32(told), "state": state}
+    return saved | ({"earlier": tuple(earlier)} if earlier else {})
 
 
 def _refuse_invalid(space: Space, candidates: Candidates) -> None:
@@ -171,55 +273,6 @@ def _refuse_invalid(space: Space, candidates: Candidates) -> None:
 @functools.partial(jax.jit, static_argnums=0)
 def _valid(space: Space, genomes: jax.Array) -> jax.Array:
     return space.valid(genomes)
-
-
-def checked(ledger: Ledger, total: int, size: int) -> list[Record]:
-    """The evaluations of a ledger, each in its place.
-
-    Raises:
-      UsageError: one is damaged or out of its place, or there are more than ``total``.
-    """
-    records = ledger.read()
-    for number, record in enumerate(records):
-        if number >= total:
-            raise UsageError(
-                f"{ledger.line(number)} is one evaluation more than the {total} of "
-                "this search; delete it and all lines behind it"
-            )
-        place = divmod(number, size)
-        if (record.get("generation"), record.get("index")) != place:
-            raise UsageError(
-                f"{ledger.line(number)} is no evaluation of generation {place[0]}, "
-                f"candidate {place[1]}; delete it and all lines behind it: the same "
-                "command evaluates them again"
-            )
-    return records
-
-
-def refuse_failures(records: list[Record]) -> None:
-    """Raises UsageError with the commonest reason of failed evaluations."""
-    reasons = Counter(record["reason"] for record in records)
-    reason, count = reasons.most_common(1)[0]
-    raise UsageError(
-        f"none of {len(records)} candidates could be evaluated; {count} failed "
-        f"with: {reason}"
-    )
-
-
-def fitness_of(record: Record) -> float:
-    """The fitness that the strategy is told of; ``-inf`` for a failure."""
-    return -math.inf if record["fitness"] is None else record["fitness"]
-
-
-def finite(value: float) -> float | None:
-    """A number for JSON, which has no infinity."""
-    return value if math.isfinite(value) else None
-
-
-def when_and_where(result: Evaluation) -> Record:
-    """The entries of a ledger that differ when a run is repeated."""
-    seconds = round(result.seconds, 3)
-    return {"seconds": seconds, "start": result.start, "worker": result.worker}
 
 
 # As of `asking.ask`, a strategy's arrays are arguments of the program.

@@ -35,7 +35,7 @@ class Parts:
         """While candidates are evaluated."""
         if self.config.eval.method != "trained":
             return self._part("search", None)
-        epochs = self.config.eval.recipe.epochs
+        epochs = self.config.eval.mean_epochs()
         rest = self._retraining(epochs)
         if self.config.search.finalists > 1:
             trainings = finalists.KEYS * self.config.search.finalists
@@ -50,7 +50,7 @@ class Parts:
         """While a network is trained for long, and ``left`` others are to be."""
         return self._part("retraining", left * float(self.config.retrain.recipe.epochs))
 
-    def _retraining(self, epochs: int) -> float:
+    def _retraining(self, epochs: float) -> float:
         """The retraining in units of a training of so many epochs in the search.
 
         Of a whole front it counts one network, as nobody knows how many it will hold.

@@ -19,6 +19,7 @@ from gpt_nas_jax.stages import (
     compile_cache,
     finalists,
     front,
+    given,
     long_training,
     pretrain,
     problem,
@@ -59,6 +60,7 @@ def run(config: Config) -> None:
     if config.stage != "retrain":
         within = problem.within_limits(config, loaded.space)
         loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
+        given.read(config.search.seeds_from, loaded.space)
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)

@@ -78,5 +78,19 @@ class Remembered:
         )
 
     def _name(self, genome: Genome, proposed: np.ndarray) -> Hashable:
-        network = np.asarray(self.space.identity(genome)).tobytes()
-        return network, proposed.tobytes() if self.ruled else b""
+        return name_of(self.space, self.ruled, genome, proposed)
+
+
+def name_of(
+    space: Space, ruled: bool, genome: Genome, proposed: np.ndarray
+) -> Hashable:
+    """Equal for candidates that are trained alike.
+
+    Args:
+      space: tells equal networks.
+      ruled: whether an evaluation depends on the proposed genes, too.
+      genome: ``int32[L]``.
+      proposed: ``bool[L]``.
+    """
+    network = np.asarray(space.identity(genome)).tobytes()
+    return network, np.asarray(proposed).tobytes() if ruled else b""

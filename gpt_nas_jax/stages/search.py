@@ -2,29 +2,35 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.evaluation.climbing import Climb, ClimbingEvaluator
 from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.scored import Scorer
+from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
-from gpt_nas_jax.stages import asking, scoring
-from gpt_nas_jax.stages.loop import (
-    Loop,
+from gpt_nas_jax.stages import asking, given, scoring
+from gpt_nas_jax.stages.hours import Hours
+from gpt_nas_jax.stages.loop import Loop
+from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.records import (
     checked,
     finite,
     refuse_failures,
     when_and_where,
 )
-from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.remembered import Remembered
+from gpt_nas_jax.stages.rungs import Rungs
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.proposers import Proposers
@@ -39,7 +45,9 @@ def run(
     prior: Prior | None,
     after: Callable[[], None],
 ) -> None:
-    """Searches until all generations are in the ledger; goes on where one stopped.
+    """Searches until all generations are in the ledger, or its hours are over.
+
+    Goes on where one stopped.
 
     Args:
       config: of the run.
@@ -55,7 +63,12 @@ def run(
     now = scoring.where(config)
     ledger = Ledger(path / workdir.LEDGER, now)
     candidates = _Candidates(config, problem, scoring.evaluator(config, problem))
-    candidates.evaluations.read(ledger.read())
+    records = ledger.read()
+    candidates.read(records)
+    hours = Hours(path, config.search.max_hours)
+    goes_on = len(records) < config.evaluations() and not hours.are_over()
+    if goes_on and workdir.finalists(path, len(records)).exists():
+        workdir.extend(path)
     name = config.search.strategy
     setup = Setup(
         config.search,
@@ -67,6 +80,11 @@ def run(
         Proposers(problem.space, prior),
     )
     strategy = setup.build(name)
+
+    def told() -> None:
+        hours.save()
+        after()
+
     loop = Loop(
         problem.space,
         strategy,
@@ -78,13 +96,16 @@ def run(
         candidates.ask,
         candidates.records,
         progress,
-        after,
+        told,
+        config.search.lag,
+        workdir.extended(path),
+        hours.are_over,
     )
     loop.run(stage_key(config.seed, "search"))
 
 
 def read(config: Config) -> list[dict[str, Any]]:
-    """The evaluations of a finished search.
+    """The evaluations of a search that is finished, or whose hours are over.
 
     Raises:
       UsageError: it is not finished, or no candidate could be evaluated.
@@ -94,7 +115,8 @@ def read(config: Config) -> list[dict[str, Any]]:
     name, search = config.search.strategy, config.search
     size = registry.asked(name, search)
     records = checked(Ledger(path / workdir.LEDGER), expected, size)
-    if len(records) < expected:
+    over = Hours(path, config.search.max_hours).are_over()
+    if len(records) < expected and not over:
         raise UsageError(
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
             "--stage=search first, or name a network with --retrain_genome"
@@ -112,6 +134,13 @@ class _Candidates:
     problem: Problem
     evaluator: Evaluator
 
+    def read(self, records: Sequence[dict[str, Any]]) -> None:
+        """Takes in the evaluations of the ledger."""
+        if self.rungs is None:
+            self.evaluations.read(records)
+        else:
+            self.rungs.read()
+
     @functools.cached_property
     def executor(self) -> Executor:
         """Where candidates are evaluated."""
@@ -122,20 +151,30 @@ class _Candidates:
         """The proxies that `ask` chooses by."""
         return scoring.scorer(self.config, self.problem)
 
-    def ask(self, strategy: Strategy, key: Key, state: Any) -> Candidates:
-        """The next candidates, chosen by proxies where the config says so."""
+    @functools.cached_property
+    def given(self) -> np.ndarray:
+        """The user's networks, ``int32[N, L]``."""
+        return given.read(self.config.search.seeds_from, self.problem.space)
+
+    def ask(self, strategy: Strategy, key: Key, state: Any, number: int) -> Candidates:
+        """The candidates of generation ``number``: the user's first.
+
+        They are chosen by proxies where the config says so.
+        """
         settings = self.config.search
         if settings.filter == 1:
-            return asking.ask(strategy, key, state)
-        return asking.ask_filtered(
-            strategy,
-            key,
-            state,
-            settings.filter,
-            self.scorer,
-            self.executor,
-            settings.workers,
-        )
+            candidates = asking.ask(strategy, key, state)
+        else:
+            candidates = asking.ask_filtered(
+                strategy,
+                key,
+                state,
+                settings.filter,
+                self.scorer,
+                self.executor,
+                settings.workers,
+            )
+        return given.placed(self.given, candidates, number)
 
     @functools.cached_property
     def evaluate(self) -> Stamped[Candidate]:
@@ -147,14 +186,34 @@ class _Candidates:
         """The evaluations made so far."""
         return Remembered(self.problem.space, self.config.eval.ruled())
 
-    def records(self, items: Sequence[Candidate]) -> Iterator[dict[str, Any]]:
-        """The ledger's entries of candidates, in order."""
+    @functools.cached_property
+    def rungs(self) -> Rungs | None:
+        """The climbs made so far; None where candidates are trained to the end."""
+        settings = self.config.eval
+        if not settings.has_rungs():
+            return None
+        path = workdir.folder(self.config.workdir) / workdir.RUNGS
+        return Rungs(
+            self.problem.space,
+            settings.ruled(),
+            len(settings.recipe.ends()),
+            settings.keep,
+            self.config.search.costs(),
+            Ledger(path, scoring.where(self.config)),
+        )
 
-        def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
-            return self.executor(self.evaluate, items, self.config.search.workers)
+    @functools.cached_property
+    def climb(self) -> Stamped[Climb]:
+        """The evaluator of climbs; one for all generations, likewise."""
+        return Stamped(ClimbingEvaluator(cast(TrainedEvaluator, self.evaluator)))
 
-        results = self.evaluations.evaluate(run, items)
-        for item, result in zip(items, results, strict=True):
+    def records(
+        self, items: Sequence[Candidate], known: int
+    ) -> Iterator[dict[str, Any]]:
+        """The ledger's entries of a batch but for the first so many, in order."""
+        for item, result in zip(
+            items[known:], self._results(items, known), strict=True
+        ):
             names = self.problem.space.names(item.genome)
             yield {
                 "blocks": names,
@@ -167,11 +226,26 @@ class _Candidates:
                 **when_and_where(result),
             }
 
+    def _results(self, items: Sequence[Candidate], known: int) -> Iterable[Evaluation]:
+        """The evaluations of a batch but for the first so many, in order."""
+        workers = self.config.search.workers
+
+        def climb(climbs: Sequence[Climb]) -> Iterator[Evaluation]:
+            return self.executor(self.climb, climbs, workers)
+
+        def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
+            return self.executor(self.evaluate, items, workers)
+
+        if self.rungs is None:
+            return self.evaluations.evaluate(run, items[known:])
+        return self.rungs.evaluate(climb, items)[known:]
+
 
 def _details(result: Evaluation) -> dict[str, Any]:
     """The accuracies by epoch, or the scores, that fitness is made from."""
     if result.scores is not None:
         return {"scores": {name: finite(s) for name, s in result.scores.items()}}
     if result.accuracies is not None:
-        return {"accuracies": list(result.accuracies)}
+        rungs = {} if result.rungs is None else {"rungs": result.rungs}
+        return {"accuracies": list(result.accuracies), **rungs}
     return {}

@@ -111,7 +111,9 @@ class Setup:
             "batch": lambda: self.batch,
             "queries": lambda: self.queries,
             "population": lambda: config.population,
-            "generations": lambda: self.queries // config.population,
+            "generations": lambda: (
+                config.elimination_generations or self.queries // config.population
+            ),
             "crossover_rate": lambda: config.crossover_rate,
             "mutation_rate": lambda: config.mutation_rate,
             "elimination_rate": lambda: config.elimination_rate,

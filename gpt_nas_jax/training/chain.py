@@ -1,5 +1,6 @@
 """Training a chain of blocks by block programs."""
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -102,6 +103,24 @@ def step(
     return tuple(new), loss
 
 
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part of a training, of the same steps as in the whole one.
+
+    Attributes:
+      begun: epochs that were done before.
+      until: epochs that are done when it ends; None for all.
+      states: blocks as they were after ``begun`` epochs; None where that are none.
+    """
+
+    begun: int = 0
+    until: int | None = None
+    states: States | None = None
+
+
+WHOLE = Part()
+
+
 def fit(
     chain: Chain,
     rules: tuple[Rule, ...],
@@ -110,8 +129,9 @@ def fit(
     key: Key,
     after_step: Callable[[], None],
     after_epoch: Callable[[int, States, jax.Array], None] = lambda *_: None,
+    part: Part = WHOLE,
 ) -> tuple[States, jax.Array]:
-    """Trains a chain from scratch; returns its blocks and the last epoch's mean loss.
+    """Trains a chain; returns its blocks and the last epoch's mean loss.
 
     Args:
       chain: the network.
@@ -122,12 +142,15 @@ def fit(
       after_step: called after each step; may raise to stop the training.
       after_epoch: called with an epoch's number, from 1, the blocks and the mean loss;
         may raise, too.
+      part: which epochs; by default all of them.
     """
     init_key, epochs_key = jax.random.split(key)
-    update = optimizer(recipe, len(data) // recipe.batch)
-    states = start(chain, rules, update, data.in_size, init_key)
+    states = part.states
+    if states is None:
+        update = optimizer(recipe, len(data) // recipe.batch)
+        states = start(chain, rules, update, data.in_size, init_key)
     states = data.placement.everywhere(states)
-    return train(states, recipe, data, epochs_key, after_step, after_epoch)
+    return train(states, recipe, data, epochs_key, after_step, after_epoch, part)
 
 
 def train(
@@ -137,6 +160,7 @@ def train(
     key: Key,
     after_step: Callable[[], None],
     after_epoch: Callable[[int, States, jax.Array], None] = lambda *_: None,
+    part: Part = WHOLE,
 ) -> tuple[States, jax.Array]:
     """As `fit`, for blocks that have weights, as of `start`, already.
 
@@ -144,8 +168,9 @@ def train(
     """
     steps = len(data) // recipe.batch
     update = optimizer(recipe, steps)
-    batches = data.batches(recipe, key)
-    for number in range(recipe.epochs):
+    batches = data.batches(recipe, key, part.begun * steps)
+    until = recipe.epochs if part.until is None else part.until
+    for number in range(part.begun, until):
         losses = []
         for batch in itertools.islice(batches, steps):
             states, loss = step(update, states, *batch)

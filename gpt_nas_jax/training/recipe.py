@@ -52,9 +52,37 @@ def update_of(recipe: RetrainRecipe, steps_per_epoch: int) -> Update:
 
 
 def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
-    """The learning rate of each step, counted from 0."""
-    warmup = max(1, round(recipe.warmup_epochs * steps_per_epoch))
-    rest = max(1, recipe.epochs * steps_per_epoch - warmup)
+    """The learning rate of each step, counted from 0.
+
+    Where it decays to 0 it does so before each of the recipe's ends and is at its peak
+    again behind it (arXiv 1608.03983).
+    """
+    if recipe.schedule in ("constant", "step"):
+        return _segment(recipe, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
+    begins = (0, *recipe.ends()[:-1])
+    segments = [
+        # Weights that were trained need no warm-up.
+        _segment(
+            recipe,
+            end - begin,
+            0 if begin else recipe.warmup_epochs,
+            steps_per_epoch,
+        )
+        for begin, end in zip(begins, recipe.ends(), strict=True)
+    ]
+    if len(segments) == 1:
+        return segments[0]
+    return optax.join_schedules(
+        segments, [begin * steps_per_epoch for begin in begins[1:]]
+    )
+
+
+def _segment(
+    recipe: Recipe, epochs: int, warmup_epochs: float, steps_per_epoch: int
+) -> optax.Schedule:
+    """A rise to the peak, then the schedule of a recipe over so many epochs."""
+    warmup = max(1, round(warmup_epochs * steps_per_epoch))
+    rest = max(1, epochs * steps_per_epoch - warmup)
     # From the first step on there is something to learn from.
     rise = optax.linear_schedule(
         recipe.learning_rate / warmup, recipe.learning_rate, warmup - 1

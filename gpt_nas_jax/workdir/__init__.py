@@ -13,13 +13,14 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_tree,
 )
 from gpt_nas_jax.workdir.claims import (
-    LEDGER,
+    RUNGS,
     check,
     keep_same,
     opened,
     read_flags,
     require_writable,
 )
+from gpt_nas_jax.workdir.extension import LEDGER, extend, extended, finalists
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
 from gpt_nas_jax.workdir.mirrors import FLAGS
@@ -35,13 +36,17 @@ from gpt_nas_jax.workdir.structured import (
 __all__ = [
     "FLAGS",
     "LEDGER",
+    "RUNGS",
     "Ledger",
     "MemoryLedger",
     "below",
     "best",
     "check",
     "damaged",
+    "extend",
+    "extended",
     "fetched",
+    "finalists",
     "folder",
     "is_store",
     "keep_same",

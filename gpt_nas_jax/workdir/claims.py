@@ -5,19 +5,20 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import mirrors
+from gpt_nas_jax.workdir.extension import LEDGER, extend
 from gpt_nas_jax.workdir.files import claimed, storing, write_text
 from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
-LEDGER = "ledger.jsonl"
+RUNGS = "rungs.jsonl"
 
 # What a search leaves before the first of its candidates has a fitness.
-_FAILED = (LEDGER, "search")
+_FAILED = (LEDGER, RUNGS, "search")
 _REFERENCE = "reference.json"
 _DEPENDS = "depends.json"
 # What a run with other flags would lose.
@@ -28,13 +29,20 @@ _RESULTS = (
 
 
 @contextlib.contextmanager
-def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[None]:
+def opened(
+    path: Path,
+    flags: str,
+    result_flags: Mapping[str, str],
+    grows: Container[str] = (),
+) -> Iterator[None]:
     """Claims a directory for one run while the context lasts.
 
     Args:
       path: made where it is missing.
       flags: the run's flagfile, kept as `FLAGS`.
       result_flags: those of them that decide the result.
+      grows: flags among them whose number may be higher than before: the search goes
+        on from its ledger.
 
     Raises:
       UsageError: the directory cannot be written, or belongs to a run with other
@@ -55,9 +63,13 @@ def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[
                 f"--workdir={path} cannot be used: {error.strerror}; choose another"
             ) from error
         stack.enter_context(claimed(path))
-        check(path, result_flags)
+        check(path, result_flags, grows)
         kept = _read(path / FLAGS)
         same = kept is not None and not _differing(kept, result_flags)
+        if not same and _results(path):
+            extend(path)
+            # The state of a strategy is as large as its search.
+            _clear(path, ("search",))
         if not _results(path):
             # Candidates that failed may have failed by a limit that is lifted now.
             _clear(path, _FAILED if same else (*_FAILED, _REFERENCE))
@@ -66,7 +78,9 @@ def opened(path: Path, flags: str, result_flags: Mapping[str, str]) -> Iterator[
         yield
 
 
-def check(path: Path, result_flags: Mapping[str, str]) -> None:
+def check(
+    path: Path, result_flags: Mapping[str, str], grows: Container[str] = ()
+) -> None:
     """Raises UsageError where a directory holds results of a run with other flags.
 
     A run none of whose candidates has a fitness yet may be started again with other
@@ -91,7 +105,7 @@ def check(path: Path, result_flags: Mapping[str, str]) -> None:
             f"{path / FLAGS} is damaged or of another version: it lacks {missing[0]}"
             f"{rest}; restore it or choose another --workdir"
         )
-    if differing := _differing(kept, result_flags):
+    if differing := _differing(kept, result_flags, grows):
         raise UsageError(
             f"--workdir={path} belongs to a run with other flags "
             f"({'; '.join(differing)}); choose another directory or those flags"
@@ -154,11 +168,16 @@ def _read(path: Path) -> dict[str, str] | None:
     return found or None
 
 
-def _differing(kept: Mapping[str, str], result_flags: Mapping[str, str]) -> list[str]:
+def _differing(
+    kept: Mapping[str, str],
+    result_flags: Mapping[str, str],
+    grows: Container[str] = (),
+) -> list[str]:
     return [
         f"--{name} is {value!r}, was {kept.get(name)!r}"
         for name, value in result_flags.items()
         if kept.get(name) != value
+        and not (name in grows and int(value) > int(kept[name]))
     ]
 
 
@@ -167,7 +186,8 @@ def _results(path: Path) -> str | None:
     for name in _RESULTS:
         if (path / name).exists():
             return name
-    return LEDGER if _has_fitness(path / LEDGER) else None
+    kept = (name for name in (LEDGER, RUNGS) if _has_fitness(path / name))
+    return next(kept, None)
 
 
 def _has_fitness(path: Path) -> bool:

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import flags
-from gpt_nas_jax.config import Config, RetrainRecipe
+from gpt_nas_jax.config import Config, Recipe, RetrainRecipe
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.executors import local
 from gpt_nas_jax.reports.terminal import show_table
@@ -51,7 +51,10 @@ def as_one_program(
 ) -> Callable[[Candidate], float]:
     """The evaluation of a candidate whose network is compiled as a whole."""
     splits = loaded.splits
-    recipe = RetrainRecipe(**dataclasses.asdict(config.eval.recipe))
+    shared = [field.name for field in dataclasses.fields(Recipe)]
+    recipe = RetrainRecipe(
+        **{name: getattr(config.eval.recipe, name) for name in shared}
+    )
     moments = splits.mean, splits.std, splits.flip
 
     def evaluate(candidate: Candidate) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from gpt_nas_jax.config import EvalConfig, Recipe
+from gpt_nas_jax.config import EvalConfig, EvalRecipe
 from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -19,7 +19,7 @@ from gpt_nas_jax.training.batches import to_device
 from gpt_nas_jax.training.rules import Rule
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
-RECIPE = Recipe(epochs=6, batch=64, learning_rate=0.05, warmup_epochs=1, pad=1)
+RECIPE = EvalRecipe(epochs=6, batch=64, learning_rate=0.05, warmup_epochs=1, pad=1)
 CONFIG = EvalConfig(recipe=RECIPE)
 LEARNER = ("Stem", "Stem")
 

@@ -140,3 +140,75 @@ def test_every_device_gets_its_share():
     assert done.returncode == 0, done.stderr
     once, twice = [(device, 1) for device in range(4)], [(d, 2) for d in range(4)]
     assert done.stdout.strip() == f"{once} {twice}"
+
+
+PATIENT = """
+import os, signal, sys, threading
+from gpt_nas_jax import interruption
+from gpt_nas_jax.executors import local
+
+begun = threading.Barrier(2)
+asked = threading.Event()
+
+def work(item):
+    begun.wait(60)
+    if item == 0:
+        main = threading.main_thread().ident
+        signal.pthread_kill(main, getattr(signal, sys.argv[1]))
+        while not interruption.pending():
+            asked.wait(0.01)
+        asked.set()
+    asked.wait(60)
+    return item
+
+found = []
+try:
+    with interruption.handled():
+        for result in local.run(work, range(6), 2):
+            found.append(result)
+            interruption.obey()
+except interruption.Stopped as stopped:
+    print(found, stopped.exit_code, flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "due"), [("SIGINT", "[0, 1] 130"), ("SIGTERM", "143")]
+)
+def test_after_ctrl_c_what_has_begun_is_finished(name: str, due: str):
+    """What sends SIGTERM does not wait."""
+    done = subprocess.run(
+        [sys.executable, "-c", PATIENT, name],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=STUCK,
+    )
+    assert done.stdout.strip().endswith(due), done.stderr
+    assert ("when the candidates that run are done" in done.stderr) == (
+        name == "SIGINT"
+    )
+
+
+def test_calls_at_the_same_time_share_the_workers():
+    """Two calls of two items each for two workers: none begins a third thread."""
+    names = set()
+    meet = threading.Barrier(2 * DEVICES)
+
+    def work(_: int) -> None:
+        names.add(threading.get_ident())
+        meet.wait(STUCK)
+
+    def call() -> None:
+        assert len([*local.run(work, range(2 * DEVICES), 2)]) == 2 * DEVICES
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    first = local.run(work, range(2 * DEVICES), 2)
+    next(first)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(STUCK)
+    assert [*first] == [None] * (2 * DEVICES - 1)
+    assert len(names) == 2 * DEVICES

@@ -11,7 +11,7 @@ import page_support as support
 import pytest
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import EvalConfig, Recipe
+from gpt_nas_jax.config import EvalConfig, EvalRecipe
 from gpt_nas_jax.reports import architecture
 from gpt_nas_jax.reports.page import comparison, report
 from gpt_nas_jax.reports.page.run import read
@@ -212,7 +212,7 @@ def test_a_search_from_python_has_a_page(tmp_path: Path):
 
 
 def test_generations_that_cannot_be_compared_are_warned_of(tmp_path: Path):
-    ruled = EvalConfig(recipe=Recipe(), trained_blocks="proposed")
+    ruled = EvalConfig(recipe=EvalRecipe(), trained_blocks="proposed")
     settings = support.config(tmp_path / "run", SIZE, 2, eval=ruled)
     path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, 12))
     assert "is not comparable" in Page(report.html(read(path))).words()

@@ -31,7 +31,7 @@ def evaluations(*rows: tuple[list[int], float | None]) -> list[dict[str, Any]]:
 
 def trained(path: Path, *rows: tuple[list[int], list[float | None]]) -> None:
     """Leaves the trainings of finalists."""
-    ledger = Ledger(path / finalists.FILE)
+    ledger = Ledger(path / "finalists.jsonl")
     for finalist, (genome, values) in enumerate(rows):
         for key, value in enumerate(values):
             ledger.append(

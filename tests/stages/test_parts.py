@@ -7,7 +7,13 @@ from collections.abc import Callable
 import jax
 import pytest
 
-from gpt_nas_jax.config import Config, EvalConfig, Recipe, RetrainConfig, SearchConfig
+from gpt_nas_jax.config import (
+    Config,
+    EvalConfig,
+    EvalRecipe,
+    RetrainConfig,
+    SearchConfig,
+)
 from gpt_nas_jax.config.training import RetrainRecipe
 from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.reports import terminal
@@ -17,7 +23,7 @@ from gpt_nas_jax.stages.problem import Problem
 
 CONFIG = Config(
     search=SearchConfig(finalists=2, finalist_epochs=8),
-    eval=EvalConfig(recipe=Recipe(epochs=4)),
+    eval=EvalConfig(recipe=EvalRecipe(epochs=4)),
     retrain=RetrainConfig(recipe=RetrainRecipe(epochs=20)),
 )
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)

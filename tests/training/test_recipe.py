@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import EvalRecipe, Recipe
 from gpt_nas_jax.training.recipe import learning_rate, optimizer
 
 STEPS = 10
@@ -53,6 +53,25 @@ def test_a_drop_within_the_warm_up_still_counts() -> None:
 
 def test_without_warm_up_the_first_rate_is_the_highest() -> None:
     np.testing.assert_allclose(rates(warmup_epochs=0)[0], 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_the_rate_decays_before_each_rung_and_is_at_its_peak_behind_it(
+    schedule: str,
+) -> None:
+    """Each part is the schedule of a training of its length."""
+    recipe = EvalRecipe(
+        epochs=9, rungs="2,5,9", learning_rate=0.1, schedule=schedule, warmup_epochs=1
+    )
+    found = learning_rate(recipe, STEPS)
+    values = np.array([found(step) for step in range(90)])
+    parts = [
+        rates(epochs=length, schedule=schedule, warmup_epochs=warmup)
+        for length, warmup in ((2, 1), (3, 0), (4, 0))
+    ]
+    np.testing.assert_allclose(values, np.concatenate(parts), atol=1e-8)
+    assert values[19] < 0.02
+    np.testing.assert_allclose(values[[20, 50]], 0.1, rtol=1e-6)
 
 
 def test_update_is_nesterov_momentum_with_weight_decay() -> None:

@@ -155,7 +155,7 @@ def read(path: Path) -> Run:
         flags,
         records,
         tuple(ledger.machines),
-        tuple(Ledger(path / "finalists.jsonl").look()),
+        tuple(Ledger(workdir.finalists(path, len(records))).look()),
         _sealed(path / "prior.json"),
         _sealed(path / "result.json"),
         network,

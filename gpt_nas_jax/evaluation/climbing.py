@@ -1,0 +1,72 @@
+"""Fitness of a candidate at one rung of successive halving."""
+
+import dataclasses
+
+import flax.struct
+import jax
+import numpy as np
+
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.evaluation.kept import Kept
+from gpt_nas_jax.evaluation.trained import TrainedEvaluator
+from gpt_nas_jax.training.chain import Part, States
+from gpt_nas_jax.types import Evaluation
+
+
+@flax.struct.dataclass
+class Climb:
+    """A candidate on its way to a rung.
+
+    Attributes:
+      candidate: the network.
+      rung: to climb to, counted from 0; it has climbed the ones before.
+    """
+
+    candidate: Candidate
+    rung: int = flax.struct.field(pytree_node=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClimbingEvaluator:
+    """Trains a candidate from one rung to the next.
+
+    It goes on from the weights of the rung before where this process still has them;
+    else it trains from the candidate's key again, with the same result. So it does not
+    matter which worker climbs which rung.
+
+    Attributes:
+      evaluator: trains.
+      kept: the weights of candidates at their rungs.
+    """
+
+    evaluator: TrainedEvaluator
+    kept: Kept = dataclasses.field(default_factory=Kept)
+
+    def __call__(self, climb: Climb) -> Evaluation:
+        """Never raises for what a candidate is or does.
+
+        Its accuracies are those of the epochs between the rungs.
+        """
+        candidate, ends = climb.candidate, self.evaluator.config.recipe.ends()
+        begun = ends[climb.rung - 1] if climb.rung else 0
+        until = ends[climb.rung]
+        states = self.kept.take(_name(candidate, begun)) if begun else None
+
+        def keep(states: States) -> None:
+            if climb.rung < len(ends) - 1:
+                self.kept.put(_name(candidate, until), states)
+
+        part = Part(0 if states is None else begun, until, states)
+        found = self.evaluator.trained(candidate, part, keep)
+        accuracies = found.accuracies
+        if states is None and accuracies is not None:
+            accuracies = accuracies[begun:]
+        return dataclasses.replace(found, accuracies=accuracies, rungs=climb.rung + 1)
+
+
+def _name(candidate: Candidate, epochs: int) -> tuple[bytes, bytes, bytes, int]:
+    """Tells a network, what of it is trained, by which key and how long."""
+    key = np.asarray(jax.random.key_data(candidate.key))
+    arrays = candidate.genome, candidate.proposed, key
+    genome, proposed, data = (np.asarray(array).tobytes() for array in arrays)
+    return genome, proposed, data, epochs

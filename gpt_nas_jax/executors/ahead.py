@@ -1,0 +1,52 @@
+"""Iterators that run ahead in a thread."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from gpt_nas_jax.executors.local import TICK_SECONDS
+
+Value = TypeVar("Value")
+
+
+class Ahead(Generic[Value]):
+    """The values of an iterator, which a thread of its own works out at once.
+
+    What the iterator raises is raised in its turn.
+    """
+
+    def __init__(self, values: Iterator[Value]) -> None:
+        """Begins with the first value."""
+        # A value, an exception, or None behind the last.
+        self._done: queue.SimpleQueue[tuple[Value] | BaseException | None]
+        self._done = queue.SimpleQueue()
+        self._stops = False
+        threading.Thread(target=self._work, args=(values,), daemon=True).start()
+
+    def __iter__(self) -> Iterator[Value]:
+        while (done := self._next()) is not None:
+            if isinstance(done, BaseException):
+                raise done
+            yield done[0]
+
+    def _next(self) -> tuple[Value] | BaseException | None:
+        # As of `local.run`, a signal is not left waiting.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._done.get(timeout=TICK_SECONDS)
+
+    def close(self) -> None:
+        """Lets the thread end before the next value."""
+        self._stops = True
+
+    def _work(self, values: Iterator[Value]) -> None:
+        try:
+            for value in values:
+                self._done.put((value,))
+                if self._stops:
+                    return
+            self._done.put(None)
+        except BaseException as error:
+            self._done.put(error)

@@ -1,0 +1,60 @@
+"""Evaluations as lines of a ledger."""
+
+import collections
+import math
+from typing import Any
+
+from gpt_nas_jax.types import Evaluation, UsageError
+from gpt_nas_jax.workdir import Ledger
+
+Record = dict[str, Any]
+"""An evaluation as a line of the ledger."""
+
+
+def checked(ledger: Ledger, total: int, size: int) -> list[Record]:
+    """The evaluations of a ledger, each in its place.
+
+    Raises:
+      UsageError: one is damaged or out of its place, or there are more than ``total``.
+    """
+    records = ledger.read()
+    for number, record in enumerate(records):
+        if number >= total:
+            raise UsageError(
+                f"{ledger.line(number)} is one evaluation more than the {total} of "
+                "this search; delete it and all lines behind it"
+            )
+        place = divmod(number, size)
+        if (record.get("generation"), record.get("index")) != place:
+            raise UsageError(
+                f"{ledger.line(number)} is no evaluation of generation {place[0]}, "
+                f"candidate {place[1]}; delete it and all lines behind it: the same "
+                "command evaluates them again"
+            )
+    return records
+
+
+def refuse_failures(records: list[Record]) -> None:
+    """Raises UsageError with the commonest reason of failed evaluations."""
+    reasons = collections.Counter(record["reason"] for record in records)
+    reason, count = reasons.most_common(1)[0]
+    raise UsageError(
+        f"none of {len(records)} candidates could be evaluated; {count} failed "
+        f"with: {reason}"
+    )
+
+
+def fitness_of(record: Record) -> float:
+    """The fitness that the strategy is told of; ``-inf`` for a failure."""
+    return -math.inf if record["fitness"] is None else record["fitness"]
+
+
+def finite(value: float) -> float | None:
+    """A number for JSON, which has no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def when_and_where(result: Evaluation) -> Record:
+    """The entries of a ledger that differ when a run is repeated."""
+    seconds = round(result.seconds, 3)
+    return {"seconds": seconds, "start": result.start, "worker": result.worker}

@@ -1,0 +1,176 @@
+"""Batches evaluated by successive halving (arXiv 1502.07943)."""
+
+import dataclasses
+import math
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpt_nas_jax.evaluation import halving
+from gpt_nas_jax.evaluation.climbing import Climb
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.stages.records import finite, when_and_where
+from gpt_nas_jax.stages.remembered import name_of
+from gpt_nas_jax.strategies import pareto
+from gpt_nas_jax.types import Evaluation, Space
+from gpt_nas_jax.workdir import Ledger
+
+Run = Callable[[Sequence[Climb]], Iterable[Evaluation]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rungs:
+    """The climbs of a search, all of them by the same key.
+
+    Candidates go on by accuracy, with several objectives by `pareto.standing`. Each
+    climb is made once and kept in a file of its own, so that a batch that was cut off
+    goes on in its middle. One that failed is not tried again.
+
+    Attributes:
+      space: tells equal networks.
+      ruled: whether an evaluation depends on the proposed genes, too.
+      count: how many rungs there are.
+      keep: one of so many candidates goes on.
+      costs: objectives beside accuracy.
+      ledger: where climbs are kept, in the order in which they ended.
+    """
+
+    space: Space
+    ruled: bool
+    count: int
+    keep: int
+    costs: tuple[str, ...]
+    ledger: Ledger
+    _known: dict[tuple[Hashable, int], Evaluation] = dataclasses.field(
+        default_factory=dict
+    )
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+    def read(self) -> None:
+        """Takes in the climbs of the ledger.
+
+        Raises:
+          UsageError: it is damaged.
+        """
+        for record in self.ledger.read():
+            candidate = np.array(record["genome"], np.int32), record["proposed"]
+            name = self._name(candidate[0], np.array(candidate[1], bool))
+            fitness = record["fitness"]
+            self._known[name, record["rung"]] = Evaluation(
+                -math.inf if fitness is None else fitness,
+                record["reason"],
+                0.0,
+                record["params"],
+                record["flops"],
+                accuracies=record["accuracies"] and tuple(record["accuracies"]),
+            )
+
+    def evaluate(self, run: Run, items: Sequence[Candidate]) -> list[Evaluation]:
+        """The evaluations of a whole batch, in order.
+
+        They depend on the batch alone. Seconds are those of all climbs of a candidate,
+        0 for those that were known.
+
+        Args:
+          run: evaluates climbs, in order.
+          items: the candidates.
+        """
+        names = [self._name(item.genome, item.proposed) for item in items]
+        # The first candidate of equal ones stands for all.
+        first = {name: index for index, name in reversed([*enumerate(names)])}
+        climbing = sorted(first.values())
+        climbs: list[dict[int, Evaluation]] = []
+        for rung in range(self.count):
+            found = self._climbed(run, items, names, climbing, rung)
+            climbs.append(found)
+            climbing = halving.survivors(self._standing(items, found), self.keep)
+            if not climbing:
+                break
+        accuracies = [
+            {i: climb.fitness for i, climb in rung.items()} for rung in climbs
+        ]
+        fitness = halving.fitness(accuracies, ordered=not self.costs)
+        return [
+            _evaluation(fitness[first[name]], climbs, first[name], first[name] == index)
+            for index, name in enumerate(names)
+        ]
+
+    def _climbed(
+        self,
+        run: Run,
+        items: Sequence[Candidate],
+        names: Sequence[Hashable],
+        climbing: Sequence[int],
+        rung: int,
+    ) -> dict[int, Evaluation]:
+        """The climbs to one rung, by the numbers of their candidates."""
+        due = [index for index in climbing if (names[index], rung) not in self._known]
+        known = {
+            index: self._known[names[index], rung]
+            for index in climbing
+            if index not in due
+        }
+        made = {}
+        results = run([Climb(items[index], rung) for index in due])
+        for index, result in zip(due, results, strict=True):
+            self._append(items[index], rung, result)
+            made[index] = result
+        for index, result in made.items():
+            self._known[names[index], rung] = dataclasses.replace(
+                result, seconds=0.0, start=None, worker=None
+            )
+        return {index: (known | made)[index] for index in climbing}
+
+    def _standing(
+        self, items: Sequence[Candidate], found: dict[int, Evaluation]
+    ) -> dict[int, float]:
+        """How candidates stand at a rung, the higher the better."""
+        genomes = np.stack([items[index].genome for index in found])
+        fitness = np.array([climb.fitness for climb in found.values()], np.float32)
+        standing = pareto.standing(self.space, self.costs, genomes, fitness)
+        return dict(zip(found, np.asarray(standing).tolist(), strict=True))
+
+    def _append(self, item: Candidate, rung: int, result: Evaluation) -> None:
+        record = {
+            "rung": rung,
+            "genome": item.genome.tolist(),
+            "proposed": item.proposed.astype(int).tolist(),
+            "params": result.params,
+            "flops": result.flops,
+            "fitness": finite(result.fitness),
+            "accuracies": result.accuracies,
+            "reason": result.reason,
+            **when_and_where(result),
+        }
+        with self._lock:
+            self.ledger.append(record)
+
+    def _name(self, genome: np.ndarray, proposed: np.ndarray) -> Hashable:
+        return name_of(self.space, self.ruled, genome, proposed)
+
+
+def _evaluation(
+    fitness: float,
+    climbs: Sequence[dict[int, Evaluation]],
+    index: int,
+    is_first: bool,
+) -> Evaluation:
+    """The evaluation that all climbs of a candidate make together."""
+    own: list[Any] = [rung[index] for rung in climbs if index in rung]
+    accuracies = [climb.accuracies for climb in own]
+    whole = (
+        None if None in accuracies else tuple(a for part in accuracies for a in part)
+    )
+    return Evaluation(
+        fitness,
+        own[-1].reason,
+        sum(climb.seconds for climb in own) if is_first else 0.0,
+        own[-1].params,
+        own[-1].flops,
+        accuracies=whole,
+        start=own[0].start if is_first else None,
+        worker=own[-1].worker if is_first else None,
+        rungs=len(own),
+    )

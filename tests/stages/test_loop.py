@@ -1,0 +1,190 @@
+"""Searches that ask ahead, go on for longer, or begin with networks of the user's."""
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from gpt_nas_jax.datasets.source import silent
+from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.executors import local
+from gpt_nas_jax.spaces.categorical import CategoricalSpace
+from gpt_nas_jax.stages import given
+from gpt_nas_jax.stages.asking import ask
+from gpt_nas_jax.stages.loop import Evaluate, Loop
+from gpt_nas_jax.strategies.creation import create
+from gpt_nas_jax.types import Candidates, UsageError
+from gpt_nas_jax.workdir import Ledger, MemoryLedger, extend, extended
+
+SPACE = CategoricalSpace((("a", "b", "c", "d"),) * 5)
+KEY = jax.random.key(3)
+SIZE = 4
+# Nothing here takes so many seconds but a deadlock.
+STUCK = 60
+
+
+def records(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
+    def fitness(item: Candidate) -> float:
+        return float(np.sin(item.genome @ np.array([1, 2, 3, 5, 7])))
+
+    for value in local.run(fitness, items[known:], 2):
+        yield {"fitness": value, "reason": None}
+
+
+def search(
+    name: str, generations: int, ledger: Ledger, **fields: Any
+) -> list[dict[str, Any]]:
+    total = SIZE * generations
+    sizes = {"population": SIZE} if name == "genetic" else {"batch": SIZE}
+    pool = {"pool": 32, "initial": SIZE} if name == "surrogate" else {}
+    strategy = create(name, SPACE, total, **sizes, **pool)
+
+    def plain(strategy: Any, key: jax.Array, state: Any, number: int) -> Candidates:
+        return ask(strategy, key, state)
+
+    chosen = {"path": None, "ask": plain, "evaluate": records, **fields}
+    path, *calls = chosen.pop("path"), chosen.pop("ask"), chosen.pop("evaluate")
+    return Loop(
+        SPACE, strategy, total, SIZE, SIZE, ledger, path, *calls, silent, **chosen
+    ).run(KEY)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_with_a_lag_a_batch_is_asked_without_the_last_ones(lag: int):
+    seen = []
+
+    def noted(strategy: Any, key: jax.Array, state: Any, number: int) -> Candidates:
+        seen.append((number, int(state.count) // SIZE))
+        return ask(strategy, key, state)
+
+    search("random", 6, MemoryLedger(), ask=noted, lag=lag)
+    assert seen == [(number, max(0, number - lag)) for number in range(6)]
+
+
+def test_with_a_lag_the_next_batch_runs_before_the_last_one_has_ended():
+    begun = [threading.Event() for _ in range(3)]
+    numbers = itertools.count()
+
+    def meeting(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
+        number = next(numbers)
+        begun[number].set()
+        # All but the last batch end when the next one has begun.
+        assert number == 2 or begun[number + 1].wait(STUCK)
+        yield from records(items, known)
+
+    found = search("random", 3, MemoryLedger(), evaluate=meeting, lag=1)
+    assert len(found) == 3 * SIZE
+
+
+class Cut(Exception):
+    """The process has ended."""
+
+
+def _searched(
+    name: str, file: Path, lag: int, evaluate: Evaluate
+) -> list[dict[str, Any]]:
+    """The evaluations of a search, or none where it was cut off."""
+    with contextlib.suppress(Cut):
+        return search(
+            name, 5, Ledger(file), path=file.parent, lag=lag, evaluate=evaluate
+        )
+    return []
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+@pytest.mark.parametrize("name", ["genetic", "regularised_evolution"])
+def test_a_search_that_is_cut_off_again_and_again_ends_with_the_same_ledger(
+    name: str, lag: int, tmp_path: Path
+):
+    def three(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
+        for number, record in enumerate(records(items, known)):
+            if number == 3:
+                raise Cut
+            yield record
+
+    file, starts = tmp_path / "ledger.jsonl", 0
+    while not (found := _searched(name, file, lag, three)):
+        starts += 1
+    # Three lines of each batch at first, then the fourth and three of the next one.
+    assert starts > 3
+    assert found == search(name, 5, MemoryLedger(), lag=lag)
+
+
+@pytest.mark.parametrize("name", ["random", "genetic", "regularised_evolution"])
+@pytest.mark.parametrize("cut", [0, 3])
+def test_a_longer_search_is_the_one_that_began_so(name: str, cut: int, tmp_path: Path):
+    """``cut`` lines of the last generation are missing when it goes on."""
+    due = search(name, 7, MemoryLedger())
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for record in due[: 3 * SIZE - cut]:
+        ledger.append(record)
+    extend(tmp_path)
+    count = extended(tmp_path)
+    assert count == 3 * SIZE - cut
+    found = search(name, 7, Ledger(tmp_path / "ledger.jsonl"), extended=count)
+    assert found == due
+
+
+@pytest.mark.slow
+def test_a_surrogate_goes_on_from_a_shorter_search(tmp_path: Path):
+    """It is told of what was evaluated, though it would ask for other networks now."""
+    short = search("surrogate", 4, Ledger(tmp_path / "ledger.jsonl"))
+    found = search(
+        "surrogate", 6, Ledger(tmp_path / "ledger.jsonl"), extended=len(short)
+    )
+    assert found[: len(short)] == short
+    genomes = {tuple(record["genome"]) for record in found}
+    assert len(genomes) == len(found) == 6 * SIZE
+
+
+def test_a_search_ends_early_between_two_batches():
+    told = []
+    found = search(
+        "random",
+        5,
+        MemoryLedger(),
+        after=lambda: told.append(None),
+        ends=lambda: len(told) >= 2,
+    )
+    assert len(found) == 2 * SIZE
+
+
+def test_given_networks_come_first(tmp_path: Path):
+    file = tmp_path / "networks.txt"
+    rows = [f"a,b,c,d,{last}" for last in "abcdabc"]
+    file.write_text("# mine\n" + "\n".join(rows[:2]) + "\n\n" + "\n".join(rows[2:]))
+    networks = given.read(str(file), SPACE)
+    assert [",".join(SPACE.names(network)) for network in networks] == rows
+
+    def first(strategy: Any, key: jax.Array, state: Any, number: int) -> Candidates:
+        return given.placed(networks, ask(strategy, key, state), number)
+
+    found = search("genetic", 3, MemoryLedger(), ask=first)
+    assert [record["genome"] for record in found[:7]] == networks.tolist()
+    assert all(record["parents"] == [] for record in found[:7])
+    assert found[7]["genome"] not in networks.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c,d\n", "networks.txt:1"),
+        ("a,b,c,d,e\n", "networks.txt:1"),
+        ("# nothing\n", "names no network"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_network_is_refused_with_its_line(
+    text: str | None, message: str, tmp_path: Path
+):
+    file = tmp_path / "networks.txt"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        given.read(str(file), SPACE)
