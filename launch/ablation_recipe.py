@@ -94,7 +94,7 @@ def page(study: Study, found: Accuracies, seeds: int) -> str:
     caption = (
         f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
         f"to {study.reference!r}, its p by a paired t-test over the seeds, and that p "
-        f"corrected by Holm's method for the {len(found) - 1} comparisons."
+        f"corrected by Holm's method for the number of recipes below it."
     )
     entries = [[Entry(text) for text in line] for line in rows(study, found)]
     sections = [made, Table(caption, COLUMNS, entries)]

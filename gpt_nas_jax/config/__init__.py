@@ -21,9 +21,10 @@ from gpt_nas_jax.config.names import (
     TFDS,
     WHOLE,
 )
+from gpt_nas_jax.config.prior import PriorConfig
 from gpt_nas_jax.config.ray import RayConfig
 from gpt_nas_jax.config.recipe import EvalRecipe, Recipe, RetrainRecipe
-from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
+from gpt_nas_jax.config.run import DataConfig, SearchConfig, SpaceConfig
 from gpt_nas_jax.config.setting import Section, Setting, setting
 from gpt_nas_jax.config.stage import STAGES, Stage
 from gpt_nas_jax.config.stages import (
