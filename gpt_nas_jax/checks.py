@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from gpt_nas_jax.config import (
+    ACCURACY,
     BENCHMARKS,
     LEARNED,
     STAGES,
@@ -249,6 +250,11 @@ def _tables(config: Config) -> Iterator[str]:
         yield (
             f"--prior_corpus={corpus} holds what --tables_name searches; learn from "
             "the other benchmark"
+        )
+    if config.eval.measure != ACCURACY:
+        yield (
+            f"--eval_measure={config.eval.measure}: --stage=tables reports accuracy; "
+            "leave it out"
         )
     if tables.priors > 1 and tables.of_paper():
         yield (

@@ -1,96 +1,153 @@
-"""The contribution of each part of our retraining recipe: one network on digits.
+"""The contribution of each part of our retraining recipe, and of augmentations.
 
     python launch/ablation_recipe.py
+    python launch/ablation_recipe.py --study=cifar10
 
-Trains one chain of four blocks for 20 epochs with five seeds: by the paper's schedule
-(0.01, divided by ten every two sevenths of the epochs), by launch/recipes/modern.flags
-made small (rate, pad and cutout follow the batch and the side of the images, the
-average covers as many epochs), and by the latter without each of its parts. Every run
-is tested once, after its last epoch, and nothing was chosen by the figures. Further
-flags of gpt_nas_jax.main may follow. Finished runs are found again; expect 6 minutes on
-2 busy CPU cores.
+Trains one network with five seeds by each of several recipes (recipe_studies.py).
+``digits`` takes launch/recipes/modern.flags, made small, apart; expect 6 minutes on 2
+busy CPU cores. ``cifar10`` adds one augmentation at a time to a plain recipe, on 5,000
+training images of 16x16; expect a minute for each of 40 trainings on one core. Every
+run is tested once, after its last epoch, and nothing was chosen by the figures. Further
+flags of gpt_nas_jax.main may follow. Finished runs are found again, and one that was
+stopped goes on: give the same command.
 
-Prints mean and standard deviation of the test accuracy, the difference to ours and its
-p by a paired t-test over the seeds.
+Shows mean and standard deviation of the test accuracy, the difference to the study's
+reference and its p by a paired t-test over the seeds, also corrected for their number
+by Holm's method. ``--write=docs/results/augmentation.md`` writes that as a page.
+``--read`` runs nothing and shows the recipes all of whose seeds are done.
 """
 
 import argparse
 import dataclasses
+import datetime
+import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from recipe_studies import STUDIES, Study
 
 from gpt_nas_jax import flags, main, workdir
+from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports.contrasts import holm
+from gpt_nas_jax.reports.curves import t_test
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.types import UsageError
 
-HOME = Path("runs/ablation_recipe")
-DIGITS = Path(__file__).with_name("digits.flags")
-# Stem, BasicBlock, InvertedResidual, Bottleneck.
-NETWORK = ("--stage=retrain", "--retrain_genome=5,7,9,6", "--retrain_epochs=20")
-PAPER = (
-    "--retrain_learning_rate=0.01",
-    "--retrain_schedule=step",
-    "--retrain_step_epochs=6",
-)
-OURS = (
-    "--retrain_learning_rate=0.05",
-    "--retrain_warmup_epochs=2",
-    "--retrain_label_smoothing=0.1",
-    "--retrain_ema=0.98",
-    "--retrain_cutout=4",
-    "--retrain_schedule=cosine",
-)
-REFERENCE = "ours"
-VARIANTS = {
-    "the paper's": PAPER,
-    REFERENCE: OURS,
-    "without label smoothing": (*OURS, "--retrain_label_smoothing=0"),
-    "without the average": (*OURS, "--retrain_ema=0"),
-    "without cutout": (*OURS, "--retrain_cutout=0"),
-    "constant, not cosine": (*OURS, "--retrain_schedule=constant"),
-}
+COLUMNS = ("recipe", "test accuracy", "difference", "p, paired t-test", "p, Holm")
+
+Accuracies = Mapping[str, np.ndarray]
+"""For each recipe, ``float64[seeds]`` by seed."""
 
 
-def accuracy(variant: str, seed: int, extra: list[str]) -> float:
-    """Share of the test images that one training comes to."""
-    path = HOME / f"{list(VARIANTS).index(variant)}-{seed}"
-    argv = ["main", f"--flagfile={DIGITS}", *NETWORK, *VARIANTS[variant], *extra]
-    config = dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path))
-    main.run(config)
-    return workdir.read_sealed(path / "result.json")["retrain"]["test_accuracy"]
+def result(study: Study, variant: str, seed: int) -> Path:
+    """Where one training leaves its result."""
+    return study.home / f"{list(study.variants).index(variant)}-{seed}" / "result.json"
 
 
-def compare(seeds: int, extra: list[str]) -> None:
-    """Runs what is missing and prints the comparison."""
-    found = {
-        variant: np.array([accuracy(variant, seed, extra) for seed in range(seeds)])
-        for variant in VARIANTS
-    }
-    ours = found[REFERENCE]
-    rows = []
-    for variant, values in found.items():
-        versus = ("", "")
-        if variant != REFERENCE:
-            p = stats.ttest_rel(values, ours).pvalue
-            versus = f"{(values - ours).mean():+.4f}", f"{p:.3f}"
+def train(study: Study, variant: str, seed: int, extra: list[str]) -> None:
+    """Trains one network, unless that has been done."""
+    path = result(study, variant, seed).parent
+    argv = ["main", *study.flags, *study.variants[variant], *extra]
+    main.run(dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path)))
+
+
+def accuracies(study: Study, seeds: int) -> Accuracies:
+    """Those of the recipes all of whose seeds are done."""
+    done = {}
+    for variant in study.variants:
+        paths = [result(study, variant, seed) for seed in range(seeds)]
+        if all(path.exists() for path in paths):
+            kept = [workdir.read_sealed(path)["retrain"] for path in paths]
+            done[variant] = np.array([one["test_accuracy"] for one in kept])
+    return done
+
+
+def rows(study: Study, found: Accuracies) -> list[tuple[str, ...]]:
+    """The table of a study as text; the reference must be there."""
+    reference = found[study.reference]
+    others = {name: found[name] for name in found if name != study.reference}
+    p = {name: t_test(values, reference) for name, values in others.items()}
+    corrected = dict(zip(p, holm(list(p.values())), strict=True))
+    lines = []
+    for name, values in found.items():
+        versus = ("", "", "")
+        if name in p:
+            difference = f"{(values - reference).mean():+.4f}"
+            versus = difference, p_value(p[name]), p_value(corrected[name])
         spread = f"{values.mean():.4f} +- {values.std(ddof=1):.4f}"
-        rows.append((variant, spread, *versus))
-    show_table(
-        f"digits, {seeds} seeds, the same network and number of epochs",
-        ("recipe", "test accuracy", "difference to ours", "p, paired t-test"),
-        rows,
+        lines.append((name, spread, *versus))
+    return lines
+
+
+def page(study: Study, found: Accuracies, seeds: int) -> str:
+    """The table as a page in Markdown."""
+    here = machine.describe()
+    cores = f"{here['cores']} CPU core{'s' * (here['cores'] > 1)}"
+    made = (
+        f"Written by `launch/ablation_recipe.py` on {datetime.date.today()}: "
+        f"{cores}, Python {platform.python_version()}, JAX {here['jax']}. "
+        f"{study.about}\n"
     )
+    caption = (
+        f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
+        f"to {study.reference!r}, its p by a paired t-test over the seeds, and that p "
+        f"corrected by Holm's method for the number of recipes below it."
+    )
+    entries = [[Entry(text) for text in line] for line in rows(study, found)]
+    sections = [made, Table(caption, COLUMNS, entries)]
+    missing = [name for name in study.variants if name not in found]
+    if missing:
+        sections.append(
+            f"Not yet run: {'; '.join(missing)}. The same command goes on.\n"
+        )
+    return markdown_page(study.title, sections)
+
+
+def show(study: Study, seeds: int, write: str) -> None:
+    """Prints and writes what is done."""
+    found = accuracies(study, seeds)
+    if study.reference not in found:
+        raise UsageError(
+            f"{study.home} does not hold all {seeds} seeds of {study.reference!r}, "
+            "which the others are compared with; leave --read out to run them"
+        )
+    show_table(f"{study.title}, {seeds} seeds", COLUMNS, rows(study, found))
+    if write:
+        workdir.write_text(Path(write), page(study, found, seeds))
+
+
+def run(study: Study, options: argparse.Namespace, extra: list[str]) -> None:
+    """Runs what is missing, recipe by recipe, and shows what is done after each."""
+    if not options.read:
+        study.prepare(options.data_dir)
+        reference = study.reference
+        rest = [variant for variant in study.variants if variant != reference]
+        for variant in (reference, *rest):
+            for seed in range(options.seeds):
+                train(study, variant, seed, extra)
+            show(study, options.seeds, options.write)
+    else:
+        show(study, options.seeds, options.write)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="seeds of each recipe")
+    # What it does not know it leaves to main, whole names only.
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("--study", choices=STUDIES, default="digits")
+    parser.add_argument("--seeds", type=int, default=5, help="of each recipe")
+    parser.add_argument("--write", default="", help="the page to write, Markdown")
+    parser.add_argument("--read", action="store_true", help="run nothing")
+    parser.add_argument(
+        "--data_dir", default="../shared/data/tfds", help="CIFAR-10, prepared by TFDS"
+    )
     known, rest = parser.parse_known_args()
     try:
-        compare(known.seeds, rest)
+        run(STUDIES[known.study], known, rest)
     except UsageError as error:
         print(f"ablation_recipe: {error}", file=sys.stderr)
         sys.exit(2)

@@ -53,6 +53,12 @@ def changed(**values: Any) -> Config:
             "prior_nasbench101": "cells.npz",
         },
         {"stage": "tables", "tables_name": "figure2", "tables_rates": "0.4"},
+        {"data_balance": "loss", "eval_measure": "balanced_accuracy"},
+        {
+            "retrain_randaugment_ops": 2,
+            "retrain_randaugment_magnitude": 9.0,
+            "retrain_drop_path": 0.5,
+        },
         {"stage": "pretrain"},
         {"stage": "zoo"},
         # Contradictions in what a stage does not read are not its own.
@@ -270,6 +276,24 @@ def test_settings_that_agree(values: dict[str, Any]):
             {"eval_method": "zero_cost", "train_warmup": "all"},
             ["--train_warmup=all", "--eval_method=zero_cost"],
         ),
+        (
+            {"eval_method": "zero_cost", "eval_measure": "balanced_accuracy"},
+            ["--eval_measure=balanced_accuracy", "--eval_method=trained"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_source": "cells.npz",
+                "tables_strategies": "random",
+                "eval_measure": "balanced_accuracy",
+            },
+            ["--eval_measure=balanced_accuracy", "--stage=tables"],
+        ),
+        (
+            {"retrain_randaugment_magnitude": 9.0},
+            ["--retrain_randaugment_magnitude=9.0", "--retrain_randaugment_ops=1"],
+        ),
+        ({"retrain_drop_path": 1.0}, ["--retrain_drop_path=1"]),
         (
             {"tables_scores": "scores.npz"},
             ["--tables_scores=scores.npz", "--stage=tables"],

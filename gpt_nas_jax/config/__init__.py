@@ -7,6 +7,7 @@ from gpt_nas_jax.config.hosts import HostsConfig
 from gpt_nas_jax.config.log import LogConfig
 from gpt_nas_jax.config.names import (
     ACCURACY,
+    BALANCED,
     BENCHMARKS,
     COSTS,
     EXECUTORS,
@@ -20,8 +21,10 @@ from gpt_nas_jax.config.names import (
     TFDS,
     WHOLE,
 )
+from gpt_nas_jax.config.prior import PriorConfig
 from gpt_nas_jax.config.ray import RayConfig
-from gpt_nas_jax.config.run import DataConfig, PriorConfig, SearchConfig, SpaceConfig
+from gpt_nas_jax.config.recipe import EvalRecipe, Recipe, RetrainRecipe
+from gpt_nas_jax.config.run import DataConfig, SearchConfig, SpaceConfig
 from gpt_nas_jax.config.setting import Section, Setting, setting
 from gpt_nas_jax.config.stage import STAGES, Stage
 from gpt_nas_jax.config.stages import (
@@ -32,18 +35,12 @@ from gpt_nas_jax.config.stages import (
     TablesConfig,
     ZooConfig,
 )
-from gpt_nas_jax.config.training import (
-    EvalConfig,
-    EvalRecipe,
-    Recipe,
-    RetrainConfig,
-    RetrainRecipe,
-    TrainConfig,
-)
+from gpt_nas_jax.config.training import EvalConfig, RetrainConfig, TrainConfig
 from gpt_nas_jax.config.using import ExportConfig, PredictConfig
 
 __all__ = [
     "ACCURACY",
+    "BALANCED",
     "BENCHMARKS",
     "COSTS",
     "EXECUTORS",

@@ -19,6 +19,9 @@ STRATEGIES = (
 EXECUTORS = ("local", "hosts", "ray")
 ACCURACY = "accuracy"
 """The objective that a search always has."""
+BALANCED = "balanced_accuracy"
+BALANCES = ("none", "loss", "sampling")
+"""Ways to treat classes of unequal size."""
 COSTS = ("params", "flops")
 """Costs of a network that are known before it is trained."""
 BENCHMARKS = ("nasbench101", "nasbench201")

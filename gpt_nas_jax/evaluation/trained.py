@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from gpt_nas_jax.config import EvalConfig
+from gpt_nas_jax.config import BALANCED, EvalConfig
 from gpt_nas_jax.datasets.images import Splits
 from gpt_nas_jax.evaluation.evaluator import (
     Candidate,
@@ -22,6 +22,7 @@ from gpt_nas_jax.networks.cost import Cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
+from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import WHOLE, Part, States
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
@@ -64,6 +65,7 @@ class TrainedEvaluator:
       config: recipe, rules and limits.
       placement: where, and in which type candidates compute.
       max_memory: most memory that a training step may take, GiB.
+      balance: a value of ``--data_balance``.
       train: what candidates are trained on, made from the splits.
       valid: what they are measured on, likewise.
     """
@@ -73,6 +75,7 @@ class TrainedEvaluator:
     config: EvalConfig
     placement: Placement = SINGLE
     max_memory: float = math.inf
+    balance: str = "none"
     train: SharedImages = dataclasses.field(init=False)
     valid: SharedImages = dataclasses.field(init=False)
 
@@ -82,9 +85,9 @@ class TrainedEvaluator:
         return type(self), tuple(getattr(self, field.name) for field in made_of)
 
     def __post_init__(self) -> None:
-        for name in ("train", "valid"):
+        for name, balance in (("train", self.balance), ("valid", "none")):
             part = getattr(self.splits, name)
-            images = SharedImages(part, self.splits, self.placement)
+            images = SharedImages(part, self.splits, self.placement, balance)
             object.__setattr__(self, name, images)
 
     def __call__(self, candidate: Candidate) -> Evaluation:
@@ -179,7 +182,7 @@ class TrainedEvaluator:
                 return
             if needed and not math.isfinite(loss):
                 raise Failure("loss is not a number")
-            found.append(chain_training.accuracy(states, valid, recipe.batch))
+            found.append(self._measured(states, valid))
             # The last step may have broken what its loss did not show yet.
             if needed and not math.isfinite(found[-1]):
                 raise Failure("output is not a number")
@@ -196,6 +199,15 @@ class TrainedEvaluator:
         )
         keep(states)
         return tuple(found)
+
+    def _measured(self, states: States, valid: TrainingData) -> float:
+        """NaN where any logit is not a finite number."""
+        batch = self.config.recipe.batch
+        if self.config.measure == BALANCED:
+            return chain_training.balanced_accuracy(
+                states, valid, batch, self.splits.num_classes
+            )
+        return chain_training.accuracy(states, valid, batch)
 
     def _rules(
         self, chain: Chain, candidate: Candidate, trained_blocks: str

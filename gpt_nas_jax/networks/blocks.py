@@ -15,11 +15,11 @@ from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
 from gpt_nas_jax.networks.normalization import batch_norm
 from gpt_nas_jax.networks.operations import (
     Activation,
-    Add,
     ChannelShuffle,
     Concat,
     Padding,
     Pool,
+    Shortcut,
     conv,
 )
 from gpt_nas_jax.networks.parallel import side_by_side
@@ -250,4 +250,4 @@ def _residual(x: jax.Array, y: jax.Array, stride: int, train: bool) -> jax.Array
     """ReLU of the sum, the shortcut projected where the shape changes."""
     if stride != 1 or x.shape[-1] != y.shape[-1]:
         x = conv_norm(y.shape[-1], 1, stride)(x, train)
-    return Activation("relu")(Add()(x, y))
+    return Activation("relu")(Shortcut()(x, y))

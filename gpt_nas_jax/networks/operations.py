@@ -106,6 +106,13 @@ class Add(Operation):
         return x + y
 
 
+class Shortcut(Add):
+    """The sum at the end of a residual block: of a shortcut and what stands beside it.
+
+    Called as ``Shortcut()(shortcut, branch)``. Stochastic depth leaves the branch out.
+    """
+
+
 class Scale(Operation):
     """The product of a feature map and a gate ``[B, 1, 1, C]``."""
 

@@ -14,7 +14,7 @@ from gpt_nas_jax.networks import layers
 from gpt_nas_jax.networks.blocks import Block
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.interceptor import Interceptor
-from gpt_nas_jax.networks.operations import Activation, Operation, Pool
+from gpt_nas_jax.networks.operations import Activation, Operation, Pool, Shortcut
 from gpt_nas_jax.networks.platform import native_forms
 from gpt_nas_jax.types import UsageError
 
@@ -43,6 +43,7 @@ class Trace:
       out_size: the module's output (heights and widths 1 for logits).
       params: how many parameters it has.
       state: how many further numbers it carries (running means and variances).
+      shortcuts: how many sums of residual blocks there are.
       variables: shapes of parameters and state, in Linen's collections.
     """
 
@@ -50,6 +51,7 @@ class Trace:
     out_size: layers.Size
     params: int
     state: int
+    shortcuts: int
     variables: Any = dataclasses.field(repr=False, compare=False, hash=False)
 
 
@@ -80,6 +82,7 @@ def trace(module: nn.Module, in_size: layers.Size) -> Trace:
         out_size=size,
         params=sum(part.params for part in parts),
         state=sum(part.state for part in parts),
+        shortcuts=sum(part.shortcuts for part in parts),
         variables=variables,
     )
 
@@ -132,6 +135,7 @@ def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
         out_size=_size(out.shape),
         params=params,
         state=sum(counts.values()),
+        shortcuts=recorder.shortcuts,
         variables=variables,
     )
 
@@ -144,6 +148,7 @@ class _Recorder(Interceptor):
 
     def __init__(self) -> None:
         self.layers: list[TracedLayer] = []
+        self.shortcuts = 0
         self._block: str | None = None
         self._instances = 0
 
@@ -154,6 +159,7 @@ class _Recorder(Interceptor):
         if outermost:
             self._block = module.block_name
         out = call()
+        self.shortcuts += isinstance(module, Shortcut)
         layer = _layer(module, len(self.layers), args, out)
         if layer is not None:
             instance = self._instances if self._block else -1

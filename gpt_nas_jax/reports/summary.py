@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import BALANCED, Config
 from gpt_nas_jax.reports.terminal import short, show_table
 
 
@@ -121,10 +121,16 @@ def measure(config: Config) -> str:
     if config.eval.has_rungs():
         return "validation accuracy at the last rung of a candidate"
     if config.eval.method == "trained":
-        return "validation accuracy"
+        return accuracy(config)
     if len(config.search_proxies()) == 1:
         return f"score by {config.eval.proxies}, no accuracy"
     return f"mean log rank by {config.eval.proxies}, no accuracy"
+
+
+def accuracy(config: Config) -> str:
+    """Names the accuracy that trained candidates are given, for people."""
+    balanced = config.eval.measure == BALANCED
+    return "balanced validation accuracy" if balanced else "validation accuracy"
 
 
 def _short(value: Any) -> str:

@@ -74,7 +74,7 @@ def _trained(
     recipe, train = config.retrain.recipe, dataset.train
     normalisation = (*train.moments(), dataset.flip, _placement(config))
     try:
-        data = placed(train, *normalisation)
+        data = placed(train, *normalisation, config.data.balance)
         # A signal is obeyed once the step that runs is saved.
         with interruption.deferred():
             state, seconds = _train(config, path, chain, data)

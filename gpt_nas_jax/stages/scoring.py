@@ -44,6 +44,7 @@ def trained(config: Config, problem: Problem, settings: EvalConfig) -> TrainedEv
         settings,
         Placement(processes.at_worker(compute_type, config.train.precision)),
         memory_limit(config),
+        config.data.balance,
     )
 
 

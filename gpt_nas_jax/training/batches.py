@@ -10,14 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.datasets.augment import augment, epoch_batches, normalise
+from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.datasets.images import Images
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.training.augmented import augmented
+from gpt_nas_jax.training.balance import Balance, balance_of
 from gpt_nas_jax.training.placement import SINGLE, Placement
+from gpt_nas_jax.training.targets import Labels
 from gpt_nas_jax.types import Key
 
-Batch = tuple[jax.Array, jax.Array]
-"""Normalised images ``[B, H, W, C]`` and labels ``int32[B]``."""
+Batch = tuple[jax.Array, Labels]
+"""Normalised images ``[B, H, W, C]`` and their labels."""
 
 
 class TrainingData(Protocol):
@@ -59,6 +62,7 @@ class DeviceImages:
       labels: ``int32[N]``.
       mean: ``float32[C]`` of pixels in [0, 1].
       std: ``float32[C]``, likewise.
+      balance: how classes of unequal size are treated.
       flip: whether a mirrored image keeps its label.
       placement: where its batches lie, and their type.
     """
@@ -67,6 +71,7 @@ class DeviceImages:
     labels: jax.Array
     mean: jax.Array
     std: jax.Array
+    balance: Balance
     flip: bool = flax.struct.field(pytree_node=False)
     placement: Placement = flax.struct.field(pytree_node=False)
 
@@ -83,7 +88,7 @@ class DeviceImages:
         begun, first = divmod(first_step, len(self) // recipe.batch)
         for number in range(begun, recipe.epochs):
             order_key, batch_key = epoch_keys(key, number)
-            order = epoch_batches(order_key, len(self), recipe.batch)
+            order = self.balance.order(order_key, self.labels, recipe.batch)
             for step in range(first, len(order)):
                 yield training_batch(recipe, self, batch_key, order, step)
             first = 0
@@ -106,10 +111,12 @@ def to_device(
     std: np.ndarray,
     flip: bool,
     placement: Placement = SINGLE,
+    balance: str = "none",
 ) -> DeviceImages:
-    """Copies images to the devices."""
-    parts = map(jax.device_put, (images.images, images.labels, mean, std))
-    return DeviceImages(*placement.everywhere(tuple(parts)), flip, placement)
+    """Copies images to the devices; ``balance`` is a value of ``--data_balance``."""
+    balanced = balance_of(balance, images)
+    parts = jax.device_put((images.images, images.labels, mean, std, balanced))
+    return DeviceImages(*placement.everywhere(parts), flip, placement)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -126,14 +133,21 @@ def training_batch(
       step: which of them.
 
     Returns:
-      ``[B, H, W, C]`` and ``int32[B]``.
+      ``[B, H, W, C]`` and the labels.
     """
     chosen = order[step]
-    x = normalise(data.images[chosen], data.mean, data.std)
-    key = jax.random.fold_in(key, step)
-    x = augment(key, x, pad=recipe.pad, flip=data.flip, cutout_size=recipe.cutout)
-    x = x.astype(data.placement.dtype)
-    return data.placement.shared_out((x, data.labels[chosen]))
+    x, labels = augmented(
+        recipe,
+        jax.random.fold_in(key, step),
+        data.images[chosen],
+        data.labels[chosen],
+        data.mean,
+        data.std,
+        data.balance.weights,
+        recipe.pad,
+        data.flip,
+    )
+    return data.placement.shared_out((x.astype(data.placement.dtype), labels))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable
 
 import flax.linen as nn
@@ -13,13 +14,14 @@ from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.training import programs
+from gpt_nas_jax.training import confusion, programs
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.loss import count_right, loss_and_gradient
 from gpt_nas_jax.training.programs import BlockState
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import store
+from gpt_nas_jax.training.targets import Labels
 from gpt_nas_jax.types import Key
 
 States = tuple[BlockState, ...]
@@ -77,7 +79,7 @@ def step(
     optimizer: optax.GradientTransformation,
     states: States,
     x: jax.Array,
-    labels: jax.Array,
+    labels: Labels,
 ) -> tuple[States, jax.Array]:
     """One update of every block with something to train; returns the loss too.
 
@@ -184,6 +186,18 @@ def train(
 def accuracy(states: States, data: TrainingData, batch: int) -> float:
     """Share of right answers, by running statistics."""
     return measure(functools.partial(_infer, states), data, batch)
+
+
+def balanced_accuracy(
+    states: States, data: TrainingData, batch: int, num_classes: int
+) -> float:
+    """Mean over the classes of the share of right answers, by running statistics.
+
+    NaN where any logit is not a finite number.
+    """
+    infer = functools.partial(_infer, states)
+    counts = confusion.confusion(infer, data, batch, num_classes)
+    return math.nan if counts is None else confusion.balanced_accuracy(counts)
 
 
 def measure(

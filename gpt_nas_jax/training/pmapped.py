@@ -12,6 +12,7 @@ import jax
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.training.recipe import Update
+from gpt_nas_jax.training.targets import Labels
 from gpt_nas_jax.training.whole import NetworkState, updated
 
 _AXIS = "devices"
@@ -22,11 +23,11 @@ def step(
     update: Update,
     state: NetworkState,
     x: jax.Array,
-    labels: jax.Array,
+    labels: Labels,
 ) -> tuple[NetworkState, jax.Array]:
     """`whole.step` over all local devices; the batch must be a multiple of them."""
     devices = jax.local_device_count()
-    shares = (a.reshape(devices, -1, *a.shape[1:]) for a in (x, labels))
+    shares = jax.tree.map(lambda a: a.reshape(devices, -1, *a.shape[1:]), (x, labels))
     return _step(chain, update, state, *shares)
 
 
@@ -42,7 +43,7 @@ def _step(
     update: Update,
     state: NetworkState,
     x: jax.Array,
-    labels: jax.Array,
+    labels: Labels,
 ) -> tuple[NetworkState, jax.Array]:
     mean = functools.partial(jax.lax.pmean, axis_name=_AXIS)
     with nn.intercept_methods(_synchronised):

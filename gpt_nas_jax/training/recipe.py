@@ -29,18 +29,26 @@ class Update:
       label_smoothing: share of the label that all classes get equally.
       ema: decay of the running average; 0 where none is kept.
       accumulate: microbatches that a batch is cut into.
+      drop_path: how often the last residual block is skipped, as a probability.
     """
 
     optimizer: optax.GradientTransformation
     label_smoothing: float = 0.0
     ema: float = 0.0
     accumulate: int = 1
+    drop_path: float = 0.0
 
 
 def update_of(recipe: RetrainRecipe, steps_per_epoch: int) -> Update:
     """The update of a long training."""
     moved = optimizer(recipe, steps_per_epoch)
-    return Update(moved, recipe.label_smoothing, recipe.ema, recipe.accumulate)
+    return Update(
+        moved,
+        recipe.label_smoothing,
+        recipe.ema,
+        recipe.accumulate,
+        recipe.drop_path,
+    )
 
 
 def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:

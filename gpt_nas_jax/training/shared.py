@@ -17,16 +17,23 @@ class SharedImages:
     are streamed stay on disk.
     """
 
-    def __init__(self, images: ImageSet, splits: Splits, placement: Placement) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        splits: Splits,
+        placement: Placement,
+        balance: str = "none",
+    ) -> None:
         """Places nothing yet.
 
         Args:
           images: the part.
           splits: say what normalises it and whether a mirrored image keeps its label.
           placement: where batches lie, and their type.
+          balance: a value of ``--data_balance``, for images that are trained on.
         """
         self._images = images
-        self._how = splits.mean, splits.std, splits.flip, placement
+        self._how = splits.mean, splits.std, splits.flip, placement, balance
         self._lock = threading.Lock()
         self._placed: dict[jax.Device, TrainingData] = {}
 

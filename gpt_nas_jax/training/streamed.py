@@ -8,10 +8,12 @@ import jax
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.datasets.augment import augment, epoch_batches, normalise
+from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.datasets.images import Images, ImageSet
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.training.augmented import augmented
+from gpt_nas_jax.training.balance import Balance, balance_of
 from gpt_nas_jax.training.batches import Batch, TrainingData, epoch_keys, to_device
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
@@ -23,6 +25,7 @@ def placed(
     std: np.ndarray,
     flip: bool,
     placement: Placement = SINGLE,
+    balance: str = "none",
 ) -> TrainingData:
     """Images in memory on the devices, others as a stream.
 
@@ -32,10 +35,12 @@ def placed(
       std: ``float32[C]``, likewise.
       flip: whether a mirrored image keeps its label.
       placement: where batches lie, and their type.
+      balance: a value of ``--data_balance``, for images that are trained on.
     """
     if isinstance(images, Images):
-        return to_device(images, mean, std, flip, placement)
-    return StreamedImages(images, mean, std, flip, placement)
+        return to_device(images, mean, std, flip, placement, balance)
+    balanced = balance_of(balance, images)
+    return StreamedImages(images, mean, std, flip, placement, balanced)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +57,7 @@ class StreamedImages:
       std: ``float32[C]``, likewise.
       flip: whether a mirrored image keeps its label.
       placement: where its batches lie, and their type.
+      balance: how classes of unequal size are treated.
     """
 
     images: ImageSet
@@ -59,6 +65,7 @@ class StreamedImages:
     std: np.ndarray
     flip: bool
     placement: Placement
+    balance: Balance
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,20 +78,22 @@ class StreamedImages:
     def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
         """See `TrainingData`."""
         rows = self.placement.own_rows(recipe.batch)
-        plan = _Plan(key, len(self), recipe.batch, recipe.epochs, first_step, rows)
+        plan = _Plan(key, self.images.labels, self.balance, recipe, first_step, rows)
         if not len(plan):
             return
         # One stream of all epochs: processes that decode take seconds to start.
         stream = self.images.augmented(len(rows), plan, self.flip)
+        weights = jax.device_put(self.balance.weights)
         begun, first = divmod(first_step, plan.steps)
         for number in range(begun, recipe.epochs):
             _, batch_key = epoch_keys(key, number)
             for step in range(first, plan.steps):
-                yield _batch(
-                    recipe.cutout,
+                yield _training_batch(
+                    recipe,
                     self.placement,
                     *(self.placement.assembled(a, recipe.batch) for a in next(stream)),
                     *self._moments(),
+                    weights,
                     batch_key,
                     step,
                 )
@@ -99,7 +108,7 @@ class StreamedImages:
         labels = np.where(rows < len(self), chosen.labels.reshape(-1, own), -1)
         for batch in zip(chosen.plain(own), labels, strict=True):
             whole = (self.placement.assembled(a, size) for a in batch)
-            yield _batch(0, self.placement, *whole, *self._moments())
+            yield _plain_batch(self.placement, *whole, *self._moments())
 
     def _moments(self) -> tuple[jax.Array, jax.Array]:
         return jax.device_put(self.mean), jax.device_put(self.std)
@@ -108,27 +117,27 @@ class StreamedImages:
 class _Plan(Sequence[tuple[int, int]]):
     """This process's images of a whole training in their order; see `streams.Plan`.
 
-    Sent to another process it holds the key alone, and works the order of an epoch
-    out when the first of its images is asked for.
+    Sent to another process it holds the key and the labels, and works the order of an
+    epoch out when the first of its images is asked for.
     """
 
     def __init__(
         self,
         key: Key,
-        images: int,
-        batch: int,
-        epochs: int,
+        labels: np.ndarray,
+        balance: Balance,
+        recipe: Recipe,
         first_step: int,
         rows: np.ndarray,
     ) -> None:
-        self.steps = images // batch
+        self.steps = len(labels) // recipe.batch
         # A typed key cannot be sent.
         self._key = np.asarray(jax.random.key_data(key))
-        self._images, self._batch = images, batch
+        self._labels, self._balance, self._batch = labels, balance, recipe.batch
         # Of each batch.
         self._rows = rows
         self._first = first_step
-        self._count = (epochs * self.steps - first_step) * len(rows)
+        self._count = (recipe.epochs * self.steps - first_step) * len(rows)
         self._latest: tuple[int, np.ndarray, int] | None = None
 
     def __len__(self) -> int:
@@ -140,30 +149,47 @@ class _Plan(Sequence[tuple[int, int]]):
         if self._latest is None or self._latest[0] != number:
             self._latest = number, *self._epoch(number)
         _, order, bits = self._latest
-        return int(order[step, self._rows[row]]), bits
+        place = step, self._rows[row]
+        if self._balance.classes is not None:
+            # The same image may come again in an epoch, and is to look different.
+            bits = (bits + int(np.ravel_multi_index(place, order.shape))) % 2**64
+        return int(order[place]), bits
 
     def _epoch(self, number: int) -> tuple[np.ndarray, int]:
         """The order of an epoch, and the bits of all its images."""
         key = jax.random.wrap_key_data(self._key, impl=GENERATOR)
         order_key, batch_key = epoch_keys(key, number)
-        order = epoch_batches(order_key, self._images, self._batch)
+        order = self._balance.order(order_key, self._labels, self._batch)
         high, low = map(int, jax.random.key_data(batch_key))
         return np.asarray(order), high << 32 | low
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _batch(
-    cutout: int,
+def _training_batch(
+    recipe: Recipe,
     placement: Placement,
     pixels: jax.Array,
     labels: jax.Array,
     mean: jax.Array,
     std: jax.Array,
-    key: Key | None = None,
-    step: jax.Array | int = 0,
+    weights: jax.Array | None,
+    key: Key,
+    step: jax.Array,
+) -> Batch:
+    key = jax.random.fold_in(key, step)
+    # Shifted and mirrored where they were decoded.
+    how = {"weights": weights, "pad": 0, "flip": False}
+    x, labels = augmented(recipe, key, pixels, labels, mean, std, **how)
+    return placement.shared_out((x.astype(placement.dtype), labels))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _plain_batch(
+    placement: Placement,
+    pixels: jax.Array,
+    labels: jax.Array,
+    mean: jax.Array,
+    std: jax.Array,
 ) -> Batch:
     x = normalise(pixels, mean, std)
-    if cutout:
-        key = jax.random.fold_in(key, step)
-        x = augment(key, x, pad=0, flip=False, cutout_size=cutout)
     return placement.shared_out((x.astype(placement.dtype), labels))

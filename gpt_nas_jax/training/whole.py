@@ -16,9 +16,11 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import measure
+from gpt_nas_jax.training.depth import stochastic_depth
 from gpt_nas_jax.training.jit import jit
 from gpt_nas_jax.training.loss import cross_entropy
 from gpt_nas_jax.training.recipe import Update, update_of
+from gpt_nas_jax.training.targets import Labels
 from gpt_nas_jax.training.vectors import unflatten
 from gpt_nas_jax.types import Key
 
@@ -33,7 +35,7 @@ class NetworkState:
       optimizer: its state.
       average: running averages of both collections; empty where none are kept.
       steps: updates so far, ``int32``.
-      key: decides dropout; every step folds its number in.
+      key: decides dropout and stochastic depth; every step folds its number in.
     """
 
     params: Any
@@ -99,7 +101,7 @@ def updated(
     update: Update,
     state: NetworkState,
     x: jax.Array,
-    labels: jax.Array,
+    labels: Labels,
     mean: Callable[[Any], Any] = lambda tree: tree,
 ) -> tuple[NetworkState, jax.Array]:
     """One update of everything; returns the loss too.
@@ -115,17 +117,18 @@ def updated(
       update: moves its float32 parameters.
       state: before.
       x: ``[B, H, W, C]``.
-      labels: ``int32[B]``.
+      labels: of the images.
       mean: of a tree, over all devices that call this with a share of the batch.
     """
 
     def loss(
-        params: Any, stats: Any, key: Key, x: jax.Array, labels: jax.Array
+        params: Any, stats: Any, key: Key, x: jax.Array, labels: Labels
     ) -> tuple[jax.Array, Any]:
         variables = {"params": _cast(params, x), "batch_stats": stats}
-        logits, updates = chain.apply(
-            variables, x, True, mutable=["batch_stats"], rngs={"dropout": key}
-        )
+        with stochastic_depth(chain, x.shape[1:], update.drop_path):
+            logits, updates = chain.apply(
+                variables, x, True, mutable=["batch_stats"], rngs={"dropout": key}
+            )
         value = cross_entropy(logits, labels, update.label_smoothing)
         return value, updates.get("batch_stats", {})
 
@@ -144,7 +147,8 @@ def updated(
             return (jax.tree.map(jnp.add, total, gradient), stats), value
 
         count = update.accumulate
-        parts = (jnp.arange(count), *(_cut(a, count) for a in (x, labels)))
+        images = jax.tree.map(lambda a: _cut(a, count), (x, labels))
+        parts = (jnp.arange(count), *images)
         begin = jax.tree.map(jnp.zeros_like, state.params), state.stats
         (total, stats), values = jax.lax.scan(part, begin, parts)
         value, gradient = values.mean(), jax.tree.map(lambda a: a / count, total)

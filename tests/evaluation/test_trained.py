@@ -7,11 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from gpt_nas_jax.config import EvalConfig, EvalRecipe
 from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.evaluation.trained import Candidate, TrainedEvaluator
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.training import chain as by_block
+from gpt_nas_jax.training import programs
+from gpt_nas_jax.training.batches import to_device
+from gpt_nas_jax.training.rules import Rule
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
 RECIPE = EvalRecipe(epochs=6, batch=64, learning_rate=0.05, warmup_epochs=1, pad=1)
@@ -119,6 +124,35 @@ def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
     assert result.fitness == -math.inf
     assert "Error" in result.reason
     assert "\n" not in result.reason
+
+
+@pytest.mark.parametrize("kind", ["none", "loss", "sampling"])
+def test_balanced_fitness_is_the_mean_over_classes(
+    splits: images.Splits, kind: str
+) -> None:
+    # Validated on unequal classes: all of 0 to 4, one each of 5 to 9.
+    labels = splits.valid.labels
+    firsts = [np.flatnonzero(labels == name)[0] for name in range(5, 10)]
+    valid = splits.valid.take(np.concatenate([np.flatnonzero(labels < 5), firsts]))
+    unequal = dataclasses.replace(splits, valid=valid)
+    config = dataclasses.replace(CONFIG, measure="balanced_accuracy")
+    found = TrainedEvaluator(SPACE, unequal, config, balance=kind)(candidate(LEARNER))
+    assert found.reason is None
+    # The same training by hand, its answers counted by scikit-learn.
+    train = to_device(splits.train, splits.mean, splits.std, splits.flip, balance=kind)
+    data = to_device(valid, splits.mean, splits.std, splits.flip)
+    chain = SPACE.decode(candidate(LEARNER).genome)
+    rules = (Rule.ALL,) * len(chain.blocks)
+    key = candidate(LEARNER).key
+    states, _ = by_block.fit(chain, rules, RECIPE, train, key, lambda: None)
+    answers = []
+    for x, _ in data.plain(len(valid)):
+        for state in states:
+            x = programs.infer(state, x)
+        answers.append(np.argmax(x, -1))
+    due = balanced_accuracy_score(valid.labels, np.concatenate(answers))
+    assert found.fitness == pytest.approx(due)
+    assert found.accuracies[-1] == found.fitness
 
 
 def test_accuracy_is_noted_after_each_epoch(splits: images.Splits) -> None:

@@ -177,7 +177,7 @@ os._exit(0)
     ("name", "due"), [("SIGINT", "[0, 1] 130"), ("SIGTERM", "143")]
 )
 def test_after_ctrl_c_what_has_begun_is_finished(name: str, due: str):
-    """What sends SIGTERM does not wait."""
+    """SIGTERM is obeyed at once: its sender may not wait."""
     done = subprocess.run(
         [sys.executable, "-c", PATIENT, name],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},

@@ -158,7 +158,8 @@ def test_a_search_ends_early_between_two_batches():
 def test_given_networks_come_first(tmp_path: Path):
     file = tmp_path / "networks.txt"
     rows = [f"a,b,c,d,{last}" for last in "abcdabc"]
-    file.write_text("# mine\n" + "\n".join(rows[:2]) + "\n\n" + "\n".join(rows[2:]))
+    lines = ["# mine", *rows[:2], "", *rows[2:]]
+    file.write_text("\n".join(lines), encoding="utf-8")
     networks = given.read(str(file), SPACE)
     assert [",".join(SPACE.names(network)) for network in networks] == rows
 

@@ -108,15 +108,22 @@ chain = candidate(("Stem", "InvertedResidual", "AvgPool"), 16, 2, 10)
 dataset = registry.load("digits", "")
 splits = images.split(dataset, jax.random.key(0), 0.15, 200)
 plain = RetrainRecipe(epochs=2, batch=64, learning_rate=0.05, warmup_epochs=0, pad=1)
-full = dataclasses.replace(plain, label_smoothing=0.1, ema=0.9)
+full = dataclasses.replace(
+    plain, label_smoothing=0.1, ema=0.9, randaugment_ops=1, erasing=0.5, mixup=0.2,
+    cutmix=1.0,
+)
 mesh = Placement("float32", mesh_of(jax.local_devices()))
 key = jax.random.key(3)
 
 def numbers(tree):
     return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)]).tolist()
 
+def placed(placement):
+    moments = splits.mean, splits.std
+    return to_device(splits.train, *moments, False, placement, "loss")
+
 def by_whole(placement, step, recipe=full):
-    data = to_device(splits.train, splits.mean, splits.std, False, placement)
+    data = placed(placement)
     losses = []
     state = whole.fit(
         chain, recipe, data, key, None, lambda *after: losses.append(after), step
@@ -126,7 +133,7 @@ def by_whole(placement, step, recipe=full):
     return {"numbers": numbers(state.variables()), "devices": shared, "right": right}
 
 def by_blocks(placement):
-    data = to_device(splits.train, splits.mean, splits.std, False, placement)
+    data = placed(placement)
     rules = (Rule.ALL,) * len(chain.blocks)
     states, _ = by_block.fit(chain, rules, plain, data, key, lambda: None)
     params = [state.variables() for state in states]

@@ -9,13 +9,15 @@ import pytest
 from hosts_support import Processes
 from imagenet_support import prepare_imagenet
 
-from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.training.streamed import placed
 
 pytestmark = pytest.mark.long
 
-RECIPE = Recipe(epochs=2, batch=32, cutout=8)
+RECIPE = RetrainRecipe(
+    epochs=2, batch=32, cutout=8, randaugment_ops=1, erasing=0.5, mixup=0.2, cutmix=1.0
+)
 PLAIN = 48
 FIRST = 4
 SIDE = 32
@@ -44,13 +46,13 @@ def gathered(home):
     counted = Counted(images.records)
     images = dataclasses.replace(images, records=counted)
     placement = Placement("float32", mesh_of(jax.devices()))
-    data = placed(images, *images.moments(), True, placement)
+    data = placed(images, *images.moments(), True, placement, "loss")
     found = [*data.batches(RECIPE, jax.random.key(3), FIRST), *data.plain(PLAIN)]
     assert placement.spans_processes
     reads = multihost_utils.process_allgather(np.int32(counted.read))
     arrays = [
         multihost_utils.process_allgather(array, tiled=True)
-        for batch in found for array in batch
+        for array in jax.tree.leaves(found)
     ]
     return arrays, reads
 
@@ -80,13 +82,17 @@ def test_each_process_decodes_its_share_of_the_very_same_batches(
     assert [code for code, _, _ in ended] == [0, 0], ended
 
     images = registry.load("imagenet2012", home, side=SIDE, workers=0).train
-    data = placed(images, *images.moments(), True)
+    data = placed(images, *images.moments(), True, balance="loss")
     alone = [*data.batches(RECIPE, jax.random.key(3), FIRST), *data.plain(PLAIN)]
-    expected = [np.asarray(array) for batch in alone for array in batch]
+    expected = [*map(np.asarray, jax.tree.leaves(alone))]
     found = np.load(report)
     assert len(found.files) == len(expected) + 1
     for place, array in enumerate(expected):
-        np.testing.assert_array_equal(found[f"arr_{place}"], array)
-    decoded = sum(len(labels) for _, labels in alone)
+        # Images that are mixed differ by rounding, where programs differ.
+        close = (
+            {"rtol": 1e-5, "atol": 1e-6} if array.dtype == np.float32 else {"rtol": 0}
+        )
+        np.testing.assert_allclose(found[f"arr_{place}"], array, **close)
+    decoded = sum(len(x) for x, _ in alone)
     # What is decoded ahead beyond the end is nothing.
     assert found["reads"].tolist() == [decoded // 2] * 2

@@ -8,7 +8,7 @@ import jax
 
 from gpt_nas_jax.networks.blocks import ConvNormActivation, SqueezeExcitation
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.operations import Add
+from gpt_nas_jax.networks.operations import Shortcut
 from gpt_nas_jax.networks.zoo.rounding import nearest_multiple
 
 _WIDTH_STEP = 8
@@ -77,7 +77,7 @@ class MBConv(nn.Module):
         y = SqueezeExcitation(max(1, channels // 4))(y, train)
         y = unit(self.features, activation=None)(y, train)
         if self.stride == 1 and channels == self.features:
-            y = Add()(x, y)
+            y = Shortcut()(x, y)
         return y
 
 

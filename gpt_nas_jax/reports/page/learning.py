@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gpt_nas_jax.reports import summary
 from gpt_nas_jax.reports.page.chart import Chart, Point, axis
 from gpt_nas_jax.reports.page.run import Run
 
@@ -50,12 +51,13 @@ def of_finalists(run: Run) -> Chart | None:
         return None
     curves = [_epochs(record["accuracies"]) for record in trained]
     every = [point for curve in curves for point in curve]
+    accuracy = summary.accuracy(run.config)
     chart = Chart(
         "finalists",
         "The finalists, trained longer",
-        f"Validation accuracy of {len(curves)} trainings by epoch.",
+        f"{accuracy.capitalize()} of {len(curves)} trainings by epoch.",
         axis("epoch", _xs(every)),
-        axis("validation accuracy", _ys(every)),
+        axis(accuracy, _ys(every)),
     )
     named: set[int] = set()
     for record, curve in zip(trained, curves, strict=True):

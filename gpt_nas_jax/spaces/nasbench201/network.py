@@ -9,7 +9,7 @@ from gpt_nas_jax.networks.blocks import AvgPool, BatchNorm, ReLU
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.normalization import batch_norm
-from gpt_nas_jax.networks.operations import Activation, Add, Pool, conv
+from gpt_nas_jax.networks.operations import Activation, Add, Pool, Shortcut, conv
 from gpt_nas_jax.networks.units import conv_norm
 
 IMAGE: Size = (32, 32, 3)
@@ -76,7 +76,7 @@ class Reduction(nn.Module):
         y = ReluConvNorm(3, self.features, stride=2)(x, train)
         y = ReluConvNorm(3, self.features)(y, train)
         shortcut = conv(self.features, 1)(Pool("avg", 2, 2)(x))
-        return Add()(shortcut, y)
+        return Shortcut()(shortcut, y)
 
 
 def network(operations: tuple[int, ...], num_classes: int = 10) -> Chain:
