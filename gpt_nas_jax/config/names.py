@@ -19,7 +19,8 @@ STRATEGIES = (
 EXECUTORS = ("local", "hosts", "ray")
 ACCURACY = "accuracy"
 """The objective that a search always has."""
-COSTS = ("params", "flops")
+LATENCY = "latency"
+COSTS = ("params", "flops", "memory", LATENCY)
 """Costs of a network that are known before it is trained."""
 BENCHMARKS = ("nasbench101", "nasbench201")
 SPACES = ("blocks", *BENCHMARKS)

@@ -15,6 +15,7 @@ from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces import costs
 from gpt_nas_jax.stages import asking, scoring
 from gpt_nas_jax.stages.loop import (
     Loop,
@@ -154,6 +155,7 @@ class _Candidates:
             return self.executor(self.evaluate, items, self.config.search.workers)
 
         results = self.evaluations.evaluate(run, items)
+        noted = self.config.search.noted()
         for item, result in zip(items, results, strict=True):
             names = self.problem.space.names(item.genome)
             yield {
@@ -161,6 +163,7 @@ class _Candidates:
                 "proposed": item.proposed[: len(names)].astype(int).tolist(),
                 "params": result.params,
                 "flops": result.flops,
+                **costs.noted(self.problem.space, noted, item.genome),
                 "fitness": finite(result.fitness),
                 **_details(result),
                 "reason": result.reason,
