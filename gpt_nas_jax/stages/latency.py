@@ -39,8 +39,8 @@ Machine = Mapping[str, Any]
 def table(config: Config, space: Space) -> Table | None:
     """The table that a run goes by; None where its costs do not name latency.
 
-    That is ``--eval_latency_table``, the one in the workdir or, without either, one that
-    a search measures now and keeps there. A retraining has none then.
+    That is ``--eval_latency_table``, else the one in the workdir, else one that a
+    search measures now and keeps there; a retraining has none then.
 
     Raises:
       UsageError: a table cannot be used, or the workdir belongs to another run.
