@@ -108,17 +108,17 @@ def read_kept(
     Raises:
       UsageError: it is damaged, or of another space, batch or machine.
     """
-    remedy = "remove it: the same command measures it anew"
+    remedy = "restore it, or remove it: a search that has not begun measures anew"
     table = workdir.read_sealed(path, remedy)
     differing = [] if machine is None else _differing(table["machine"], machine)
     problem = _other(table, space, batch)
     if problem is None and differing:
         problem = f"was measured on another machine ({'; '.join(differing)})"
     if problem is not None:
+        here = f"go by it here by --eval_latency_table={path}, or " * bool(differing)
         raise UsageError(
-            f"{path} {problem}; remove it to measure anew, which a search that has "
-            "begun refuses"
-            + (f", or go by it here: --eval_latency_table={path}" if differing else "")
+            f"{path} {problem}; {here}remove it: a search that has not begun measures "
+            "anew"
         )
     return table
 
