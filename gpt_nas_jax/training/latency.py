@@ -13,9 +13,9 @@ from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.training.jit import jit
 
-ROUNDS = 10
+ROUNDS = 30
 _CALLS = 2
-_TURN_SECONDS = 0.01
+_TURN_SECONDS = 0.005
 
 Module = tuple[nn.Module, Size]
 """A module, called as ``module(x, train)``, and the size of its input."""
@@ -27,7 +27,7 @@ def measure(
     """Measures modules by turns; yields after each that is compiled, and each turn.
 
     A module's time is the least of all its calls. In each of `ROUNDS` rounds every
-    module has a turn of `_CALLS` calls at least, and so many as take 10 ms: what else
+    module has a turn of `_CALLS` calls at least, and so many as take 5 ms: what else
     the machine does for a while delays a few turns of all, not all turns of a few.
 
     Args:

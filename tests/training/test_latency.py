@@ -1,8 +1,11 @@
 """How long modules take: every one is run, in inference mode, by turns."""
 
+import itertools
+from collections.abc import Generator
+from typing import Any
+
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -32,42 +35,35 @@ class Seen(nn.Module):
 RUNS: list[tuple[str, int, str]] = []
 
 
+def whole(steps: Generator[None, None, Any]) -> list[Any]:
+    """All that a generator yields, then its value."""
+    found: list[Any] = []
+    while True:
+        try:
+            found.append(next(steps))
+        except StopIteration as stop:
+            return [*found, stop.value]
+
+
 @pytest.mark.parametrize(("batch", "dtype"), [(1, "float32"), (3, "bfloat16")])
 def test_modules_take_turns(batch: int, dtype: str):
     RUNS.clear()
     modules = [(Seen(name), (4, 4, 2)) for name in "ab"]
     steps = latency.measure(modules, batch, dtype)
-    count, done = 0, None
-    while done is None:
-        try:
-            next(steps)
-            count += 1
-        except StopIteration as stop:
-            done = stop.value
-    call, each = done
-    assert count == len(modules) + latency.ROUNDS * (1 + len(modules))
+    *yielded, (call, each) = whole(steps)
+    assert len(yielded) == len(modules) + latency.ROUNDS * (1 + len(modules))
     assert call > 0
-    assert all(time > call for time in each)
+    assert len(each) == len(modules)
+    assert min(each) > 0
     assert {run[1:] for run in RUNS} == {(batch, dtype)}
     names = [name for name, *_ in RUNS]
-    changes = sum(one != other for one, other in zip(names, names[1:], strict=False))
+    changes = sum(one != other for one, other in itertools.pairwise(names))
     # Compiled one after the other, then a turn of each in every round.
     assert changes == 1 + 2 * latency.ROUNDS
 
 
 def test_whole_networks_with_statistics_are_measured():
     network = Chain((blocks.ConvNormActivation(4, stride=2), Head(3)))
-    *_, done = _all(latency.measure([(network, (8, 8, 1))], 2, "bfloat16"))
-    call, (time,) = done
-    assert 0 < call
-    assert 0 < time < jnp.inf
-
-
-def _all(steps: latency.Generator) -> list[object]:
-    """All that a generator yields, then its value."""
-    found: list[object] = []
-    while True:
-        try:
-            found.append(next(steps))
-        except StopIteration as stop:
-            return [*found, stop.value]
+    *_, (call, (time,)) = whole(latency.measure([(network, (8, 8, 1))], 2, "bfloat16"))
+    assert call > 0
+    assert 0 < time < float("inf")
