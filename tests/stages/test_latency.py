@@ -22,7 +22,7 @@ SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages
 SEARCH = (
     *("--stage=search", "--search_batch=4", "--eval_proxy_batch=8"),
     *("--eval_method=zero_cost", "--eval_proxies=params"),
-    "--search_strategy=genetic",
+    "--search_strategy=random",
 )
 PHONE = {"device": "a phone"}
 
@@ -90,11 +90,12 @@ def test_a_search_by_a_given_table_keeps_its_limit(
     assert workdir.read_sealed(path / "latency.json") == made()
 
 
+@pytest.mark.slow
 def test_a_measured_table_is_kept_for_a_restart(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    flags = (*SEARCH, "--search_max_latency=1000")
+    flags = (*SEARCH, "--search_strategy=genetic", "--search_max_latency=1000")
     assert run(runs, whole, *flags) == 0
     kept = workdir.read_sealed(whole / "latency.json")
     assert len(kept["blocks"]) == 2 * SPACE.num_genes
