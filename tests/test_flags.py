@@ -237,7 +237,7 @@ def test_every_setting_that_names_a_file_or_folder_is_a_path():
         *("workdir", "data_dir", "prior_dir", "train_cache_dir", "zoo_json"),
         *("prior_nasbench101", "prior_nasbench201", "tables_source"),
         *("tables_scores", "proxies_source", "imports_source", "imports_out"),
-        *("predict_out", "export_data_dir"),
+        *("predict_out", "export_data_dir", "eval_latency_table"),
     }
 
 

@@ -59,8 +59,8 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         finalists=learning.of_finalists(run),
         training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
-        row_costs=_further(run.scored),
-        trained_costs=_further(_trained(run)),
+        row_costs=_further(candidates.COSTS, run.scored),
+        trained_costs=_further(further_costs.LABELS, _trained(run)),
         cost_text=further_costs.text,
         fronts=candidates.on_fronts(run),
         confusion=classes.confusion(run),
@@ -91,9 +91,11 @@ def _trained(run: Run) -> list[Mapping[str, Any]]:
     return sorted(trained, key=lambda one: -one["test_accuracy"])
 
 
-def _further(lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _further(
+    labels: Mapping[str, str], lines: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
     """The costs beside parameters and FLOPs that networks have, with their headings."""
-    return {name: further_costs.LABELS[name] for name in further_costs.known(lines)}
+    return {name: labels[name] for name in further_costs.known(lines)}
 
 
 def _data(run: Run) -> dict[str, Any]:
