@@ -45,8 +45,8 @@ _INTRODUCTION = """```sh
 ```
 
 {cores} CPU cores ({processor}), Python {python}, JAX {jax}, Flax {flax},
-{date}, other work on the machine. {chains} random chains of each flagfile's space, seed
-0, float32, batch 1.
+{date}, other work on the machine (load average {load:.1f}).
+{chains} random chains of each flagfile's space, seed 0, float32, batch 1.
 
 A search with `--search_objectives=accuracy,latency` or `--search_max_latency` goes by
 the sum over a table in which [every block is measured by
@@ -150,6 +150,7 @@ def main() -> int:
     except UsageError as error:
         print(f"latency: {error}", file=sys.stderr)
         return 2
+    load = os.getloadavg()[1]
     here = latency.describe("float32")
     introduction = _INTRODUCTION.format(
         command=shlex.join(["python", "launch/benchmarks/latency.py", *args.flagfiles]),
@@ -160,6 +161,7 @@ def main() -> int:
         flax=metadata.version("flax"),
         date=f"{datetime.date.today():%-d %B %Y}",
         chains=_CHAINS,
+        load=load,
     )
     sections = (introduction, *tables(every))
     page = formats.markdown_page("How well a table foretells latency", sections)
