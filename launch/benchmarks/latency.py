@@ -56,6 +56,10 @@ the same networks, which no prediction can be expected to surpass. Spearman's ra
 correlation, with 95 % intervals of the bootstrap over networks.
 """
 
+_END = """**What it does not show.** How a table fares on GPUs, TPUs and phones, of which none was
+there, and how well it would rank networks on a machine that does nothing else.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -163,7 +167,7 @@ def main() -> int:
         chains=_CHAINS,
         load=load,
     )
-    sections = (introduction, *tables(every))
+    sections = (introduction, *tables(every), _END)
     page = formats.markdown_page("How well a table foretells latency", sections)
     _PAGE.write_text(page, encoding="utf-8")
     print(page)
