@@ -56,8 +56,9 @@ the same networks, which no prediction can be expected to surpass. Spearman's ra
 correlation, with 95 % intervals of the bootstrap over networks.
 """
 
-_END = """**What it does not show.** How a table fares on GPUs, TPUs and phones, of which none was
-there, and how well it would rank networks on a machine that does nothing else.
+_END = """\
+**What it does not show.** How a table fares on GPUs, TPUs and phones, none of which was
+used, and how well it would rank networks on a machine that does nothing else.
 """
 
 
