@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from gpt_nas_jax.config import (
     ACCURACY,
     BENCHMARKS,
+    LATENCY,
     LEARNED,
     STAGES,
     STRATEGIES,
@@ -195,6 +196,26 @@ def _objectives(config: Config) -> Iterator[str]:
         )
 
 
+def _latency(config: Config) -> Iterator[str]:
+    batch, table = config.eval.latency_batch, config.eval.latency_table
+    if LATENCY not in config.search.noted():
+        ends = "add --search_objectives=accuracy,latency or --search_max_latency"
+        if batch != EvalConfig.latency_batch:
+            yield f"--eval_latency_batch={batch} has no effect here; {ends}"
+        if table:
+            yield f"--eval_latency_table={table} has no effect here; {ends}"
+    elif config.space.name in BENCHMARKS or config.stage == "tables":
+        where = (
+            "--stage=tables"
+            if config.stage == "tables"
+            else f"--space_name={config.space.name}"
+        )
+        yield (
+            f"{where}: latency is known for chains of blocks alone; leave it out of "
+            "--search_objectives, and --search_max_latency, too"
+        )
+
+
 def _warmup(config: Config) -> Iterator[str]:
     if config.eval.method == "zero_cost" and config.train.warmup == "all":
         yield (
@@ -299,6 +320,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("search",), _steered),
     (("search", "eval"), _finalists),
     (("search", "eval", "retrain"), _objectives),
+    (("space", "search", "eval"), _latency),
     (("eval", "train"), _warmup),
     (("hosts", "train"), _hosts),
     (("ray",), _ray),

@@ -127,6 +127,30 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--search_objectives=accuracy,flops", "--stage=tables"],
         ),
         (
+            {"search_max_latency": 1.0, "space_name": "nasbench201"},
+            ["--space_name=nasbench201", "--search_max_latency", "chains of blocks"],
+        ),
+        (
+            {"search_objectives": "accuracy,latency", "space_name": "nasbench101"},
+            ["--space_name=nasbench101", "--search_objectives", "chains of blocks"],
+        ),
+        (
+            {
+                "search_max_latency": 1.0,
+                "stage": "tables",
+                "tables_source": "cells.npz",
+            },
+            ["--stage=tables", "--search_max_latency"],
+        ),
+        (
+            {"eval_latency_table": "phone.json"},
+            ["--eval_latency_table=phone.json", "--search_max_latency"],
+        ),
+        (
+            {"eval_latency_batch": 8, "search_objectives": "accuracy,flops"},
+            ["--eval_latency_batch=8", "accuracy,latency"],
+        ),
+        (
             {"search_min_params": 9.0, "search_max_params": 8.0},
             ["--search_min_params=9", "--search_max_params=8"],
         ),

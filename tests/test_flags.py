@@ -238,6 +238,7 @@ def test_every_setting_that_names_a_file_or_folder_is_a_path():
         *("prior_nasbench101", "prior_nasbench201", "tables_source"),
         *("tables_scores", "proxies_source", "imports_source", "imports_out"),
         *("predict_out", "export_data_dir", "search_seeds_from"),
+        "eval_latency_table",
     }
 
 

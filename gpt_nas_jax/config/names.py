@@ -22,7 +22,8 @@ ACCURACY = "accuracy"
 BALANCED = "balanced_accuracy"
 BALANCES = ("none", "loss", "sampling")
 """Ways to treat classes of unequal size."""
-COSTS = ("params", "flops")
+LATENCY = "latency"
+COSTS = ("params", "flops", "memory", LATENCY)
 """Costs of a network that are known before it is trained."""
 BENCHMARKS = ("nasbench101", "nasbench201")
 SPACES = ("blocks", *BENCHMARKS)

@@ -217,8 +217,10 @@ class SearchConfig(Section):
     )
     objectives: str = setting(
         "accuracy",
-        "Comma-separated objectives: accuracy, and params and flops to keep low. With "
-        "several the search looks for their front (ours).",
+        "Comma-separated objectives: accuracy, and params, flops, memory (bytes of the "
+        "largest input and output of a layer) and latency (ms, see "
+        "--eval_latency_table) to keep low. With several the search looks for their "
+        "front (ours).",
     )
     filter: int = setting(
         1,
@@ -239,6 +241,18 @@ class SearchConfig(Section):
     )
     max_params: float = setting(
         0.0, "Most parameters of a network, likewise; 0: no limit.", low=0
+    )
+    max_memory: float = setting(
+        0.0,
+        "Most bytes of the input and the output of a layer, in float32 for one image; "
+        "0: no limit. Chains of blocks only.",
+        low=0,
+    )
+    max_latency: float = setting(
+        0.0,
+        "Longest time of a network forward, by the sum over its blocks, ms; 0: no "
+        "limit. Chains of blocks only.",
+        low=0,
     )
     finalists: int = setting(
         1,
@@ -295,11 +309,16 @@ class SearchConfig(Section):
 
     def bounds(self, cost: str) -> tuple[float, float]:
         """The least and the most that a network may cost; 0 for no bound."""
-        return getattr(self, f"min_{cost}"), getattr(self, f"max_{cost}")
+        return getattr(self, f"min_{cost}", 0.0), getattr(self, f"max_{cost}")
 
     def costs(self) -> tuple[str, ...]:
         """The objectives beside accuracy."""
         return tuple(name for name in self.objectives.split(",") if name != ACCURACY)
+
+    def noted(self) -> tuple[str, ...]:
+        """The costs beside params and flops that the search uses, for its ledger."""
+        used = {*self.costs(), *(cost for cost in COSTS if any(self.bounds(cost)))}
+        return tuple(cost for cost in COSTS[2:] if cost in used)
 
     def asked(self, strategy: str) -> int:
         """How many candidates a strategy asks for at a time."""

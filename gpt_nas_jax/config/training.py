@@ -67,6 +67,18 @@ class EvalConfig(Section):
         low=0,
     )
 
+    latency_batch: int = setting(
+        1, "Images at a time whose latency is measured (ours).", low=1
+    )
+    latency_table: str = setting(
+        "",
+        "Milliseconds of all blocks, a file like latency.json in a workdir, measured "
+        "on any device; default: measured on the device of the search before it "
+        "begins, and kept in the workdir.",
+        result=False,
+        path=True,
+    )
+
     def ruled(self) -> bool:
         """Whether the proposed genes decide which blocks of a candidate are trained."""
         return self.method == "trained" and self.trained_blocks == "proposed"

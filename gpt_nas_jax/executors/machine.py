@@ -26,6 +26,18 @@ def describe(**limits: float) -> dict[str, Any]:
     }
 
 
+def processor() -> dict[str, str]:
+    """The model of a CPU whose cores are the devices, where it is known."""
+    if jax.local_devices()[0].platform != "cpu":
+        return {}
+    with contextlib.suppress(OSError):
+        for line in _MODEL.read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return {"processor": value.strip()}
+    return {}
+
+
 def memory() -> int:
     """Bytes of memory that each local device has.
 
@@ -66,3 +78,4 @@ def tell_of_change(
 
 _LINUX = sys.platform == "linux"
 _GROUP = Path("/sys/fs/cgroup/memory.max")
+_MODEL = Path("/proc/cpuinfo")

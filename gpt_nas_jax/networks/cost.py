@@ -13,6 +13,8 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 
 _WEIGHTED = {"conv_general_dilated", "dot_general"}
+_FLOAT32 = 4
+"""Bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +26,14 @@ class Cost:
       macs: multiply-accumulates of convolutions and fully connected layers for one
         image; the field often calls this number FLOPs.
       activations: numbers that all layers put out for one image.
+      memory: bytes of the largest sum of a layer's input and output, in float32 for
+        one image; what skip connections and branches keep meanwhile is not counted.
     """
 
     params: int
     macs: int
     activations: int
+    memory: int
 
     @property
     def flops(self) -> int:
@@ -43,12 +48,18 @@ def cost(module: nn.Module, in_size: layers.Size) -> Cost:
         params=traced.params,
         macs=sum(layer_macs(part.layer) for part in traced.layers),
         activations=sum(_volume(part.layer.out_size) for part in traced.layers),
+        memory=max((layer_memory(part.layer) for part in traced.layers), default=0),
     )
 
 
 def layer_macs(layer: layers.Layer) -> int:
     """Multiply-accumulates of one layer on one image; 0 for the cheap kinds."""
     return fan_in(layer) * _volume(layer.out_size)
+
+
+def layer_memory(layer: layers.Layer) -> int:
+    """Bytes of the input and the output of one layer, in float32 for one image."""
+    return _FLOAT32 * (_volume(layer.in_size) + _volume(layer.out_size))
 
 
 def fan_in(layer: layers.Layer) -> int:

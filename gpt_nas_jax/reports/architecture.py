@@ -1,7 +1,7 @@
 """``architecture.json``: a network and its images, for people and programs."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,18 @@ def state(architecture: Mapping[str, Any]) -> str:
     return f"retrain/{digest[:16]}"
 
 
-def in_result(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """The part ``best`` of ``result.json``: a network without its layers."""
+def in_result(
+    architecture: Mapping[str, Any], further: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The part ``best`` of ``result.json``: a network without its layers.
+
+    Args:
+      architecture: of the network.
+      further: costs beside params and flops to show, where it has them.
+    """
     names = _OF_GENOME if "genome" in architecture else _OF_HUMAN
-    return {name: architecture[name] for name in names}
+    known = (name for name in further if name in architecture)
+    return {name: architecture[name] for name in (*names, *known)}
 
 
 def _figures(chain: Chain, image: Size) -> dict[str, Any]:
@@ -84,5 +92,6 @@ def _figures(chain: Chain, image: Size) -> dict[str, Any]:
         "params": total.params,
         "flops": total.flops,
         "activations": total.activations,
+        "memory": total.memory,
         "layers": [to_text(part.layer) for part in trace(chain, image).layers],
     }

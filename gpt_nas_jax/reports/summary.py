@@ -5,6 +5,7 @@ from typing import Any
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import BALANCED, Config
+from gpt_nas_jax.reports import further_costs
 from gpt_nas_jax.reports.terminal import short, show_table
 
 
@@ -99,17 +100,20 @@ def show(title: str, result: dict[str, Any]) -> None:
 def show_trained(trained: list[dict[str, Any]]) -> None:
     """Prints the networks that one recipe trained, the most accurate first."""
     tested = [one for one in trained if "reason" not in one]
+    further = further_costs.known(tested)
     rows = [
         (
             one["network"],
             short(one["test_accuracy"]),
             f"{one['params']:,}",
             f"{one['flops']:,}",
+            *(further_costs.text(name, one) for name in further),
             f"{one['seconds']:.0f}",
         )
         for one in sorted(tested, key=lambda one: -one["test_accuracy"])
     ]
-    columns = ("network", "test accuracy", "parameters", "FLOPs", "seconds")
+    labels = [further_costs.LABELS[name] for name in further]
+    columns = ("network", "test accuracy", "parameters", "FLOPs", *labels, "seconds")
     show_table("Trained by the same recipe", columns, rows)
     for one in trained:
         if "reason" in one:

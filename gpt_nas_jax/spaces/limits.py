@@ -1,15 +1,16 @@
 """A space without the networks whose costs lie outside given limits."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.spaces import costs
+from gpt_nas_jax.spaces.wrapped import Wrapped
 from gpt_nas_jax.types import Genome, Key, Space, UsageError
 
 _MEASURED = 4096
@@ -47,7 +48,7 @@ class Limit:
 
 
 @dataclasses.dataclass(frozen=True)
-class Limited:
+class Limited(Wrapped):
     """A space within limits; in all else the same.
 
     Variation is repeated until a child lies within, `_TRIES` times, so that strategies
@@ -59,15 +60,8 @@ class Limited:
       oversampling: random networks drawn for each one that is kept.
     """
 
-    space: Space
     limits: tuple[Limit, ...]
     oversampling: int
-
-    def __getattr__(self, name: str) -> Any:
-        # Where it is unpickled, it is asked for methods before it has a space.
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.space, name)
 
     def valid(self, genomes: Genome) -> jax.Array:
         """Whether ``int32[..., L]`` are networks within the limits, ``bool[...]``."""
@@ -133,11 +127,12 @@ def _within(space: Space, limits: tuple[Limit, ...], genomes: Genome) -> jax.Arr
 def _known(space: Space, limit: Limit, genomes: Genome) -> str:
     """The range of a cost, for messages."""
     found = getattr(space, limit.cost)(genomes)
-    ends = f"the median {np.median(found):,.0f}"
+    number = functools.partial(costs.text, limit.cost)
+    ends = f"the median {number(float(np.median(found)))}"
     if limit.low:
-        ends += f", the largest of {_MEASURED:,} {found.max():,.0f}"
-    least = _smallest(space, limit.cost, genomes)
-    return f"the smallest network has {least:,.0f} {limit.cost}, {ends}"
+        ends += f", the largest of {_MEASURED:,} {number(float(found.max()))}"
+    least = number(_smallest(space, limit.cost, genomes))
+    return f"the smallest network has {least} {costs.UNITS[limit.cost]}, {ends}"
 
 
 def _smallest(space: Space, cost: str, genomes: Genome) -> float:

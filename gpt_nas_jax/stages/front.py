@@ -16,7 +16,8 @@ Record = dict[str, Any]
 
 def write(config: Config, found: list[Record]) -> None:
     """Leaves a front, from `of`, in ``front.json``."""
-    networks = [{name: record[name] for name in _KEPT} for record in found]
+    names = (*_KEPT, *config.search.noted())
+    networks = [{name: record[name] for name in names} for record in found]
     content = {"objectives": config.search.objectives.split(","), "networks": networks}
     workdir.write_sealed(workdir.folder(config.workdir) / FILE, content)
 

@@ -19,7 +19,7 @@ from gpt_nas_jax.stages import (
     compile_cache,
     finalists,
     front,
-    given,
+    latency,
     long_training,
     pretrain,
     problem,
@@ -57,17 +57,24 @@ def run(config: Config) -> None:
     loaded = processes.everywhere(problem.load, config)
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)
-    if config.stage != "retrain":
-        within = problem.within_limits(config, loaded.space)
-        loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
-        given.read(config.search.seeds_from, loaded.space)
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     views = report.views(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    table = None
+    # A prior is the same whatever the device.
+    if config.stage != "pretrain":
+        # Measured now where it is not there; what is wrong else was found before.
+        table = latency.table(config, loaded.space)
+        loaded = latency.timed(loaded, table)
+    if config.stage != "retrain":
+        within = problem.within_limits(config, loaded.space)
+        loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
+        given.read(config.search.seeds_from, loaded.space)
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
+        latency.keep(config, table)
         _stages(config, loaded, cells, genome, views)
 
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from gpt_nas_jax.config import COSTS, Config, Recipe
+from gpt_nas_jax.config import COSTS, LATENCY, Config, Recipe
 from gpt_nas_jax.datasets import images
 from gpt_nas_jax.datasets import registry as datasets
 from gpt_nas_jax.datasets.images import Dataset, Splits
@@ -94,10 +94,11 @@ def within_limits(config: Config, space: Space) -> Space:
     Raises:
       UsageError: nothing is left of it, or it does not know a cost.
     """
-    costs.require(
-        f"--search_objectives={config.search.objectives}", space, config.search.costs()
-    )
-    limits = (Limit(cost, *config.search.bounds(cost)) for cost in COSTS)
+    # Latency is measured for a search, not for its prior.
+    known = [cost for cost in COSTS if cost != LATENCY or config.stage != "pretrain"]
+    objectives = tuple(cost for cost in config.search.costs() if cost in known)
+    costs.require(f"--search_objectives={config.search.objectives}", space, objectives)
+    limits = (Limit(cost, *config.search.bounds(cost)) for cost in known)
     return limited(space, limits)
 
 

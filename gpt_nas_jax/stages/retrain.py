@@ -12,6 +12,7 @@ from gpt_nas_jax.config import Config, RetrainConfig
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports import architecture
+from gpt_nas_jax.spaces import costs
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import long_training
 from gpt_nas_jax.stages.problem import Problem
@@ -42,6 +43,7 @@ def run(
     home = workdir.folder(config.workdir)
     chain = problem.space.decode(genome)
     description = architecture.of_genome(problem.space, genome, chain)
+    description |= costs.noted(problem.space, config.search.noted(), genome)
     workdir.write_text(home / folder / "retrain.flags", again)
     path = home / architecture.state(description)
     return train_and_keep(config, path, chain, problem.dataset, description, folder)
@@ -73,7 +75,8 @@ def train_and_keep(
     workdir.write_json(best / "architecture.json", description | images)
     variables, result = long_training.run(config, path, chain, dataset)
     workdir.save_tree(best / "weights", variables)
-    return {"best": architecture.in_result(description), "retrain": result}
+    shown = architecture.in_result(description, config.search.noted())
+    return {"best": shown, "retrain": result}
 
 
 def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
@@ -115,6 +118,7 @@ def config_again(config: Config, genome: np.ndarray, suffix: str = "") -> Config
         hosts=Config.hosts,
         ray=Config.ray,
         workdir=f"{config.workdir}-retrained{suffix}",
+        eval=dataclasses.replace(config.eval, latency_table=""),
         retrain=dataclasses.replace(
             config.retrain, genome=genes, pick=RetrainConfig.pick, baselines=""
         ),

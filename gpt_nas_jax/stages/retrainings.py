@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpt_nas_jax.config import Config, fields
-from gpt_nas_jax.stages import baseline, retrain
+from gpt_nas_jax.config import LATENCY, Config, fields
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.stages import baseline, latency, retrain
 from gpt_nas_jax.stages.parts import Parts
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import UsageError
@@ -22,14 +24,15 @@ def run(
 
     Leaves ``best/`` for the first genome, ``best-2/`` and so on for the next ones, and
     ``baselines/NAME/``. Goes on where it was stopped. If a network other than the first
-    cannot be trained, its line says why.
+    cannot be trained, its line says why. Where the search knew latency, the networks
+    are measured as well.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json`` for each genome, and, where
-      several networks were trained, all of them in a list, ``trained``.
+      several networks were trained, all of them in a list, ``trained``; the part
+      ``latency``, where networks were measured.
     """
-    parts: dict[str, Part | list[Part]] = {}
-    trained = []
+    found: dict[str, Part] = {}
     humans = config.retrain.chosen_baselines()
     left = len(genomes) + len(humans)
     for number, genome in enumerate(genomes, start=1):
@@ -38,17 +41,22 @@ def run(
         again = fields.to_text(retrain.config_again(config, genome, suffix))
         train = functools.partial(retrain.run, config, problem, genome, again, folder)
         with part.retraining(left):
-            found = train() if number == 1 else _attempt(train)
-        if "reason" not in found:
-            parts |= {name + suffix: result for name, result in found.items()}
-        trained.append(_line(folder, found))
+            found[folder] = train() if number == 1 else _attempt(train)
     for name in humans:
         folder, left = f"baselines/{name}", left - 1
         train = functools.partial(baseline.train, config, problem.dataset, name, folder)
         with part.retraining(left):
-            trained.append(_line(name, _attempt(train)))
-    if len(trained) > 1:
-        parts["trained"] = trained
+            found[name] = _attempt(train)
+    parts: dict[str, Part | list[Part]] = {}
+    measures = LATENCY in config.search.noted()
+    of_latency = _measure(config, problem, found) if measures else {}
+    for folder, one in found.items():
+        if folder not in humans and "reason" not in one:
+            suffix = folder.removeprefix("best")
+            parts |= {name + suffix: result for name, result in one.items()}
+    parts |= of_latency
+    if len(found) > 1:
+        parts["trained"] = [_line(name, one) for name, one in found.items()]
     return parts
 
 
@@ -60,11 +68,33 @@ def _attempt(train: Callable[[], Part]) -> Part:
         return {"reason": str(error)}
 
 
+def _measure(config: Config, problem: Problem, found: dict[str, Part]) -> Part:
+    """Adds measured latency to the networks that were trained; returns its part."""
+    trained = {name: one["best"] for name, one in found.items() if "reason" not in one}
+    image = problem.space.image
+    networks = [(*_network(problem, name, one), image) for name, one in trained.items()]
+    measured, part = latency.of_networks(config, networks)
+    for one, (name, *_) in zip(trained.values(), networks, strict=True):
+        if name in measured:
+            one["latency_measured"] = measured[name]
+    return {LATENCY: part} if part else {}
+
+
+def _network(problem: Problem, name: str, best: Part) -> tuple[str, Chain]:
+    """A trained network, and a name that no other one has."""
+    if "genome" not in best:
+        dataset = problem.dataset
+        return name, ZOO[name].build(dataset.num_classes, dataset.train.size)
+    chain = problem.space.decode(problem.space.genome(best["blocks"]))
+    return ",".join(map(str, best["genome"])), chain
+
+
 def _line(name: str, found: Part) -> Part:
     """One line of the comparison."""
     if "reason" in found:
         return {"network": name, **found}
-    figures = {cost: found["best"][cost] for cost in ("params", "flops")}
+    costs = ("params", "flops", "memory", LATENCY, "latency_measured")
+    figures = {cost: found["best"][cost] for cost in costs if cost in found["best"]}
     accuracy = found["retrain"]["test_accuracy"]
     seconds = found["retrain"]["seconds"]
     return {"network": name, **figures, "test_accuracy": accuracy, "seconds": seconds}

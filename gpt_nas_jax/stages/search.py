@@ -19,6 +19,7 @@ from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces import costs
 from gpt_nas_jax.stages import asking, given, scoring
 from gpt_nas_jax.stages.hours import Hours
 from gpt_nas_jax.stages.loop import Loop
@@ -211,6 +212,7 @@ class _Candidates:
         self, items: Sequence[Candidate], known: int
     ) -> Iterator[dict[str, Any]]:
         """The ledger's entries of a batch but for the first so many, in order."""
+        noted = self.config.search.noted()
         for item, result in zip(
             items[known:], self._results(items, known), strict=True
         ):
@@ -220,6 +222,7 @@ class _Candidates:
                 "proposed": item.proposed[: len(names)].astype(int).tolist(),
                 "params": result.params,
                 "flops": result.flops,
+                **costs.noted(self.problem.space, noted, item.genome),
                 "fitness": finite(result.fitness),
                 **_details(result),
                 "reason": result.reason,

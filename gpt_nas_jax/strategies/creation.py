@@ -45,8 +45,9 @@ def create(
         evaluations up to 5.
       population: of those that ask a whole one; None for the largest divisor of the
         evaluations up to 30.
-      objectives: accuracy, which stands for fitness, and costs to keep low, ``params``
-        and ``flops``; the space has a method for each of these.
+      objectives: accuracy, which stands for fitness, and costs to keep low, of
+        ``params``, ``flops``, ``memory`` and ``latency``; the space has a method for
+        each of these.
       prior: for ``gpt_nas`` and its controls, from `learn_prior`.
       **settings: further fields of the strategy's class.
 

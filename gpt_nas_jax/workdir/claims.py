@@ -112,26 +112,28 @@ def check(
         )
 
 
-def keep_same(path: Path, name: str, value: str) -> None:
+def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
     """Keeps a text that a claimed directory's results depend on beside the flags.
 
     Args:
       path: the directory, claimed.
       name: of the text.
       value: the text.
+      began: the user's name for what the text comes from.
 
     Raises:
       UsageError: the directory holds results that were made with another text.
     """
     file = path / _DEPENDS
-    remedy = f"remove {file} if the code of its {name} is the one that began the run"
+    remedy = f"remove {file} if the {began} of its {name} is the one that began the run"
     kept = read_sealed(file, remedy) if file.exists() else {}
     if kept.get(name) == value:
         return
     if name in kept and (results := _results(path)):
         raise UsageError(
-            f"--workdir={path} holds {results} of another {name}: its code has changed "
-            "since; choose another directory, or go on with the code that began"
+            f"--workdir={path} holds {results} of another {name}: its {began} has "
+            f"changed since; choose another directory, or go on with the {began} that "
+            "began"
         )
     write_sealed(file, {**kept, name: value})
 

@@ -20,6 +20,8 @@ def test_a_tiny_network_costs_what_counting_gives():
         macs=27 * (4 * 4 * 4) + 4 * 10,
         # Convolution, BatchNorm, pooled vector, logits.
         activations=4 * 4 * 4 + 4 * 4 * 4 + 4 + 10,
+        # The convolution's input and output, in float32.
+        memory=4 * (8 * 8 * 3 + 4 * 4 * 4),
     )
     assert cost(TINY, IMAGE).flops == 2 * cost(TINY, IMAGE).macs
 

@@ -264,3 +264,30 @@ def test_other_runs_are_compared_with_the_flags_that_differ(tmp_path: Path):
     # The human network's training is drawn on the page of a run, too.
     beside = Page(report.html(runs[0], runs[2:])).words()
     assert "ResNet-18, test accuracy 0.9700" in beside
+
+
+def test_latency_stands_beside_parameters_and_flops(tmp_path: Path):
+    records = support.evaluations(SIZE, 2 * SIZE)
+    for record in records:
+        record["latency"] = 0.25 + record["params"] / 1e6
+    path = support.search(tmp_path / "run", support.config(tmp_path, SIZE, 2), records)
+    best = max(records, key=lambda record: record["fitness"] or 0)
+    costs = {name: best[name] for name in ("params", "flops")}
+    test = {**costs, "test_accuracy": 0.9, "seconds": 1.0}
+    found = {"latency": best["latency"], "latency_measured": 0.1875}
+    trained = [
+        {"network": "best", **test, **found},
+        {"network": "ResNet-18", **test, "latency_measured": 3.5},
+    ]
+    retrain = {"epochs": 1, "test_accuracy": 0.9, "seconds": 1.0}
+    value = {"best": {**costs, **found}, "retrain": retrain, "trained": trained}
+    workdir.write_sealed(path / "result.json", value)
+    text = report.html(read(path))
+    rows = re.findall(r'<th scope="row">(best|ResNet-18)</th>(.*?)</tr>', text, re.S)
+    cells = {name: re.findall(r">([^<>]+)</td>", row) for name, row in rows}
+    assert cells["best"][3:5] == [f"{best['latency']:.4g}", "0.1875"]
+    assert cells["ResNet-18"][3:5] == ["-", "3.5"]
+    words = Page(text).words()
+    assert "By latency, ms" in words
+    assert "latency foretold, ms" in words
+    assert data_of(text)["rows"][3][-1] == records[3]["latency"]

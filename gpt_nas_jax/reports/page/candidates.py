@@ -10,7 +10,8 @@ from gpt_nas_jax.reports.page.run import Record, Run
 COSTS = {
     "params": "parameters",
     "flops": "FLOPs for one image",
-    "latency": "latency, seconds",
+    "memory": "peak activations, bytes",
+    "latency": "latency, ms",
 }
 """The costs that a network may have, by the ledger's names."""
 

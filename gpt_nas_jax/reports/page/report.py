@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_nas_jax import workdir
+from gpt_nas_jax.reports import further_costs
 from gpt_nas_jax.reports.page import (
     blocks,
     candidates,
@@ -58,6 +59,9 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         finalists=learning.of_finalists(run),
         training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
+        row_costs=_further(candidates.COSTS, run.scored),
+        trained_costs=_further(further_costs.LABELS, _trained(run)),
+        cost_text=further_costs.text,
         fronts=candidates.on_fronts(run),
         confusion=classes.confusion(run),
         trained=_trained(run),
@@ -87,6 +91,13 @@ def _trained(run: Run) -> list[Mapping[str, Any]]:
     return sorted(trained, key=lambda one: -one["test_accuracy"])
 
 
+def _further(
+    labels: Mapping[str, str], lines: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """The costs beside parameters and FLOPs that networks have, with their headings."""
+    return {name: labels[name] for name in further_costs.known(lines)}
+
+
 def _data(run: Run) -> dict[str, Any]:
     """Every candidate as briefly as its tooltip can be made from."""
     known: dict[str, int] = {}
@@ -103,6 +114,7 @@ def _data(run: Run) -> dict[str, Any]:
                 genes,
                 record.get("parents", []),
                 record["reason"],
+                record.get("latency"),
             ]
         )
     return {"measure": run.measure, "names": list(known), "rows": rows}

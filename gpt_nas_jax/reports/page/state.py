@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.reports import further_costs
 from gpt_nas_jax.reports.page import texts
 from gpt_nas_jax.reports.page.run import Record, Run, began
 
@@ -84,6 +85,12 @@ def figures(run: Run) -> Iterator[Figure]:
     if known := costs(run):
         yield Figure("parameters", texts.amount(known["params"]), of_what)
         yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
+    network = {**(run.best or {}), **(run.result or {}).get("best", {})}
+    # An evaluator in Python foretells nothing.
+    for name in further_costs.known([] if run.from_python else [network]):
+        yield Figure(
+            further_costs.LABELS[name], further_costs.text(name, network), of_what
+        )
     if run.total:
         failed = f"{len(run.failed):,} failed" if run.failed else "none failed"
         done = f"{len(run.records):,} of {run.total:,}"

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain, Head
-from gpt_nas_jax.networks.cost import Cost, cost, layer_macs
+from gpt_nas_jax.networks.cost import Cost, cost, layer_macs, layer_memory
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.spaces.blocks import network, reading, variation
@@ -121,7 +121,7 @@ class BlockSpace:
 
     def size(self, genomes: Genome) -> jax.Array:
         """Parameters of the blocks, ``[...]``."""
-        return self._each(_params(self), genomes).sum(-1)
+        return self.by_block(_params(self), genomes).sum(-1)
 
     def params(self, genomes: Genome) -> jax.Array:
         """Parameters, classifier included, ``[...]``."""
@@ -137,10 +137,24 @@ class BlockSpace:
 
     def flops_by_block(self, genomes: Genome) -> jax.Array:
         """Those of each block, ``[..., max_depth]``; 0 behind the last."""
-        return self._each(_flops(self), genomes)
+        return self.by_block(_flops(self), genomes)
 
-    def _each(self, values: np.ndarray, genomes: Genome) -> jax.Array:
-        """The value of each block, of ``float32[stage, first of it, block]``."""
+    def memory(self, genomes: Genome) -> jax.Array:
+        """Bytes of the layer with the largest input and output, ``[...]``.
+
+        In float32 for one image, see `networks.cost.Cost`.
+        """
+        largest = self.by_block(_memory(self), genomes).max(-1)
+        return jnp.maximum(largest, self._head().memory)
+
+    def by_block(self, values: np.ndarray, genomes: Genome) -> jax.Array:
+        """The value of each block, ``[..., max_depth]``; 0 behind the last.
+
+        Args:
+          values: ``float32[num_stages, 2, num_genes]``, the second index 1 for the
+            first block of a stage.
+          genomes: ``int32[..., max_depth]``.
+        """
         stage, first = self.stages()
         depths = (genomes != PAD).sum(-1)
         stages, firsts = jnp.asarray(stage)[depths], jnp.asarray(first)[depths]
@@ -294,6 +308,18 @@ def _flops(space: BlockSpace) -> np.ndarray:
         space,
         [
             2 * sum(layer_macs(part.layer) for part in traced.layers)
+            for _, traced in _traces(space)
+        ],
+    )
+
+
+@functools.cache
+def _memory(space: BlockSpace) -> np.ndarray:
+    """Bytes of the largest input and output of a layer in every block, likewise."""
+    return _by_place(
+        space,
+        [
+            max((layer_memory(part.layer) for part in traced.layers), default=0)
             for _, traced in _traces(space)
         ],
     )

@@ -1,0 +1,25 @@
+"""Costs beside parameters and FLOPs, shown where they are known."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+LABELS = {
+    "memory": "peak activations, bytes",
+    "latency": "latency foretold, ms",
+    "latency_measured": "latency measured, ms",
+}
+"""Headings by the names in ``ledger.jsonl`` and ``result.json``."""
+
+
+def known(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names that any of these networks has, in the order of columns."""
+    there = {name for line in lines for name in line}
+    return [name for name in LABELS if name in there]
+
+
+def text(name: str, line: Mapping[str, Any]) -> str:
+    """One cell; a dash where a network lacks the cost."""
+    value = line.get(name)
+    if value is None:
+        return "-"
+    return f"{value:,}" if name == "memory" else f"{value:.4g}"
