@@ -19,6 +19,7 @@ from gpt_nas_jax.stages import (
     compile_cache,
     finalists,
     front,
+    given,
     latency,
     long_training,
     pretrain,
