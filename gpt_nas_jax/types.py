@@ -53,6 +53,8 @@ class Evaluation:
         finite; None as a whole where nothing was trained.
       start: when the evaluation began, in ISO 8601; None where it was remembered.
       worker: which worker made it, likewise.
+      waited: seconds of it that the training waited for images from disk; None where
+        none came from there.
     """
 
     fitness: float
@@ -64,6 +66,7 @@ class Evaluation:
     accuracies: tuple[float | None, ...] | None = None
     start: str | None = None
     worker: str | None = None
+    waited: float | None = None
 
 
 @flax.struct.dataclass

@@ -22,6 +22,7 @@ from gpt_nas_jax.networks.cost import Cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
+from gpt_nas_jax.training import input_wait
 from gpt_nas_jax.training.footprint import foreseen
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.recipe import optimizer
@@ -89,9 +90,10 @@ class TrainedEvaluator:
     def __call__(self, candidate: Candidate) -> Evaluation:
         """Never raises for what a candidate is or does."""
         epochs = self.config.recipe.epochs
-        curve = self.curve(
-            candidate, (epochs,), self.config.trained_blocks, range(1, epochs)
-        )
+        with input_wait.measured() as wait:
+            curve = self.curve(
+                candidate, (epochs,), self.config.trained_blocks, range(1, epochs)
+            )
         found, cost = curve.accuracies, curve.cost
         counts = (None, None) if cost is None else (cost.params, cost.flops)
         return Evaluation(
@@ -100,6 +102,7 @@ class TrainedEvaluator:
             curve.seconds,
             *counts,
             accuracies=found and tuple(a if math.isfinite(a) else None for a in found),
+            waited=wait.seconds,
         )
 
     def curve(

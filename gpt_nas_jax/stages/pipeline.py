@@ -66,7 +66,8 @@ def run(config: Config) -> None:
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
-        _stages(config, loaded, cells, genome, views)
+        settled = problem.settled(config, loaded.dataset)
+        _stages(settled, loaded, cells, genome, views)
 
 
 def _needs_search(config: Config) -> bool:
