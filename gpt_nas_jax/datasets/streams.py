@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import multiprocessing
 import os
 import resource
@@ -50,6 +51,10 @@ def batches(source: Sequence[Any], batch: int, workers: int) -> Iterator[Any]:
         yield from found
     finally:
         found.close()
+        if workers:
+            # A cycle of Grain's keeps the last batch, which lies in shared memory.
+            del found
+            gc.collect()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -108,6 +108,8 @@ class StreamedImages:
                 else:
                     yield _part_batch(recipe.cutout, batch, batch_key, step)
             first = 0
+        # Processes end with their stream.
+        next(arrays, None)
 
     def plain(self, size: int) -> Iterator[Batch]:
         """See `TrainingData`."""

@@ -63,7 +63,7 @@ class Runs:
         return printed
 
 
-CLOCK = dict.fromkeys(("seconds", "start", "worker"))
+CLOCK = dict.fromkeys(("seconds", "start", "worker", "waited"))
 """The entries of a ledger that depend on the clock."""
 
 
