@@ -46,6 +46,10 @@ class UnreadableError(UsageError):
             f"{path} cannot be read as a picture: {reason}; replace or remove it"
         )
 
+    def __reduce__(self) -> tuple[type, tuple[pathlib.Path, str]]:
+        # Processes that decode send it.
+        return type(self), (self.path, self.reason)
+
 
 @functools.cache
 def suffixes() -> tuple[str, ...]:

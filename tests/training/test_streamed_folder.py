@@ -1,7 +1,9 @@
 """Trainings on pictures that stay on disk, against those on the same ones in memory."""
 
 import dataclasses
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +21,7 @@ from gpt_nas_jax.training import confusion, input_wait, streamed, whole
 from gpt_nas_jax.training.batches import DeviceImages, TrainingData
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.streamed import StreamedImages, placed
+from gpt_nas_jax.types import UsageError
 
 KEY = jax.random.key(3)
 CHAIN = candidate(("Stem",), width=16, num_stages=1, num_classes=3)
@@ -93,6 +96,24 @@ def test_processes_decode_the_batches_in_memory(splits: tuple[Splits, Splits]) -
     same(
         arrays(ours.batches(recipe, KEY)), arrays(train_of(memory).batches(recipe, KEY))
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_goes_while_it_trains_is_named(
+    tmp_path: Path, workers: int
+) -> None:
+    for number in range(12):
+        pixels = np.full((6, 6, 3), 20 * number, np.uint8)
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    part = registry.load("folder", tmp_path, stream="yes", workers=workers).train
+    gone = Path(os.fsdecode(part.paths[3].item()))
+    gone.unlink()
+    data = placed(part, *part.moments(), True)
+    with pytest.raises(UsageError, match=f"{gone} cannot be read"):
+        arrays(data.batches(Recipe(epochs=1, batch=2), KEY))
 
 
 def test_fitness_is_the_same_by_block_programs(splits: tuple[Splits, Splits]) -> None:
