@@ -138,6 +138,7 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
     result = json.loads((workdir / "result.json").read_text(encoding="utf-8"))
     images = json.loads((workdir / "images.json").read_text(encoding="utf-8"))
     search, retrain = result["search"], result["retrain"]
+    trained = args.count - images["test"]
     decoded = args.count * _SIZE * _SIZE * 3 / _GIB
     own, *others = (part / _GIB for part in run.parts)
     begin, end = map(run.reached, ("checking, pictures", " pictures of "))
@@ -173,8 +174,8 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
     done = (
         f"A search trains {search['evaluations']} candidates for one epoch of "
         f"{images['train']:,} pictures each and measures them on {images['valid']:,}; "
-        f"the best one is trained on {images['train'] + images['valid']:,} for one "
-        f"epoch and tested on {images['test']:,}."
+        f"the best one is trained on {trained:,} for one epoch and tested on "
+        f"{images['test']:,}."
     )
     waiting = (
         f"{checking} Waiting includes the start of the processes that decode, once a "
@@ -213,6 +214,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64, help="--data_side of the run")
     parser.add_argument("--workers", type=int, default=2, help="its --data_workers")
     parser.add_argument("--candidates", type=int, default=3, help="of its search")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="its --data_fraction"
+    )
     args = parser.parse_args()
     if os.path.exists(args.workdir):
         parser.error(f"--workdir={args.workdir} exists")
@@ -226,6 +230,7 @@ def main() -> None:
         *_FLAGS,
         f"--data_side={args.side}",
         f"--data_workers={args.workers}",
+        f"--data_fraction={args.fraction:g}",
         f"--search_population={args.candidates}",
     ]
     where = [f"--data_dir={home}", f"--workdir={args.workdir}"]
