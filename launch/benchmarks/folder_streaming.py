@@ -151,7 +151,7 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
     rows = (
         ("peak memory of all processes, PSS", f"{run.peak / _GIB:.2f} GiB"),
         ("of which the process that trains", f"{own:.2f} GiB"),
-        ("and each that decodes", f"{np.mean(others or [0]):.2f} GiB"),
+        ("and each of the others, on average", f"{np.mean(others or [0]):.2f} GiB"),
         ("whole run", f"{run.seconds:.0f} s"),
         ("search: seconds of its evaluations", f"{search['seconds']:.0f} s"),
         ("search: of which it waited for pictures", f"{search['input_wait']:.1%}"),
@@ -179,8 +179,9 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
     )
     waiting = (
         f"{checking} Waiting includes the start of the processes that decode, once a "
-        "training, and the one time that the validation pictures are decoded. The "
-        "networks are small, and train on the cores that decode, too."
+        "training, and the one time that the validation pictures are decoded: most of "
+        "the wait of short trainings. The networks are small, and train on the cores "
+        "that decode, too."
     )
     command = "python launch/benchmarks/folder_streaming.py"
     given = " ".join(
