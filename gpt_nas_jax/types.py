@@ -54,6 +54,8 @@ class Evaluation:
       start: when the evaluation began, in ISO 8601; None where it was remembered.
       worker: which worker made it, likewise.
       rungs: how many rungs of successive halving it has climbed; None without them.
+      waited: seconds of it that the training waited for images from disk; None where
+        none came from there.
     """
 
     fitness: float
@@ -66,6 +68,7 @@ class Evaluation:
     start: str | None = None
     worker: str | None = None
     rungs: int | None = None
+    waited: float | None = None
 
 
 @flax.struct.dataclass

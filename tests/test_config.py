@@ -165,6 +165,7 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--retrain_baselines=ResNet-18", "--stage=all"],
         ),
         ({"data_unreadable": "skip"}, ["--data_unreadable=skip", "=folder"]),
+        ({"data_stream": "yes"}, ["--data_stream=yes", "=folder"]),
         *[
             ({"eval_max_memory": text}, [f"--eval_max_memory={text}", "auto or a num"])
             for text in ("much", "0", "-1", "inf", "nan", "")

@@ -41,9 +41,18 @@ class DataConfig(Section):
     side: int = setting(
         0,
         "Images of folder and tfds are resized to this short side, and the central "
-        "square is cropped, pixels; 0: all have one size. imagenet2012: side of an "
-        "image, 0 for 224.",
+        "square is cropped, pixels; 0: all have one size, or, of folder, the median of "
+        "the short sides is taken, at most 224. imagenet2012: side of an image, 0 for "
+        "224.",
         low=0,
+    )
+    stream: str = setting(
+        "auto",
+        "Whether pictures of folder stay on disk and are decoded batch by batch; the "
+        "results are the same. auto: those of more than 1 GiB when decoded, 3 bytes a "
+        "pixel, do (ours).",
+        choices=("auto", "yes", "no"),
+        result=False,
     )
     unreadable: str = setting(
         "refuse",
@@ -65,8 +74,8 @@ class DataConfig(Section):
     )
     workers: int = setting(
         4,
-        "Processes that decode imagenet2012 in each training; 0: decode in the main "
-        "process.",
+        "Processes that decode images that stay on disk, in each training; 0: decode "
+        "in the main process.",
         low=0,
         result=False,
     )
@@ -101,6 +110,8 @@ class DataConfig(Section):
             )
         if self.unreadable == "skip" and self.name != "folder":
             yield "--data_unreadable=skip needs --data_name=folder"
+        if self.stream != "auto" and self.name != "folder":
+            yield f"--data_stream={self.stream} needs --data_name=folder"
         if not self.fraction:
             yield "--data_fraction=0 leaves the search no image"
         if not 0 < self.valid_fraction < 1:

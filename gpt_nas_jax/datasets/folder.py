@@ -2,14 +2,14 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from gpt_nas_jax.datasets import layout, pictures
-from gpt_nas_jax.datasets.images import Dataset, Images, with_test
+from gpt_nas_jax.datasets import layout, pictures, reading
+from gpt_nas_jax.datasets.images import Dataset, ImageSet, with_test
 from gpt_nas_jax.datasets.layout import Layout
-from gpt_nas_jax.datasets.sizes import SameSize
+from gpt_nas_jax.datasets.reading import Read
 from gpt_nas_jax.datasets.source import Source
 from gpt_nas_jax.types import UsageError
 
@@ -29,20 +29,20 @@ def load(source: Source) -> Dataset:
     that are not read.
 
     Where the source gives a side, the short side of each picture is resized to it and
-    the centre cut out; else all pictures must be of one size. Pictures that cannot be
-    read are left out where the source says so.
+    the centre cut out; so it is to a side that is chosen, where pictures are of several
+    sizes. Pictures that cannot be read are left out where the source says so. More than
+    `reading.MOST` bytes of decoded pictures stay on disk, unless the source says
+    otherwise.
 
     Raises:
       UsageError: there is no such folder, it is not clear which folders in it are the
-        parts, a class is empty or in one part only, or pictures cannot be read or are
-        of several sizes.
+        parts, a class is empty or in one part only, or pictures cannot be read.
     """
     data_dir = source.dir
     found = layout.find(data_dir)
     parts = [part.pictures() for part in (found.train, found.test) if part]
-    paths = [path for part in parts for path, _ in part]
-    with source.progress("reading, pictures", len(paths)) as advance:
-        pixels, failures = _read(paths, data_dir, source.side, advance)
+    read = reading.read([path for part in parts for path, _ in part], source)
+    failures = read.failures
     if failures and not source.skip_unreadable:
         raise _unreadable(failures, data_dir)
     bad = {one.path for one in failures}
@@ -54,7 +54,7 @@ def load(source: Source) -> Dataset:
             lost = place.path / classes[number]
             own = [one for one in failures if lost in one.path.parents]
             raise UsageError(f"nothing is left of {lost}: {_unreadable(own, data_dir)}")
-    images, count = Images(pixels.stacked(str(data_dir)), labels), len(parts[0])
+    images, count = read.images(labels), len(parts[0])
     if found.test is None:
         whole = with_test("folder", len(classes), images, True, classes)
         train, test = whole.train, whole.test
@@ -68,30 +68,9 @@ def load(source: Source) -> Dataset:
         test=test,
         flip=True,
         classes=classes,
-        note=_note(
-            data_dir, found, classes, images.size, len(train), len(test), failures
-        ),
+        note=_note(data_dir, found, classes, read, train, test),
+        side=read.side,
     )
-
-
-def _read(
-    paths: list[pathlib.Path],
-    home: pathlib.Path,
-    side: int,
-    advance: Callable[[], None],
-) -> tuple[SameSize, list[pictures.UnreadableError]]:
-    """All pictures, and those that cannot be read."""
-    read = SameSize()
-    failures: list[pictures.UnreadableError] = []
-    for path in paths:
-        try:
-            picture = pictures.read(path, side)
-        except pictures.UnreadableError as error:
-            failures.append(error)
-        else:
-            read.add(_within(home, path), picture)
-        advance()
-    return read, failures
 
 
 def _unreadable(
@@ -115,19 +94,22 @@ def _note(
     home: pathlib.Path,
     found: Layout,
     classes: tuple[str, ...],
-    size: tuple[int, int, int],
-    train: int,
-    test: int,
-    failures: Sequence[pictures.UnreadableError],
+    read: Read,
+    train: ImageSet,
+    test: ImageSet,
 ) -> str:
-    height, width, channels = size
+    (height, width, channels), failures = train.size, read.failures
     colours = "greyscale" if channels == 1 else "in colour"
     aside = "" if found.test else ", a fifth of each class"
     note = (
-        f"{home}: {train + test} pictures of {len(classes)} classes "
-        f"({layout.listed(classes)}), {width}x{height}, {colours}; {train} to train on "
-        f"and {test} to test on{aside}"
+        f"{home}: {len(train) + len(test)} pictures of {len(classes)} classes "
+        f"({layout.listed(classes)}), {width}x{height}, {colours}; {len(train)} to "
+        f"train on and {len(test)} to test on{aside}"
     )
+    if read.why:
+        note = f"{note}; {read.why}"
+    if read.streamed:
+        note = f"{note}; left on disk and decoded batch by batch"
     left = []
     if failures:
         names = layout.listed(_reasons(failures, home), 3)

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -84,8 +83,7 @@ def _labels(
     sha = hashlib.sha256()
     for file in files:
         sha.update(location.stamp(file).encode())
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    kept = pathlib.Path(home) / "gpt_nas_jax_labels" / f"{sha.hexdigest()}.npy"
+    kept = location.cache("labels") / f"{sha.hexdigest()}.npy"
     with contextlib.suppress(UsageError):
         labels = workdir.read_array(kept)
         if labels.dtype == np.int32 and labels.shape == (len(records),):

@@ -1,4 +1,4 @@
-"""Labelled images in memory, and their parts for a search."""
+"""Labelled images, and their parts for a search."""
 
 import dataclasses
 from typing import Protocol, Self
@@ -6,7 +6,7 @@ from typing import Protocol, Self
 import jax
 import numpy as np
 
-from gpt_nas_jax.datasets import labelled
+from gpt_nas_jax.datasets import labelled, moments
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.types import Key, UsageError
 
@@ -35,6 +35,9 @@ class ImageSet(Protocol):
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation by channel, to normalise by, ``float32[C]`` each."""
+
+    def highest(self) -> int:
+        """Value of the brightest pixel, or 255 where that is not known."""
 
 
 # Arrays have no single truth value, so these classes compare by identity.
@@ -67,8 +70,13 @@ class Images:
         return self.images
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """See `moments`."""
-        return moments(self.images)
+        """See `ImageSet`."""
+        pixels = self.images[..., 0].size
+        return moments.of_sums(pixels, moments.sums(self.images))
+
+    def highest(self) -> int:
+        """See `ImageSet`."""
+        return int(self.images.max())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,6 +92,8 @@ class Dataset:
       classes: what the labels stand for, in their order; empty where nobody says.
       note: one line on what was read and what was left out; empty where there is
         nothing to say.
+      side: pixels that the short side of each picture was resized to; 0 where none was,
+        or nobody says.
     """
 
     name: str
@@ -93,6 +103,7 @@ class Dataset:
     flip: bool
     classes: tuple[str, ...] = ()
     note: str = ""
+    side: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +133,7 @@ class Splits:
 def with_test(
     name: str,
     num_classes: int,
-    images: Images,
+    images: ImageSet,
     flip: bool,
     classes: tuple[str, ...] = (),
 ) -> Dataset:
@@ -134,7 +145,7 @@ def with_test(
     Args:
       name: what the user calls it.
       num_classes: how many classes there are.
-      images: ``uint8[N, H, W, C]`` with labels from 0 to ``num_classes - 1``.
+      images: in memory ``uint8[N, H, W, C]``; labels from 0 to ``num_classes - 1``.
       flip: whether a mirrored image keeps its label.
       classes: what the labels stand for, in their order; empty where nobody says.
 
@@ -142,7 +153,8 @@ def with_test(
       UsageError: a class has a single image, or the arrays are of another type or
         shape.
     """
-    labelled.check(f"data set {name}", images.images, images.labels, num_classes)
+    if isinstance(images, Images):
+        labelled.check(f"data set {name}", images.images, images.labels, num_classes)
     _require_two(
         images.labels,
         classes,
@@ -276,19 +288,3 @@ def _require_two(labels: np.ndarray, classes: tuple[str, ...], needs: str) -> No
     listed = f"{', '.join(names)}{more}"
     have = f"class {listed} has" if len(alone) == 1 else f"classes {listed} have"
     raise UsageError(f"{have} one image{needs}")
-
-
-def moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of ``uint8[N, H, W, C]`` scaled to [0, 1].
-
-    The deviation of a constant channel is given as 1, as it is divided by.
-
-    Returns:
-      ``float32[C]`` each.
-    """
-    # One channel at a time: faster, and the float64 copies stay small.
-    channels = np.moveaxis(images, -1, 0)
-    mean = [channel.mean() / 255 for channel in channels]
-    # The sums of whole numbers are exact, so a constant channel has exactly 0.
-    std = [channel.std() / 255 or 1 for channel in channels]
-    return np.array(mean, np.float32), np.array(std, np.float32)

@@ -56,6 +56,15 @@ def exists(path: pathlib.Path) -> bool:
     return not is_on_store(path) and os.path.exists(path)
 
 
+def cache(name: str) -> pathlib.Path:
+    """The folder of this user that keeps what was found out of files by reading them.
+
+    It is in ``$XDG_CACHE_HOME``, or else in ``~/.cache``.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(home) / f"gpt_nas_jax_{name}"
+
+
 def stamp(file: pathlib.Path) -> str:
     """A line that changes when the file does."""
     status: Any = file.stat()

@@ -24,6 +24,9 @@ _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 # Greyscale of 16 bits, in either order of bytes.
 _DEEP = {"I;16", "I;16L", "I;16B", "I;16N"}
+_ORIENTATION = 0x0112
+_SIDEWAYS = range(5, 9)
+"""Values of Exif's orientation that exchange width and height."""
 _SCALES = (0.08, 1.0)
 _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
@@ -42,6 +45,10 @@ class UnreadableError(UsageError):
         super().__init__(
             f"{path} cannot be read as a picture: {reason}; replace or remove it"
         )
+
+    def __reduce__(self) -> tuple[type, tuple[pathlib.Path, str]]:
+        # Processes that decode send it.
+        return type(self), (self.path, self.reason)
 
 
 @functools.cache
@@ -74,6 +81,19 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
     with _readable(path) as image:
         mode = "L" if image.mode in _GREY | _DEEP else "RGB"
         return _pixels(_upright(image), mode, side)
+
+
+def size(path: pathlib.Path) -> tuple[int, int]:
+    """Width and height of a picture held upright, by its header alone.
+
+    Raises:
+      UnreadableError: the file cannot be read as a picture.
+    """
+    with _readable(path) as image:
+        # Pillow turns TIFF by itself. It would decode a PNG to look for Exif behind it.
+        known = image.format != "TIFF" and "exif" in image.info
+        sideways = known and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+        return image.size[::-1] if sideways else image.size
 
 
 def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.ndarray:

@@ -9,7 +9,10 @@ from gpt_nas_jax.datasets import labelled
 from gpt_nas_jax.datasets.images import Dataset, Images, ImageSet
 from gpt_nas_jax.types import UsageError
 
-_STREAM = ("labels", "size", "take", "pixels", "moments", "plain", "augmented")
+_STREAM = (
+    *("labels", "size", "take", "pixels", "moments", "highest"),
+    *("plain", "augmented", "whole"),
+)
 """The attributes of a part that is not `Images`; see `streams.StoredImages`."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpt_nas_jax.config import TFDS, DataConfig
 from gpt_nas_jax.datasets import layout, pictures
-from gpt_nas_jax.datasets.images import Dataset, Images
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.datasets.pictures import UnreadableError
 from gpt_nas_jax.types import UsageError
 
@@ -102,11 +102,10 @@ def of(config: DataConfig, dataset: Dataset) -> Preparation:
     """How a data set's images were made of pictures."""
     train = dataset.train
     mean, std = train.moments()
-    highest = int(train.images.max()) if isinstance(train, Images) else _HIGHEST
     return Preparation(
         train.size,
-        _resize(config, train.size[0]),
-        highest,
+        dataset.side or _resize(config, train.size[0]),
+        train.highest(),
         tuple(mean.tolist()),
         tuple(std.tolist()),
     )

@@ -47,6 +47,7 @@ def load(
     workers: int = 0,
     progress: Progress = silent,
     skip_unreadable: bool = False,
+    stream: str = "auto",
 ) -> Dataset:
     """Loads the data set ``name``; those not built in are read from ``data_dir``.
 
@@ -60,6 +61,8 @@ def load(
       workers: processes that decode a data set that is streamed; 0 for none.
       progress: shows how far the reading is where it can take minutes.
       skip_unreadable: whether pictures that cannot be read are left out.
+      stream: ``yes`` or ``no``: whether pictures of a folder stay on disk; ``auto``: by
+        their size.
 
     Raises:
       UsageError: the name is unknown, ``data_dir`` does not hold the data set, or a
@@ -70,7 +73,8 @@ def load(
         raise UsageError(
             f"--data_dir={path} is a URL, and {name} is read from a disk; copy it there"
         )
-    dataset = _loader(name)(Source(path, side, workers, progress, skip_unreadable))
+    source = Source(path, side, workers, progress, skip_unreadable, stream)
+    dataset = _loader(name)(source)
     if flip == "auto":
         return dataset
     return dataclasses.replace(dataset, flip=flip == "yes")

@@ -22,11 +22,14 @@ class Source:
 
     Attributes:
       dir: ``--data_dir``, a folder or file; the current folder where it is not given.
-      side: ``--data_side``, pixels that images are resized to; 0 for their own size.
+      side: ``--data_side``, pixels that images are resized to; 0 for their own size, or
+        one that the loader chooses.
       workers: ``--data_workers``, processes that decode a data set that is streamed.
       progress: shows how far the reading is where it can take minutes.
       skip_unreadable: ``--data_unreadable=skip``, whether pictures that cannot be read
         are left out.
+      stream: ``--data_stream``, ``yes`` or ``no`` where a loader that can do either is
+        to leave pictures on disk or not; ``auto`` by their size.
     """
 
     dir: pathlib.Path
@@ -34,3 +37,4 @@ class Source:
     workers: int = 0
     progress: Progress = silent
     skip_unreadable: bool = False
+    stream: str = "auto"

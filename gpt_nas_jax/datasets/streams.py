@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import gc
 import multiprocessing
 import os
 import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import grain
 import jax
@@ -28,6 +29,32 @@ Decode = Callable[[bytes, int], np.ndarray]
 Plan = Sequence[tuple[int, int]]
 """Which image comes when, and 64 bits that decide what becomes of it; goes to the
 processes that decode, so it may be worked out there, entry by entry."""
+
+
+def batches(source: Sequence[Any], batch: int, workers: int) -> Iterator[Any]:
+    """The items of a sequence in their order, ``batch`` of them stacked at a time.
+
+    Args:
+      source: random access to arrays; is sent to the processes.
+      batch: the last one may be smaller.
+      workers: processes that read items; 0 for a thread of this one.
+    """
+    ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+    stream = grain.MapDataset.source(source).batch(batch).to_iter_dataset(ahead)
+    workers = min(workers, -(-len(source) // batch))
+    if workers:
+        _let_grain_read_flags()
+        options = grain.MultiprocessingOptions(workers, _AHEAD)
+        stream = stream.mp_prefetch(options, _begin_worker)
+    found = iter(stream)
+    try:
+        yield from found
+    finally:
+        found.close()
+        if workers:
+            # A cycle of Grain's keeps the last batch, which lies in shared memory.
+            del found
+            gc.collect()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,6 +78,8 @@ class StoredImages:
     workers: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    whole: ClassVar[bool] = False
+    """Whether `augmented` gives whole images, to be augmented on the device."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,9 +104,13 @@ class StoredImages:
         """Mean and deviation by channel, ``float32[C]`` each."""
         return np.array(self.mean, np.float32), np.array(self.std, np.float32)
 
+    def highest(self) -> int:
+        """See `ImageSet`."""
+        return 255
+
     def plain(self, batch: int) -> Iterator[np.ndarray]:
         """The central part of every image, ``uint8[batch, H, W, C]`` at a time."""
-        return self._stream(batch, _Centres(self))
+        return batches(_Centres(self), batch, self.workers)
 
     def augmented(
         self, batch: int, plan: Plan, flip: bool
@@ -87,21 +120,7 @@ class StoredImages:
         What becomes of an image depends on its bits and the image alone. Each batch is
         ``uint8[batch, H, W, C]`` and ``int32[batch]``.
         """
-        return self._stream(batch, _Parts(self, plan, flip))
-
-    def _stream(self, batch: int, source: Sequence[Any]) -> Iterator[Any]:
-        ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
-        stream = grain.MapDataset.source(source).batch(batch).to_iter_dataset(ahead)
-        workers = min(self.workers, -(-len(source) // batch))
-        if workers:
-            _let_grain_read_flags()
-            options = grain.MultiprocessingOptions(workers, _AHEAD)
-            stream = stream.mp_prefetch(options, _begin_worker)
-        batches = iter(stream)
-        try:
-            yield from batches
-        finally:
-            batches.close()
+        return batches(_Parts(self, plan, flip), batch, self.workers)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

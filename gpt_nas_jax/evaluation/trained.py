@@ -22,6 +22,7 @@ from gpt_nas_jax.networks.cost import Cost
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training import chain as chain_training
+from gpt_nas_jax.training import input_wait
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import WHOLE, Part, States
 from gpt_nas_jax.training.footprint import foreseen
@@ -105,14 +106,15 @@ class TrainedEvaluator:
           keep: called with the blocks at the end.
         """
         until = part.until or self.config.recipe.epochs
-        curve = self.curve(
-            candidate,
-            (until,),
-            self.config.trained_blocks,
-            range(part.begun + 1, until),
-            part,
-            keep,
-        )
+        with input_wait.measured() as wait:
+            curve = self.curve(
+                candidate,
+                (until,),
+                self.config.trained_blocks,
+                range(part.begun + 1, until),
+                part,
+                keep,
+            )
         found, cost = curve.accuracies, curve.cost
         counts = (None, None) if cost is None else (cost.params, cost.flops)
         return Evaluation(
@@ -121,6 +123,7 @@ class TrainedEvaluator:
             curve.seconds,
             *counts,
             accuracies=found and tuple(a if math.isfinite(a) else None for a in found),
+            waited=wait.seconds,
         )
 
     def curve(

@@ -34,13 +34,17 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
     """The part ``search`` of ``result.json``; its seconds are of the evaluations.
 
     With rungs it tells the share of the epochs of whole trainings.
+    Where images come from disk ``input_wait`` is the share of them that was waited.
     """
+    seconds = sum(record["seconds"] for record in records)
+    waited = [record["waited"] for record in records if "waited" in record]
     part = {
         "strategy": config.search.strategy,
         "generations": 1 + records[-1]["generation"],
         "evaluations": len(records),
         "failed": sum(record["fitness"] is None for record in records),
-        "seconds": round(sum(record["seconds"] for record in records), 1),
+        "seconds": round(seconds, 1),
+        **({"input_wait": round(sum(waited) / seconds, 4)} if waited else {}),
         "fitness": measure(config),
         "best_fitness": workdir.best(records)["fitness"],
     }

@@ -34,7 +34,8 @@ def run(config: Config) -> None:
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
-        summary.write(config, train(config, dataset, config.baseline.name, "best"))
+        settled = problem.settled(config, dataset)
+        summary.write(config, train(settled, dataset, config.baseline.name, "best"))
         views.refresh()
 
 

@@ -47,7 +47,7 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
         asked.chosen_platforms(),
         asked.input == "pixels",
     )
-    images = _images(asked.data_dir, trained)
+    images = _images(asked.data_dir, trained, network)
     # On an accelerator products of float32 are rounded to less by default.
     with jax.default_matmul_precision("highest"):
         expected = _asked(network.logits, images)
@@ -89,16 +89,19 @@ def _asked(logits: Logits, images: np.ndarray) -> np.ndarray:
     return np.concatenate([logits(images[at : at + _BATCH]) for at in parts])
 
 
-def _images(data_dir: str, trained: Config) -> np.ndarray:
+def _images(data_dir: str, trained: Config, network: SavedNetwork) -> np.ndarray:
     """Some test images of the run's data set, ``uint8[N, H, W, C]``."""
     data = trained.data
+    # Of pictures of several sizes it was chosen.
+    chosen = network.preparation.resize if data.name == "folder" else 0
     test = datasets.load(
         data.name,
         data_dir or data.dir,
-        side=data.side,
+        side=data.side or chosen,
         workers=0,
         progress=progress,
         skip_unreadable=data.unreadable == "skip",
+        stream=data.stream,
     ).test
     # From first to last, as test images may lie in the order of their classes.
     chosen = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).astype(int)

@@ -20,7 +20,7 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.loss_curve import LossCurve
-from gpt_nas_jax.training import confusion, pmapped, whole
+from gpt_nas_jax.training import confusion, input_wait, pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.memory import is_exhausted
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
@@ -53,6 +53,8 @@ def run(
 
     Returns:
       Linen's collections, and epochs, test accuracy and seconds for ``result.json``.
+      Where images come from disk ``input_wait`` is the share of the training's time in
+      this run that it waited for them.
 
     Raises:
       UsageError: the training diverged or ran out of memory, or a checkpoint is
@@ -76,8 +78,9 @@ def _trained(
     try:
         data = placed(train, *normalisation, config.data.balance)
         # A signal is obeyed once the step that runs is saved.
-        with interruption.deferred():
+        with interruption.deferred(), input_wait.measured() as wait:
             state, seconds = _train(config, path, chain, data)
+            waited = wait.share
         test = placed(dataset.test, *normalisation)
         size = recipe.batch // recipe.accumulate
         variables = state.variables()
@@ -97,6 +100,7 @@ def _trained(
         "test_accuracy": confusion.accuracy(counts),
         "balanced_accuracy": confusion.balanced_accuracy(counts),
         "seconds": round(seconds, 1),
+        **({} if waited is None else {"input_wait": round(waited, 4)}),
         **({"confusion": counts.tolist()} if len(counts) <= _SHOWN else {}),
     }
 

@@ -76,7 +76,8 @@ def run(config: Config) -> None:
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         latency.keep(config, table)
-        _stages(config, loaded, cells, genome, views)
+        settled = problem.settled(config, loaded.dataset)
+        _stages(settled, loaded, cells, genome, views)
 
 
 def _needs_search(config: Config) -> bool:

@@ -1,16 +1,19 @@
 """The problem of a search: images, their splits and a space of networks."""
 
+import contextlib
 import dataclasses
 import math
 import sys
 
 import numpy as np
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.config import COSTS, LATENCY, Config, Recipe
 from gpt_nas_jax.datasets import images
 from gpt_nas_jax.datasets import registry as datasets
 from gpt_nas_jax.datasets.images import Dataset, Splits
 from gpt_nas_jax.keys import stage_key
+from gpt_nas_jax.reports.page.run import IMAGES
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces import costs, registry
 from gpt_nas_jax.spaces.limits import Limit, limited
@@ -39,11 +42,12 @@ def load_dataset(config: Config) -> Dataset:
     dataset = datasets.load(
         data.name,
         data.dir,
-        side=data.side,
+        side=data.side or _kept_side(config),
         flip=data.flip,
         workers=data.workers,
         progress=progress,
         skip_unreadable=data.unreadable == "skip",
+        stream=data.stream,
     )
     if dataset.note:
         # Tables alone go to the standard output.
@@ -51,6 +55,28 @@ def load_dataset(config: Config) -> Dataset:
     if config.stage != "search":
         _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
     return dataset
+
+
+def settled(config: Config, dataset: Dataset) -> Config:
+    """The config with the side that was chosen for pictures of several sizes.
+
+    With it another run reads them as this one does, whatever the folder holds then.
+    """
+    if config.data.name != "folder":
+        return config
+    data = dataclasses.replace(config.data, side=dataset.side)
+    return dataclasses.replace(config, data=data)
+
+
+def _kept_side(config: Config) -> int:
+    """The side that an earlier stage of this run chose, or 0."""
+    file = workdir.folder(config.workdir) / IMAGES
+    if config.data.name != "folder" or not file.exists():
+        return 0
+    # The file is written anew by every stage that searches or trains.
+    with contextlib.suppress(UsageError):
+        return int(workdir.read_sealed(file).get("side", 0))
+    return 0
 
 
 def load(config: Config) -> Problem:

@@ -57,4 +57,6 @@ def finite(value: float) -> float | None:
 def when_and_where(result: Evaluation) -> Record:
     """The entries of a ledger that differ when a run is repeated."""
     seconds = round(result.seconds, 3)
-    return {"seconds": seconds, "start": result.start, "worker": result.worker}
+    waited = {} if result.waited is None else {"waited": round(result.waited, 3)}
+    where = {"start": result.start, "worker": result.worker}
+    return {"seconds": seconds, **waited, **where}

@@ -69,7 +69,7 @@ class Remembered:
             else:
                 evaluation = made.get(name) or self.known[name]
                 yield dataclasses.replace(
-                    evaluation, seconds=0.0, start=None, worker=None
+                    evaluation, seconds=0.0, start=None, worker=None, waited=None
                 )
         # Behind its last result an executor says whether there were too many.
         next(results, None)

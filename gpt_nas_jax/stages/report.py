@@ -95,7 +95,10 @@ def views(config: Config) -> Views:
 
 
 def note_images(config: Config, problem: Problem) -> None:
-    """Notes the images of a search, by which its page draws networks with sizes."""
+    """Notes the images of a search, by which its page draws networks with sizes.
+
+    Later stages resize pictures to the same side.
+    """
     splits, space = problem.splits, problem.space
     images = {
         "image": list(space.image),
@@ -103,5 +106,6 @@ def note_images(config: Config, problem: Problem) -> None:
         "train": len(splits.train),
         "valid": len(splits.valid),
         "test": len(problem.dataset.test),
+        "side": problem.dataset.side,
     }
     workdir.write_sealed(workdir.folder(config.workdir) / IMAGES, images)

@@ -2,21 +2,36 @@
 
 import dataclasses
 import functools
+import math
+import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from gpt_nas_jax.config import Recipe
-from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.datasets.images import Images, ImageSet
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.training import input_wait
 from gpt_nas_jax.training.augmented import augmented
 from gpt_nas_jax.training.balance import Balance, balance_of
-from gpt_nas_jax.training.batches import Batch, TrainingData, epoch_keys, to_device
+from gpt_nas_jax.training.batches import (
+    Batch,
+    DeviceImages,
+    TrainingData,
+    epoch_keys,
+    plain_batch,
+    to_device,
+    training_batch,
+)
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
+
+HELD = 64 << 20
+"""Bytes of decoded images, to measure on, that are not decoded again each time."""
+_CHUNK = 64
 
 
 def placed(
@@ -49,7 +64,9 @@ class StreamedImages:
 
     Order and augmentation derive from the same keys as those of images in memory, so
     they depend neither on how many processes decode nor on where a training began.
-    A random part of each image, resized, takes the place of the recipe's shift.
+    Whole images are augmented on the device, as those in memory are; of others a random
+    part, resized, takes the place of the recipe's shift. What is measured again and
+    again, and takes `HELD` bytes at most, stays on the device once it was asked for.
 
     Attributes:
       images: what there is.
@@ -66,6 +83,8 @@ class StreamedImages:
     flip: bool
     placement: Placement
     balance: Balance
+    _lock: Any = dataclasses.field(default_factory=threading.Lock, init=False)
+    _kept: list[DeviceImages] = dataclasses.field(default_factory=list, init=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -83,35 +102,69 @@ class StreamedImages:
             return
         # One stream of all epochs: processes that decode take seconds to start.
         stream = self.images.augmented(len(rows), plan, self.flip)
-        weights = jax.device_put(self.balance.weights)
+        arrays = self._assembled(stream, recipe.batch)
+        order = self._order(plan.steps, recipe.batch)
         begun, first = divmod(first_step, plan.steps)
         for number in range(begun, recipe.epochs):
             _, batch_key = epoch_keys(key, number)
             for step in range(first, plan.steps):
-                yield _training_batch(
-                    recipe,
-                    self.placement,
-                    *(self.placement.assembled(a, recipe.batch) for a in next(stream)),
-                    *self._moments(),
-                    weights,
-                    batch_key,
-                    step,
-                )
+                batch = next(arrays)
+                if self.images.whole:
+                    yield training_batch(recipe, batch, batch_key, order, step)
+                else:
+                    yield _part_batch(recipe, batch, batch_key, step)
             first = 0
+        # Processes end with their stream.
+        next(arrays, None)
 
     def plain(self, size: int) -> Iterator[Batch]:
         """See `TrainingData`."""
+        if self._fits():
+            yield from self._held().plain(size)
+            return
         rows = np.arange(-(-len(self) // size) * size).reshape(-1, size)
         rows = rows[:, self.placement.own_rows(size)]
         own = rows.shape[1]
         chosen = self.images.take(np.minimum(rows.ravel(), len(self) - 1))
         labels = np.where(rows < len(self), chosen.labels.reshape(-1, own), -1)
-        for batch in zip(chosen.plain(own), labels, strict=True):
-            whole = (self.placement.assembled(a, size) for a in batch)
-            yield _plain_batch(self.placement, *whole, *self._moments())
+        stream = zip(chosen.plain(own), labels, strict=True)
+        for batch in self._assembled(stream, size):
+            yield plain_batch(size, batch, 0)
 
-    def _moments(self) -> tuple[jax.Array, jax.Array]:
-        return jax.device_put(self.mean), jax.device_put(self.std)
+    def _fits(self) -> bool:
+        within = len(self) * math.prod(self.in_size) <= HELD
+        return within and not self.placement.spans_processes
+
+    def _held(self) -> DeviceImages:
+        """All images on the device; decoded by the first who asks."""
+        with self._lock:
+            if not self._kept:
+                parts = list(input_wait.counted(self.images.plain(_CHUNK)))
+                images = Images(np.concatenate(parts), self.images.labels)
+                moments = self.mean, self.std
+                data = to_device(images, *moments, self.flip, self.placement)
+                self._kept.append(data)
+        return self._kept[0]
+
+    def _assembled(
+        self, stream: Iterator[tuple[np.ndarray, np.ndarray]], size: int
+    ) -> Iterator[DeviceImages]:
+        """Batches of ``size`` pixels and labels, as if they were all images there are.
+
+        So the programs of images in memory prepare them, to the same bits.
+        """
+        moments = self._everywhere(self.mean, self.std, self.balance)
+        for batch in input_wait.counted(stream):
+            arrays = (self.placement.assembled(a, size) for a in batch)
+            yield DeviceImages(*arrays, *moments, self.flip, self.placement)
+
+    def _order(self, steps: int, size: int) -> jax.Array:
+        """Each batch as it is, ``int32[steps, size]``."""
+        (order,) = self._everywhere(np.tile(np.arange(size), (steps, 1)))
+        return order
+
+    def _everywhere(self, *arrays: Any) -> tuple[Any, ...]:
+        return self.placement.everywhere(jax.device_put(arrays))
 
 
 class _Plan(Sequence[tuple[int, int]]):
@@ -164,32 +217,22 @@ class _Plan(Sequence[tuple[int, int]]):
         return np.asarray(order), high << 32 | low
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _training_batch(
-    recipe: Recipe,
-    placement: Placement,
-    pixels: jax.Array,
-    labels: jax.Array,
-    mean: jax.Array,
-    std: jax.Array,
-    weights: jax.Array | None,
-    key: Key,
-    step: jax.Array,
-) -> Batch:
-    key = jax.random.fold_in(key, step)
-    # Shifted and mirrored where they were decoded.
-    how = {"weights": weights, "pad": 0, "flip": False}
-    x, labels = augmented(recipe, key, pixels, labels, mean, std, **how)
-    return placement.shared_out((x.astype(placement.dtype), labels))
-
-
 @functools.partial(jax.jit, static_argnums=0)
-def _plain_batch(
-    placement: Placement,
-    pixels: jax.Array,
-    labels: jax.Array,
-    mean: jax.Array,
-    std: jax.Array,
+def _part_batch(
+    recipe: Recipe, data: DeviceImages, key: Key, step: jax.Array | int
 ) -> Batch:
-    x = normalise(pixels, mean, std)
+    """Random parts of images, augmented further."""
+    x, labels = augmented(
+        recipe,
+        jax.random.fold_in(key, step),
+        data.images,
+        data.labels,
+        data.mean,
+        data.std,
+        data.balance.weights,
+        # Shifted and mirrored where they were decoded.
+        pad=0,
+        flip=False,
+    )
+    placement = data.placement
     return placement.shared_out((x.astype(placement.dtype), labels))

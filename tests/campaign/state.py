@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 _LEDGERS = ("ledger.jsonl", "trainings.jsonl")
-_CLOCK = ("seconds", "start", "worker", "checksum", "peak_memory_gib")
+_CLOCK = (
+    *("seconds", "start", "worker", "waited", "input_wait"),
+    *("checksum", "peak_memory_gib"),
+)
 _TEXTS = ("best/retrain.flags", "best/architecture.json")
 # Settings that name folders, which differ from trial to trial.
 _FOLDERS = ("--workdir=", "--prior_dir=", "--train_cache_dir=")

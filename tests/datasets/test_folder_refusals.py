@@ -28,10 +28,6 @@ def empty_class(home: pathlib.Path) -> None:
         ),
         (lambda home: picture(home / "Testing/cat/0.png", 6, 5), "Testing and .*test"),
         (
-            lambda home: picture(home / "test/dog/1.png", 6, 7, 3),
-            "dog/1.png.*data_side",
-        ),
-        (
             lambda home: (home / "train/cat/5.png").write_bytes(b"noise"),
             "cat/5.png cannot be read",
         ),
@@ -96,21 +92,6 @@ def test_a_class_without_a_readable_picture_is_refused_all_the_same(tmp_path):
         (tmp_path / f"test/dog/{number}.png").write_bytes(b"noise")
     with pytest.raises(UsageError, match=r"^nothing is left of .*test/dog: 10 "):
         registry.load("folder", tmp_path, skip_unreadable=True)
-
-
-def test_all_sizes_are_counted_with_the_side_that_would_do(tmp_path):
-    laid_out(tmp_path, "train", "test")
-    for name in ("train/cat/a.png", "train/dog/b.png"):
-        picture(tmp_path / name, 8, 4, 3)
-    picture(tmp_path / "test/dog/c.png", 300, 400, 3)
-    with pytest.raises(UsageError) as raised:
-        registry.load("folder", tmp_path)
-    message = str(raised.value)
-    assert "3 sizes: 40 of 5x6 (" in message
-    assert "2 of 4x8 (train/cat/a.png) and 1 of 400x300 (test/dog/c.png)" in message
-    assert message.endswith("--data_side=4")
-    side = int(message.rpartition("=")[2])
-    assert registry.load("folder", tmp_path, side=side).train.size == (4, 4, 3)
 
 
 def test_a_class_of_pictures_that_cannot_be_read_says_why(tmp_path):

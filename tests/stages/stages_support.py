@@ -63,7 +63,7 @@ class Runs:
         return printed
 
 
-CLOCK = dict.fromkeys(("seconds", "start", "worker"))
+CLOCK = dict.fromkeys(("seconds", "start", "worker", "waited"))
 """The entries of a ledger that depend on the clock."""
 
 
@@ -77,5 +77,6 @@ def result(path: Path) -> dict[str, Any]:
     """The result without what depends on the clock."""
     value = workdir.read_sealed(path / "result.json")
     for part in ("search", "retrain"):
-        value.get(part, {}).pop("seconds", None)
+        for name in ("seconds", "input_wait"):
+            value.get(part, {}).pop(name, None)
     return value
