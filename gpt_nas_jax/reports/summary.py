@@ -33,8 +33,8 @@ def prior_part(path: Path) -> dict[str, Any] | None:
 def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
     """The part ``search`` of ``result.json``; its seconds are of the evaluations.
 
-    With rungs it tells the share of the epochs of whole trainings.
-    Where images come from disk ``input_wait`` is the share of them that was waited.
+    With rungs ``share_of_epochs`` is that of whole trainings. Where images come from
+    disk ``input_wait`` is the share of the seconds that trainings waited for them.
     """
     seconds = sum(record["seconds"] for record in records)
     waited = [record["waited"] for record in records if "waited" in record]
@@ -127,7 +127,7 @@ def show_trained(trained: list[dict[str, Any]]) -> None:
 def measure(config: Config) -> str:
     """Names the number that a search calls fitness, for people."""
     if config.eval.has_rungs():
-        return "validation accuracy at the last rung of a candidate"
+        return f"{accuracy(config)} at the last rung of a candidate"
     if config.eval.method == "trained":
         return accuracy(config)
     if len(config.search_proxies()) == 1:

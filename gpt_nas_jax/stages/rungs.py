@@ -1,6 +1,7 @@
 """Batches evaluated by successive halving (arXiv 1502.07943)."""
 
 import dataclasses
+import itertools
 import math
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -119,7 +120,7 @@ class Rungs:
             made[index] = result
         for index, result in made.items():
             self._known[names[index], rung] = dataclasses.replace(
-                result, seconds=0.0, start=None, worker=None
+                result, seconds=0.0, start=None, worker=None, waited=None
             )
         return {index: (known | made)[index] for index in climbing}
 
@@ -159,10 +160,9 @@ def _evaluation(
 ) -> Evaluation:
     """The evaluation that all climbs of a candidate make together."""
     own: list[Any] = [rung[index] for rung in climbs if index in rung]
-    accuracies = [climb.accuracies for climb in own]
-    whole = (
-        None if None in accuracies else tuple(a for part in accuracies for a in part)
-    )
+    parts = [climb.accuracies for climb in own]
+    whole = None if None in parts else tuple(itertools.chain.from_iterable(parts))
+    waited = [climb.waited for climb in own if climb.waited is not None]
     return Evaluation(
         fitness,
         own[-1].reason,
@@ -172,5 +172,6 @@ def _evaluation(
         accuracies=whole,
         start=own[0].start if is_first else None,
         worker=own[-1].worker if is_first else None,
+        waited=sum(waited) if waited and is_first else None,
         rungs=len(own),
     )
