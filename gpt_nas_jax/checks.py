@@ -141,12 +141,40 @@ def _steered(config: Config) -> Iterator[str]:
                     f"--search_{name}={value} has no effect on searches of a "
                     "benchmark; leave it out"
                 )
-    if search.lag and config.executor != "local":
-        yield f"--search_lag={search.lag} needs --executor=local"
+    if search.lag and (config.executor != "local" or "://" in config.workdir):
+        yield (
+            f"--search_lag={search.lag} needs --executor=local and a --workdir on a "
+            "disk"
+        )
+    if search.lag and search.filter > 1:
+        yield (
+            f"--search_lag={search.lag}: --search_filter={search.filter} scores "
+            "networks behind the candidates that run; leave one of them out"
+        )
     if search.lag and search.strategy == "local_search":
         yield (
             f"--search_lag={search.lag}: local_search asks for its next candidates by "
             "the last ones; choose another --search_strategy"
+        )
+
+
+def _rungs(config: Config) -> Iterator[str]:
+    """Settings of rungs that no candidate would climb."""
+    settings, recipe = config.eval, config.eval.recipe
+    given = f"--eval_rungs={recipe.rungs}"
+    if settings.keep != EvalConfig.keep and not recipe.rungs:
+        yield f"--eval_keep={settings.keep} needs --eval_rungs, such as 2,6,18"
+    if not recipe.rungs:
+        return
+    if recipe.schedule not in ("linear", "cosine"):
+        yield f"{given} needs --eval_schedule=linear or cosine, which decay at each"
+    if config.stage == "tables" and config.tables.name != "3":
+        yield f"{given} is for searches; leave it out of --tables_name"
+    size = config.search.asked(config.search.strategy)
+    if size < settings.keep:
+        yield (
+            f"{given}: of {size} candidates at a time none stops before the last rung; "
+            f"--search_batch must be at least --eval_keep={settings.keep}"
         )
 
 
@@ -318,6 +346,7 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("retrain",), _beside),
     (("search", "eval"), _unread_proxies),
     (("search",), _steered),
+    (("search", "eval"), _rungs),
     (("search", "eval"), _finalists),
     (("search", "eval", "retrain"), _objectives),
     (("space", "search", "eval"), _latency),

@@ -172,10 +172,14 @@ def obey(patient: bool = True) -> None:
 
 
 def check() -> None:
-    """Raises the `Stopped` that was held back, if there is one, once."""
-    if _State.received is not None and not _State.raised:
+    """Raises the `Stopped` that was held back, if there is one, once.
+
+    `patient` contexts hold it back further.
+    """
+    number = _State.received
+    if number is not None and not _State.raised and not _waits(number):
         _State.raised = True
-        raise Stopped(_State.received)
+        raise Stopped(number)
 
 
 def _again(found: Any) -> None:

@@ -253,6 +253,23 @@ def test_settings_that_agree(values: dict[str, Any]):
             {"search_lag": 1, "search_strategy": "local_search"},
             ["--search_lag=1", "local_search"],
         ),
+        ({"eval_keep": 4}, ["--eval_keep=4", "--eval_rungs"]),
+        (
+            {"eval_rungs": "2,6", "eval_schedule": "constant"},
+            ["--eval_rungs=2,6", "--eval_schedule=linear"],
+        ),
+        (
+            {
+                "eval_rungs": "2,6",
+                "search_strategy": "random",
+                "search_batch": 2,
+            },
+            ["--eval_rungs=2,6", "--search_batch"],
+        ),
+        (
+            {"search_lag": 1, "search_filter": 3},
+            ["--search_lag=1", "--search_filter=3"],
+        ),
         (
             {"search_lag": 1, "executor": "ray"},
             ["--search_lag=1", "--executor=local"],

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from gpt_nas_jax import interruption
+from gpt_nas_jax.executors import cancelling
 from gpt_nas_jax.executors.local import TICK_SECONDS
 
 Value = TypeVar("Value")
@@ -22,8 +24,9 @@ class Ahead(Generic[Value]):
         # A value, an exception, or None behind the last.
         self._done: queue.SimpleQueue[tuple[Value] | BaseException | None]
         self._done = queue.SimpleQueue()
-        self._stops = False
-        threading.Thread(target=self._work, args=(values,), daemon=True).start()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(values,), daemon=True)
+        self._thread.start()
 
     def __iter__(self) -> Iterator[Value]:
         while (done := self._next()) is not None:
@@ -31,22 +34,25 @@ class Ahead(Generic[Value]):
                 raise done
             yield done[0]
 
+    def close(self) -> None:
+        """Cancels what has not begun, and waits for the rest unless a signal came."""
+        self._stop.set()
+        if not interruption.pending():
+            self._thread.join()
+
     def _next(self) -> tuple[Value] | BaseException | None:
         # As of `local.run`, a signal is not left waiting.
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._done.get(timeout=TICK_SECONDS)
 
-    def close(self) -> None:
-        """Lets the thread end before the next value."""
-        self._stops = True
-
     def _work(self, values: Iterator[Value]) -> None:
         try:
-            for value in values:
-                self._done.put((value,))
-                if self._stops:
-                    return
+            with cancelling.by(self._stop):
+                for value in values:
+                    self._done.put((value,))
+                    if self._stop.is_set():
+                        return
             self._done.put(None)
         except BaseException as error:
             self._done.put(error)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import jax
 
 from gpt_nas_jax import interruption
-from gpt_nas_jax.executors import sharing
+from gpt_nas_jax.executors import cancelling, sharing
 
 TICK_SECONDS = 1
 """So long a signal may be left waiting."""
@@ -29,17 +29,20 @@ def run(
     exception of ``function``, which is raised in its item's turn. What one thread has
     compiled, the others load. Threads are named by their device, as ``cpu:0/1``.
 
-    Calls that run at the same time, from several threads, share the workers. After
-    SIGINT the items that have begun are finished and their results given.
+    Calls that run at the same time, from several threads, share the workers.
+
+    Raises:
+      Cancelled: see `cancelling`.
     """
+    stop = cancelling.event()
 
     def call(item: Item) -> Result:
-        if interruption.pending():
-            raise _NotBegun
+        if stop.is_set():
+            raise cancelling.Cancelled
         with jax.default_device(_own.device):
             return function(item)
 
-    with _pool(workers) as pool, interruption.patient():
+    with _pool(workers) as pool:
         futures = [pool.submit(call, item) for item in items]
         futures.reverse()
         try:
@@ -48,11 +51,26 @@ def run(
                 while not wait(futures[-1:], TICK_SECONDS).done:
                     pass
                 yield futures.pop().result()
-        except _NotBegun:
-            interruption.obey(patient=False)
         finally:
             for future in futures:
                 future.cancel()
+
+
+def finish(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """As `run`; after SIGINT what has begun is finished, and its results given."""
+
+    def call(item: Item) -> Result:
+        if interruption.pending():
+            raise _NotBegun
+        return function(item)
+
+    with interruption.patient():
+        try:
+            yield from run(call, items, workers)
+        except _NotBegun:
+            interruption.obey(patient=False)
     interruption.obey()
 
 

@@ -38,7 +38,7 @@ def _on_ray(
 
 
 EXECUTORS: Mapping[str, Executor] = {
-    "local": local.run,
+    "local": local.finish,
     "hosts": hosts.run,
     "ray": _on_ray,
 }

@@ -49,10 +49,17 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
         "best_fitness": workdir.best(records)["fitness"],
     }
     if config.eval.has_rungs():
-        trained = sum(len(record.get("accuracies") or ()) for record in records)
-        whole = config.eval.recipe.epochs * len(records)
-        part["share_of_epochs"] = round(trained / whole, 4)
+        part["share_of_epochs"] = round(_share_of_epochs(config), 4)
     return part
+
+
+def _share_of_epochs(config: Config) -> float:
+    """The epochs of all climbs, as a share of trainings to the last rung."""
+    path = workdir.folder(config.workdir) / workdir.RUNGS
+    climbs = [record["rung"] for record in workdir.Ledger(path).look()]
+    ends = config.eval.recipe.ends()
+    spans = [end - begin for begin, end in zip((0, *ends), ends, strict=False)]
+    return sum(spans[rung] for rung in climbs) / (ends[-1] * climbs.count(0))
 
 
 def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:

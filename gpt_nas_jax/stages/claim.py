@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
@@ -9,36 +10,48 @@ from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
-GENERATIONS = "search_generations"
-"""The flag that may grow: the search goes on."""
+_GENERATIONS = "search_generations"
+"""The flag that may change: the search goes on for longer, or not so long."""
 
 
 def check(config: Config) -> None:
     """Raises UsageError where ``--workdir`` belongs to a run with other flags.
 
-    A search may go on for more generations than it began with.
+    A search may go on for another number of generations than it began with.
     """
     path, flags = workdir.folder(config.workdir), fields.result_text(config)
-    workdir.check(path, flags, (GENERATIONS,))
-    if _grows(config):
+    workdir.check(path, flags, _least(config))
+    if _goes_on(config):
         return
     try:
         workdir.check(path, flags)
     except UsageError as error:
+        if config.stage not in _SEARCHING:
+            raise
         raise UsageError(
-            f"--{GENERATIONS}={config.search.generations}: the rate of elimination of "
+            f"--{_GENERATIONS}={config.search.generations}: the rate of elimination of "
             f"{config.search.strategy} (Eq. 3) falls until the last generation, so a "
             "longer search is another one; one that began with "
             "--search_elimination_generations=N can go on"
         ) from error
 
 
-def _grows(config: Config) -> bool:
-    """Whether a search of more generations begins as a shorter one does."""
+_SEARCHING = ("all", "search")
+
+
+def _goes_on(config: Config) -> bool:
+    """Whether the stage searches, and a longer search begins as a shorter one does."""
     entry = registry.find(config.search.strategy)
-    return "generations" not in entry.filled or bool(
-        config.search.elimination_generations
-    )
+    by_end = "generations" in entry.filled and not config.search.elimination_generations
+    return config.stage in _SEARCHING and not by_end
+
+
+def _least(config: Config) -> dict[str, int]:
+    """The generations that the ledger holds in part."""
+    size = registry.asked(config.search.strategy, config.search)
+    held = workdir.count(workdir.folder(config.workdir))
+    generations = -(-held // size) * size / config.search.population
+    return {_GENERATIONS: math.ceil(generations)}
 
 
 def keep_space(config: Config, space: ReadableSpace) -> None:
@@ -61,5 +74,5 @@ def opened(config: Config) -> contextlib.AbstractContextManager[None]:
         workdir.folder(config.workdir),
         fields.to_text(config),
         fields.result_text(config),
-        (GENERATIONS,) if _grows(config) else (),
+        _least(config) if _goes_on(config) else {},
     )

@@ -1,7 +1,6 @@
 """Finalists: the best networks of a search, trained longer and by several keys."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,15 +15,12 @@ from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages import scoring
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.stages.records import finite, fitness_of, when_and_where
+from gpt_nas_jax.stages.records import Record, finite, fitness_of, when_and_where
 from gpt_nas_jax.types import Space, UsageError
 from gpt_nas_jax.workdir import Ledger
 
 KEYS = 3
 """Trainings of each finalist."""
-
-Record = dict[str, Any]
-"""A training or an evaluation as a line of a ledger."""
 
 
 def run(config: Config, problem: Problem, records: list[Record]) -> None:

@@ -22,21 +22,25 @@ class Hours:
           most: hours that the search may run for; 0 for no limit.
         """
         self._file, self._most = path / FILE, most
-        self._begin = time.monotonic() - 3600 * _kept(self._file)
+        self._begin = time.monotonic() - 3600 * _kept(self._file)[0]
 
-    def save(self) -> None:
-        """Keeps the time so far."""
+    def save(self, evaluations: int) -> None:
+        """Keeps the time so far, and how many evaluations it took."""
         hours = (time.monotonic() - self._begin) / 3600
-        workdir.write_sealed(self._file, {"hours": round(hours, 6)})
+        kept = {"hours": round(hours, 9), "evaluations": evaluations}
+        workdir.write_sealed(self._file, kept)
 
-    def are_over(self) -> bool:
-        """Whether a search that was saved has had its time; keeps nothing."""
-        return 0 < self._most <= _kept(self._file)
+    def are_over(self, evaluations: int) -> bool:
+        """Whether a search that was saved has had its time.
+
+        A search that has lost evaluations since makes them again.
+        """
+        hours, made = _kept(self._file)
+        return 0 < self._most <= hours and 0 < made <= evaluations
 
 
-def _kept(file: Path) -> float:
+def _kept(file: Path) -> tuple[float, int]:
     if not file.exists():
-        return 0.0
-    remedy = "remove it: the time begins anew"
-    hours: float = workdir.read_sealed(file, remedy)["hours"]
-    return hours
+        return 0.0, 0
+    kept = workdir.read_sealed(file, "remove it: the time begins anew")
+    return kept["hours"], kept["evaluations"]

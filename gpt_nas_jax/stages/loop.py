@@ -18,6 +18,7 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors.ahead import Ahead
 from gpt_nas_jax.reports.terminal import short
+from gpt_nas_jax.stages.batch import Batch, begun_otherwise, parents_of, recorded
 from gpt_nas_jax.stages.records import Record, checked, fitness_of, refuse_failures
 from gpt_nas_jax.strategies.jitted import jit_by_class
 from gpt_nas_jax.types import (
@@ -55,12 +56,14 @@ class Loop:
       ask: the strategy, a key, its state and a generation's number to candidates.
       evaluate: evaluates them.
       progress: shows how far the search is.
-      after: called when a generation is told, and its state kept.
+      after: called with the number of evaluations when a generation is told, and its
+        state kept.
       lag: generations that are evaluated while the next one is asked for. It is asked
         with what is known without them.
       extended: evaluations that a shorter search has asked for; they are told as they
         are.
-      ends: whether the search ends early, asked before each generation.
+      ends: whether the search ends early, asked with the number of evaluations before
+        each generation.
     """
 
     space: Space
@@ -73,10 +76,10 @@ class Loop:
     ask: Callable[[Strategy, Key, Any, int], Candidates]
     evaluate: Evaluate
     progress: Progress
-    after: Callable[[], None] = lambda: None
+    after: Callable[[int], None] = lambda done: None
     lag: int = 0
     extended: int = 0
-    ends: Callable[[], bool] = lambda: False
+    ends: Callable[[int], bool] = lambda done: False
 
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
@@ -94,7 +97,7 @@ class Loop:
         machine.tell_of_change(self.ledger.machines, self.ledger.machine)
         told, states = self._kept(initial, len(records))
         best = max(map(fitness_of, records), default=-math.inf)
-        batches: collections.deque[_Batch] = collections.deque()
+        batches: collections.deque[Batch] = collections.deque()
         with (
             self.progress("search, candidates", self.total, len(records)) as advance,
             contextlib.ExitStack() as running,
@@ -126,7 +129,7 @@ class Loop:
                 states = (*states[1:], newest)
                 if self.path is not None:
                     workdir.save_step(self.path / _STATE, told, _saved(told, states))
-                self.after()
+                self.after(told * self.size)
 
     def _kept(self, initial: Any, done: int) -> tuple[int, tuple[Any, ...]]:
         """The generations that the kept state was told of, and the latest states.
@@ -149,7 +152,7 @@ class Loop:
         """Whether a generation is not to be begun."""
         if number >= self.total // self.size:
             return True
-        return number * self.size >= done and self.ends()
+        return number * self.size >= done and self.ends(done)
 
     def _begun(
         self,
@@ -159,15 +162,15 @@ class Loop:
         ask_key: Key,
         evaluation_key: Key,
         running: contextlib.ExitStack,
-    ) -> "_Batch":
+    ) -> Batch:
         """A generation, asked for; where there is a lag its evaluation runs already."""
         told = self.extended - number * self.size
         if told >= self.size:
-            return _Batch(_recorded(known), known, (), iter(()))
+            return Batch(recorded(known), known, (), iter(()))
         candidates = self.ask(self.strategy, ask_key, state, number)
         _refuse_invalid(self.space, candidates)
         if told > 0:
-            candidates = _begun_otherwise(candidates, known[:told])
+            candidates = begun_otherwise(candidates, known[:told])
         genomes = np.asarray(candidates.genomes)
         proposed = np.asarray(candidates.proposed)
         for index, record in enumerate(known):
@@ -189,65 +192,18 @@ class Loop:
             ahead = Ahead(results)
             running.callback(ahead.close)
             results = iter(ahead)
-        return _Batch(candidates, known, items, results)
+        return Batch(candidates, known, items, results)
 
-    def _new(self, number: int, batch: "_Batch") -> Iterator[Record]:
+    def _new(self, number: int, batch: Batch) -> Iterator[Record]:
         """The lines of a generation that the ledger lacks, in order; appends them."""
         rest = range(len(batch.known), len(batch.items))
         for index, result in zip(rest, batch.results, strict=True):
             place = {"generation": number, "index": index}
             genome = batch.items[index].genome.tolist()
-            origin = {"genome": genome, **_parents(batch.candidates, index)}
+            origin = {"genome": genome, **parents_of(batch.candidates, index)}
             record = {**place, **origin, **result}
             self.ledger.append(record)
             yield record
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Batch:
-    """A generation that is evaluated.
-
-    Attributes:
-      candidates: as the strategy asked for them.
-      known: lines that the ledger has already.
-      items: the candidates one by one.
-      results: records of those that the ledger lacks, in order.
-    """
-
-    candidates: Candidates
-    known: list[Record]
-    items: Sequence[Candidate]
-    results: Iterator[Record]
-
-
-def _recorded(records: list[Record]) -> Candidates:
-    """The candidates of lines of a ledger, as far as strategies are told of them."""
-    genomes = np.array([record["genome"] for record in records], np.int32)
-    proposed = np.zeros(genomes.shape, bool)
-    for row, record in zip(proposed, records, strict=True):
-        row[: len(record.get("proposed", ()))] = record.get("proposed", ())
-    return Candidates(genomes, proposed)
-
-
-def _begun_otherwise(candidates: Candidates, records: list[Record]) -> Candidates:
-    """Candidates whose first ones are those of lines of a ledger."""
-    first, count = _recorded(records), len(records)
-
-    def put(part: np.ndarray, new: np.ndarray) -> np.ndarray:
-        return np.concatenate([new, np.asarray(part)[count:]])
-
-    return candidates.replace(
-        genomes=put(candidates.genomes, first.genomes),
-        proposed=put(candidates.proposed, first.proposed),
-    )
-
-
-def _parents(candidates: Candidates, index: int) -> dict[str, list[int]]:
-    """The evaluations that a candidate was made from, where its strategy says so."""
-    if candidates.parents is None:
-        return {}
-    named = np.asarray(candidates.parents[index]).tolist()
-    return {"parents": [parent for parent in named if parent >= 0]}
 
 
 def _saved(told: int, states: tuple[Any, ...]) -> dict[str, Any]:

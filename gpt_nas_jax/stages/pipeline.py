@@ -61,6 +61,8 @@ def run(config: Config) -> None:
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
+    if config.stage != "retrain":
+        _networks_of_user(config, loaded.space)
     views = report.views(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     table = None
@@ -72,12 +74,23 @@ def run(config: Config) -> None:
     if config.stage != "retrain":
         within = problem.within_limits(config, loaded.space)
         loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
-        given.read(config.search.seeds_from, loaded.space)
+        # Within limits, of which some are measured.
+        _networks_of_user(config, loaded.space)
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         latency.keep(config, table)
         settled = problem.settled(config, loaded.dataset)
         _stages(settled, loaded, cells, genome, views)
+
+
+def _networks_of_user(config: Config, space: NetworkSpace) -> None:
+    """Raises UsageError where the networks to begin with are none, or too many."""
+    count = len(given.read(config.search.seeds_from, space))
+    if count > config.evaluations():
+        raise UsageError(
+            f"--search_seeds_from={config.search.seeds_from} names {count} networks, "
+            f"more than the {config.evaluations()} evaluations of the search"
+        )
 
 
 def _needs_search(config: Config) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from gpt_nas_jax.evaluation import halving
 from gpt_nas_jax.evaluation.climbing import Climb
 from gpt_nas_jax.evaluation.evaluator import Candidate
-from gpt_nas_jax.stages.records import finite, when_and_where
+from gpt_nas_jax.stages.records import Record, finite, when_and_where
 from gpt_nas_jax.stages.remembered import name_of
 from gpt_nas_jax.strategies import pareto
 from gpt_nas_jax.types import Evaluation, Space
@@ -49,23 +49,32 @@ class Rungs:
     )
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
-    def read(self) -> None:
-        """Takes in the climbs of the ledger.
+    def read(self, records: Sequence[Record]) -> None:
+        """Takes in the climbs of the ledger of climbs.
+
+        Args:
+          records: the evaluations, whose climbs count as remembered from now on.
 
         Raises:
           UsageError: it is damaged.
         """
+        past = {self._named(record) for record in records}
         for record in self.ledger.read():
-            candidate = np.array(record["genome"], np.int32), record["proposed"]
-            name = self._name(candidate[0], np.array(candidate[1], bool))
+            name = self._named(record)
             fitness = record["fitness"]
-            self._known[name, record["rung"]] = Evaluation(
+            found = Evaluation(
                 -math.inf if fitness is None else fitness,
                 record["reason"],
-                0.0,
+                record["seconds"],
                 record["params"],
                 record["flops"],
                 accuracies=record["accuracies"] and tuple(record["accuracies"]),
+                start=record["start"],
+                worker=record["worker"],
+                waited=record.get("waited"),
+            )
+            self._known[name, record["rung"]] = (
+                _remembered(found) if name in past else found
             )
 
     def evaluate(self, run: Run, items: Sequence[Candidate]) -> list[Evaluation]:
@@ -113,16 +122,15 @@ class Rungs:
             for index in climbing
             if index not in due
         }
-        made = {}
+        made: dict[int, Evaluation] = {}
         results = run([Climb(items[index], rung) for index in due])
         for index, result in zip(due, results, strict=True):
             self._append(items[index], rung, result)
             made[index] = result
-        for index, result in made.items():
-            self._known[names[index], rung] = dataclasses.replace(
-                result, seconds=0.0, start=None, worker=None, waited=None
-            )
-        return {index: (known | made)[index] for index in climbing}
+        found = {index: (known | made)[index] for index in climbing}
+        for index, result in found.items():
+            self._known[names[index], rung] = _remembered(result)
+        return found
 
     def _standing(
         self, items: Sequence[Candidate], found: dict[int, Evaluation]
@@ -148,8 +156,18 @@ class Rungs:
         with self._lock:
             self.ledger.append(record)
 
+    def _named(self, record: Record) -> Hashable:
+        genome = np.array(record["genome"], np.int32)
+        proposed = np.zeros(len(genome), bool)
+        proposed[: len(record["proposed"])] = record["proposed"]
+        return self._name(genome, proposed)
+
     def _name(self, genome: np.ndarray, proposed: np.ndarray) -> Hashable:
         return name_of(self.space, self.ruled, genome, proposed)
+
+
+def _remembered(climb: Evaluation) -> Evaluation:
+    return dataclasses.replace(climb, seconds=0.0, start=None, worker=None, waited=None)
 
 
 def _evaluation(

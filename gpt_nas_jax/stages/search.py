@@ -67,9 +67,11 @@ def run(
     records = ledger.read()
     candidates.read(records)
     hours = Hours(path, config.search.max_hours)
-    goes_on = len(records) < config.evaluations() and not hours.are_over()
-    if goes_on and workdir.finalists(path, len(records)).exists():
+    over = len(records) >= config.evaluations() or hours.are_over(len(records))
+    if not over and workdir.finalists(path, len(records)).exists():
         workdir.extend(path)
+    if not over:
+        workdir.set_aside(path)
     name = config.search.strategy
     setup = Setup(
         config.search,
@@ -82,8 +84,8 @@ def run(
     )
     strategy = setup.build(name)
 
-    def told() -> None:
-        hours.save()
+    def told(done: int) -> None:
+        hours.save(done)
         after()
 
     loop = Loop(
@@ -116,11 +118,12 @@ def read(config: Config) -> list[dict[str, Any]]:
     name, search = config.search.strategy, config.search
     size = registry.asked(name, search)
     records = checked(Ledger(path / workdir.LEDGER), expected, size)
-    over = Hours(path, config.search.max_hours).are_over()
+    over = Hours(path, config.search.max_hours).are_over(len(records))
     if len(records) < expected and not over:
         raise UsageError(
             f"--workdir={path} holds {len(records)} of {expected} evaluations; run "
-            "--stage=search first, or name a network with --retrain_genome"
+            "--stage=search first, name a network with --retrain_genome, or give the "
+            "--search_max_hours that ended the search"
         )
     if all(record["fitness"] is None for record in records):
         refuse_failures(records)
@@ -136,11 +139,14 @@ class _Candidates:
     evaluator: Evaluator
 
     def read(self, records: Sequence[dict[str, Any]]) -> None:
-        """Takes in the evaluations of the ledger."""
+        """Takes in the evaluations of the ledger; called before any evaluation."""
+        # Threads of several batches share them.
+        _ = self.evaluate, self.evaluations
         if self.rungs is None:
             self.evaluations.read(records)
         else:
-            self.rungs.read()
+            _ = self.climb
+            self.rungs.read(records)
 
     @functools.cached_property
     def executor(self) -> Executor:

@@ -20,7 +20,14 @@ from gpt_nas_jax.workdir.claims import (
     read_flags,
     require_writable,
 )
-from gpt_nas_jax.workdir.extension import LEDGER, extend, extended, finalists
+from gpt_nas_jax.workdir.extension import (
+    LEDGER,
+    count,
+    extend,
+    extended,
+    finalists,
+    set_aside,
+)
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
 from gpt_nas_jax.workdir.mirrors import FLAGS
@@ -42,6 +49,7 @@ __all__ = [
     "below",
     "best",
     "check",
+    "count",
     "damaged",
     "extend",
     "extended",
@@ -60,6 +68,7 @@ __all__ = [
     "require_writable",
     "save_step",
     "save_tree",
+    "set_aside",
     "shown",
     "storing",
     "write_array",

@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpt_nas_jax.types import UsageError
@@ -27,13 +27,15 @@ _RESULTS = (
     *("trainings.jsonl", "scores.jsonl", "scores.npz"),
 )
 
+NONE: Mapping[str, int] = {}
+
 
 @contextlib.contextmanager
 def opened(
     path: Path,
     flags: str,
     result_flags: Mapping[str, str],
-    grows: Container[str] = (),
+    least: Mapping[str, int] = NONE,
 ) -> Iterator[None]:
     """Claims a directory for one run while the context lasts.
 
@@ -41,8 +43,8 @@ def opened(
       path: made where it is missing.
       flags: the run's flagfile, kept as `FLAGS`.
       result_flags: those of them that decide the result.
-      grows: flags among them whose number may be higher than before: the search goes
-        on from its ledger.
+      least: flags among them whose number may be another one than before, if it is as
+        high as this: the search goes on from its ledger.
 
     Raises:
       UsageError: the directory cannot be written, or belongs to a run with other
@@ -63,7 +65,7 @@ def opened(
                 f"--workdir={path} cannot be used: {error.strerror}; choose another"
             ) from error
         stack.enter_context(claimed(path))
-        check(path, result_flags, grows)
+        check(path, result_flags, least)
         kept = _read(path / FLAGS)
         same = kept is not None and not _differing(kept, result_flags)
         if not same and _results(path):
@@ -79,7 +81,7 @@ def opened(
 
 
 def check(
-    path: Path, result_flags: Mapping[str, str], grows: Container[str] = ()
+    path: Path, result_flags: Mapping[str, str], least: Mapping[str, int] = NONE
 ) -> None:
     """Raises UsageError where a directory holds results of a run with other flags.
 
@@ -105,7 +107,7 @@ def check(
             f"{path / FLAGS} is damaged or of another version: it lacks {missing[0]}"
             f"{rest}; restore it or choose another --workdir"
         )
-    if differing := _differing(kept, result_flags, grows):
+    if differing := _differing(kept, result_flags, least):
         raise UsageError(
             f"--workdir={path} belongs to a run with other flags "
             f"({'; '.join(differing)}); choose another directory or those flags"
@@ -173,13 +175,12 @@ def _read(path: Path) -> dict[str, str] | None:
 def _differing(
     kept: Mapping[str, str],
     result_flags: Mapping[str, str],
-    grows: Container[str] = (),
+    least: Mapping[str, int] = NONE,
 ) -> list[str]:
     return [
         f"--{name} is {value!r}, was {kept.get(name)!r}"
         for name, value in result_flags.items()
-        if kept.get(name) != value
-        and not (name in grows and int(value) > int(kept[name]))
+        if kept.get(name) != value and not (name in least and int(value) >= least[name])
     ]
 
 

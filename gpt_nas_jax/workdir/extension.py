@@ -1,7 +1,10 @@
 """Searches that go on for longer than they were begun for."""
 
+import shutil
 from pathlib import Path
 
+from gpt_nas_jax.workdir import mirrors
+from gpt_nas_jax.workdir.files import storing
 from gpt_nas_jax.workdir.ledger import Ledger
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
@@ -12,9 +15,31 @@ _FINALISTS = "finalists"
 
 def extend(path: Path) -> None:
     """Notes that the evaluations so far are of a shorter search than the next ones."""
+    write_sealed(path / _FILE, {"evaluations": count(path)})
+
+
+def set_aside(path: Path) -> None:
+    """Moves the result and the best networks of a search that goes on.
+
+    They lie in ``before-<evaluations>/`` afterwards.
+    """
+    found = [path / "result.json", path / "front.json", *path.glob("best*")]
+    found = [one for one in found if one.exists()]
+    if not found:
+        return
+    folder = path / f"before-{count(path)}"
+    with storing(path):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for one in found:
+            one.rename(folder / one.name)
+        mirrors.push(path)
+
+
+def count(path: Path) -> int:
+    """How many evaluations a ledger holds."""
     ledger = path / LEDGER
-    count = len(Ledger(ledger).look()) if ledger.exists() else 0
-    write_sealed(path / _FILE, {"evaluations": count})
+    return len(Ledger(ledger).look()) if ledger.exists() else 0
 
 
 def extended(path: Path) -> int:

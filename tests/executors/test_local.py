@@ -1,6 +1,7 @@
 """The executor on the devices of this process."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import jax
 import pytest
 
 from gpt_nas_jax.executors import local
+from gpt_nas_jax.workdir import Ledger
 
 DEVICES = jax.local_device_count()
 # Nothing here takes so many seconds but a deadlock.
@@ -143,9 +145,10 @@ def test_every_device_gets_its_share():
 
 
 PATIENT = """
-import os, signal, sys, threading
+import os, pathlib, signal, sys, threading
 from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import local
+from gpt_nas_jax.workdir import Ledger
 
 begun = threading.Barrier(2)
 asked = threading.Event()
@@ -164,7 +167,8 @@ def work(item):
 found = []
 try:
     with interruption.handled():
-        for result in local.run(work, range(6), 2):
+        for result in local.finish(work, range(6), 2):
+            Ledger(pathlib.Path(sys.argv[2])).append({"result": result})
             found.append(result)
             interruption.obey()
 except interruption.Stopped as stopped:
@@ -176,19 +180,23 @@ os._exit(0)
 @pytest.mark.parametrize(
     ("name", "due"), [("SIGINT", "[0, 1] 130"), ("SIGTERM", "143")]
 )
-def test_after_ctrl_c_what_has_begun_is_finished(name: str, due: str):
+def test_after_ctrl_c_what_has_begun_is_finished_and_kept(
+    name: str, due: str, tmp_path: pathlib.Path
+):
     """SIGTERM is obeyed at once: its sender may not wait."""
+    path = tmp_path / "ledger.jsonl"
     done = subprocess.run(
-        [sys.executable, "-c", PATIENT, name],
+        [sys.executable, "-c", PATIENT, name, str(path)],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=STUCK,
     )
     assert done.stdout.strip().endswith(due), done.stderr
-    assert ("when the candidates that run are done" in done.stderr) == (
-        name == "SIGINT"
-    )
+    waits = "when the candidates that run are done" in done.stderr
+    assert waits == (name == "SIGINT")
+    kept = [record["result"] for record in Ledger(path).read()]
+    assert kept == ([0, 1] if waits else [])
 
 
 def test_calls_at_the_same_time_share_the_workers():

@@ -17,6 +17,7 @@ from gpt_nas_jax.executors import local
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.stages import given
 from gpt_nas_jax.stages.asking import ask
+from gpt_nas_jax.stages.hours import Hours
 from gpt_nas_jax.stages.loop import Evaluate, Loop
 from gpt_nas_jax.strategies.creation import create
 from gpt_nas_jax.types import Candidates, UsageError
@@ -82,6 +83,28 @@ def test_with_a_lag_the_next_batch_runs_before_the_last_one_has_ended():
     assert len(found) == 3 * SIZE
 
 
+def test_when_a_batch_fails_the_next_one_is_cancelled():
+    """Nothing is evaluated once the search has ended with an error."""
+    evaluated: list[int] = []
+    first = threading.Event()
+
+    def failing(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
+        number = int(len(evaluated) > 0)
+        evaluated.append(number)
+        if not number:
+            assert first.wait(STUCK)
+            raise ArithmeticError("the first batch")
+        first.set()
+        # As rungs, which give nothing until all of a batch is done.
+        for _ in range(1000):
+            evaluated.append([*local.run(lambda item: 1, items, 1)].count(1))
+        yield from records(items, known)
+
+    with pytest.raises(ArithmeticError, match="the first batch"):
+        search("random", 3, MemoryLedger(), evaluate=failing, lag=1)
+    assert len(evaluated) < 1000
+
+
 class Cut(Exception):
     """The process has ended."""
 
@@ -144,15 +167,27 @@ def test_a_surrogate_goes_on_from_a_shorter_search(tmp_path: Path):
 
 
 def test_a_search_ends_early_between_two_batches():
-    told = []
+    told: list[int] = []
     found = search(
         "random",
         5,
         MemoryLedger(),
-        after=lambda: told.append(None),
-        ends=lambda: len(told) >= 2,
+        after=told.append,
+        ends=lambda done: done >= 2 * SIZE,
     )
     assert len(found) == 2 * SIZE
+    assert told == [SIZE, 2 * SIZE]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_hours_are_over_until_evaluations_are_lost(lost: int, tmp_path: Path):
+    hours = Hours(tmp_path, most=1e-9)
+    assert not hours.are_over(0)
+    hours.save(8)
+    again = Hours(tmp_path, most=1e-9)
+    assert again.are_over(8 - lost) == (not lost)
+    assert not Hours(tmp_path, most=1.0).are_over(8)
+    assert not Hours(tmp_path, most=0).are_over(8)
 
 
 def test_given_networks_come_first(tmp_path: Path):

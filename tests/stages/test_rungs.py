@@ -87,7 +87,7 @@ def test_a_batch_that_was_cut_off_goes_on_in_its_middle(
     with contextlib.suppress(KeyboardInterrupt):
         rungs(Ledger(folder / "cut.jsonl")).evaluate(first, candidates(genomes))
     again = rungs(Ledger(folder / "cut.jsonl"))
-    again.read()
+    again.read(())
     found = again.evaluate(second, candidates(genomes))
     assert first.asked + second.asked == whole.asked
     plain = [(e.fitness, e.rungs, e.accuracies, e.reason, e.params) for e in found]

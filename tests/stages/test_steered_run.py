@@ -84,8 +84,10 @@ def test_a_finished_search_goes_on_for_more_generations(runs: Runs, tmp_path: Pa
     runs.finish(tmp_path / "long", *plain)
     short = tmp_path / "short"
     runs.finish(short, *plain, "--search_generations=2")
-    runs.finish(short, *plain, "--search_generations=2", "--search_max_hours=9")
     runs.finish(short, *plain)
+    # Shorter than what there is.
+    fewer = runs.command(short, *plain, "--search_generations=3")
+    assert main(fewer[2:]) == 2
     assert ledger(short) == ledger(tmp_path / "long")
     for name in ("finalists.jsonl", "finalists-20.jsonl"):
         assert (short / name).exists()
