@@ -64,7 +64,7 @@ def test_layers_in_no_block_are_read_but_not_learned(
         TracedLayer(part.layer, None, -1) if 4 <= index < 11 else part
         for index, part in enumerate(whole.layers)
     )
-    trace = Trace(hidden, whole.out_size, whole.params, whole.state, {})
+    trace = Trace(hidden, whole.out_size, whole.params, whole.state, 0, {})
     rest = examples.of_networks([trace], zoo_vocabulary, GENES)
     kept = np.r_[0:4, 11 : len(resnet)]
     np.testing.assert_array_equal(rest.contexts, resnet.contexts[kept])
