@@ -156,7 +156,8 @@ def test_a_ledger_of_an_earlier_version_goes_on(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
     """Without parents, accuracies by epoch, start and worker."""
-    whole, new = ledger(finished[0]), ("parents", "accuracies", "start", "worker")
+    whole = ledger(finished[0])
+    new = ("parents", "accuracies", "start", "worker", "waited")
 
     def earlier(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{k: v for k, v in r.items() if k not in new} for r in records]
