@@ -2,14 +2,16 @@
 
     python launch/ablation_recipe.py
     python launch/ablation_recipe.py --study=cifar10
+    python launch/ablation_recipe.py --study=schedule
 
 Trains one network with five seeds by each of several recipes (recipe_studies.py).
 ``digits`` takes launch/recipes/modern.flags, made small, apart; expect 6 minutes on 2
 busy CPU cores. ``cifar10`` adds one augmentation at a time to a plain recipe, on 5,000
-training images of 16x16; expect a minute for each of 40 trainings on one core. Every
-run is tested once, after its last epoch, and nothing was chosen by the figures. Further
-flags of gpt_nas_jax.main may follow. Finished runs are found again, and one that was
-stopped goes on: give the same command.
+training images of 16x16; ``schedule`` changes schedule, rate and averages of the same
+recipe. Expect a minute for each of 40 and 45 trainings on one core. Every run is tested
+once, after its last epoch, and nothing was chosen by the figures. Further flags of
+gpt_nas_jax.main may follow. Finished runs are found again, and one that was stopped
+goes on: give the same command.
 
 Shows mean and standard deviation of the test accuracy, the difference to the study's
 reference and its p by a paired t-test over the seeds, also corrected for their number

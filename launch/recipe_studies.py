@@ -103,12 +103,12 @@ _STRONG = {
     "cutmix, alpha=1": ("--retrain_cutmix=1",),
     "stochastic depth, 0.2": ("--retrain_drop_path=0.2",),
 }
-_CIFAR10 = Study(
-    title="Augmentations of the retraining on CIFAR-10 in small",
+_SMALL = Study(
+    title="",
     about=(
         "5,000 training images and all 10,000 test images of CIFAR-10, averaged to "
         "16x16; Stem and three BasicBlocks of 16, 32 and 64 channels, 15 epochs, "
-        "batches of 100, cosine from 0.1, shifts by 2 pixels and mirroring everywhere."
+        "batches of 100, cosine from 0.1, shifts by 2 pixels and mirroring."
     ),
     home=_HOME,
     flags=(
@@ -127,6 +127,12 @@ _CIFAR10 = Study(
         "--retrain_pad=2",
     ),
     reference="plain",
+    variants={},
+    prepare=_prepare_cifar10,
+)
+_AUGMENTATION = dataclasses.replace(
+    _SMALL,
+    title="Augmentations of the retraining on CIFAR-10 in small",
     variants={
         "plain": (),
         "cutout, 8 pixels": ("--retrain_cutout=8",),
@@ -135,7 +141,28 @@ _CIFAR10 = Study(
             flag for chosen in _STRONG.values() for flag in chosen
         ),
     },
-    prepare=_prepare_cifar10,
+)
+_SCHEDULE = dataclasses.replace(
+    _SMALL,
+    title="Schedule, rate and averages of the retraining on CIFAR-10 in small",
+    home=Path("runs/ablation_schedule"),
+    variants={
+        "plain": (),
+        "linear decay": ("--retrain_schedule=linear",),
+        "a tenth every five epochs": (
+            "--retrain_schedule=step",
+            "--retrain_step_epochs=5",
+        ),
+        "constant": ("--retrain_schedule=constant",),
+        "rate 0.05": ("--retrain_learning_rate=0.05",),
+        "rate 0.2": ("--retrain_learning_rate=0.2",),
+        "averages, 0.99": ("--retrain_ema=0.99",),
+        "constant, averages, 0.99": (
+            "--retrain_schedule=constant",
+            "--retrain_ema=0.99",
+        ),
+        "label smoothing, 0.1": ("--retrain_label_smoothing=0.1",),
+    },
 )
 
-STUDIES = {"digits": _DIGITS, "cifar10": _CIFAR10}
+STUDIES = {"digits": _DIGITS, "cifar10": _AUGMENTATION, "schedule": _SCHEDULE}

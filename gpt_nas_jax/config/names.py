@@ -1,5 +1,6 @@
 """The names that settings may have."""
 
+import math
 from collections.abc import Sequence
 
 from gpt_nas_jax import plugins
@@ -69,7 +70,19 @@ EXPORT_PLATFORMS = ("cpu", "cuda", "tpu")
 SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
+_HUMAN = {*NETWORKS, "ResNet-20"}
+
+
 def each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:
     """Whether all are allowed names or import paths, none of them given twice."""
     named = {name for name in given if not plugins.is_path(name)}
     return named <= set(allowed) and len(set(given)) == len(given)
+
+
+def is_human(name: str) -> bool:
+    """Whether a human network has this name; ``NAME@FLOPS`` is a narrowed one."""
+    plain, at, most = name.partition("@")
+    try:
+        return plain in _HUMAN and (not at or 0 < float(most) < math.inf)
+    except ValueError:
+        return False

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
-    NETWORKS,
     PROXIES,
     SEARCHED,
     STRATEGIES,
     TABLE_ROWS,
     TABLES,
     each_once,
+    is_human,
 )
 from gpt_nas_jax.config.setting import Section, setting
 from gpt_nas_jax.config.training import proxy_batch
@@ -213,10 +213,19 @@ class BaselineConfig(Section):
 
     name: str = setting(
         "ResNet-18",
-        "The network; its first two downsamplings are removed for images of at most 64 "
-        "pixels.",
-        choices=NETWORKS,
+        "The network: one that --stage=zoo lists, or ResNet-20. NAME@FLOPS, such as "
+        "ResNet-18@5e7, narrows it to at most so many FLOPs for an image. In networks "
+        "for large images the first two downsamplings are removed where images have at "
+        "most 64 pixels.",
     )
+
+    def problems(self) -> Iterator[str]:
+        """Yields a line for each contradiction among these settings."""
+        if not is_human(self.name):
+            yield (
+                f"--baseline_name={self.name}: give a network that --stage=zoo lists, "
+                "or ResNet-20; NAME@FLOPS narrows it"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from gpt_nas_jax.config.names import ACCURACY, BALANCED, NETWORKS, PROXIES, each_once
+from gpt_nas_jax.config.names import ACCURACY, BALANCED, PROXIES, each_once, is_human
 from gpt_nas_jax.config.recipe import EvalRecipe, RetrainRecipe
 from gpt_nas_jax.config.setting import Section, setting
 
@@ -152,7 +152,8 @@ class RetrainConfig(Section):
     baselines: str = setting(
         "",
         "Comma-separated human networks to train by the same recipe after the best, "
-        "such as ResNet-18,ShuffleNetV2-x0.5 (ours).",
+        "such as ResNet-20,ShuffleNetV2-x1.0@5e7; NAME@FLOPS narrows one to at most so "
+        "many FLOPs for an image (ours).",
         result=False,
     )
     checkpoint_epochs: int = setting(
@@ -175,10 +176,10 @@ class RetrainConfig(Section):
                 "from 1"
             )
         names = self.chosen_baselines()
-        if set(names) - {*NETWORKS} or len(set(names)) < len(names):
+        if not all(map(is_human, names)) or len(set(names)) < len(names):
             yield (
-                f"--retrain_baselines={self.baselines}: give human networks, each "
-                "once; --stage=zoo lists them"
+                f"--retrain_baselines={self.baselines}: give networks that --stage=zoo "
+                "lists, or ResNet-20, each once; NAME@FLOPS narrows one"
             )
 
     def chosen_baselines(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from gpt_nas_jax.datasets.preparation import Preparation
 from gpt_nas_jax.inference.predictor import Predictor
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.spaces import registry
 from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.placement import compute_type
@@ -95,7 +95,7 @@ def network(best: Path, config: Config) -> tuple[Chain, Any]:
         space = registry.build(config.space, image, classes)
         chain = space.decode(jnp.asarray(space.genome(found["blocks"])))
     else:
-        chain = ZOO[found["name"]].build(classes, image)
+        chain = human(found["name"]).build(classes, image)
     shapes = trace(chain, image).variables
     return chain, workdir.load_tree(best / "weights", shapes, _REMEDY)
 

@@ -13,7 +13,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.networks.layers import Size, to_text
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import PAD
 
@@ -46,7 +46,7 @@ def of_human(name: str, chain: Chain, dataset: Dataset) -> dict[str, Any]:
     image = dataset.train.size
     return {
         "name": name,
-        "family": ZOO[name].family,
+        "family": human(name).family,
         "image": list(image),
         "num_classes": dataset.num_classes,
         **_figures(chain, image),

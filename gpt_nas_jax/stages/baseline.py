@@ -7,7 +7,8 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import BaselineConfig, Config, RetrainConfig, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.executors import processes
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import (
     claim,
@@ -17,6 +18,7 @@ from gpt_nas_jax.stages import (
     report,
     retrain,
 )
+from gpt_nas_jax.types import UsageError
 
 
 def run(config: Config) -> None:
@@ -31,12 +33,25 @@ def run(config: Config) -> None:
     claim.check(config)
     processes.everywhere(compile_cache.keep, config.train)
     dataset = processes.everywhere(problem.load_dataset, config)
+    chain_of(config.baseline.name, dataset)
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
         settled = problem.settled(config, dataset)
         summary.write(config, train(settled, dataset, config.baseline.name, "best"))
         views.refresh()
+
+
+def chain_of(name: str, dataset: Dataset) -> Chain:
+    """The human network of a name, for the images of a data set.
+
+    Raises:
+      UsageError: it cannot be made as narrow as its name asks for.
+    """
+    try:
+        return human(name).build(dataset.num_classes, dataset.train.size)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str, Any]:
@@ -52,7 +67,7 @@ def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str,
       The parts ``best`` and ``retrain`` of ``result.json``.
     """
     path = workdir.folder(config.workdir)
-    chain = ZOO[name].build(dataset.num_classes, dataset.train.size)
+    chain = chain_of(name, dataset)
     description = architecture.of_human(name, chain, dataset)
     suffix = "" if folder == "best" else f"-{name}"
     own = {"genome": "", "pick": RetrainConfig.pick, "baselines": ""}

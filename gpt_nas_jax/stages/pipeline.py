@@ -14,6 +14,7 @@ from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.stages import (
+    baseline,
     claim,
     compilation,
     compile_cache,
@@ -58,6 +59,8 @@ def run(config: Config) -> None:
     loaded = processes.everywhere(problem.load, config)
     if config.stage in ("all", "retrain"):
         long_training.check_devices(config)
+        for name in config.retrain.chosen_baselines():
+            baseline.chain_of(name, loaded.dataset)
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)

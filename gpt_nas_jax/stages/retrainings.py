@@ -8,7 +8,6 @@ import numpy as np
 
 from gpt_nas_jax.config import LATENCY, Config, fields
 from gpt_nas_jax.networks.chain import Chain
-from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.stages import baseline, latency, retrain
 from gpt_nas_jax.stages.parts import Parts
 from gpt_nas_jax.stages.problem import Problem
@@ -83,8 +82,7 @@ def _measure(config: Config, problem: Problem, found: dict[str, Part]) -> Part:
 def _network(problem: Problem, name: str, best: Part) -> tuple[str, Chain]:
     """A trained network, and a name that no other one has."""
     if "genome" not in best:
-        dataset = problem.dataset
-        return name, ZOO[name].build(dataset.num_classes, dataset.train.size)
+        return name, baseline.chain_of(name, problem.dataset)
     chain = problem.space.decode(problem.space.genome(best["blocks"]))
     return ",".join(map(str, best["genome"])), chain
 

@@ -18,7 +18,7 @@ import jax
 from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import compile_cache, problem
 from gpt_nas_jax.training import whole
@@ -37,7 +37,7 @@ def main() -> None:
     dataset, recipe = problem.load_dataset(config), config.retrain.recipe
     placement = Placement(compute_type(config.train.precision))
     data = to_device(dataset.train, *dataset.train.moments(), dataset.flip, placement)
-    chain = ZOO[config.baseline.name].build(dataset.num_classes, data.in_size)
+    chain = human(config.baseline.name).build(dataset.num_classes, data.in_size)
     steps, key = len(data) // recipe.batch, stage_key(config.seed, "retrain")
     begin = time.perf_counter()
     state = whole.start(chain, recipe, steps, data.in_size, key)

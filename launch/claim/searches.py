@@ -3,10 +3,11 @@
     taskset -c 0 python launch/claim/searches.py --seeds=0,1 --data_dir=DIR
 
 Every strategy searches with every seed by launch/claim/search.flags, generation by
-generation, until the FLOPs of its candidates reach the budget. Of those within the budget
-the fittest is trained for longer and tested once; the seed also decides that training. Lines
-are added to docs/results/claim/candidates.csv and tested.csv. What stands there is not run
-again, and a search that was stopped goes on. Give several processes different seeds.
+generation, until the FLOPs of its candidates reach the budget. Of those within the
+budget the fittest is trained for longer and tested once; the seed also decides that
+training. Lines are added to docs/results/claim/candidates.csv and tested.csv. What
+stands there is not run again, and a search that was stopped goes on. Give several
+processes different seeds.
 """
 
 import argparse
@@ -75,17 +76,15 @@ def run(base: Config, strategy: str, seed: int) -> None:
     fitness = [record["fitness"] or float("nan") for record in records]
     chosen = records[int(np.nanargmax(fitness))]
     result = tested(config, [gene for gene in chosen["genome"] if gene >= 0])
-    Candidate.append(
-        [
-            Candidate(
-                strategy, seed, index, " ".join(record["blocks"]), record["flops"], value
-            )
-            for index, (record, value) in enumerate(zip(records, fitness, strict=True))
-        ]
-    )
+    candidates = []
+    for index, (record, value) in enumerate(zip(records, fitness, strict=True)):
+        blocks = " ".join(record["blocks"])
+        line = (strategy, seed, index, blocks, record["flops"], value)
+        candidates.append(Candidate(*line))
+    Candidate.append(candidates)
     best, accuracy = result["best"], result["retrain"]["test_accuracy"]
-    line = (strategy, seed, len(records), best["params"], best["flops"], accuracy)
-    Tested.append([Tested(*line)])
+    costs = best["params"], best["flops"]
+    Tested.append([Tested(strategy, seed, len(records), *costs, accuracy)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The 36 human-designed networks of the paper's fine-tuning corpus.
+"""Human-designed networks: the 36 of the paper's fine-tuning corpus, and ResNet-20.
 
-`ZOO` maps a name to its `ZooEntry`. All are built from the blocks of Table II.
+`ZOO` maps the names of the 36 to their `ZooEntry`; `human` finds any network by its
+name. All are built from the blocks of Table II.
 """
 
 import dataclasses
@@ -8,11 +9,11 @@ from collections.abc import Callable
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.networks.zoo import small
+from gpt_nas_jax.networks.zoo import narrow, small
 from gpt_nas_jax.networks.zoo.efficientnet import IMAGE_SIZES, efficientnet
 from gpt_nas_jax.networks.zoo.googlenet import googlenet
 from gpt_nas_jax.networks.zoo.regnet import REGNETS, regnet
-from gpt_nas_jax.networks.zoo.resnet import RESNETS, resnet
+from gpt_nas_jax.networks.zoo.resnet import RESNETS, resnet, resnet20
 from gpt_nas_jax.networks.zoo.shufflenet import SHUFFLENETS, shufflenet
 
 
@@ -24,16 +25,26 @@ class ZooEntry:
       family: the paper's name for its kind.
       image: the image size it was designed for.
       design: from a number of classes to the network.
+      most: FLOPs that the network is narrowed to (`narrow`), or None.
     """
 
     family: str
     image: Size
     design: Callable[[int], Chain]
+    most: float | None = None
 
     def build(self, num_classes: int, image: Size | None = None) -> Chain:
-        """The network, changed where images of this size are small (`small`)."""
-        chain = self.design(num_classes)
-        return small.adapted(chain) if image and small.is_small(image) else chain
+        """The network; for small images, one that was made for large ones is changed.
+
+        See `small`.
+
+        Raises:
+          UsageError: it cannot be made as narrow as asked for.
+        """
+        chain, size = self.design(num_classes), image or self.image
+        if small.is_small(size) and not small.is_small(self.image):
+            chain = small.adapted(chain)
+        return chain if self.most is None else narrow.fitted(chain, size, self.most)
 
 
 def _entries() -> dict[str, ZooEntry]:
@@ -61,3 +72,14 @@ def _entries() -> dict[str, ZooEntry]:
 
 
 ZOO: dict[str, ZooEntry] = _entries()
+_RESNET20 = ZooEntry("ResNet", (32, 32, 3), resnet20)
+
+
+def human(name: str) -> ZooEntry:
+    """The network of a name: one of `ZOO`, or ResNet-20.
+
+    ``NAME@FLOPS`` is the network narrowed to at most so many FLOPs for one image.
+    """
+    plain, _, most = name.partition("@")
+    entry = _RESNET20 if plain == "ResNet-20" else ZOO[plain]
+    return dataclasses.replace(entry, most=float(most)) if most else entry

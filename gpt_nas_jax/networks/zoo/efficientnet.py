@@ -11,7 +11,7 @@ from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.operations import Shortcut
 from gpt_nas_jax.networks.zoo.rounding import nearest_multiple
 
-_WIDTH_STEP = 8
+WIDTH_STEP = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class MBConv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         channels = x.shape[-1]
-        inner = nearest_multiple(channels * self.expansion, _WIDTH_STEP)
+        inner = nearest_multiple(channels * self.expansion, WIDTH_STEP)
 
         def unit(features: int, kernel: int = 1, **options: object) -> nn.Module:
             return ConvNormActivation(
@@ -87,11 +87,11 @@ def efficientnet(name: str, num_classes: int) -> Chain:
     # B5 to B7 were trained with other BatchNorm constants than B0 to B4.
     large = name >= "EfficientNet-B5"
     norm = {"epsilon": 1e-3 if large else 1e-5, "momentum": 0.99 if large else 0.9}
-    stem = nearest_multiple(32 * scale.width, _WIDTH_STEP)
+    stem = nearest_multiple(32 * scale.width, WIDTH_STEP)
     blocks: list[nn.Module] = [ConvNormActivation(stem, 3, 2, **norm)]
     features = stem
     for expansion, kernel, stride, channels, repeats in _STAGES:
-        features = nearest_multiple(channels * scale.width, _WIDTH_STEP)
+        features = nearest_multiple(channels * scale.width, WIDTH_STEP)
         for index in range(math.ceil(repeats * scale.depth)):
             first = stride if index == 0 else 1
             blocks.append(MBConv(features, expansion, kernel, first, **norm))

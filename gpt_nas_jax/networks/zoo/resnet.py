@@ -60,3 +60,16 @@ def resnet(name: str, num_classes: int) -> Chain:
                 block = Bottleneck(256 * width, inner, design.groups, stride)
             blocks.append(block)
     return Chain((*blocks, Head(num_classes)))
+
+
+def resnet20(num_classes: int) -> Chain:
+    """CIFAR's ResNet of 20 layers (section 4.2 of arXiv 1512.03385).
+
+    Two shortcuts that change the shape are projected here, with 2,752 parameters.
+    """
+    blocks: list[nn.Module] = [Conv(16, bias=False), BatchNorm(), ReLU()]
+    for stage in range(3):
+        for index in range(3):
+            stride = 2 if stage > 0 and index == 0 else 1
+            blocks.append(BasicBlock(16 * 2**stage, stride))
+    return Chain((*blocks, Head(num_classes)))
