@@ -131,7 +131,7 @@ def _unread_proxies(config: Config) -> Iterator[str]:
 
 
 def _steered(config: Config) -> Iterator[str]:
-    """Settings of a search of trained candidates, where there is none."""
+    """Settings that a benchmark search ignores, and conflicts of ``--search_lag``."""
     search = config.search
     if config.on_benchmark():
         for name in ("lag", "max_hours", "seeds_from"):
@@ -159,7 +159,7 @@ def _steered(config: Config) -> Iterator[str]:
 
 
 def _rungs(config: Config) -> Iterator[str]:
-    """Settings of rungs that no candidate would climb."""
+    """Rungs that stop no candidate, or that the stage does not use."""
     settings, recipe = config.eval, config.eval.recipe
     given = f"--eval_rungs={recipe.rungs}"
     if settings.keep != EvalConfig.keep and not recipe.rungs:

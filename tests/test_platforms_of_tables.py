@@ -12,6 +12,7 @@ from prior_support import CHAINS, SPACES, small_prior
 from gpt_nas_jax.config import SearchConfig
 from gpt_nas_jax.evaluation import chain_model, tabular
 from gpt_nas_jax.evaluation.predicted import PredictedTable
+from gpt_nas_jax.spaces.blocks.timed import Timed, Times
 from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import STRATEGIES, Setup
@@ -29,7 +30,7 @@ def table(name: str) -> tuple[Space, tabular.Table]:
         space = SPACES[name]
         genomes = np.unique(np.asarray(space.sample(jax.random.key(0), 64)), axis=0)
         return space, tabular.build(space, genomes, np.linspace(0, 1, len(genomes)))
-    space = CHAINS
+    space = _timed() if name == "timed" else CHAINS
     genomes = np.unique(np.asarray(space.sample(jax.random.key(0), 16)), axis=0)
     accuracies = np.linspace(0.3, 0.6, len(genomes))
     model = chain_model.fit(space, genomes, accuracies, np.ones(len(genomes)))
@@ -37,6 +38,13 @@ def table(name: str) -> tuple[Space, tabular.Table]:
     limit = Limit("flops", float(operations.min()), float(operations.max()))
     band = limited(space, [limit])
     return band, PredictedTable(model, np.float32(0.01))
+
+
+def _timed() -> Timed:
+    """The chains with a time for each of their parts."""
+    *blocks, head = range(1, len([*CHAINS.places()]) + 1)
+    times = Times(tuple(map(float, blocks)), float(head), 1.0)
+    return Timed(CHAINS, times)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +73,17 @@ def test_drafts_lower_for_every_platform():
     lower_search("chains", "gpt_nas", config)
 
 
+def test_searches_by_memory_and_latency_lower_for_every_platform():
+    config = dataclasses.replace(_CONFIG, objectives="accuracy,memory,latency")
+    lower_search("timed", "genetic", config)
+
+
 def lower_search(name: str, strategy: str, config: SearchConfig) -> None:
     """Lowers whole searches on a table for all platforms."""
     space, known = table(name)
     # A table of cells holds them all, so that proposals are worked out beforehand.
-    proposers = Proposers(space, small_prior(name), name == "nasbench201")
+    prior = small_prior("nasbench201" if name == "nasbench201" else "chains")
+    proposers = Proposers(space, prior, name == "nasbench201")
     setup = Setup(config, space, _QUERIES, 2, 4, jax.random.key(0), proposers)
     built, rounds = setup.build(strategy), _QUERIES // setup.asked(strategy)
     keys = jax.random.split(jax.random.key(1), 2)

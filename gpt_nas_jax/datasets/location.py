@@ -4,6 +4,7 @@ import os
 import pathlib
 from typing import Any, cast
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.plugins import one_line
 from gpt_nas_jax.types import UsageError
 
@@ -57,12 +58,8 @@ def exists(path: pathlib.Path) -> bool:
 
 
 def cache(name: str) -> pathlib.Path:
-    """The folder of this user that keeps what was found out of files by reading them.
-
-    It is in ``$XDG_CACHE_HOME``, or else in ``~/.cache``.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(home) / f"gpt_nas_jax_{name}"
+    """This user's folder for what was found out of files by reading them."""
+    return workdir.caches() / f"gpt_nas_jax_{name}"
 
 
 def stamp(file: pathlib.Path) -> str:

@@ -21,13 +21,11 @@ def check(config: Config) -> None:
     """
     path, flags = workdir.folder(config.workdir), fields.result_text(config)
     workdir.check(path, flags, _least(config))
-    if _goes_on(config):
+    if not _searches(config) or not _ends_by_schedule(config):
         return
     try:
         workdir.check(path, flags)
     except UsageError as error:
-        if config.stage not in _SEARCHING:
-            raise
         raise UsageError(
             f"--{_GENERATIONS}={config.search.generations}: the rate of elimination of "
             f"{config.search.strategy} (Eq. 3) falls until the last generation, so a "
@@ -36,18 +34,20 @@ def check(config: Config) -> None:
         ) from error
 
 
-_SEARCHING = ("all", "search")
+def _searches(config: Config) -> bool:
+    return config.stage in ("all", "search")
 
 
-def _goes_on(config: Config) -> bool:
-    """Whether the stage searches, and a longer search begins as a shorter one does."""
+def _ends_by_schedule(config: Config) -> bool:
+    """Whether a search that is to be longer is another one from the start."""
     entry = registry.find(config.search.strategy)
-    by_end = "generations" in entry.filled and not config.search.elimination_generations
-    return config.stage in _SEARCHING and not by_end
+    return "generations" in entry.filled and not config.search.elimination_generations
 
 
 def _least(config: Config) -> dict[str, int]:
-    """The generations that the ledger holds in part."""
+    """The fewest generations that the ledger allows; none where they must be equal."""
+    if not _searches(config):
+        return {}
     size = registry.asked(config.search.strategy, config.search)
     held = workdir.count(workdir.folder(config.workdir))
     generations = -(-held // size) * size / config.search.population
@@ -70,9 +70,10 @@ def opened(config: Config) -> contextlib.AbstractContextManager[None]:
     Raises:
       UsageError: as `workdir.opened`.
     """
+    goes_on = _searches(config) and not _ends_by_schedule(config)
     return workdir.opened(
         workdir.folder(config.workdir),
         fields.to_text(config),
         fields.result_text(config),
-        _least(config) if _goes_on(config) else {},
+        _least(config) if goes_on else {},
     )

@@ -13,6 +13,7 @@ from typing import Any
 import filelock
 import jax
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TrainConfig
 from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.types import UsageError
@@ -133,8 +134,7 @@ def _warn_in_one_line(path: Path) -> None:
 
 
 def _path(settings: TrainConfig) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(settings.cache_dir or Path(home) / "gpt_nas_jax").absolute()
+    return Path(settings.cache_dir or workdir.caches() / "gpt_nas_jax").absolute()
 
 
 def _require_own(path: Path, make: bool) -> None:

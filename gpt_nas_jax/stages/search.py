@@ -2,25 +2,23 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.evaluation.climbing import Climb, ClimbingEvaluator
-from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
+from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.scored import Scorer
-from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.registry import Executor
-from gpt_nas_jax.executors.stamped import Stamped
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces import costs
-from gpt_nas_jax.stages import asking, given, scoring
+from gpt_nas_jax.stages import asking, evaluations, given, scoring
+from gpt_nas_jax.stages.evaluations import Evaluate
 from gpt_nas_jax.stages.hours import Hours
 from gpt_nas_jax.stages.loop import Loop
 from gpt_nas_jax.stages.problem import Problem
@@ -30,8 +28,6 @@ from gpt_nas_jax.stages.records import (
     refuse_failures,
     when_and_where,
 )
-from gpt_nas_jax.stages.remembered import Remembered
-from gpt_nas_jax.stages.rungs import Rungs
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.proposers import Proposers
@@ -63,9 +59,9 @@ def run(
     path = workdir.folder(config.workdir)
     now = scoring.where(config)
     ledger = Ledger(path / workdir.LEDGER, now)
-    candidates = _Candidates(config, problem, scoring.evaluator(config, problem))
     records = ledger.read()
-    candidates.read(records)
+    evaluate = evaluations.of(config, problem, records)
+    candidates = _Candidates(config, problem, evaluate)
     hours = Hours(path, config.search.max_hours)
     over = len(records) >= config.evaluations() or hours.are_over(len(records))
     if not over and workdir.finalists(path, len(records)).exists():
@@ -136,17 +132,7 @@ class _Candidates:
 
     config: Config
     problem: Problem
-    evaluator: Evaluator
-
-    def read(self, records: Sequence[dict[str, Any]]) -> None:
-        """Takes in the evaluations of the ledger; called before any evaluation."""
-        # Threads of several batches share them.
-        _ = self.evaluate, self.evaluations
-        if self.rungs is None:
-            self.evaluations.read(records)
-        else:
-            _ = self.climb
-            self.rungs.read(records)
+    evaluate: Evaluate
 
     @functools.cached_property
     def executor(self) -> Executor:
@@ -183,44 +169,13 @@ class _Candidates:
             )
         return given.placed(self.given, candidates, number)
 
-    @functools.cached_property
-    def evaluate(self) -> Stamped[Candidate]:
-        """The evaluator; one for all generations, as executors send it once."""
-        return Stamped(self.evaluator)
-
-    @functools.cached_property
-    def evaluations(self) -> Remembered:
-        """The evaluations made so far."""
-        return Remembered(self.problem.space, self.config.eval.ruled())
-
-    @functools.cached_property
-    def rungs(self) -> Rungs | None:
-        """The climbs made so far; None where candidates are trained to the end."""
-        settings = self.config.eval
-        if not settings.has_rungs():
-            return None
-        path = workdir.folder(self.config.workdir) / workdir.RUNGS
-        return Rungs(
-            self.problem.space,
-            settings.ruled(),
-            len(settings.recipe.ends()),
-            settings.keep,
-            self.config.search.costs(),
-            Ledger(path, scoring.where(self.config)),
-        )
-
-    @functools.cached_property
-    def climb(self) -> Stamped[Climb]:
-        """The evaluator of climbs; one for all generations, likewise."""
-        return Stamped(ClimbingEvaluator(cast(TrainedEvaluator, self.evaluator)))
-
     def records(
         self, items: Sequence[Candidate], known: int
     ) -> Iterator[dict[str, Any]]:
         """The ledger's entries of a batch but for the first so many, in order."""
         noted = self.config.search.noted()
         for item, result in zip(
-            items[known:], self._results(items, known), strict=True
+            items[known:], self.evaluate(items, known), strict=True
         ):
             names = self.problem.space.names(item.genome)
             yield {
@@ -234,20 +189,6 @@ class _Candidates:
                 "reason": result.reason,
                 **when_and_where(result),
             }
-
-    def _results(self, items: Sequence[Candidate], known: int) -> Iterable[Evaluation]:
-        """The evaluations of a batch but for the first so many, in order."""
-        workers = self.config.search.workers
-
-        def climb(climbs: Sequence[Climb]) -> Iterator[Evaluation]:
-            return self.executor(self.climb, climbs, workers)
-
-        def run(items: Sequence[Candidate]) -> Iterator[Evaluation]:
-            return self.executor(self.evaluate, items, workers)
-
-        if self.rungs is None:
-            return self.evaluations.evaluate(run, items[known:])
-        return self.rungs.evaluate(climb, items)[known:]
 
 
 def _details(result: Evaluation) -> dict[str, Any]:

@@ -57,8 +57,6 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
     Where it decays to 0 it does so before each of the recipe's ends and is at its peak
     again behind it (arXiv 1608.03983).
     """
-    if recipe.schedule in ("constant", "step"):
-        return _segment(recipe, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
     begins = (0, *recipe.ends()[:-1])
     segments = [
         # Weights that were trained need no warm-up.
@@ -70,8 +68,6 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
         )
         for begin, end in zip(begins, recipe.ends(), strict=True)
     ]
-    if len(segments) == 1:
-        return segments[0]
     return optax.join_schedules(
         segments, [begin * steps_per_epoch for begin in begins[1:]]
     )

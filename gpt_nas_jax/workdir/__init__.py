@@ -32,7 +32,7 @@ from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
 from gpt_nas_jax.workdir.ledger import Ledger, MemoryLedger, best
 from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.mirrors import opened as fetched
-from gpt_nas_jax.workdir.places import below, folder, is_store, shown
+from gpt_nas_jax.workdir.places import below, caches, folder, is_store, shown
 from gpt_nas_jax.workdir.structured import (
     read_json,
     read_sealed,
@@ -48,6 +48,7 @@ __all__ = [
     "MemoryLedger",
     "below",
     "best",
+    "caches",
     "check",
     "count",
     "damaged",

@@ -27,7 +27,7 @@ _RESULTS = (
     *("trainings.jsonl", "scores.jsonl", "scores.npz"),
 )
 
-NONE: Mapping[str, int] = {}
+_NONE: Mapping[str, int] = {}
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def opened(
     path: Path,
     flags: str,
     result_flags: Mapping[str, str],
-    least: Mapping[str, int] = NONE,
+    least: Mapping[str, int] = _NONE,
 ) -> Iterator[None]:
     """Claims a directory for one run while the context lasts.
 
@@ -81,7 +81,7 @@ def opened(
 
 
 def check(
-    path: Path, result_flags: Mapping[str, str], least: Mapping[str, int] = NONE
+    path: Path, result_flags: Mapping[str, str], least: Mapping[str, int] = _NONE
 ) -> None:
     """Raises UsageError where a directory holds results of a run with other flags.
 
@@ -175,7 +175,7 @@ def _read(path: Path) -> dict[str, str] | None:
 def _differing(
     kept: Mapping[str, str],
     result_flags: Mapping[str, str],
-    least: Mapping[str, int] = NONE,
+    least: Mapping[str, int] = _NONE,
 ) -> list[str]:
     return [
         f"--{name} is {value!r}, was {kept.get(name)!r}"

@@ -102,8 +102,12 @@ def sweep() -> None:
                 shutil.rmtree(one, ignore_errors=True)
 
 
+def caches() -> Path:
+    """The folder of this user's caches: ``$XDG_CACHE_HOME``, or else ``~/.cache``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 @functools.cache
 def _mirrors() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}"
-    return Path(home).absolute() / "gpt_nas_jax" / "stores" / name
+    return caches().absolute() / "gpt_nas_jax" / "stores" / name

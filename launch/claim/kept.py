@@ -1,4 +1,4 @@
-"""What the searches of the claim leave: lines of two CSV files."""
+"""Lines of the two CSV files that the searches of the claim leave."""
 
 import csv
 import dataclasses

@@ -31,8 +31,8 @@ def sides(chain: Chain) -> list[int]:
 
 
 def test_resnet_20_has_the_published_parameters() -> None:
-    # 269,722 with padded shortcuts (0.27 million in table 6 of arXiv 1512.03385); the two
-    # projections have 16 * 32 + 32 * 64 weights and BatchNorm 192 more.
+    # 269,722 with padded shortcuts, 0.27 million in table 6 of arXiv 1512.03385; the
+    # two projections have 16 * 32 + 32 * 64 weights, and their BatchNorm 192.
     chain = human("ResNet-20").build(10, CIFAR)
     found = cost(chain, CIFAR)
     assert found.params == 269_722 + 16 * 32 + 32 * 64 + 192

@@ -15,11 +15,11 @@ from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo import human
 
 pytestmark = pytest.mark.slow
 
-NAME = "ResNet-18"
+NAME = "ResNet-18@2e6"
 FLAGS = (
     "--stage=baseline",
     # A search would not have enough images for these.
@@ -43,7 +43,7 @@ def trained(runs: Runs) -> Path:
 def test_it_leaves_what_a_retraining_leaves(trained: Path) -> None:
     value = result(trained)
     assert (value["dataset"], value["seed"]) == ("digits", 0)
-    chain = ZOO[NAME].build(10, (8, 8, 1))
+    chain = human(NAME).build(10, (8, 8, 1))
     traced = trace(chain, (8, 8, 1))
     assert value["best"]["name"] == NAME
     assert value["best"]["params"] == traced.params
@@ -80,7 +80,7 @@ def test_it_goes_on_from_its_checkpoint_to_the_same_weights(
     assert not (cut / "result.json").exists()
     assert main(runs.command(cut, *FLAGS)[2:]) == 0
     assert result(cut) == result(trained)
-    shapes = trace(ZOO[NAME].build(10, (8, 8, 1)), (8, 8, 1)).variables
+    shapes = trace(human(NAME).build(10, (8, 8, 1)), (8, 8, 1)).variables
     weights = [
         workdir.load_tree(path / "best" / "weights", shapes) for path in (cut, trained)
     ]

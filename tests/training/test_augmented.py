@@ -161,7 +161,7 @@ def test_streams_hold_classes_in_equal_numbers_and_no_image_twice_alike(
     # Two images in so many places, each time another part.
     assert len(zeros) >= 15
     assert len({image.tobytes() for image in zeros}) == len(zeros)
-    # Where a training goes on, it goes on with these batches.
+    # A resumed training gets the remaining batches.
     rest = data.batches(recipe, KEY, 2)
     for (x, labels), (again, theirs) in zip(rest, batches[2:], strict=True):
         np.testing.assert_array_equal(x, again)

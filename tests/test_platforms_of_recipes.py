@@ -1,0 +1,85 @@
+"""Balance and augmentation, lowered for every platform."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import pytest
+from platforms_support import BATCH, CLASSES, DTYPES, images, lower
+
+from gpt_nas_jax.config import RetrainRecipe
+from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.spaces.blocks.network import candidate
+from gpt_nas_jax.training import whole
+from gpt_nas_jax.training.augmented import augmented
+from gpt_nas_jax.training.balance import balanced_batches
+from gpt_nas_jax.training.loss import cross_entropy
+from gpt_nas_jax.training.recipe import update_of
+from gpt_nas_jax.training.targets import Targets
+
+SIZE = (8, 8, 3)
+RECIPE = RetrainRecipe(
+    epochs=2,
+    batch=BATCH,
+    warmup_epochs=0,
+    pad=1,
+    cutout=2,
+    label_smoothing=0.1,
+    randaugment_ops=2,
+    erasing=0.5,
+    mixup=0.2,
+    cutmix=1.0,
+    drop_path=0.5,
+)
+LABELS = jax.ShapeDtypeStruct((BATCH,), jnp.int32)
+TARGETS = Targets(
+    jax.ShapeDtypeStruct((BATCH, 2), jnp.int32),
+    jax.ShapeDtypeStruct((BATCH, 2), jnp.float32),
+)
+
+
+@functools.cache
+def residual() -> Chain:
+    return candidate(("Stem", "BasicBlock", "BasicBlock"), 16, 2, CLASSES)
+
+
+def test_augmented_and_weighted_batches_lower() -> None:
+    channel = jax.ShapeDtypeStruct((3,), jnp.float32)
+    weights = jax.ShapeDtypeStruct((CLASSES,), jnp.float32)
+
+    def batch(key: jax.Array, *arrays: jax.Array) -> object:
+        return augmented(RECIPE, key, *arrays, RECIPE.pad, True)
+
+    key = jax.random.key(0)
+    x, labels = lower(
+        batch, key, images(SIZE, "uint8"), LABELS, channel, channel, weights
+    )
+    assert (x.shape, x.dtype) == ((BATCH, *SIZE), jnp.float32)
+    assert labels.labels.shape == labels.weights.shape == (BATCH, 2)
+
+
+def test_batches_of_equal_classes_lower() -> None:
+    classes = jax.ShapeDtypeStruct((CLASSES,), jnp.int32)
+    program = functools.partial(balanced_batches.__wrapped__, batch=BATCH // 4)
+    order = lower(program, jax.random.key(0), LABELS, classes)
+    assert (order.shape, order.dtype) == ((4, BATCH // 4), jnp.int32)
+
+
+def test_the_loss_of_several_labels_lowers() -> None:
+    logits = jax.ShapeDtypeStruct((BATCH, CLASSES), jnp.float32)
+    loss = lower(lambda x, y: cross_entropy(x, y, 0.1), logits, TARGETS)
+    assert (loss.shape, loss.dtype) == ((), jnp.float32)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_step_with_stochastic_depth_lowers(dtype: str) -> None:
+    chain, update = residual(), update_of(RECIPE, 4)
+    assert trace(chain, SIZE).shortcuts
+    state = whole.shapes(chain, RECIPE, 4, SIZE, jax.random.key(0))
+    program = functools.partial(whole.updated, chain, update)
+    new, loss = lower(program, state, images(SIZE, dtype), TARGETS)
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), new) == jax.tree.map(
+        lambda a: (a.shape, a.dtype), state
+    )
+    assert loss.shape == ()
