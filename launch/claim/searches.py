@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kept import Candidate, Tested
+from claim_lines import Candidate, Outcome
 
 from gpt_nas_jax import flags, main, workdir
 from gpt_nas_jax.config import Config
@@ -84,7 +84,7 @@ def run(base: Config, strategy: str, seed: int) -> None:
     Candidate.append(candidates)
     best, accuracy = result["best"], result["retrain"]["test_accuracy"]
     costs = best["params"], best["flops"]
-    Tested.append([Tested(strategy, seed, len(records), *costs, accuracy)])
+    Outcome.append([Outcome(strategy, seed, len(records), *costs, accuracy)])
 
 
 if __name__ == "__main__":
@@ -95,7 +95,7 @@ if __name__ == "__main__":
     known, rest = parser.parse_known_args()
     try:
         parsed = flags.parse(["main", f"--flagfile={FLAGS}", *rest])
-        done = {(line.strategy, line.seed) for line in Tested.read()}
+        done = {(line.strategy, line.seed) for line in Outcome.read()}
         for seed in map(int, known.seeds.split(",")):
             for strategy in STRATEGIES:
                 if (strategy, seed) not in done:

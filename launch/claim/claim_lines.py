@@ -69,7 +69,7 @@ class Candidate(_Line):
 
 
 @dataclasses.dataclass(frozen=True)
-class Tested(_Line):
+class Outcome(_Line):
     """A network that was trained for longer and tested once.
 
     Attributes:

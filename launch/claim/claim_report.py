@@ -1,0 +1,165 @@
+"""The tables of docs/results/claim/tables.md, from the lines that searches.py left.
+
+    python launch/claim/claim_report.py
+
+Takes the seeds that all strategies have. Runs nothing.
+"""
+
+import datetime
+import math
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy
+from claim_lines import HOME, Candidate, Outcome
+
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import TablesConfig
+from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports.contrasts import holm
+from gpt_nas_jax.reports.curves import t_test
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
+from gpt_nas_jax.stages import tabular_benchmark
+from gpt_nas_jax.types import PAD
+
+CONTRASTS = (
+    ("gpt_nas", "genetic"),
+    ("gpt_nas", "unigram_refill"),
+    ("gpt_nas_online", "genetic"),
+    ("gpt_nas_online", "gpt_nas"),
+)
+_STRATEGIES = tuple(dict.fromkeys(name for pair in CONTRASTS for name in pair))
+_CHAINBENCH = TablesConfig(name="chainbench", source="launch/chainbench/chainbench.npz")
+
+
+def foretold(candidates: Sequence[Candidate]) -> np.ndarray:
+    """Accuracies that chainbench predicts for candidates, in %, ``float64[N]``."""
+    benchmark = tabular_benchmark.load(_CHAINBENCH)
+    space = benchmark.plain
+    genomes = np.full((len(candidates), space.length), PAD, np.int32)
+    for row, one in zip(genomes, candidates, strict=True):
+        names = one.blocks.split()
+        row[: len(names)] = [space.gene_names.index(name) for name in names]
+    model = benchmark.datasets["cifar10"].model
+    return 100 * np.asarray(model.predict(genomes), np.float64)
+
+
+def _row(*texts: str) -> list[Entry]:
+    return [Entry(text) for text in texts]
+
+
+def _spread(values: np.ndarray) -> str:
+    return f"{values.mean():.2f} +- {values.std(ddof=1):.2f}"
+
+
+def strategies(
+    tested: dict[str, np.ndarray], chosen: dict[str, list[Candidate]]
+) -> Table:
+    """Each strategy's accuracies, in %."""
+    rows = []
+    for name, accuracy in tested.items():
+        rows.append(
+            _row(
+                name,
+                _spread(accuracy),
+                _spread(np.array([100 * one.fitness for one in chosen[name]])),
+                _spread(foretold(chosen[name])),
+                f"{np.mean([one.flops for one in chosen[name]]) / 1e6:.2f}",
+            )
+        )
+    return Table(
+        f"Means +- standard deviations in % over {len(accuracy)} seeds.",
+        (
+            "strategy",
+            "test accuracy",
+            "fitness of the chosen network",
+            "chainbench's prediction for it",
+            "its FLOPs in millions",
+        ),
+        rows,
+    )
+
+
+def contrasts(tested: dict[str, np.ndarray]) -> Table:
+    """The contrasts that were fixed beforehand."""
+    p = [t_test(tested[first], tested[second]) for first, second in CONTRASTS]
+    rows = []
+    for (first, second), own, corrected in zip(CONTRASTS, p, holm(p), strict=True):
+        difference = tested[first] - tested[second]
+        error = scipy.stats.sem(difference)
+        low, high = scipy.stats.t.interval(
+            0.95, len(difference) - 1, difference.mean(), error
+        )
+        interval = f"{low:+.2f} to {high:+.2f}"
+        mean = f"{difference.mean():+.2f}"
+        rows.append(
+            _row(first, second, mean, interval, p_value(own), p_value(corrected))
+        )
+    return Table(
+        "Test accuracy of a strategy minus that of another with the same seed, in "
+        "percentage points; p is two-sided, of the paired t-test, then corrected by "
+        "Holm's method.",
+        ("strategy", "minus", "difference", "95 % interval", "p", "p, Holm"),
+        rows,
+        names=2,
+    )
+
+
+def agreement(candidates: Sequence[Candidate]) -> str:
+    """How well the ensemble foretold the fitness of the searches' candidates."""
+    networks = {one.blocks: one for one in candidates if math.isfinite(one.fitness)}
+    distinct = [*networks.values()]
+    fitness = np.array([100 * one.fitness for one in distinct])
+    predicted = foretold(distinct)
+    tau = scipy.stats.kendalltau(predicted, fitness).statistic
+    r2 = 1 - ((predicted - fitness) ** 2).mean() / fitness.var()
+    return (
+        f"Of the {len(distinct)} distinct candidates, chainbench's ensemble predicts "
+        f"the fitness with Kendall's tau {tau:.2f} and R2 {r2:.2f}; the mean error is "
+        f"{(predicted - fitness).mean():+.2f} points.\n"
+    )
+
+
+def main() -> None:
+    tested, candidates = Outcome.read(), Candidate.read()
+    by_run = {(line.strategy, line.seed): line for line in tested}
+    seeds = sorted(
+        seed
+        for seed in {line.seed for line in tested}
+        if all((name, seed) in by_run for name in _STRATEGIES)
+    )
+    accuracy = {
+        name: np.array([100 * by_run[name, seed].test_accuracy for seed in seeds])
+        for name in _STRATEGIES
+    }
+    chosen = {
+        name: [
+            max(
+                (one for one in candidates if (one.strategy, one.seed) == (name, seed)),
+                key=lambda one: one.fitness if math.isfinite(one.fitness) else -1,
+            )
+            for seed in seeds
+        ]
+        for name in _STRATEGIES
+    }
+    here = machine.describe()
+    made = (
+        f"Written by `launch/claim/claim_report.py` on {datetime.date.today()}: "
+        f"{here['cores']} CPU cores, Python {platform.python_version()}, JAX "
+        f"{here['jax']}. Seeds {', '.join(map(str, seeds))}.\n"
+    )
+    parts = [
+        made,
+        strategies(accuracy, chosen),
+        contrasts(accuracy),
+        agreement(candidates),
+    ]
+    workdir.write_text(
+        Path(HOME) / "tables.md", markdown_page("The claim in figures", parts)
+    )
+
+
+if __name__ == "__main__":
+    main()
