@@ -1,4 +1,4 @@
-"""Lines of the two CSV files that the searches of the claim leave."""
+"""Lines of the CSV files that the trainings of the claim leave."""
 
 import csv
 import dataclasses
@@ -86,6 +86,31 @@ class Outcome(_Line):
     strategy: str
     seed: int
     queries: int
+    params: int
+    flops: int
+    test_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Human(_Line):
+    """A human network, or the one that was found, trained and tested once.
+
+    Attributes:
+      name: of the network.
+      seed: of its training.
+      side: of the images, in pixels.
+      epochs: of the training.
+      params: of the network.
+      flops: for one image.
+      test_accuracy: on all test images, in [0, 1].
+    """
+
+    file: ClassVar[str] = "humans.csv"
+
+    name: str
+    seed: int
+    side: int
+    epochs: int
     params: int
     flops: int
     test_accuracy: float

@@ -1,0 +1,169 @@
+"""Human networks at the cost of the laptop's search, trained by its recipe.
+
+    python launch/claim/human_networks.py --data_dir=DIR --seeds=0,1,2
+
+Every network is narrowed to 25 million multiply-accumulates for an image of 32x32, the
+upper end of the band in launch/cifar10_laptop.flags, and trained by that file's recipe,
+for ``--epochs``. On smaller images, of ``--side``, they are the same networks at a
+fraction of the cost. ``--found=GENES`` adds the network that the search found, by its
+genome. Lines are added to docs/results/claim/humans.csv; what stands there is not run
+again. Writes docs/results/claim/humans.md; ``--read`` does only that.
+"""
+
+import argparse
+import dataclasses
+import datetime
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from claim_lines import HOME, Human
+
+from gpt_nas_jax import flags, main, workdir
+from gpt_nas_jax.config import BaselineConfig, Config
+from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports.contrasts import holm
+from gpt_nas_jax.reports.curves import t_test
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
+from gpt_nas_jax.types import UsageError
+
+FLAGS = Path(__file__).parents[1] / "cifar10_laptop.flags"
+NETWORKS = (
+    *("ResNet-20", "ResNet-18", "ShuffleNetV2-x1.0", "EfficientNet-B0"),
+    *("GoogLeNet", "RegNetX-400MF", "RegNetY-400MF"),
+)
+FOUND = "found"
+_FLOPS, _SIDE = 5e7, 32
+
+
+def trained(base: Config, name: str, genome: str, seed: int) -> Human:
+    """Trains one network for a seed, and tests it once."""
+    config = dataclasses.replace(
+        base, seed=seed, workdir=f"{base.workdir}/{name}-{seed}"
+    )
+    if name == FOUND:
+        retrain = dataclasses.replace(base.retrain, genome=genome)
+        config = dataclasses.replace(config, stage="retrain", retrain=retrain)
+    else:
+        most = _FLOPS * (base.data.side / _SIDE) ** 2
+        human = BaselineConfig(f"{name}@{most:g}")
+        config = dataclasses.replace(config, stage="baseline", baseline=human)
+    main.run(config)
+    result = workdir.read_sealed(Path(config.workdir) / "result.json")
+    best, retrained = result["best"], result["retrain"]
+    return Human(
+        name,
+        seed,
+        base.data.side,
+        base.retrain.recipe.epochs,
+        best["params"],
+        best["flops"],
+        retrained["test_accuracy"],
+    )
+
+
+def table(lines: Sequence[Human]) -> Table:
+    """The networks by accuracy, each against the one that was found, or the best."""
+    seeds = sorted({line.seed for line in lines})
+    by_run = {(line.name, line.seed): line for line in lines}
+    names = [
+        name
+        for name in dict.fromkeys(line.name for line in lines)
+        if all((name, seed) in by_run for seed in seeds)
+    ]
+    accuracy = {
+        name: np.array([100 * by_run[name, seed].test_accuracy for seed in seeds])
+        for name in names
+    }
+    names.sort(key=lambda name: -accuracy[name].mean())
+    reference = FOUND if FOUND in names else names[0]
+    others = [name for name in names if name != reference]
+    p = [t_test(accuracy[name], accuracy[reference]) for name in others]
+    corrected = dict(zip(others, holm(p), strict=True))
+    rows = []
+    for name in names:
+        one, values = by_run[name, seeds[0]], accuracy[name]
+        difference = (values - accuracy[reference]).mean()
+        texts = (
+            name,
+            f"{values.mean():.2f} +- {values.std(ddof=1):.2f}",
+            "" if name == reference else f"{difference:+.2f}",
+            "" if name == reference else p_value(corrected[name]),
+            f"{one.params:,}",
+            f"{one.flops / 1e6:.1f}",
+        )
+        rows.append([Entry(text) for text in texts])
+    return Table(
+        f"Test accuracy in %, mean +- standard deviation over seeds "
+        f"{', '.join(map(str, seeds))}; the difference to {reference!r} and the p of a "
+        "paired t-test over seeds, corrected by Holm's method.",
+        (
+            "network",
+            "test accuracy",
+            "difference",
+            "p, Holm",
+            "parameters",
+            "million FLOPs",
+        ),
+        rows,
+    )
+
+
+def write(lines: Sequence[Human]) -> None:
+    """Writes the page."""
+    here = machine.describe()
+    made = (
+        f"Written by `launch/claim/human_networks.py` on {datetime.date.today()}: "
+        f"{here['cores']} CPU cores, Python {platform.python_version()}, JAX "
+        f"{here['jax']}.\n"
+    )
+    kinds = sorted({(line.side, line.epochs) for line in lines})
+    parts: list[str | Table] = [made]
+    for side, epochs in kinds:
+        parts.append(f"## {epochs} epochs on images of {side}x{side}\n")
+        same = [line for line in lines if (line.side, line.epochs) == (side, epochs)]
+        parts.append(table(same))
+    page = markdown_page("Human networks at equal cost", parts)
+    workdir.write_text(Path(HOME) / "humans.md", page)
+
+
+def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
+    """Trains what is missing, seed by seed, and writes the page after each."""
+    argv = ["main", f"--flagfile={FLAGS}", "--data_name=tfds:cifar10", *rest]
+    argv += [
+        f"--data_side={options.side}",
+        f"--retrain_pad={options.side // 8}",
+        f"--retrain_epochs={options.epochs}",
+    ]
+    base = flags.parse(argv)
+    names = (*NETWORKS, FOUND) if options.found else NETWORKS
+    for seed in map(int, options.seeds.split(",")):
+        for name in names:
+            done = {
+                (line.name, line.seed, line.side, line.epochs) for line in Human.read()
+            }
+            if (name, seed, options.side, options.epochs) not in done:
+                Human.append([trained(base, name, options.found, seed)])
+        write(Human.read())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("--seeds", default="0,1,2", help="with commas")
+    parser.add_argument("--side", type=int, default=_SIDE, help="pixels")
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--found", default="", help="genes, with commas")
+    parser.add_argument("--read", action="store_true", help="run nothing")
+    known, others = parser.parse_known_args()
+    try:
+        if known.read:
+            write(Human.read())
+        else:
+            run(known, others)
+    except UsageError as error:
+        print(f"human_networks: {error}", file=sys.stderr)
+        sys.exit(2)
