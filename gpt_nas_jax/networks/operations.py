@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.networks.convolution import Convolution, conv_general_dilated
+from gpt_nas_jax.networks.drawing import he_normal
 from gpt_nas_jax.networks.pooling import avg_pool, max_pool
 
 Padding = tuple[int, int, int, int]
@@ -30,9 +31,9 @@ def conv(
     bias: bool = False,
     convolution: Convolution = conv_general_dilated,
 ) -> nn.Conv:
-    """A square convolution, He-initialised; an odd kernel keeps the size at stride 1.
+    """A square convolution, initialised by `he_normal`.
 
-    Weights are drawn with variance 2 / fan-out (arXiv 1502.01852).
+    An odd kernel keeps the size at stride 1.
     """
     return nn.Conv(
         features,
@@ -42,7 +43,7 @@ def conv(
         feature_group_count=groups,
         use_bias=bias,
         conv_general_dilated=convolution,
-        kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+        kernel_init=he_normal,
     )
 
 

@@ -13,6 +13,7 @@ from jax import lax
 from gpt_nas_jax.networks import layers
 from gpt_nas_jax.networks.blocks import Block
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.drawing import shapes_only
 from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.operations import Activation, Operation, Pool, Shortcut
 from gpt_nas_jax.networks.platform import native_forms
@@ -118,7 +119,7 @@ def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
 
     def run(key: jax.Array, x: jax.Array) -> tuple[jax.Array, Any]:
         # The CPU's forms have the same shapes, and take as long again to trace.
-        with nn.intercept_methods(recorder), native_forms():
+        with nn.intercept_methods(recorder), native_forms(), shapes_only():
             return module.init_with_output(key, x, False)
 
     # Between the blocks of a chain vectors count as images of 1x1.
