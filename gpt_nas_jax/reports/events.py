@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,13 @@ from gpt_nas_jax.types import UsageError
 FOLDER = "tensorboard"
 
 _PHASES = ("pretrain", "finetune")
+_COSTS = {
+    "params": "parameters",
+    "flops": "FLOPs",
+    "memory": "memory_bytes",
+    "latency": "latency_ms",
+}
+"""Tags of costs by the ledger's names."""
 
 
 def require() -> ModuleType:
@@ -96,9 +103,8 @@ class Events:
             "best_fitness": self._best if self._best > -float("inf") else None,
             "failed_so_far": self._done["failed"],
             "generation": record["generation"],
-            "parameters": record.get("params"),
-            "FLOPs": record.get("flops"),
             "seconds": record["seconds"],
+            **_costs(record),
         }
         for name, value in values.items():
             self._scalar(f"search/{name}", value, record["number"], when)
@@ -109,7 +115,8 @@ class Events:
             return
         genes = Counter(names(record))
         settings = {"depth": genes.total()} | {name: genes[name] for name in known}
-        metrics = {"candidate/fitness": record["fitness"], **dict(_costs(record))}
+        costs = {f"candidate/{name}": cost for name, cost in _costs(record).items()}
+        metrics = {"candidate/fitness": record["fitness"], **costs}
         number = f"{record['number']:05}"
         folder = self.path / FOLDER / "candidates" / number
         file = _File(folder)
@@ -162,7 +169,7 @@ class _File:
         self._events.close()
 
 
-def _costs(record: Record) -> Iterator[tuple[str, float]]:
-    for key, name in (("params", "parameters"), ("flops", "FLOPs")):
-        if record.get(key) is not None:
-            yield f"candidate/{name}", record[key]
+def _costs(record: Record) -> dict[str, float]:
+    """The costs that are known, by their tags."""
+    known = {tag: record.get(name) for name, tag in _COSTS.items()}
+    return {tag: cost for tag, cost in known.items() if cost is not None}

@@ -70,6 +70,21 @@ def test_every_candidate_is_logged_once_whenever_a_run_was_killed(tmp_path: Path
         Events(path).update(read(path))
 
 
+def test_every_known_cost_is_logged(tmp_path: Path):
+    path = tmp_path / "run"
+    records = lines(6)
+    for number, record in enumerate(records):
+        record |= {"latency": 0.5 + number, "memory": 1000 + number}
+    support.search(path, support.config(path, SIZE, 3), records)
+    Events(path).update(read(path))
+    found = scalars(path / FOLDER)
+    assert found["search/latency_ms"] == [(n, 0.5 + n) for n in range(6)]
+    assert found["search/memory_bytes"] == [(n, 1000 + n) for n in range(6)]
+    assert [value for _, value in found["search/FLOPs"]] == [
+        r["flops"] for r in records
+    ]
+
+
 def test_hyperparameters_count_the_blocks(tmp_path: Path):
     path = tmp_path / "run"
     support.search(path, support.config(path, SIZE, 3), lines(8))

@@ -261,9 +261,13 @@ def test_other_runs_are_compared_with_the_flags_that_differ(tmp_path: Path):
     assert "--search_population" not in words
     for run in runs[:2]:
         assert f"{run.path}: {run.best['fitness']:.4f}" in words
+    assert "By latency, ms" not in words
     # The human network's training is drawn on the page of a run, too.
     beside = Page(report.html(runs[0], runs[2:])).words()
     assert "ResNet-18, test accuracy 0.9700" in beside
+    support.trained(human, network | {"latency": 0.25}, "baseline", 0.97)
+    again = Page(comparison.html([*runs[:2], read(human)])).words()
+    assert "By latency, ms" in again
 
 
 def test_latency_stands_beside_parameters_and_flops(tmp_path: Path):

@@ -33,7 +33,7 @@ def html(runs: Sequence[Run]) -> str:
         seconds={run.name: state.seconds(run) for run in runs},
         warnings=list(_warnings(runs)),
         searches=list(_searches(runs)),
-        tests=[chart for cost in ("params", "flops") if (chart := _tests(runs, cost))],
+        tests=[chart for cost in COSTS if (chart := _tests(runs, cost))],
         training=learning.of_trainings(
             {f"{run.name}: {run.strategy}": run for run in runs}
         ),

@@ -11,6 +11,7 @@ from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.reports import further_costs
 from gpt_nas_jax.reports.page import texts
+from gpt_nas_jax.reports.page.candidates import COSTS
 from gpt_nas_jax.reports.page.run import Record, Run, began
 
 
@@ -82,8 +83,10 @@ def figures(run: Run) -> Iterator[Figure]:
             name, place = run.measure, f"{place}, chosen to be trained"
         yield Figure(name, f"{best['fitness']:.4f}", place)
     of_what = "of the best network" if best else "of the network"
-    if known := costs(run):
+    known = costs(run)
+    if "params" in known:
         yield Figure("parameters", texts.amount(known["params"]), of_what)
+    if "flops" in known:
         yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
     network = {**(run.best or {}), **(run.result or {}).get("best", {})}
     # An evaluator in Python foretells nothing.
@@ -102,10 +105,10 @@ def figures(run: Run) -> Iterator[Figure]:
 
 
 def costs(run: Run) -> Mapping[str, float]:
-    """Parameters and FLOPs of the best network, where they are known."""
+    """The costs of the best network that are known, by the ledger's names."""
     network = run.best or run.network or {}
-    known = {name: network.get(name) for name in ("params", "flops")}
-    return known if None not in known.values() else {}
+    known = {name: network.get(name) for name in COSTS}
+    return {name: cost for name, cost in known.items() if cost is not None}
 
 
 def seconds(run: Run) -> float:
