@@ -23,10 +23,10 @@ from gpt_nas_jax.config import (
 from gpt_nas_jax.types import UsageError
 
 _ONLY = {"retrain_genome": ("retrain",)}
-"""Stages that read a setting of a section that further stages read."""
+"""Stages that read a setting, where more stages read the rest of its section."""
 
 _LEFT = ("tables_name", "imports_name")
-"""Settings that other stages leave alone: by themselves they ask for nothing."""
+"""Settings that other stages may ignore: alone they request nothing."""
 
 
 def check(config: Config) -> None:
@@ -49,7 +49,7 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def _of_other_stages(config: Config) -> Iterator[str]:
-    """Settings that ask for something only another stage does."""
+    """Settings that request something only another stage does."""
     for field, default in zip(fields.of(config), fields.of(Config()), strict=True):
         readers = _ONLY.get(
             field.name, [n for n, one in STAGES.items() if field.path[0] in one.reads]
@@ -77,7 +77,7 @@ def _prior_of_strategy(config: Config) -> Iterator[str]:
 
 
 def _batches(config: Config) -> Iterator[str]:
-    """Whether batches and populations divide a search, and can be filtered."""
+    """Batches and populations that do not divide a search or cannot be filtered."""
     search, evaluations = config.search, config.evaluations()
     strategies = set(config.strategies())
     searching = config.stage in ("all", "search", "tables")
@@ -108,7 +108,7 @@ def _shifts(section: str) -> Callable[[Config], Iterator[str]]:
 
     def check(config: Config) -> Iterator[str]:
         recipe: Recipe = getattr(config, section).recipe
-        # The default stands for what the data set does.
+        # The default means whatever the data set does.
         if config.data.name == "imagenet2012" and recipe.pad not in (0, Recipe.pad):
             yield (
                 f"--{section}_pad={recipe.pad} does not apply to imagenet2012, which "
@@ -119,7 +119,7 @@ def _shifts(section: str) -> Callable[[Config], Iterator[str]]:
 
 
 def _unread_proxies(config: Config) -> Iterator[str]:
-    """Proxies that a search was given and would not ask."""
+    """Proxies that a search was given but would not use."""
     searching = config.stage in ("all", "search")
     chosen = config.eval.proxies != EvalConfig.proxies
     if searching and chosen and not config.search_proxies():
@@ -153,8 +153,8 @@ def _steered(config: Config) -> Iterator[str]:
         )
     if search.lag and search.strategy == "local_search":
         yield (
-            f"--search_lag={search.lag}: local_search asks for its next candidates by "
-            "the last ones; choose another --search_strategy"
+            f"--search_lag={search.lag}: local_search derives its next candidates "
+            "from the last ones; choose another --search_strategy"
         )
 
 
@@ -190,7 +190,7 @@ def _finalists(config: Config) -> Iterator[str]:
 
 
 def _beside(config: Config) -> Iterator[str]:
-    """Networks beside the best one, in a stage that trains one network or none."""
+    """Requests for more networks, in a stage that trains one network or none."""
     alone = config.stage in ("baseline", "tables")
     for name in ("pick", "baselines"):
         value = getattr(config.retrain, name)
@@ -206,7 +206,7 @@ def _objectives(config: Config) -> Iterator[str]:
             "as accuracy,flops"
         )
     if pick != RetrainConfig.pick and config.retrain.genome:
-        yield f"--retrain_pick={pick} picks none: --retrain_genome names the network"
+        yield f"--retrain_pick={pick} has no effect: --retrain_genome names the network"
     if config.stage == "tables" and config.search.costs():
         yield (
             f"--search_objectives={objectives}: --stage=tables compares searches by "
@@ -239,8 +239,8 @@ def _latency(config: Config) -> Iterator[str]:
             else f"--space_name={config.space.name}"
         )
         yield (
-            f"{where}: latency is known for chains of blocks alone; leave it out of "
-            "--search_objectives, and --search_max_latency, too"
+            f"{where}: latency is known only for chains of blocks; leave it out of "
+            "--search_objectives, and leave out --search_max_latency"
         )
 
 
@@ -275,7 +275,7 @@ def _ray(config: Config) -> Iterator[str]:
     if config.executor == "ray" and trains and "://" in config.workdir:
         yield (
             f"--workdir={config.workdir}: --executor=ray trains the best network on a "
-            "node that reads and writes a folder of all nodes; search by "
+            "node, which needs a folder that all nodes share; search by "
             "--stage=search, and retrain by --stage=retrain --executor=local"
         )
 
@@ -293,7 +293,7 @@ def _tables(config: Config) -> Iterator[str]:
     if config.search_proxies() and tables.name != "3":
         yield (
             "--eval_method=zero_cost and --search_filter score networks; "
-            "--stage=tables looks them up, or trains them"
+            "--stage=tables looks them up or trains them"
         )
     if LEARNED & {*config.strategies()} and tables.name == corpus:
         yield (
@@ -356,4 +356,4 @@ _BETWEEN: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] 
     (("data", "proxies"), _proxies),
     (("prior", "search", "eval", "tables"), _tables),
 )
-"""Checks between sections; one runs where a stage reads all of its sections."""
+"""Checks between sections; each runs if the stage reads all of its sections."""

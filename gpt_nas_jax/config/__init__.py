@@ -101,8 +101,8 @@ class Config:
     )
     executor: str = setting(
         "local",
-        "Where evaluations run. local: on the devices of this process; hosts: on those "
-        "of all processes that were started by this command, which also share the "
+        "Where evaluations run. local: on the devices of this process; hosts: on "
+        "those of all processes started by this command, which also share the "
         "retraining; ray: on the workers of a Ray cluster (docs/many-machines.md).",
         choices=EXECUTORS,
         plugin=True,

@@ -1,4 +1,4 @@
-"""The settings of a config, one by one: as names, as text, changed."""
+"""The settings of a config as flags: listed, replaced, written and read."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ class Field:
 def of(config: Config) -> Iterator[Field]:
     """All fields of a config with their values as defaults.
 
-    A recipe's fields bear the name of the section it lies in.
+    A recipe's fields are named after the section that holds it.
     """
     yield from _fields(config, (), ())
 
@@ -71,8 +71,8 @@ def result_text(config: Config) -> dict[str, str]:
 def of_text(flags: Mapping[str, str]) -> Config:
     """The config of a flagfile that `to_text` wrote.
 
-    Flags that it lacks have their defaults, and those of other versions are left out,
-    so that runs of such versions can be looked at.
+    Missing flags get their defaults and unknown ones are ignored, so that runs of other
+    versions can be inspected.
     """
     changes = {
         field.path: type(field.default)(flags[field.name])
@@ -87,7 +87,7 @@ def _text(value: Any) -> str:
 
 
 def utf8(text: str) -> str:
-    """An argument as the UTF-8 text that its bytes are, whatever the locale.
+    """Decodes the bytes of an argument as UTF-8, whatever the locale.
 
     Bytes that are not UTF-8 stay escaped, as in `os.fsdecode`.
     """

@@ -11,11 +11,11 @@ _COMMENTS = ("#", "//")
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """Puts the flags of each flagfile in the place of ``--flagfile=FILE``.
+    """Replaces each ``--flagfile=FILE`` by the flags in that file.
 
-    A flagfile is UTF-8 text, whatever the locale, of one flag a line. Empty lines and
-    lines that begin with ``#`` or ``//`` are skipped, as is white space around a line.
-    It may name further flagfiles, relative to the current directory.
+    A flagfile is UTF-8 text, whatever the locale, with one flag per line. Empty lines
+    and lines that begin with ``#`` or ``//`` are skipped, as is white space around a
+    line. It may name further flagfiles, relative to the current directory.
 
     Args:
       arguments: a command line without the program's name. ``--flagfile FILE`` is
@@ -74,5 +74,5 @@ def _lines(name: str, path: str) -> Iterator[str]:
     for line in re.split(r"\r\n|\r|\n", text):
         stripped = line.strip()
         if stripped and not stripped.startswith(_COMMENTS):
-            # As Python holds an argument of these bytes in this locale.
+            # The form that Python gives an argument of these bytes in this locale.
             yield os.fsdecode(stripped.encode())

@@ -12,16 +12,16 @@ class HostsConfig(Section):
 
     coordinator: str = setting(
         "",
-        "Address and free port of process 0, host:port; empty on TPU slices, Slurm and "
-        "Open MPI, which JAX asks.",
+        "Address and free port of process 0, host:port; empty on TPU slices, Slurm "
+        "and Open MPI, where JAX finds it.",
         result=False,
     )
     count: int = setting(
-        0, "Processes of the run, with --hosts_coordinator.", low=0, result=False
+        0, "Number of processes, with --hosts_coordinator.", low=0, result=False
     )
     index: int = setting(
         -1,
-        "Which of them this one is, from 0, with --hosts_coordinator.",
+        "Index of this process, from 0, with --hosts_coordinator.",
         low=-1,
         result=False,
     )

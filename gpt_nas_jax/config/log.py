@@ -12,7 +12,7 @@ class LogConfig(Section):
     tensorboard: str = setting(
         "no",
         "yes: also write tensorboard/ in the workdir, for TensorBoard; needs the "
-        "package tensorboardX. It is written anew at each start (ours).",
+        "package tensorboardX. It is rewritten at each start (ours).",
         choices=("yes", "no"),
         result=False,
     )

@@ -1,4 +1,4 @@
-"""The names that settings may have."""
+"""Names that settings accept as values."""
 
 import math
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ NETWORKS = (
 WHOLE = {"genetic", "gpt_nas", "uniform_refill", "unigram_refill", "ngram_refill"}
 """The strategies that ask for a whole population at a time."""
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
-"""The strategies that ask a prior that is learned before the search."""
+"""The strategies that use a prior trained before the search."""
 
 EXPORT_FORMATS = ("flax", "torch", "stablehlo", "onnx", "litert")
 EXPORT_PLATFORMS = ("cpu", "cuda", "tpu")

@@ -76,9 +76,9 @@ class PriorConfig(Section):
     )
     patience: int = setting(
         0,
-        "Early stopping of both phases: end after this many measurements, one in about "
-        "two epochs, without a lower validation loss, and restore the best weights; 0: "
-        "off (ours).",
+        "Early stopping of both phases: stop after this many measurements, about one "
+        "every two epochs, without a lower validation loss, and restore the best "
+        "weights; 0: off (ours).",
         low=0,
     )
     fcn_steps: int = setting(

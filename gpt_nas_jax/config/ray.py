@@ -18,8 +18,8 @@ class RayConfig(Section):
     )
     workers: int = setting(
         0,
-        "Workers to ask for, those without room wait for nodes to join; 0: as many as "
-        "there is room for.",
+        "Workers to start; those that do not fit wait for nodes to join; 0: as many "
+        "as fit.",
         low=0,
         result=False,
     )
@@ -32,8 +32,8 @@ class RayConfig(Section):
     )
     cores: int = setting(
         1,
-        "CPU cores that Ray sets aside for a worker on the CPU, and threads that it "
-        "takes unless NPROC is set.",
+        "CPU cores that Ray reserves for a worker on the CPU, and threads that it "
+        "uses unless NPROC is set.",
         low=1,
         result=False,
     )

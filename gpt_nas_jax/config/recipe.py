@@ -74,7 +74,7 @@ class RetrainRecipe(Recipe):
     )
     accumulate: int = setting(
         1,
-        "Microbatches per batch, whose gradients are averaged for one step; less "
+        "Microbatches per batch, whose gradients are averaged for one step to save "
         "memory. BatchNorm normalises each microbatch separately (ours).",
         low=1,
     )
@@ -87,8 +87,8 @@ class RetrainRecipe(Recipe):
     )
     randaugment_magnitude: float = setting(
         5.0,
-        "Magnitude of RandAugment, M, on the scale of AutoAugment's ranges, of which "
-        "10 is the end.",
+        "Magnitude of RandAugment, M, on the scale of AutoAugment's ranges, whose "
+        "maximum is 10.",
         low=0,
         high=10,
     )
@@ -101,22 +101,21 @@ class RetrainRecipe(Recipe):
     )
     mixup: float = setting(
         0.0,
-        "Alpha of mixup, which mixes images and labels by a share from "
+        "Alpha of mixup, which mixes images and labels with a weight drawn from "
         "Beta(alpha, alpha); 0: off (arXiv 1710.09412: 0.1 to 1).",
         low=0,
     )
     cutmix: float = setting(
         0.0,
         "Alpha of cutmix, which pastes a rectangle of another image and shares the "
-        "label by area; 0: off (arXiv 1905.04899: 1). With mixup a batch takes one of "
-        "the two.",
+        "label by area; 0: off (arXiv 1905.04899: 1). With mixup, each batch uses one "
+        "of the two.",
         low=0,
     )
     drop_path: float = setting(
         0.0,
-        "Stochastic depth: probability that the last residual block of a network is "
-        "skipped for an image; it falls linearly to the input (arXiv 1603.09382: "
-        "0.5).",
+        "Stochastic depth: probability of skipping the last residual block for an "
+        "image; it decreases linearly towards the input (arXiv 1603.09382: 0.5).",
         low=0,
         high=1,
     )
@@ -147,7 +146,7 @@ class EvalRecipe(Recipe):
         "",
         "Successive halving: comma-separated epochs after which the worst candidates "
         "of a batch stop, the last of them --eval_epochs, such as 2,6,18. The "
-        "learning rate decays to 0 before each and rises again behind it; default: all "
+        "learning rate decays to 0 before each and restarts after it; default: all "
         "candidates are trained to the end (arXiv 1502.07943).",
     )
 

@@ -40,24 +40,23 @@ class DataConfig(Section):
     )
     side: int = setting(
         0,
-        "Images of folder and tfds are resized to this short side, and the central "
-        "square is cropped, pixels; 0: all have one size, or, of folder, the median of "
-        "the short sides is taken, at most 224. imagenet2012: side of an image, 0 for "
-        "224.",
+        "Side of an image, pixels. folder and tfds: images are resized to this short "
+        "side and cropped to the central square; 0: all have the same size already, "
+        "or, for folder, the median short side, at most 224. imagenet2012: 0 for 224.",
         low=0,
     )
     stream: str = setting(
         "auto",
         "Whether pictures of folder stay on disk and are decoded batch by batch; the "
-        "results are the same. auto: those of more than 1 GiB when decoded, 3 bytes a "
-        "pixel, do (ours).",
+        "results are the same. auto: if they take more than 1 GiB decoded, at 3 bytes "
+        "a pixel (ours).",
         choices=("auto", "yes", "no"),
         result=False,
     )
     unreadable: str = setting(
         "refuse",
-        "What becomes of pictures of folder that cannot be read. refuse: the run does "
-        "not begin, and all are named; skip: they are left out (ours).",
+        "How to treat unreadable pictures of folder. refuse: name all of them and do "
+        "not start; skip: leave them out (ours).",
         choices=("refuse", "skip"),
     )
     flip: str = setting(
@@ -67,15 +66,15 @@ class DataConfig(Section):
     )
     balance: str = setting(
         "none",
-        "Classes of unequal size in the training images, of candidates and of the best "
-        "network. loss: each image counts inversely to the size of its class; "
-        "sampling: batches hold classes in equal numbers; none: as they are (ours).",
+        "Balancing of classes of unequal size, when training candidates and the best "
+        "network. loss: weight each image inversely to the size of its class; "
+        "sampling: draw the classes of a batch in equal numbers; none: off (ours).",
         choices=BALANCES,
     )
     workers: int = setting(
         4,
-        "Processes that decode images that stay on disk, in each training; 0: decode "
-        "in the main process.",
+        "Processes of each training that decode images from disk; 0: decode in the "
+        "main process.",
         low=0,
         result=False,
     )
@@ -90,10 +89,10 @@ class DataConfig(Section):
         0.15, "Fraction of the training images held out to measure fitness (ours)."
     )
     train_limit: int = setting(
-        0, "Most images that a candidate is trained on; 0: all (ours).", low=0
+        0, "Maximum number of images to train a candidate on; 0: all (ours).", low=0
     )
     valid_limit: int = setting(
-        0, "Most images that fitness is measured on; 0: all (ours).", low=0
+        0, "Maximum number of images to measure fitness on; 0: all (ours).", low=0
     )
 
     def problems(self) -> Iterator[str]:
@@ -137,8 +136,8 @@ class SpaceConfig(Section):
         "has the fields features and stride, or neither if it keeps the shape of its "
         "input.",
     )
-    min_depth: int = setting(10, "Fewest blocks (paper: 10).", low=1)
-    max_depth: int = setting(20, "Most blocks (paper: 20).", low=1)
+    min_depth: int = setting(10, "Minimum number of blocks (paper: 10).", low=1)
+    max_depth: int = setting(20, "Maximum number of blocks (paper: 20).", low=1)
     width: int = setting(
         16, "Channels of the first stage, a multiple of 16 (ours).", low=16
     )
@@ -169,9 +168,9 @@ class SearchConfig(Section):
     strategy: str = setting(
         "gpt_nas",
         "gpt_nas: the paper's; genetic: gpt_nas without the GPT; uniform_refill, "
-        "unigram_refill, ngram_refill: gpt_nas with a prior that knows less; "
-        "gpt_nas_online: a GPT that learns during the search, with a surrogate; the "
-        "others are baselines.",
+        "unigram_refill, ngram_refill: gpt_nas with a weaker prior; gpt_nas_online: a "
+        "GPT that learns during the search, with a surrogate; the others are "
+        "baselines.",
         choices=STRATEGIES,
         plugin=True,
     )
@@ -181,8 +180,8 @@ class SearchConfig(Section):
     )
     batch: int = setting(
         5,
-        "Candidates that a strategy asks for at a time; genetic and gpt_nas ask for a "
-        "whole population (ours).",
+        "Candidates per ask of a strategy; genetic and gpt_nas return a whole "
+        "population (ours).",
         low=1,
     )
     population: int = setting(30, "Population size (paper: 30).", low=2)
@@ -202,36 +201,36 @@ class SearchConfig(Section):
     )
     elimination_generations: int = setting(
         0,
-        "Generations in which the rate of Eq. 3 falls to 0; 0: those of the search, "
-        "which cannot go on for more of them then (ours).",
+        "Generations over which the rate of Eq. 3 falls to 0; 0: all of the search, "
+        "which then cannot be extended (ours).",
         low=0,
     )
     lag: int = setting(
         0,
-        "Generations or batches that are evaluated while the next one is asked for, "
+        "Generations or batches still in evaluation when the next one is asked for, "
         "without their results, so that no worker waits for the slowest candidate; 0: "
         "none (ours).",
         low=0,
     )
     max_hours: float = setting(
         0.0,
-        "Wall-clock time after which no further generation or batch begins, over all "
-        "starts of the search; 0: no limit. A larger one goes on.",
+        "Wall-clock limit, hours, over all starts of the search, after which no "
+        "generation or batch begins; 0: no limit. Raise it to continue.",
         low=0,
         result=False,
     )
     seeds_from: str = setting(
         "",
-        "Networks to begin with: the folder best of another run, or a text file with "
-        "the names of a network's blocks in each line, separated by commas.",
+        "Initial networks: the folder best of another run, or a text file with one "
+        "network per line, the names of its blocks separated by commas.",
         path=True,
     )
     objectives: str = setting(
         "accuracy",
-        "Comma-separated objectives: accuracy, and params, flops, memory (bytes of the "
-        "largest input and output of a layer) and latency (ms, see "
-        "--eval_latency_table) to keep low. With several the search looks for their "
-        "front (ours).",
+        "Comma-separated objectives: accuracy to maximise; params, flops, memory "
+        "(bytes of the largest input and output of a layer) and latency (ms, see "
+        "--eval_latency_table) to minimise. With several, the search looks for their "
+        "Pareto front (ours).",
     )
     filter: int = setting(
         1,
@@ -241,35 +240,36 @@ class SearchConfig(Section):
     )
     min_flops: float = setting(
         0.0,
-        "Fewest floating-point operations of a network for one image, two a "
-        "multiply-accumulate as in the ledger; 0: no limit. Other networks are not "
-        "asked for (ours).",
+        "Minimum floating-point operations of a network for one image, two per "
+        "multiply-accumulate as in the ledger; 0: no limit. Networks outside the "
+        "limits are not evaluated (ours).",
         low=0,
     )
-    max_flops: float = setting(0.0, "Most of them, likewise; 0: no limit.", low=0)
+    max_flops: float = setting(
+        0.0, "Maximum floating-point operations, likewise; 0: no limit.", low=0
+    )
     min_params: float = setting(
-        0.0, "Fewest parameters of a network, likewise; 0: no limit.", low=0
+        0.0, "Minimum number of parameters, likewise; 0: no limit.", low=0
     )
     max_params: float = setting(
-        0.0, "Most parameters of a network, likewise; 0: no limit.", low=0
+        0.0, "Maximum number of parameters, likewise; 0: no limit.", low=0
     )
     max_memory: float = setting(
         0.0,
-        "Most bytes of the input and the output of a layer, in float32 for one image; "
-        "0: no limit. Chains of blocks only.",
+        "Maximum bytes of the input and the output of a layer, in float32 for one "
+        "image; 0: no limit. Chains of blocks only.",
         low=0,
     )
     max_latency: float = setting(
         0.0,
-        "Longest time of a network forward, by the sum over its blocks, ms; 0: no "
-        "limit. Chains of blocks only.",
+        "Maximum time of a forward pass, summed over the blocks, ms; 0: no limit. "
+        "Chains of blocks only.",
         low=0,
     )
     finalists: int = setting(
         1,
-        "The best networks that are trained longer after the search, with three keys "
-        "each; the best by mean is retrained. 1: the fittest is retrained as it is "
-        "(ours).",
+        "Number of best networks to train longer after the search, with three keys "
+        "each; the best by mean is retrained. 1: retrain the fittest directly (ours).",
         low=1,
     )
     finalist_epochs: int = setting(
@@ -319,18 +319,18 @@ class SearchConfig(Section):
             )
 
     def bounds(self, cost: str) -> tuple[float, float]:
-        """The least and the most that a network may cost; 0 for no bound."""
+        """Lower and upper bound of a cost; 0 for no bound."""
         return getattr(self, f"min_{cost}", 0.0), getattr(self, f"max_{cost}")
 
     def costs(self) -> tuple[str, ...]:
-        """The objectives beside accuracy."""
+        """The objectives other than accuracy."""
         return tuple(name for name in self.objectives.split(",") if name != ACCURACY)
 
     def noted(self) -> tuple[str, ...]:
-        """The costs beside params and flops that the search uses, for its ledger."""
+        """The costs other than params and flops that the search notes in its ledger."""
         used = {*self.costs(), *(cost for cost in COSTS if any(self.bounds(cost)))}
         return tuple(cost for cost in COSTS[2:] if cost in used)
 
     def asked(self, strategy: str) -> int:
-        """How many candidates a strategy asks for at a time."""
+        """How many candidates a strategy returns per ask."""
         return self.population if strategy in WHOLE else self.batch

@@ -10,7 +10,7 @@ class Setting:
     """The help and the allowed values of a flag.
 
     Attributes:
-      help: one sentence or two with unit and source.
+      help: one or two sentences with unit and source.
       choices: allowed values, or None.
       low: smallest allowed value, or None.
       high: largest allowed value, or None.
@@ -18,7 +18,7 @@ class Setting:
         values of such settings.
       path: whether the value is the path of a local file or folder. A path that has a
         default must not be empty.
-      stores: kinds of stores that such a folder may also be on, named by its URL.
+      stores: URL schemes of the stores that may also hold such a folder.
       plugin: whether an import path, ``module:Name``, is allowed besides the choices.
     """
 

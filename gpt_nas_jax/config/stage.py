@@ -55,7 +55,7 @@ STAGES: Mapping[str, Stage] = {
         ("workdir", "seed", *_WHERE, "data", "retrain", "train", "baseline", *_LOGS),
     ),
     "predict": Stage(
-        "Asks the network that a run has trained about pictures.",
+        "Classifies pictures with the network that a run has trained.",
         ("workdir", "predict"),
     ),
     "export": Stage(
@@ -70,7 +70,7 @@ _PARTS = ("pretrain", "search", "retrain")
 def checked(stage: str) -> tuple[str, ...]:
     """The settings that must agree before a stage starts.
 
-    The parts of a run share a workdir and its flags: what stops the next part is
+    The parts of a run share a workdir and its flags: what would stop a later part is
     reported before the first.
     """
     return STAGES["all" if stage in _PARTS else stage].reads

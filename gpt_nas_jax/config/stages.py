@@ -55,8 +55,8 @@ class TablesConfig(Section):
     )
     priors: int = setting(
         1,
-        "Priors for the searches on a benchmark, learned with seeds from --seed on; "
-        "groups of 25 searches take them in turn (ours).",
+        "Priors for the searches on a benchmark, trained with seeds from --seed on; "
+        "groups of 25 searches use them in turn (ours).",
         low=1,
     )
     rows: str = setting(
@@ -121,7 +121,7 @@ class TablesConfig(Section):
         """Yields a line for each contradiction among these settings.
 
         Raises:
-          UsageError: rates or epochs are no ascending numbers.
+          UsageError: rates or epochs are not ascending numbers.
         """
         for field, names in _READ_BY.items():
             changed = getattr(self, field) != getattr(TablesConfig, field)
@@ -214,9 +214,9 @@ class BaselineConfig(Section):
     name: str = setting(
         "ResNet-18",
         "The network: one that --stage=zoo lists, or ResNet-20. NAME@FLOPS, such as "
-        "ResNet-18@5e7, narrows it to at most so many FLOPs for an image. In networks "
-        "for large images the first two downsamplings are removed where images have at "
-        "most 64 pixels.",
+        "ResNet-18@5e7, narrows it to at most that many FLOPs per image. In networks "
+        "for large images the first two downsamplings are removed where images have "
+        "at most 64 pixels.",
     )
 
     def problems(self) -> Iterator[str]:

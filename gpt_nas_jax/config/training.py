@@ -23,8 +23,8 @@ class EvalConfig(Section):
     recipe: EvalRecipe = EvalRecipe(schedule="linear")
     keep: int = setting(
         3,
-        "With --eval_rungs, one of so many candidates of a batch goes on to the next "
-        "rung (arXiv 1603.06560).",
+        "Reduction factor of --eval_rungs: one in this many candidates of a batch "
+        "goes on to the next rung (arXiv 1603.06560).",
         low=2,
     )
     method: str = setting(
@@ -35,8 +35,8 @@ class EvalConfig(Section):
     )
     measure: str = setting(
         ACCURACY,
-        "Fitness of a trained candidate. accuracy: the share of right answers on the "
-        "validation images; balanced_accuracy: its mean over the classes (ours).",
+        "Fitness of a trained candidate. accuracy: the fraction of validation images "
+        "classified correctly; balanced_accuracy: its mean over the classes (ours).",
         choices=(ACCURACY, BALANCED),
     )
     proxies: str = setting(
@@ -49,8 +49,8 @@ class EvalConfig(Section):
     trained_blocks: str = setting(
         "all",
         "all: train all blocks; proposed: the paper's acceleration, train only the "
-        "proposed blocks, whose share falls from generation to generation, so that "
-        "fitness of different generations is not comparable.",
+        "proposed blocks; their share falls from generation to generation, so fitness "
+        "is not comparable across generations.",
         choices=("all", "proposed"),
     )
     max_memory: str = setting(
@@ -68,13 +68,13 @@ class EvalConfig(Section):
     )
 
     latency_batch: int = setting(
-        1, "Images at a time whose latency is measured (ours).", low=1
+        1, "Batch size at which latency is measured (ours).", low=1
     )
     latency_table: str = setting(
         "",
-        "Milliseconds of all blocks, a file like latency.json in a workdir, measured "
-        "on any device; default: measured on the device of the search before it "
-        "begins, and kept in the workdir.",
+        "File with the milliseconds of all blocks, like latency.json in a workdir, "
+        "measured on any device; default: measure on the device of the search before "
+        "it begins, and keep the file in the workdir.",
         result=False,
         path=True,
     )
@@ -109,7 +109,7 @@ class EvalConfig(Section):
             )
         if self.method == "zero_cost" and self.recipe.rungs:
             yield (
-                f"--eval_rungs={self.recipe.rungs} are of a training; "
+                f"--eval_rungs={self.recipe.rungs} needs training; "
                 "--eval_method=zero_cost trains nothing"
             )
         if self.method == "zero_cost" and self.max_seconds:
@@ -145,15 +145,15 @@ class RetrainConfig(Section):
         ACCURACY,
         "Which networks of the front to train, with several --search_objectives. "
         "accuracy: the most accurate; knee: the one nearest to the best of every "
-        "objective; a number: so many of the most accurate; all: the whole front "
+        "objective; a number: that many of the most accurate; all: the whole front "
         "(ours).",
         result=False,
     )
     baselines: str = setting(
         "",
         "Comma-separated human networks to train by the same recipe after the best, "
-        "such as ResNet-20,ShuffleNetV2-x1.0@5e7; NAME@FLOPS narrows one to at most so "
-        "many FLOPs for an image (ours).",
+        "such as ResNet-20,ShuffleNetV2-x1.0@5e7; NAME@FLOPS narrows one to at most "
+        "that many FLOPs per image (ours).",
         result=False,
     )
     checkpoint_epochs: int = setting(
@@ -161,7 +161,7 @@ class RetrainConfig(Section):
     )
     checkpoint_steps: int = setting(
         0,
-        "Steps between further checkpoints, also within an epoch; 0: none.",
+        "Steps between additional checkpoints within epochs; 0: none.",
         low=0,
         result=False,
     )
@@ -183,7 +183,7 @@ class RetrainConfig(Section):
             )
 
     def chosen_baselines(self) -> tuple[str, ...]:
-        """The human networks to train beside the best one."""
+        """The human networks to train besides the best one."""
         return tuple(self.baselines.split(",")) if self.baselines else ()
 
 
@@ -193,8 +193,8 @@ class TrainConfig(Section):
 
     precision: str = setting(
         "auto",
-        "Type that networks compute in; parameters are float32. auto: float32 on CPU, "
-        "bfloat16 on GPU and TPU.",
+        "Data type that networks compute in; parameters are float32. auto: float32 on "
+        "CPU, bfloat16 on GPU and TPU.",
         choices=("auto", "float32", "bfloat16"),
     )
     parallel: str = setting(

@@ -1,4 +1,4 @@
-"""Settings of the stages that use a network that was trained."""
+"""Settings of the stages that use a trained network."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from gpt_nas_jax.config.setting import Section, setting
 
 @dataclasses.dataclass(frozen=True)
 class PredictConfig(Section):
-    """Pictures that the network in --workdir is asked about."""
+    """Pictures that the network in --workdir classifies."""
 
     files: str = setting(
         "",
@@ -20,14 +20,14 @@ class PredictConfig(Section):
     )
     out: str = setting(
         "",
-        "The .csv file to write, a row for each picture: its five most probable "
+        "The .csv file to write, with a row per picture: its five most probable "
         "classes, or why it cannot be read; default: print a table.",
         result=False,
         path=True,
     )
 
     def paths(self) -> tuple[str, ...]:
-        """The files one by one; one that is named with its commas is a single file."""
+        """The files one by one; an existing path that contains commas is one file."""
         if os.path.exists(self.files):
             return (self.files,)
         return tuple(filter(None, self.files.split(",")))
@@ -42,7 +42,7 @@ class PredictConfig(Section):
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig(Section):
-    """Files that other programs read, made of the network in --workdir."""
+    """Exports of the network in --workdir to other programs."""
 
     formats: str = setting(
         "flax,stablehlo",
@@ -52,20 +52,20 @@ class ExportConfig(Section):
     platforms: str = setting(
         "cpu",
         "Comma-separated platforms that the StableHLO file runs on, of "
-        f"{', '.join(EXPORT_PLATFORMS)}; the one that exports must be among them.",
+        f"{', '.join(EXPORT_PLATFORMS)}; they must include the one that exports.",
         result=False,
     )
     input: str = setting(
         "pixels",
         "Input of stablehlo, onnx and litert. pixels: uint8, prepared inside; "
-        "normalised: float32, less the mean and by the deviation.",
+        "normalised: float32, minus the mean and divided by the standard deviation.",
         choices=("pixels", "normalised"),
         result=False,
     )
     data_dir: str = setting(
         "",
-        "Where the run's data set is now, whose test images each file is checked on; "
-        "default: where --data_dir of the run said.",
+        "Where the run's data set is now; each file is checked on its test images; "
+        "default: --data_dir of the run.",
         result=False,
         path=True,
     )

@@ -1,1 +1,1 @@
-"""A candidate in, a fitness out."""
+"""From a candidate to its fitness."""

@@ -26,7 +26,7 @@ class ChainModel:
     Attributes:
       space: of the chains.
       points: ``float32[N, F]`` for each member, N chains of known accuracies.
-      weights: ``float32[M, N]``, how each of them speaks in each member.
+      weights: ``float32[M, N]``, of each chain in each member.
       mean: ``float32``, of the known accuracies.
     """
 
@@ -47,7 +47,7 @@ class ChainModel:
 
 
 def points(space: BlockSpace, genomes: Genome) -> tuple[jax.Array, ...]:
-    """Where each member sees ``int32[..., L]`` chains, ``[..., F]`` each."""
+    """Inputs of each member for ``int32[..., L]`` chains, ``[..., F]`` each."""
     groups = features(space, genomes)
     return tuple(
         jnp.concatenate([groups[name] / scale for name, scale in scales.items()], -1)

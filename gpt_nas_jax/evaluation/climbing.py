@@ -19,7 +19,7 @@ class Climb:
 
     Attributes:
       candidate: the network.
-      rung: to climb to, counted from 0; it has climbed the ones before.
+      rung: to climb to, counted from 0; it has climbed all lower ones.
     """
 
     candidate: Candidate
@@ -30,9 +30,9 @@ class Climb:
 class ClimbingEvaluator:
     """Trains a candidate from one rung to the next.
 
-    It goes on from the weights of the rung before where this process still has them;
-    else it trains from the candidate's key again, with the same result. So it does not
-    matter which worker climbs which rung.
+    It resumes from the weights of the previous rung if this process still has them;
+    otherwise it trains again from the candidate's key, with the same result. So any
+    worker may climb any rung.
 
     Attributes:
       evaluator: trains.
@@ -43,7 +43,7 @@ class ClimbingEvaluator:
     kept: Kept = dataclasses.field(default_factory=Kept)
 
     def __call__(self, climb: Climb) -> Evaluation:
-        """Never raises for what a candidate is or does.
+        """Evaluates a climb; failures of the candidate are results, not exceptions.
 
         Its accuracies are those of the epochs between the rungs.
         """
@@ -65,7 +65,7 @@ class ClimbingEvaluator:
 
 
 def _name(candidate: Candidate, epochs: int) -> tuple[bytes, bytes, bytes, int]:
-    """Tells a network, what of it is trained, by which key and how long."""
+    """Identifies a network, its trained blocks, its key and the epochs."""
     key = np.asarray(jax.random.key_data(candidate.key))
     arrays = candidate.genome, candidate.proposed, key
     genome, proposed, data = (np.asarray(array).tobytes() for array in arrays)

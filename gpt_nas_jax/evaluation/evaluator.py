@@ -1,4 +1,4 @@
-"""Shared by evaluators: candidates, and failures that do not end a search."""
+"""Shared by evaluators: candidates, and failures that must not end a search."""
 
 import math
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class Candidate:
 
     Attributes:
       genome: ``int32[L]``.
-      proposed: ``bool[L]``, the blocks that the GPT proposed.
+      proposed: ``bool[L]``, which blocks the GPT proposed.
       key: decides everything random in its training.
     """
 
@@ -36,10 +36,10 @@ class Candidate:
 
 
 class Evaluator(Protocol):
-    """A candidate in, a fitness out."""
+    """Maps a candidate to its evaluation."""
 
     def __call__(self, candidate: Candidate) -> Evaluation:
-        """Never raises for what a candidate is or does."""
+        """Evaluates a candidate; its failures are results, not exceptions."""
 
 
 class Failure(Exception):
@@ -51,7 +51,7 @@ def attempt(
 ) -> tuple[Value | None, str | None]:
     """Calls a function; returns (its result, None) or (None, the reason it failed).
 
-    Nothing that a function held when it raised stays in memory.
+    Memory that a function held when it raised is released.
 
     Args:
       function: evaluates a candidate.

@@ -1,19 +1,19 @@
-"""Successive halving of a batch: who goes on, and their fitness."""
+"""Successive halving of a batch: its survivors and their fitness."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 _BELOW = 1e-6
-"""How far a candidate that stopped stays behind those that went on."""
+"""Margin by which stopped candidates stay below survivors."""
 
 
 def survivors(standing: Mapping[int, float], keep: int) -> list[int]:
-    """The candidates that go on to the next rung, one of ``keep`` and at least one.
+    """The candidates that go on to the next rung: one in ``keep``, but at least one.
 
     Args:
       standing: of the candidates at a rung, the higher the better, ``-inf`` for
-        failures; of equals the lower number goes on.
-      keep: of how many one goes on.
+        failures; ties go to the lower number.
+      keep: the reduction factor.
     """
     whole = [index for index, found in standing.items() if math.isfinite(found)]
     order = sorted(whole, key=lambda index: (-standing[index], index))
@@ -28,10 +28,10 @@ def fitness(
     It is the accuracy at the last rung that a candidate climbed.
 
     Args:
-      rungs: for each rung that somebody climbed, the accuracies of those who did,
-        ``-inf`` for failures.
-      ordered: whether it stays below the fitness of all that went on, should they have
-        lost by it. Where they went on for other reasons than accuracy it may be higher.
+      rungs: for each rung that was climbed, the accuracies of its candidates, ``-inf``
+        for failures.
+      ordered: whether a stopped candidate stays below all survivors, even if those lost
+        accuracy later. False if candidates go on for other reasons than accuracy.
 
     Returns:
       The fitness of each candidate of the first rung; ``-inf`` where it failed at any.

@@ -1,4 +1,4 @@
-"""Weights of candidates that may be trained on."""
+"""Weights of candidates whose training may continue."""
 
 import collections
 import threading
@@ -12,14 +12,14 @@ _MOST = 2**30
 
 
 class Kept:
-    """Trees of arrays by name, in the memory of this process alone.
+    """Pytrees of arrays by name, in the host memory of this process.
 
-    Those that were put in first give way once all together are larger than a GiB.
-    Threads may share it. Another process begins with an empty one.
+    The oldest are dropped once all together exceed a GiB. Threads may share it. Sent to
+    another process, it is empty.
     """
 
     def __init__(self, most: int = _MOST) -> None:
-        """Holds nothing yet, and never more than ``most`` bytes."""
+        """Starts empty; holds at most ``most`` bytes."""
         self._most, self._size = most, 0
         self._lock = threading.Lock()
         self._trees: collections.OrderedDict[Hashable, Any] = collections.OrderedDict()
@@ -38,7 +38,7 @@ class Kept:
                 self._take(next(iter(self._trees)))
 
     def take(self, name: Hashable) -> Any | None:
-        """Returns a tree, which is kept no longer; None where it is not there."""
+        """Removes and returns a tree; None if it is not there."""
         with self._lock:
             return self._take(name)
 

@@ -14,7 +14,7 @@ _TRAINING = 1
 class PredictedTable:
     """A `tabular.Table` of chains: a model's accuracy and a training's noise.
 
-    Within one search a chain has the same noise whenever it is asked for.
+    Within one search, a chain has the same noise in every query.
 
     Attributes:
       model: predicts the mean accuracy.
@@ -27,7 +27,7 @@ class PredictedTable:
     def answer(
         self, space: Space, key: Key, genomes: Genome
     ) -> tuple[jax.Array, jax.Array]:
-        """As of `tabular.Table`; fitness and mean accuracy are kept, ``[P, 2]``."""
+        """See `tabular.Table`; keeps fitness and mean accuracy, ``[P, 2]``."""
         mean = self.model.predict(genomes)
         training_key = jax.random.fold_in(key, _TRAINING)
         draws = jax.vmap(lambda genome: _drawn(training_key, genome))(genomes)

@@ -31,8 +31,8 @@ def fitness(scores: np.ndarray, pool: np.ndarray) -> np.ndarray:
 def best(fitness: np.ndarray, repeated: np.ndarray, count: int) -> np.ndarray:
     """Which ``count`` of N networks to keep, the fittest first.
 
-    Behind those with a fitness that occur for the first time stand those that are
-    ``repeated``, behind them those of ``-inf``; of equals the first.
+    First occurrences with a fitness come first, then ``repeated`` ones, then those of
+    ``-inf``; ties go to the lower index.
 
     Args:
       fitness: ``float64[N]``.

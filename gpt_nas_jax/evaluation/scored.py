@@ -34,13 +34,13 @@ class Scorer:
     """Scores networks of a space.
 
     All see the same images and draw their weights by the same key, so that a genome
-    gets the same scores whenever it is met. They compute in float32.
+    always gets the same scores. They compute in float32.
 
     Attributes:
       space: decodes genomes.
       names: of the proxies.
       batches: what the networks see.
-      max_memory: most estimated memory of a training step on one batch, GiB.
+      max_memory: limit on the estimated memory of a training step on one batch, GiB.
       key: decides the weights of every network.
     """
 
@@ -53,7 +53,7 @@ class Scorer:
     def __call__(self, genome: np.ndarray) -> tuple[np.ndarray, str | None]:
         """``float64[K]`` scores, and why one of them is ``-inf`` or None.
 
-        Never raises for what a network is or does.
+        Failures of the network are results, not exceptions.
         """
         network, reason = built(self.space, genome)
         if network is None:
@@ -61,11 +61,11 @@ class Scorer:
         return self.of_network(network[0])
 
     def failed(self, reason: str) -> tuple[np.ndarray, str | None]:
-        """The scores of a network that ends whatever scores it."""
+        """The scores of a network that kills every worker scoring it."""
         return np.full(len(self.names), -np.inf), reason
 
     def of_network(self, chain: Chain) -> tuple[np.ndarray, str | None]:
-        """The same of a network that is built already."""
+        """The same for a network that is already built."""
         scores, reason = attempt(lambda: self._scores(chain), "--eval_proxy_batch")
         if scores is None:
             return self.failed(reason)
@@ -104,7 +104,7 @@ class ScoredEvaluator:
     reference: np.ndarray
 
     def __call__(self, candidate: Candidate) -> Evaluation:
-        """Never raises for what a candidate is or does."""
+        """Scores a candidate; its failures are results, not exceptions."""
         begin = time.monotonic()
         network, reason = built(self.scorer.space, candidate.genome)
         if network is None:

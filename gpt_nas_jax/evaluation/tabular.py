@@ -48,7 +48,7 @@ class FitnessTable:
     def answer(
         self, space: Space, key: Key, genomes: Genome
     ) -> tuple[jax.Array, jax.Array]:
-        """As of `Table`; of a query the row is kept, -1 where there is no such one."""
+        """See `Table`; keeps the row of each query, -1 if there is none."""
         position = self.look_up(space.identity(genomes))
         there = position >= 0
         fitness = jnp.where(there, self.fitness[position], -jnp.inf)
@@ -91,7 +91,7 @@ def build(space: Space, genomes: np.ndarray, fitness: np.ndarray) -> FitnessTabl
 def searches(
     strategy: Strategy, space: Space, table: Table, keys: Key, rounds: int
 ) -> jax.Array:
-    """Runs whole searches, one a key.
+    """Runs whole searches, one per key.
 
     Args:
       strategy: a pytree.

@@ -35,11 +35,10 @@ from gpt_nas_jax.types import Evaluation
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Validation accuracy of one candidate on its way.
+    """Validation accuracy of one candidate in the course of training.
 
     Attributes:
-      accuracies: in [0, 1], after each of the epochs asked for; None where the
-        candidate failed on the way.
+      accuracies: in [0, 1], after each requested epoch; None if the candidate failed.
       reason: why it failed, or None.
       seconds: wall-clock time of the training.
       cost: of its network; None where that could not be built.
@@ -55,10 +54,10 @@ class Curve:
 class TrainedEvaluator:
     """Trains a candidate and measures its accuracy on the validation images.
 
-    Blocks are trained by the paper's rules (`training.rules`); the classifier,
-    which is in no genome, always is. A candidate that needs too much memory or time,
-    or whose loss is no number, gets fitness ``-inf`` and a reason. Images are placed on
-    a device once, for all candidates that are trained there.
+    Blocks are trained by the paper's rules (`training.rules`); the classifier, which is
+    in no genome, always is. A candidate that needs too much memory or time, or whose
+    loss is not a number, gets fitness ``-inf`` and a reason. Images are placed on a
+    device once, for all candidates that are trained there.
 
     Attributes:
       space: decodes genomes.
@@ -81,7 +80,7 @@ class TrainedEvaluator:
     valid: SharedImages = dataclasses.field(init=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Where it is sent, images are placed anew.
+        # The receiving process places the images itself.
         made_of = (f for f in dataclasses.fields(self) if f.init)
         return type(self), tuple(getattr(self, field.name) for field in made_of)
 
@@ -92,13 +91,13 @@ class TrainedEvaluator:
             object.__setattr__(self, name, images)
 
     def __call__(self, candidate: Candidate) -> Evaluation:
-        """Never raises for what a candidate is or does."""
+        """Evaluates a candidate; its failures are results, not exceptions."""
         return self.trained(candidate, WHOLE, lambda states: None)
 
     def trained(
         self, candidate: Candidate, part: Part, keep: Callable[[States], None]
     ) -> Evaluation:
-        """The evaluation of a part of a training; it raises as little.
+        """Evaluates a candidate after a part of its training; does not raise either.
 
         Args:
           candidate: the network.
@@ -135,14 +134,14 @@ class TrainedEvaluator:
         part: Part = WHOLE,
         keep: Callable[[States], None] = lambda states: None,
     ) -> Curve:
-        """Trains once and measures after each of ``epochs``; it raises as little.
+        """Trains once and measures after each of ``epochs``; does not raise either.
 
         Args:
           candidate: the network.
           epochs: ascending, from 1.
           trained_blocks: ``proposed``, by the paper's rules, or ``all``.
-          further: epochs to measure after, too, where the candidate does not fail if
-            its outputs are not finite; its accuracy is NaN there.
+          further: additional epochs to measure after; outputs that are not finite give
+            NaN there instead of a failure.
           part: which epochs are trained.
           keep: called with the blocks at the end.
         """

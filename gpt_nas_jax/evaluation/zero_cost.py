@@ -2,7 +2,7 @@
 
 The definitions are in `gpt_nas_jax.evaluation.proxies`, each with its source, its
 weights, what it sees and where it fails. ``params`` and ``flops`` (`networks.cost`) are
-the baselines that every proxy must be seen beside.
+the baselines that every proxy must be compared with.
 """
 
 import functools

@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class Ahead(Generic[Value]):
-    """The values of an iterator, which a thread of its own works out at once.
+    """The values of an iterator, computed ahead in a separate thread.
 
     What the iterator raises is raised in its turn.
     """
@@ -41,7 +41,7 @@ class Ahead(Generic[Value]):
             self._thread.join()
 
     def _next(self) -> tuple[Value] | BaseException | None:
-        # As of `local.run`, a signal is not left waiting.
+        # As in `local.run`, a signal is not left waiting.
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._done.get(timeout=TICK_SECONDS)

@@ -1,13 +1,13 @@
-"""Items that are evaluated again when their worker is lost, and those to blame."""
+"""Retries of items whose workers were lost, and the items to blame."""
 
 import collections
 import dataclasses
 from collections.abc import Callable, Container
 
 DEATHS = 3
-"""Workers that an item may cost."""
+"""Lost workers after which an item is given up."""
 SETTLED_SECONDS = 30
-"""After so long a cluster knows whether a worker was lost with its whole machine."""
+"""Time until a cluster knows whether a worker was lost with its whole machine."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,7 @@ class _Death:
 
 
 class Attempts:
-    """The items of a call: which is begun next, and which is not begun again."""
+    """The items of a call: which one begins next, and which are not retried."""
 
     def __init__(self, count: int) -> None:
         """All wait, in their order."""
@@ -44,14 +44,14 @@ class Attempts:
         self._deaths[index].append(_Death(machine, now))
 
     def condemned(self, now: float, alive: Callable[[], Container[str]]) -> list[int]:
-        """The items that ended `DEATHS` workers, on machines that live on.
+        """The items that killed `DEATHS` workers on machines that are still alive.
 
-        They wait no longer. Items whose workers went with their machines may be begun
-        again. An item that has cost as many workers waits until that is known.
+        They are not retried. Items whose workers were lost with their machines may be.
+        An item that has lost as many workers waits until that is known.
 
         Args:
           now: in seconds.
-          alive: tells which machines are.
+          alive: returns the machines that are alive.
         """
         suspects = [
             index

@@ -1,4 +1,4 @@
-"""The part of the processes that another one leads."""
+"""The side of the follower processes, which another one leads."""
 
 import collections
 import contextlib
@@ -17,7 +17,7 @@ from gpt_nas_jax.executors.team import Team
 from gpt_nas_jax.types import UsageError
 
 _END, _LEAVE, _THERE = b"end ", b"leave", b"there?"
-# A process that is alive hears in milliseconds, if not in the middle of something long.
+# A live process responds within milliseconds, unless it is busy with something long.
 _END_SECONDS, _THERE_SECONDS = 5, 20
 _LEAVE_SECONDS = 2
 
@@ -38,11 +38,11 @@ class Mate:
         self.functions = Recent()
 
     def say(self, action: Callable[..., None], *args: Any) -> int:
-        """Lets the others call ``action(mate, number, *args)``; returns the number."""
+        """Makes the others call ``action(mate, number, *args)``; returns the number."""
         return self.team.say(self.common.dumps((action, args)))
 
     def end(self, code: int) -> bool:
-        """Lets all end with an exit code, the leader aside; False where one is gone."""
+        """Ends all followers with an exit code; False if one is gone."""
         said = self.team.say(_END + str(code).encode())
         if not self.team.heard(said, _END_SECONDS):
             return False
@@ -70,7 +70,7 @@ class Mate:
 
 
 def serve(mate: Mate) -> None:
-    """Does what the leader says until that is to end.
+    """Follows the leader until told to end.
 
     The files of a run are the leader's, and so is the terminal.
     """
@@ -173,7 +173,7 @@ def exit_code(error: BaseException) -> int:
 def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:
     """Passes calls on, in a thread; ends the process at once where the leader fails.
 
-    There is nothing that it would have to save.
+    It has nothing to save.
     """
     code = 0
     for number, data in team.hear():
@@ -182,7 +182,7 @@ def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:
         if data.startswith(_END):
             code = int(data.removeprefix(_END))
             if code:
-                # Where another process is gone, none leaves in good order.
+                # If another process is gone, none can exit cleanly.
                 threading.Timer(_LEAVE_SECONDS, os._exit, (code,)).start()
         elif data != _LEAVE:
             calls.put((number, data))
@@ -196,13 +196,13 @@ def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Leaves the terminal to the leader, but for what a native library dies with."""
+    """Silences this process, except for fatal errors of native libraries."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        # Gloo tells of its connections in C++.
+        # Gloo logs its connections from C++.
         kept = os.dup(1)
         os.dup2(nowhere.fileno(), 1)
         try:

@@ -24,7 +24,7 @@ from gpt_nas_jax.types import Lost, UsageError
 
 Value = TypeVar("Value")
 
-# A failure that all share is told by the leader itself.
+# The leader itself reports a failure that all share.
 _GRACE_SECONDS = 2
 _WATCH_SECONDS = 10
 _LOST = "another process of the run has ended or does not answer"
@@ -47,9 +47,9 @@ def follows() -> bool:
 
 
 def lead(settings: HostsConfig, main: Callable[[], object]) -> None:
-    """Calls ``main`` in process 0, while the other processes do what it says.
+    """Calls ``main`` in process 0, while the other processes follow it.
 
-    They return when ``main`` has. Where it fails, or a signal ends it, their processes
+    They return when ``main`` does. If it fails, or a signal ends it, their processes
     end with the same exit code. A signal that one of them gets is passed on to the
     leader.
 
@@ -74,10 +74,11 @@ def lead(settings: HostsConfig, main: Callable[[], object]) -> None:
 def run(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """As `local.run`, on the devices of all processes.
+    """Like `local.run`, on the devices of all processes.
 
-    A device takes the next item when it is done with one, so none waits for a slow one.
-    ``function``, items and results are pickled; what `everywhere` has made is not sent.
+    A device takes the next item as soon as it has finished one, so none waits for a
+    slow one. ``function``, items and results are pickled; results of `everywhere` are
+    not sent.
     """
     mate, items = _leader(), list(items)
     if not items:
@@ -95,8 +96,8 @@ def run(
                 raise error
             yield result
     finally:
-        # Nobody begins another item. Once the run has ended nobody does anyway, and the
-        # service is gone.
+        # No process begins another item. After the end of the run none does anyway, and
+        # the service is gone.
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             mate.team.add(following.claims_key(number), len(items))
         if not interruption.pending():
@@ -106,8 +107,8 @@ def run(
 def everywhere(function: Callable[..., Value], *args: Any) -> Value:
     """Calls a function in every process, each for itself; returns the leader's result.
 
-    It returns once all are done. What it returns, if a dataclass, and the dataclasses
-    in its fields are not sent to other processes afterwards: each has its own. Without
+    It returns once all are done. A dataclass that it returns, and the dataclasses in
+    its fields, are not sent to other processes afterwards: each has its own. Without
     other processes it is a plain call.
 
     Raises:
@@ -125,7 +126,7 @@ def everywhere(function: Callable[..., Value], *args: Any) -> Value:
 
 
 def by_workers(function: Callable[..., object], *args: Any) -> None:
-    """As `everywhere`: each process evaluates candidates."""
+    """Same as `everywhere`, since each process evaluates candidates."""
     everywhere(function, *args)
 
 
@@ -153,7 +154,7 @@ def together(function: Callable[..., Value], *args: Any) -> Value:
     if not active():
         return function(*args)
     mate = _leader()
-    # They meet before their first program does, which waits half a minute for all.
+    # Processes meet here, since their first joint program waits only half a minute.
     for _ in _answers(mate, mate.say(following.join_in, function, args)):
         pass
     return function(*args)

@@ -13,7 +13,7 @@ from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import cancelling, sharing
 
 TICK_SECONDS = 1
-"""So long a signal may be left waiting."""
+"""Longest time that a signal is left waiting."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ def run(
 def finish(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """As `run`; after SIGINT what has begun is finished, and its results given."""
+    """Like `run`; after SIGINT, finishes and yields the items that have begun."""
 
     def call(item: Item) -> Result:
         if interruption.pending():
@@ -105,7 +105,7 @@ class _Pool:
 
 @contextlib.contextmanager
 def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """The threads of all calls with so many workers that run now."""
+    """The threads shared by all current calls with this many workers."""
     with _lock:
         pool = _open[workers] = _open.get(workers) or _Pool(workers)
         pool.users += 1

@@ -1,4 +1,4 @@
-"""The machine that evaluations run on, as far as their last digits depend on it."""
+"""Properties of the machine that the last digits of evaluations depend on."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import jax
 def describe(**limits: float) -> dict[str, Any]:
     """The machine and the limits of evaluations on it, for the ledger.
 
-    XLA's CPU backend cuts sums into as many parts as its thread pool has threads, and
+    XLA's CPU backend splits sums into as many parts as its thread pool has threads, and
     the pool has at least one for each core and each device.
     """
     device = jax.local_devices()[0]
@@ -27,7 +27,7 @@ def describe(**limits: float) -> dict[str, Any]:
 
 
 def processor() -> dict[str, str]:
-    """The model of a CPU whose cores are the devices, where it is known."""
+    """The CPU model if CPU cores are the devices and it is known."""
     if jax.local_devices()[0].platform != "cpu":
         return {}
     with contextlib.suppress(OSError):
@@ -56,7 +56,7 @@ def memory() -> int:
 def tell_of_change(
     machines: Sequence[Mapping[str, Any]], now: Mapping[str, Any]
 ) -> None:
-    """Says on the terminal that a run goes on elsewhere than where it stopped.
+    """Says on the terminal that a run resumes on another machine.
 
     Args:
       machines: those of its ledger.

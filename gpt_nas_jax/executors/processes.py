@@ -33,11 +33,11 @@ class _Here:
 
 
 def lead(config: Config, main: Callable[[], object]) -> None:
-    """Calls ``main`` while the other processes of the run are at its service.
+    """Calls ``main`` while the other processes of the run serve it.
 
     Raises:
       UsageError: they cannot be reached; or as ``main``.
-      Lost: one of them has ended that is needed.
+      Lost: a process that is needed has ended.
     """
     if config.executor == "hosts":
         hosts.lead(config.hosts, main)
@@ -55,7 +55,7 @@ def lead(config: Config, main: Callable[[], object]) -> None:
 
 
 def everywhere(function: Callable[..., Value], *args: Any) -> Value:
-    """Lets each process make what all need; returns what this one has made.
+    """Calls a function in every process that needs its result; returns this one's.
 
     See the `everywhere` of the executor. Without other processes it is a plain call.
 
@@ -66,7 +66,7 @@ def everywhere(function: Callable[..., Value], *args: Any) -> Value:
 
 
 def by_workers(function: Callable[..., object], *args: Any) -> None:
-    """Lets each process that evaluates candidates call a function before it does."""
+    """Makes each process that evaluates candidates call a function first."""
     _Here.leader.by_workers(function, *args)
 
 
@@ -80,7 +80,7 @@ def together(function: Callable[..., Value], *args: Any) -> Value:
 
 
 def devices() -> int:
-    """How many devices a function has that is called by `together`."""
+    """How many devices a function called by `together` has."""
     return _Here.leader.devices()
 
 

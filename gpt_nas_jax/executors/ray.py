@@ -62,15 +62,15 @@ def lead(settings: RayConfig, per_device: int, main: Callable[[], object]) -> No
 def run(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """As `local.run`, on the workers of the cluster.
+    """Like `local.run`, on the workers of the cluster.
 
-    Each takes the next item when it is done with one; ``workers`` is that of `lead`.
-    ``function``, items and results are pickled. An item whose worker is lost is given
-    to another one. Where it has ended `DEATHS` workers, its result is
+    Each takes the next item as soon as it has finished one; ``workers`` is that of
+    `lead`. ``function``, items and results are pickled. An item whose worker is lost is
+    given to another one. Where it has ended `DEATHS` workers, its result is
     ``function.failed(reason)``.
 
     Raises:
-      UsageError: it has, and the function has no ``failed``.
+      UsageError: such an item, but the function has no ``failed``.
     """
     cluster, items = _cluster(), list(items)
     put, attempts = cluster.function(function), Attempts(len(items))
@@ -78,7 +78,7 @@ def run(
     done: dict[int, Callable[[], Result]] = {}
 
     def turn(yielded: int) -> None:
-        """Begins what can be begun, and takes in what has ended."""
+        """Begins what can begin, and collects what has ended."""
         cluster.grow(len(items) - yielded - len(done), len(running))
         while cluster.free and (index := attempts.begin()) is not None:
             member = cluster.free.pop()
@@ -101,7 +101,7 @@ def run(
                 turn(wanted)
             yield done.pop(wanted)()
     finally:
-        # As of `local.run`, a signal waits for no candidate.
+        # As in `local.run`, a signal waits for no candidate.
         if running and not interruption.pending():
             ray.wait([*running], num_returns=len(running))
             ended = ((ref, member) for ref, (member, _) in running.items())
@@ -109,7 +109,7 @@ def run(
 
 
 def everywhere(function: Callable[..., Value], *args: Any) -> Value:
-    """Calls a function here, and in workers, too, if all it has is an effect.
+    """Calls a function here, and also in workers if it only has a side effect.
 
     What it returns is sent to workers with the functions that need it.
     """
@@ -120,9 +120,9 @@ def everywhere(function: Callable[..., Value], *args: Any) -> Value:
 
 
 def by_workers(function: Callable[..., object], *args: Any) -> None:
-    """Lets each worker call a function before its next item.
+    """Makes each worker call a function before its next item.
 
-    It takes the place of an earlier call of the same function.
+    It replaces an earlier call of the same function.
     """
     _cluster().keep(function, args)
 
@@ -144,10 +144,10 @@ def sharers(workers: int) -> int:
 
 
 def together(function: Callable[..., Value], *args: Any) -> Value:
-    """Calls a function on a node with all its devices; where it is lost, on another.
+    """Calls a function on a node with all its devices, or on another if that is lost.
 
-    A signal is passed on, and obeyed when the function has ended by it. The text that
-    it prints is printed here.
+    A signal is passed on, and takes effect here once the function has ended. The text
+    that it prints is printed here.
 
     Raises:
       UsageError: the function raises it, or has ended `DEATHS` processes.
@@ -226,7 +226,7 @@ def _connected(address: str) -> Iterator[None]:
         return
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"):
         os.environ.setdefault(name, "0")
-    # Tables alone go to the standard output, where Ray tells of each lost worker.
+    # Only tables go to standard output, where Ray would report each lost worker.
     with contextlib.suppress(ImportError, AttributeError):
         from ray._private import worker
 

@@ -19,13 +19,13 @@ from gpt_nas_jax.executors.ray_worker import FUNCTIONS, Put, Worker
 from gpt_nas_jax.types import UsageError
 
 TICK_SECONDS = 1
-"""How long anything waits before it looks at something else."""
+"""Longest wait before other work is looked at."""
 _LOOK_SECONDS = 5
 _IDLE_SECONDS = 30
 _NAMES = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}
-"""Names that Ray has for the devices, the best first."""
+"""Ray's names of the devices, the best first."""
 _IN_CREATION = "creation task"
-"""Ray says so where an actor could not be made."""
+"""In Ray's message if an actor could not be created."""
 
 
 class _Actor(Worker):
@@ -57,7 +57,7 @@ class Cluster:
     """The workers of a run.
 
     Attributes:
-      free: those that have nothing to do.
+      free: the idle ones.
     """
 
     def __init__(self, settings: RayConfig, per_device: int) -> None:
@@ -77,7 +77,7 @@ class Cluster:
                 f"--search_workers={per_device}: a TPU chip belongs to one worker of "
                 "--executor=ray; leave it out"
             )
-        # What Ray sets aside for a worker, of what it calls by the device's name.
+        # The amount of the device's resource that Ray reserves for a worker.
         self._amount = {"tpu": 1, "gpu": 1 / per_device, "cpu": settings.cores}[
             self._device
         ]
@@ -97,7 +97,7 @@ class Cluster:
         """
         try:
             return next(self._numbers), ray.put(value)
-        # Objects say in errors of their own that they cannot.
+        # Objects that cannot be pickled raise errors of their own.
         except Exception as error:
             line = str(error).strip().partition("\n")[0]
             raise UsageError(
@@ -107,7 +107,7 @@ class Cluster:
             ) from error
 
     def function(self, function: Any) -> Put:
-        """A function for workers; those used last are not put there again."""
+        """A function for workers; recently used ones are not sent again."""
         put = next((put for one, put in self._functions if one is function), None)
         others = [pair for pair in self._functions if pair[0] is not function]
         put = put or self.put(function)
@@ -115,9 +115,9 @@ class Cluster:
         return put
 
     def keep(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """Lets each worker call a function before its next item.
+        """Makes each worker call a function before its next item.
 
-        It takes the place of an earlier call of the same function.
+        It replaces an earlier call of the same function.
         """
         name = f"{function.__module__}.{function.__qualname__}"
         self._common[name] = self.put((function, args))
@@ -136,7 +136,7 @@ class Cluster:
         """Starts workers, as many as there may be and items for.
 
         Args:
-          items: that have no result.
+          items: those without a result.
           busy: workers that evaluate some of them.
         """
         there = busy + len(self.free) + len(self._starting)
@@ -150,7 +150,7 @@ class Cluster:
             self._starting[member.actor.begin.remote()] = member
 
     def wait(self, running: Collection[ray.ObjectRef]) -> list[ray.ObjectRef]:
-        """Those of some calls that have ended; returns after a moment, if with none.
+        """The calls that have ended; returns after a moment, even without any.
 
         Workers that have begun are free then.
         """
@@ -210,7 +210,7 @@ class Cluster:
             ray.kill(member.actor)
 
     def devices(self) -> int:
-        """How many devices a worker has that has a whole node."""
+        """How many devices a worker with a whole node has."""
         return jax.device_count() if self._device == "cpu" else self._most()
 
     def sharers(self, workers: int) -> int:
@@ -222,7 +222,7 @@ class Cluster:
         return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
     def _amounts(self) -> Iterable[float]:
-        """How much of what workers need there is on each node."""
+        """The amount of the workers' resource on each node."""
         name = _NAMES[self._device]
         return [n["Resources"].get(name, 0) for n in ray.nodes() if n["Alive"]]
 
@@ -240,8 +240,8 @@ class Cluster:
             needs["resources"] = {"TPU": amount}
         else:
             needs[f"num_{self._device}s"] = amount
-        # One that is lost is replaced: to calls of one that Ray starts again it answers
-        # with errors until that is there.
+        # A lost worker is replaced by a new one: if Ray restarted it, calls would fail
+        # until it is back.
         needs |= {"max_restarts": 0, "max_task_retries": 0, "max_concurrency": threads}
         kind = ray.remote(_Actor).options(**needs)
         return Member(kind.remote(self._device, amount, os.getcwd()))

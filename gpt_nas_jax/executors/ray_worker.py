@@ -1,4 +1,4 @@
-"""The part of a worker of a Ray cluster, as far as it has nothing to do with Ray."""
+"""A worker of a Ray cluster, without the parts that need Ray."""
 
 import collections
 import contextlib
@@ -17,7 +17,7 @@ from gpt_nas_jax.executors.sending import sendable
 from gpt_nas_jax.types import UsageError
 
 Get = Callable[[Any], Any]
-"""From a reference to the object that was put on the cluster."""
+"""Maps a reference to the object that was put on the cluster."""
 Put = tuple[int, Any]
 """A number of an object, and a reference to it."""
 Outcome = tuple[Any, Exception | None]
@@ -29,7 +29,7 @@ _HIDDEN = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS")
 
 
 class _Printed(io.TextIOBase):
-    """Keeps what one thread prints for another one."""
+    """Buffers what one thread prints for another one."""
 
     def __init__(self) -> None:
         self._texts: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -47,7 +47,7 @@ class Worker:
     """Evaluates items on the devices that its process was given."""
 
     def __init__(self, get: Get, device: str, amount: float, home: str) -> None:
-        """Sees one kind of device.
+        """A worker that sees one kind of device.
 
         Args:
           get: reads what was put on the cluster.
@@ -60,9 +60,9 @@ class Worker:
         self._functions: collections.OrderedDict[int, Any] = collections.OrderedDict()
         self._printed = _Printed()
         if device == "cpu":
-            # Ray leaves GPUs visible to those who ask for none of them.
+            # Ray leaves GPUs visible to actors that request none.
             os.environ.update(dict.fromkeys(_HIDDEN, ""))
-            # By default XLA takes a thread for each core of the node.
+            # By default XLA uses a thread for each core of the node.
             os.environ.setdefault("NPROC", str(int(amount)))
             jax.config.update("jax_platforms", "cpu")
         elif amount < 1:
@@ -128,7 +128,7 @@ class Worker:
         return self._printed.taken()
 
     def stop(self, number: int) -> None:
-        """Lets `work` end as at a signal, once it has saved what it does."""
+        """Makes `work` end as at a signal, once it has saved its progress."""
         interruption.request(number)
 
     def _function(self, function: Put) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ from gpt_nas_jax.types import UsageError
 
 
 class Executor(Protocol):
-    """Calls a function on items, wherever it likes."""
+    """Calls a function on items, anywhere."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Iterable[Item], workers: int
@@ -117,9 +117,9 @@ def _in_order(
     items: Iterable[Item],
     workers: int,
 ) -> Iterator[Result]:
-    """The results of an executor of the user's: one for each item, in their order.
+    """The results of a user's executor: one for each item, in order.
 
-    Only what the executor itself raises is its fault.
+    Only exceptions of the executor itself are blamed on it.
     """
     numbered = list(enumerate(items))
 
@@ -143,7 +143,7 @@ def _in_order(
 
 
 def _checked(where: str, begin: Callable[[], Any], expected: int) -> Iterator[Any]:
-    """So many results, once their numbers say that they are in order."""
+    """Yields results after checking by their numbers that they are in order."""
     advice, count = "yield function(item) for each item, in order", 0
     found = begin()
     if not isinstance(found, Iterable):

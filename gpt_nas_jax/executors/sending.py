@@ -14,7 +14,7 @@ from gpt_nas_jax.types import UsageError
 class Common:
     """Large objects that every process has made for itself, such as a data set.
 
-    Within what is sent, their names stand for them.
+    Messages contain their names instead.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Common:
     def keep(self, name: str, value: Any) -> None:
         """Keeps a dataclass and the dataclasses that are its fields.
 
-        They take the place of what had the name before.
+        They replace what had the name before.
         """
         if not dataclasses.is_dataclass(value):
             return
@@ -44,7 +44,7 @@ class Common:
         file = io.BytesIO()
         try:
             _Pickler(file, names).dump(value)
-        # Objects say in errors of their own that they cannot.
+        # Objects that cannot be pickled raise errors of their own.
         except Exception as error:
             raise UsageError(
                 "--executor=hosts cannot send a part of the run to other processes: "
@@ -65,7 +65,7 @@ Sent = tuple[int, Any]
 class Recent:
     """The objects sent last, which are not sent again.
 
-    Those of sender and receiver agree, as both see the same ones in the same order.
+    Sender and receiver agree on them, as both see the same ones in the same order.
     """
 
     # A search evaluates by one function and scores by another.

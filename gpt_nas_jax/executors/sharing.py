@@ -1,10 +1,10 @@
 """Programs that are compiled once, whichever device and thread runs them.
 
 JAX compiles a program for each device that it runs on, and keeps each of them on disk.
-It has no public way to run one on another device, so this reaches into it: where a
-program of one device is to be compiled, it is compiled for the first device, and the
-one that asks loads it. Threads that ask for the same program wait for one of them.
-Where JAX does not let itself be reached into, each compiles for itself.
+It has no public way to run one on another device, so this module patches JAX's
+internals: a program for any device is compiled for the first one, then loaded onto the
+device that needs it. Threads that ask for the same program wait for one of them. If
+JAX's internals do not allow this, each device compiles for itself.
 """
 
 import collections
@@ -62,14 +62,14 @@ class _Target:
 
 
 class _Sharing:
-    """Takes the place of JAX's function from a lowered program to a loaded one."""
+    """Replaces JAX's function from a lowered program to a loaded one."""
 
     def __init__(self, plain: Compile) -> None:
         self._plain = plain
         self._lock = threading.Lock()
         # A program is compiled by one thread; the others wait for it.
         self._locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-        # What this process writes to no directory.
+        # Programs that this process does not write to the cache on disk.
         self._kept: dict[str, bytes] = {}
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Evaluations that know when they began and which worker made them."""
+"""Evaluations stamped with their start time and worker."""
 
 import dataclasses
 import datetime
@@ -29,7 +29,7 @@ class Stamped(Generic[Item]):
         return dataclasses.replace(found, start=start, worker=worker())
 
     def failed(self, reason: str) -> Evaluation:
-        """The evaluation of an item that ends whatever evaluates it."""
+        """The failed evaluation of an item that kills every worker evaluating it."""
         return Evaluation(-math.inf, reason, 0.0)
 
 

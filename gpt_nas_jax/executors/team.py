@@ -1,4 +1,4 @@
-"""The processes of a `jax.distributed` run, and what they say to each other.
+"""The processes of a `jax.distributed` run, and their messages.
 
 Everything goes through the key-value store of JAX's coordination service, which process
 0 holds: no program runs over several processes, and numbers keep all their bits.
@@ -22,7 +22,7 @@ from gpt_nas_jax.types import UsageError
 _PORT = "8476"
 """JAX's own choice, 8482, is closed between the hosts of some TPUs."""
 _SHUTDOWN_SECONDS = 10
-# A request that is not answered stays with the service, so there should be few.
+# The service keeps unanswered requests, so there should be few.
 _POLL_SECONDS = 60
 
 
@@ -101,7 +101,7 @@ class Team:
                     raise
 
     def take(self, key: str) -> bytes:
-        """As `get`; nobody else will ask for it."""
+        """Like `get`, for the only reader of a key."""
         value = self.get(key)
         self.client.key_value_delete(key)
         return value
@@ -164,10 +164,10 @@ def join(settings: HostsConfig) -> Team:
             "TPU slices, Slurm and Open MPI give --hosts_coordinator, --hosts_count "
             "and --hosts_index"
         ) from error
-    # The processes tell each other of their devices when a backend starts, and wait two
-    # minutes for it: while none can have failed for another reason.
+    # Processes exchange their devices when a backend starts, waiting up to two minutes:
+    # do so now, before any can fail for another reason.
     jax.devices()
-    # What JAX's public interface keeps to itself.
+    # Not in JAX's public interface.
     from jax._src import distributed
 
     state = distributed.global_state

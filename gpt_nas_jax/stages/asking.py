@@ -1,4 +1,4 @@
-"""The candidates of a strategy, and the choice among more by zero-cost proxies."""
+"""Asks strategies for candidates, and chooses among more by zero-cost proxies."""
 
 from typing import Any
 
@@ -28,24 +28,24 @@ def ask_filtered(
     executor: Executor,
     workers: int,
 ) -> Candidates:
-    """Chooses the best of ``times`` as many candidates as a strategy asks.
+    """Asks a strategy for ``times`` as many candidates and keeps the best.
 
-    It is asked ``times`` times in the same state with keys of their own, and its state
-    afterwards is made from those that were chosen alone. That is right for every
-    strategy whose state follows from what is evaluated; in particular:
+    It is asked ``times`` times in the same state, each time with its own key, and is
+    told of the kept candidates alone. That is valid for every strategy whose state
+    depends only on what is evaluated; in particular:
 
-    - genetic, gpt_nas: every ask draws random networks or children of its own.
-    - regularised_evolution: only those chosen are born and age.
-    - surrogate, gpt_nas_online: every ask brings the most promising of a pool of its
-      own; proxies choose among these.
-    - local_search asks the neighbours of one network in an order that is in its state,
-      hence the same ones each time: `checks` refuses it.
+    - genetic, gpt_nas: every ask draws its own random networks or children.
+    - regularised_evolution: only kept candidates are born and age.
+    - surrogate, gpt_nas_online: every ask returns the most promising of its own pool;
+      proxies choose among these.
+    - local_search returns the neighbours of one network in an order that is part of its
+      state, hence the same ones each time: `checks` refuses it.
 
-    Several proxies count by their ranks within what was asked. What is asked twice
-    stands behind the others, what has no score last.
+    Several proxies are combined by their ranks among these candidates. Duplicates come
+    after the others, candidates without a score last.
 
     Args:
-      strategy: whose candidates.
+      strategy: to ask.
       key: of the generation; every ask folds its number in.
       state: of the strategy.
       times: how often it is asked.

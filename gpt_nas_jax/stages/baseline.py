@@ -1,4 +1,4 @@
-"""A human network, trained, tested and kept as the best one of a search is."""
+"""Trains, tests and keeps a human network like the best one of a search."""
 
 import dataclasses
 from typing import Any
@@ -22,7 +22,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def run(config: Config) -> None:
-    """Trains ``--baseline_name`` as a retraining does; goes on where it stopped.
+    """Trains ``--baseline_name`` as a retraining does; resumes where it stopped.
 
     Writes ``best/``, with ``baseline.flags`` in place of ``retrain.flags``, and
     ``result.json``, and prints the summary.
@@ -46,7 +46,7 @@ def chain_of(name: str, dataset: Dataset) -> Chain:
     """The human network of a name, for the images of a data set.
 
     Raises:
-      UsageError: it cannot be made as narrow as its name asks for.
+      UsageError: it cannot be made as narrow as its name says.
     """
     try:
         return human(name).build(dataset.num_classes, dataset.train.size)
@@ -55,7 +55,7 @@ def chain_of(name: str, dataset: Dataset) -> Chain:
 
 
 def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str, Any]:
-    """Trains a human network; goes on where it stopped.
+    """Trains a human network; resumes where it stopped.
 
     Args:
       config: its ``retrain`` says how.

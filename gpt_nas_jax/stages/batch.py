@@ -16,7 +16,7 @@ class Batch:
 
     Attributes:
       candidates: as the strategy asked for them.
-      known: lines that the ledger has already.
+      known: lines that are already in the ledger.
       items: the candidates one by one.
       results: records of those that the ledger lacks, in order.
     """
@@ -28,7 +28,7 @@ class Batch:
 
 
 def recorded(records: list[Record]) -> Candidates:
-    """The candidates of lines of a ledger, as far as strategies are told of them."""
+    """The candidates in lines of a ledger, with what strategies are told of them."""
     genomes = np.array([record["genome"] for record in records], np.int32)
     proposed = np.zeros(genomes.shape, bool)
     for row, record in zip(proposed, records, strict=True):
@@ -37,7 +37,7 @@ def recorded(records: list[Record]) -> Candidates:
 
 
 def begun_otherwise(candidates: Candidates, records: list[Record]) -> Candidates:
-    """Candidates whose first ones are those of lines of a ledger."""
+    """Candidates with the first ones replaced by those in lines of a ledger."""
     first, count = recorded(records), len(records)
 
     def put(part: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def begun_otherwise(candidates: Candidates, records: list[Record]) -> Candidates
 
 
 def parents_of(candidates: Candidates, index: int) -> dict[str, list[int]]:
-    """The evaluations that a candidate was made from, where its strategy says so."""
+    """The evaluations that a candidate was made from, if its strategy names them."""
     if candidates.parents is None:
         return {}
     named = np.asarray(candidates.parents[index]).tolist()

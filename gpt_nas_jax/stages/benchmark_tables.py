@@ -38,7 +38,7 @@ _SEQUENTIAL = ("random", "regularised_evolution", "local_search")
 def run(config: Config) -> None:
     """Runs the searches that are missing and writes tables and figure.
 
-    Goes on where it was stopped. Leaves ``rows/`` in the workdir, which holds the rows
+    Resumes where it was stopped. Writes ``rows/`` in the workdir, which holds the rows
     of the benchmark that each search evaluated, in order, and ``tables/``.
 
     Raises:
@@ -71,7 +71,7 @@ def run(config: Config) -> None:
 def _run(
     config: Config, benchmark: TabularBenchmark, priors: Sequence[Prior | None]
 ) -> None:
-    # The same for all data sets: to work a prior out takes longer than a search.
+    # Shared by all data sets: computing a prior takes longer than a search.
     proposers = [
         Proposers(benchmark.space, prior, benchmark.few_contexts) for prior in priors
     ]
@@ -111,7 +111,7 @@ class _Searches:
       folder: of the chunks.
       name: of the strategy.
       space: where it searches.
-      builds: make the strategy with each of the priors; chunks take them in turn.
+      builds: make the strategy with each of the priors; chunks use them in turn.
       rounds: how often it is asked.
       seeds: searches.
       key: of all searches.
@@ -130,7 +130,7 @@ class _Searches:
         return sum(len(seeds) for seeds, file in self._chunks() if file.exists())
 
     def rows(self, table: tabular.Table, advance: Callable[[int], None]) -> np.ndarray:
-        """As of `tabular.searches`, of all seeds; ``advance`` counts searches."""
+        """Like `tabular.searches`, for all seeds; ``advance`` counts searches."""
         for index, (seeds, file) in enumerate(self._chunks()):
             if file.exists():
                 continue

@@ -11,13 +11,13 @@ from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
 _GENERATIONS = "search_generations"
-"""The flag that may change: the search goes on for longer, or not so long."""
+"""The flag that may change, to make a search longer or shorter."""
 
 
 def check(config: Config) -> None:
     """Raises UsageError where ``--workdir`` belongs to a run with other flags.
 
-    A search may go on for another number of generations than it began with.
+    A search may be continued with another number of generations.
     """
     path, flags = workdir.folder(config.workdir), fields.result_text(config)
     workdir.check(path, flags, _least(config))
@@ -39,7 +39,7 @@ def _searches(config: Config) -> bool:
 
 
 def _ends_by_schedule(config: Config) -> bool:
-    """Whether a search that is to be longer is another one from the start."""
+    """Whether a longer search would differ from its first generation on."""
     entry = registry.find(config.search.strategy)
     return "generations" in entry.filled and not config.search.elimination_generations
 
@@ -58,7 +58,7 @@ def keep_space(config: Config, space: ReadableSpace) -> None:
     """Ties the claimed directory to what the genes of the space mean.
 
     Raises:
-      UsageError: its results were made by genes that read as other layers.
+      UsageError: its results come from genes that stand for other layers.
     """
     digest = hashlib.sha256(space.definition().encode()).hexdigest()
     workdir.keep_same(workdir.folder(config.workdir), "space", digest)

@@ -34,10 +34,10 @@ def warm_up(config: Config, problem: Problem) -> None:
             is_first = in_size == problem.space.image
             chain.compile_block(block, rules, update, x, is_first)
 
-    # Compiling leaves the devices idle; what there must be enough of are cores.
+    # Compiling leaves the devices idle; it needs cores.
     devices = jax.local_devices()
     workers = max(1, (os.cpu_count() or 1) // len(devices))
-    # One after another of the places, so that no thread waits for another's program.
+    # Neighbouring items differ in place, so that no thread waits for another's program.
     items = [
         (place, devices[(number + turn) % len(devices)])
         for turn in range(len(devices))

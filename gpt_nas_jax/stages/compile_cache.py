@@ -27,13 +27,13 @@ _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 def keep(settings: TrainConfig) -> None:
-    """Lets JAX keep what it compiles in this process, and find it in the next.
+    """Turns on JAX's persistent compilation cache.
 
     Raises:
       UsageError: the directory cannot be made, or others may write to it.
     """
     path = _path(settings)
-    # JAX writes in process 0 alone; what that one has written others may read.
+    # Only process 0 writes; the others may read what it has written.
     reading = hosts.follows()
     if not settings.cache_size or (reading and not path.is_dir()):
         return
@@ -43,32 +43,32 @@ def keep(settings: TrainConfig) -> None:
     _warn_in_one_line(path)
     for name, value in {
         "jax_compilation_cache_dir": str(path),
-        # Bounded by JAX, every program that is written takes a look at all others:
-        # 0.14 s each where there are 3,000.
+        # With a limit, JAX scans all programs whenever it writes one: 0.14 s with 3,000
+        # of them.
         "jax_compilation_cache_max_size": -1,
         # A block's programs are small and quickly compiled, and there are many.
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": 0,
-        # XLA's own caches would lie in the directory, and its path in every key: a
-        # directory that was moved would be of no use.
+        # XLA's own caches would put the directory's path into every key, so a moved
+        # directory would be useless.
         "jax_persistent_cache_enable_xla_caches": "none",
     }.items():
         jax.config.update(name, value)
 
 
 def _sweep(path: Path, limit: int) -> None:
-    """Takes out what a crash or a full disk left incomplete, then what is too much.
+    """Removes what a crash or a full disk left incomplete, then what exceeds the limit.
 
     Args:
       path: of the cache.
-      limit: bytes that may stay; what was not read for the longest time goes first.
+      limit: maximum bytes to keep; the least recently read programs go first.
     """
     lock = filelock.FileLock(path / _LOCK, timeout=_LOCK_SECONDS)
-    # What cannot be swept now is swept at another start.
+    # What cannot be removed now is removed at another start.
     with contextlib.suppress(OSError, filelock.Timeout), lock:
         swept = path / _SWEPT
         since = swept.stat().st_mtime_ns if swept.exists() else 0
-        # A cache that JAX bounded holds the time at which each program was read.
+        # JAX's own limit leaves a file with the time of each program's last read.
         for file in path.glob(f"*{_ATIME}"):
             file.unlink()
         for file in path.glob(f"*{_CACHE}"):
@@ -82,7 +82,7 @@ def _sweep(path: Path, limit: int) -> None:
 def _bound(path: Path, limit: int) -> None:
     """Removes the programs beyond a limit, least recently used first.
 
-    File systems note a read once a day at least, or never: then the oldest go first.
+    File systems record reads at least once a day or never: then the oldest go first.
     """
     entries = [(file.stat(), file) for file in path.glob(f"*{_CACHE}")]
     entries.sort(key=lambda entry: max(entry[0].st_atime_ns, entry[0].st_mtime_ns))
@@ -95,10 +95,10 @@ def _bound(path: Path, limit: int) -> None:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Whether compressed data reach to their end."""
+    """Whether compressed data are complete."""
     try:
         if data.startswith(_ZSTANDARD):
-            # JAX compresses by it where it is installed.
+            # JAX compresses with it if it is installed.
             import zstandard
 
             reader: Any = zstandard.ZstdDecompressor().decompressobj()
@@ -114,7 +114,7 @@ def _is_whole(data: bytes) -> bool:
 
 @functools.cache
 def _warn_in_one_line(path: Path) -> None:
-    """JAX warns once a program, in lines of its own, that it cannot keep it."""
+    """Replaces JAX's warnings, one per program that it cannot keep, by one line."""
     show, told = warnings.showwarning, []
 
     def shown(message: Any, *args: Any, **options: Any) -> None:

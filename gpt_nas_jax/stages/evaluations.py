@@ -19,14 +19,14 @@ from gpt_nas_jax.workdir import Ledger
 
 Records = Sequence[dict[str, Any]]
 Evaluate = Callable[[Sequence[Candidate], int], Iterable[Evaluation]]
-"""The evaluations of a batch but for the first so many, in order."""
+"""Evaluates a batch except its first ``n`` candidates; yields results in order."""
 
 
 def of(config: Config, problem: Problem, records: Records) -> Evaluate:
-    """The evaluations of a run; threads of several batches may ask for them.
+    """How a run evaluates batches; threads may evaluate several batches at once.
 
     Args:
-      config: says by rungs or not, where, and by how many workers.
+      config: says whether by rungs, where, and with how many workers.
       problem: images and space.
       records: the evaluations of the ledger.
 

@@ -1,4 +1,4 @@
-"""The network of a run as files for other programs, each checked before it is kept."""
+"""Exports the network of a run; each file is checked before it is kept."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ from gpt_nas_jax.types import UsageError
 FOLDER = "export"
 _UNCHECKED = ".unchecked"
 _IMAGES = 256
-"""Test images that a file is checked on, at most."""
+"""Maximum number of test images that a file is checked on."""
 
 _BATCH = 64
 
@@ -35,7 +35,7 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
 
     Raises:
       UsageError: a package or the data set is missing, a format cannot hold the
-        network, or a file answers otherwise than the network.
+        network, or the outputs of a file differ from the network's.
     """
     asked, folder = config.export, network.home / FOLDER
     workdir.require_writable("--workdir", network.home)
@@ -48,7 +48,7 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
         asked.input == "pixels",
     )
     images = _images(asked.data_dir, trained, network)
-    # On an accelerator products of float32 are rounded to less by default.
+    # By default, accelerators multiply float32 in lower precision.
     with jax.default_matmul_precision("highest"):
         expected = _asked(network.logits, images)
         for name in asked.chosen_formats():
@@ -60,10 +60,10 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
 def _exported(
     form: Format, order: Order, folder: Path, images: np.ndarray, expected: np.ndarray
 ) -> str:
-    """Writes the files of a format where they answer as the network does.
+    """Writes the files of a format if their outputs match the network's.
 
     Returns:
-      How near they are, and their paths.
+      How close they are, and their paths.
     """
     apart = folder / _UNCHECKED
     contents = form.write(order)
@@ -92,7 +92,7 @@ def _asked(logits: Logits, images: np.ndarray) -> np.ndarray:
 def _images(data_dir: str, trained: Config, network: SavedNetwork) -> np.ndarray:
     """Some test images of the run's data set, ``uint8[N, H, W, C]``."""
     data = trained.data
-    # Of pictures of several sizes it was chosen.
+    # It was chosen if pictures have several sizes.
     chosen = network.preparation.resize if data.name == "folder" else 0
     test = datasets.load(
         data.name,
@@ -103,7 +103,7 @@ def _images(data_dir: str, trained: Config, network: SavedNetwork) -> np.ndarray
         skip_unreadable=data.unreadable == "skip",
         stream=data.stream,
     ).test
-    # From first to last, as test images may lie in the order of their classes.
+    # Spread over all, since test images may be sorted by class.
     chosen = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).astype(int)
     return test.take(chosen).pixels()
 

@@ -1,4 +1,4 @@
-"""Finalists: the best networks of a search, trained longer and by several keys."""
+"""Finalists: the best networks of a search, trained longer and with several keys."""
 
 import dataclasses
 
@@ -24,10 +24,11 @@ KEYS = 3
 
 
 def run(config: Config, problem: Problem, records: list[Record]) -> None:
-    """Trains the finalists of a search; goes on where it was stopped.
+    """Trains the finalists of a search; resumes where it was stopped.
 
     They are the best ``--search_finalists`` distinct networks. Each is trained whole
-    with three keys, the same for all. Leaves ``finalists.jsonl``, a line a training.
+    with three keys, the same for all. Writes ``finalists.jsonl``, one line per
+    training.
 
     Args:
       config: of the run.
@@ -130,7 +131,7 @@ def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]
 
 
 def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
-    """The trainings that are there, each of the finalist and the key in its place."""
+    """The trainings so far, each checked for its finalist and key."""
     records = ledger.read()
     for place, record in enumerate(records):
         finalist, number = divmod(place, KEYS)

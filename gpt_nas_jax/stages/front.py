@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 
 def write(config: Config, found: list[Record]) -> None:
-    """Leaves a front, from `of`, in ``front.json``."""
+    """Writes a front, from `of`, to ``front.json``."""
     names = (*_KEPT, *config.search.noted())
     networks = [{name: record[name] for name in names} for record in found]
     content = {"objectives": config.search.objectives.split(","), "networks": networks}
@@ -25,7 +25,7 @@ def write(config: Config, found: list[Record]) -> None:
 def of(config: Config, records: list[Record]) -> list[Record]:
     """The evaluations that no other one dominates, the most accurate first.
 
-    Of networks that are equal in all objectives the first stands for all.
+    Of networks that are equal in all objectives, only the first is kept.
 
     Args:
       config: names the objectives.

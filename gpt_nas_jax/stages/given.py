@@ -1,4 +1,4 @@
-"""Networks of the user's own, with which a search begins."""
+"""The user's initial networks of a search."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,13 @@ def read(name: str, space: NetworkSpace) -> np.ndarray:
 
     Args:
       name: a folder of a trained network, such as ``runs/digits/best``, or a text file:
-        a network a line, the names of its blocks with commas between them. Lines that
-        begin with ``#`` are left out. Empty for no networks.
-      space: within its limits.
+        one network per line, the names of its blocks separated by commas. Lines that
+        begin with ``#`` are skipped. Empty for no networks.
+      space: with its limits.
 
     Raises:
-      UsageError: it cannot be read, or holds what is no network of the space.
+      UsageError: it cannot be read, or holds something other than networks of the
+        space.
     """
     if not name:
         return np.zeros((0, space.length), np.int32)
@@ -33,9 +34,9 @@ def read(name: str, space: NetworkSpace) -> np.ndarray:
 
 
 def placed(given: np.ndarray, candidates: Candidates, number: int) -> Candidates:
-    """The candidates of generation ``number``, the first of them given networks.
+    """Replaces the first candidates of generation ``number`` by given networks.
 
-    They begin as many generations as it takes.
+    They take up as many generations as needed.
     """
     size = len(candidates.genomes)
     rows = given[number * size : (number + 1) * size]

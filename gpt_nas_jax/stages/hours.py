@@ -1,4 +1,4 @@
-"""The wall-clock time of a search, over all the times that it was started."""
+"""The wall-clock time of a search, over all its starts."""
 
 import time
 from pathlib import Path
@@ -11,29 +11,29 @@ FILE = "hours.json"
 class Hours:
     """Counts the time that a search has run, in ``hours.json``.
 
-    What ran since the last `save` of a process that was killed does not count.
+    The time since the last `save` of a killed process does not count.
     """
 
     def __init__(self, path: Path, most: float) -> None:
-        """Begins to count.
+        """Starts the clock.
 
         Args:
           path: the folder of the run.
-          most: hours that the search may run for; 0 for no limit.
+          most: limit in hours; 0 for no limit.
         """
         self._file, self._most = path / FILE, most
         self._begin = time.monotonic() - 3600 * _kept(self._file)[0]
 
     def save(self, evaluations: int) -> None:
-        """Keeps the time so far, and how many evaluations it took."""
+        """Saves the time so far and the number of evaluations."""
         hours = (time.monotonic() - self._begin) / 3600
         kept = {"hours": round(hours, 9), "evaluations": evaluations}
         workdir.write_sealed(self._file, kept)
 
     def are_over(self, evaluations: int) -> bool:
-        """Whether a search that was saved has had its time.
+        """Whether a saved search has used up its time.
 
-        A search that has lost evaluations since makes them again.
+        A search that has lost evaluations since then makes them again.
         """
         hours, made = _kept(self._file)
         return 0 < self._most <= hours and 0 < made <= evaluations

@@ -29,15 +29,15 @@ from gpt_nas_jax.training.placement import compute_type
 from gpt_nas_jax.types import Space
 
 NETWORKS = "latency-networks.json"
-"""In a workdir: whole networks that were measured."""
+"""File in a workdir: the whole networks that were measured."""
 
 Network = tuple[str, Chain, Size]
-"""A name that no other network has, the network, and the size of its images."""
+"""A unique name, the network, and the size of its images."""
 Machine = Mapping[str, Any]
 
 
 def table(config: Config, space: Space) -> Table | None:
-    """The table that a run goes by; None where its costs do not name latency.
+    """The latency table of a run; None if latency is not among its costs.
 
     That is ``--eval_latency_table``, else the one in the workdir, else one that a
     search measures now and keeps there; a retraining has none then.
@@ -67,7 +67,7 @@ def table(config: Config, space: Space) -> Table | None:
 
 
 def timed(problem: Problem, table: Table | None) -> Problem:
-    """The problem with a space that knows latency by a table."""
+    """The problem with a space that takes latency from a table."""
     if table is None:
         return problem
     space = cast(BlockSpace, problem.space)
@@ -93,9 +93,9 @@ def keep(config: Config, table: Table | None) -> None:
 def of_networks(
     config: Config, networks: Sequence[Network]
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Measures whole networks; those that were measured before are not again.
+    """Measures whole networks, except those that were measured before.
 
-    Where that fails, a line on stderr says why: it is no reason to lose a training.
+    If that fails, a line on stderr says why, since it must not cost a training.
 
     Returns:
       Milliseconds by name, and the part ``latency`` of ``result.json``: images at a

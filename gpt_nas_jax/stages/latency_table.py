@@ -12,7 +12,7 @@ from gpt_nas_jax.types import UsageError
 FILE = "latency.json"
 """In a workdir."""
 TIMES = ("space", "batch", "call", "head", "blocks")
-"""The entries that foretold latency depends on."""
+"""The entries that predicted latency depends on."""
 
 _SPACE = ("image", "num_classes", "width", "num_stages")
 _DECIMALS = 6
@@ -59,7 +59,7 @@ def make(
 
 
 def times(table: Table, space: BlockSpace) -> Times:
-    """The times of a space's blocks by a table that was checked."""
+    """The times of a space's blocks, from a table that was checked."""
     known = {_place(line): line["ms"] for line in table["blocks"]}
     blocks = tuple(float(known[_place(line)]) for line in _places(space))
     return Times(blocks, float(table["head"]), float(table["call"]))
@@ -103,7 +103,7 @@ def read_kept(
       path: of the file.
       space: that is searched.
       batch: that the search asks for.
-      machine: the one that is there; None where it does not matter.
+      machine: the present one; None where it does not matter.
 
     Raises:
       UsageError: it is damaged, or of another space, batch or machine.
@@ -130,7 +130,7 @@ def name(machine: Mapping[str, Any]) -> str:
 
 
 def _differing(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Where machines differ that a table depends on."""
+    """Differences between machines that a table depends on."""
     return [
         f"{key} {kept.get(key)}, here {now[key]}"
         for key in ("device", "devices", "cores", "precision")
@@ -139,7 +139,7 @@ def _differing(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _other(table: Table, space: BlockSpace, batch: int) -> str | None:
-    """Says how a table is of another space or batch; None where it is of these."""
+    """Says how the space or batch of a table differs; None if it does not."""
     for key, due in _space(space).items():
         if (found := table["space"].get(key)) != due:
             return f"is of another space ({key} {found}, here {due})"
@@ -151,9 +151,9 @@ def _other(table: Table, space: BlockSpace, batch: int) -> str | None:
 
 
 def _shape(table: Any) -> str | None:
-    """Says why a file is no table at all; None where it is one."""
+    """Says why a file is not a table; None if it is one."""
     if not isinstance(table, dict):
-        return "is no JSON object"
+        return "is not a JSON object"
     due = {"space": dict, "batch": int, "machine": dict, "blocks": list}
     for key, kind in due.items():
         if not isinstance(table.get(key), kind):
@@ -180,7 +180,7 @@ def _contents(table: Table, space: BlockSpace) -> str | None:
     for line in _places(space):
         if _place(line) not in known:
             size = "x".join(map(str, line["input"]))
-            where = "as its first block" if line["first"] else "behind its first block"
+            where = "as its first block" if line["first"] else "after its first block"
             return f"lacks {line['block']} in stage {line['stage']}, {where}, on {size}"
     return None
 

@@ -1,4 +1,4 @@
-"""A network trained for long: checkpoints on the way, one test at the end."""
+"""Long training of a network: checkpoints on the way, one test at the end."""
 
 import collections
 import dataclasses
@@ -30,7 +30,7 @@ from gpt_nas_jax.types import UsageError
 # As many steps as keep a device busy while the host reads a loss.
 _QUEUED = 16
 _SHOWN = 100
-"""Classes of which ``result.json`` holds who was taken for whom."""
+"""Maximum number of classes for a confusion matrix in ``result.json``."""
 _ADVICE = (
     "train it with a lower --retrain_learning_rate or another --train_precision, by "
     "the flagfile in its folder of the --workdir"
@@ -42,7 +42,7 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains a network on all training images and tests it once.
 
-    Goes on from the checkpoint in ``path``, with the same result. The devices of all
+    Resumes from the checkpoint in ``path``, with the same result. The devices of all
     processes of the run share the batches; one process reads and writes.
 
     Args:
@@ -77,7 +77,7 @@ def _trained(
     normalisation = (*train.moments(), dataset.flip, _placement(config))
     try:
         data = placed(train, *normalisation, config.data.balance)
-        # A signal is obeyed once the step that runs is saved.
+        # A signal takes effect once the current step is saved.
         with interruption.deferred(), input_wait.measured() as wait:
             state, seconds = _train(config, path, chain, data)
             waited = wait.share
@@ -201,7 +201,7 @@ class _Course:
             return
         stopping = interruption.pending()
         due = done == self.total or _is_due(self.settings, done, self.steps)
-        # Steps are queued; to read the newest loss is to wait for all of them.
+        # Steps are queued; reading the newest loss would wait for all of them.
         self._read(0 if due or stopping else _QUEUED)
         if due or stopping:
             self._save(done, state)
@@ -209,7 +209,7 @@ class _Course:
             interruption.obey()
 
     def _read(self, unread: int) -> None:
-        """Takes in all losses but the newest, each of which must be finite."""
+        """Reads all losses except the newest; each must be finite."""
         while len(self._losses) > unread:
             step, loss = self._losses.popleft()
             value = float(loss)
@@ -237,7 +237,7 @@ class _Course:
 
 
 def _is_due(settings: RetrainConfig, done: int, steps: int) -> bool:
-    """Whether a checkpoint is due after so many steps, ``steps`` of them an epoch."""
+    """Whether a checkpoint is due after ``done`` steps, at ``steps`` per epoch."""
     epochs, within = divmod(done, steps)
     at_epoch = not within and epochs % settings.checkpoint_epochs == 0
     every = settings.checkpoint_steps
@@ -245,7 +245,7 @@ def _is_due(settings: RetrainConfig, done: int, steps: int) -> bool:
 
 
 def _placement(config: Config) -> Placement:
-    # pmap shares a batch out by itself.
+    # pmap shards a batch by itself.
     pmap = config.train.parallel == "pmap"
     mesh = None if pmap else mesh_of(jax.devices())
     return Placement(compute_type(config.train.precision), mesh)

@@ -1,4 +1,4 @@
-"""Strategy and evaluations in turns, every evaluation in a ledger."""
+"""The search loop: ask, evaluate, record every evaluation in a ledger, tell."""
 
 import collections
 import contextlib
@@ -34,7 +34,7 @@ _STATE = "search"
 
 
 Evaluate = Callable[[Sequence[Candidate], int], Iterator[Record]]
-"""The candidates of a batch to the records of all but the first so many, in order.
+"""Evaluates a batch except its first ``n`` candidates; yields records in order.
 
 Records lack place and genome. One holds ``fitness``, None for a failure, and
 ``reason``.
@@ -49,19 +49,18 @@ class Loop:
       space: of the genomes.
       strategy: a pytree.
       total: evaluations, a multiple of ``size``.
-      size: candidates that the strategy asks at a time.
-      enough: evaluations, all of them failed, that end the search with an error.
-      ledger: where evaluations are kept and found again.
+      size: candidates per ask of the strategy.
+      enough: evaluations after which the search ends with an error if all have failed.
+      ledger: stores the evaluations.
       path: the folder that keeps the strategy's state; None to keep none.
-      ask: the strategy, a key, its state and a generation's number to candidates.
+      ask: maps the strategy, a key, its state and a generation's number to candidates.
       evaluate: evaluates them.
-      progress: shows how far the search is.
+      progress: shows the progress of the search.
       after: called with the number of evaluations when a generation is told, and its
         state kept.
-      lag: generations that are evaluated while the next one is asked for. It is asked
-        with what is known without them.
-      extended: evaluations that a shorter search has asked for; they are told as they
-        are.
+      lag: generations still in evaluation when the next one is asked for, without their
+        results.
+      extended: evaluations of an earlier, shorter search; they are told unchanged.
       ends: whether the search ends early, asked with the number of evaluations before
         each generation.
     """
@@ -84,8 +83,8 @@ class Loop:
     def run(self, key: Key) -> list[Record]:
         """Searches until all evaluations are in the ledger; returns them.
 
-        Goes on behind those that are there. All evaluations have the same key:
-        candidates are compared by common random numbers.
+        Continues after those that are there. All evaluations have the same key:
+        candidates are compared under common random numbers.
 
         Raises:
           UsageError: the ledger is damaged or of another program, or ``enough``
@@ -132,9 +131,9 @@ class Loop:
                 self.after(told * self.size)
 
     def _kept(self, initial: Any, done: int) -> tuple[int, tuple[Any, ...]]:
-        """The generations that the kept state was told of, and the latest states.
+        """The number of generations told to the kept state, and the latest states.
 
-        These are as many as the lag and one, the newest last.
+        There are ``lag`` + 1 of these, the newest last.
         """
         begins = 0, (initial,) * (self.lag + 1)
         if self.path is None:
@@ -142,14 +141,14 @@ class Loop:
         folder = self.path / _STATE
         remedy = f"remove {folder}: the search goes on from its ledger"
         found = workdir.load_latest(folder, _saved(*begins), remedy)
-        # Where lines that the strategy was told of are gone, it is told of all anew.
+        # If lines that the strategy was told of are gone, it is told of all again.
         if found is None or done < found[0] * self.size:
             return begins
         told, saved = found
         return told, (*saved.get("earlier", ()), saved["state"])
 
     def _is_over(self, number: int, done: int) -> bool:
-        """Whether a generation is not to be begun."""
+        """Whether a generation must not begin."""
         if number >= self.total // self.size:
             return True
         return number * self.size >= done and self.ends(done)
@@ -163,7 +162,7 @@ class Loop:
         evaluation_key: Key,
         running: contextlib.ExitStack,
     ) -> Batch:
-        """A generation, asked for; where there is a lag its evaluation runs already."""
+        """Asks for a generation; with a lag, its evaluation starts at once."""
         told = self.extended - number * self.size
         if told >= self.size:
             return Batch(recorded(known), known, (), iter(()))
@@ -195,7 +194,7 @@ class Loop:
         return Batch(candidates, known, items, results)
 
     def _new(self, number: int, batch: Batch) -> Iterator[Record]:
-        """The lines of a generation that the ledger lacks, in order; appends them."""
+        """Appends and yields the lines of a generation that the ledger lacks."""
         rest = range(len(batch.known), len(batch.items))
         for index, result in zip(rest, batch.results, strict=True):
             place = {"generation": number, "index": index}
@@ -207,9 +206,9 @@ class Loop:
 
 
 def _saved(told: int, states: tuple[Any, ...]) -> dict[str, Any]:
-    """A strategy's states as they are kept, the newest last.
+    """A strategy's states in the form they are saved in, the newest last.
 
-    Orbax saves neither bare arrays nor nothing.
+    Orbax saves neither bare arrays nor empty trees.
     """
     *earlier, state = states
     saved = {"told": np.int32(told), "state": state}
@@ -231,7 +230,7 @@ def _valid(space: Space, genomes: jax.Array) -> jax.Array:
     return space.valid(genomes)
 
 
-# As of `asking.ask`, a strategy's arrays are arguments of the program.
+# As in `asking.ask`, a strategy's arrays are arguments of the program.
 @jit_by_class
 def _tell(
     strategy: Strategy, state: Any, candidates: Candidates, fitness: jax.Array

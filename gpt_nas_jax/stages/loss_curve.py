@@ -33,7 +33,7 @@ class LossCurve:
 
     @classmethod
     def resumed(cls, folder: Path, steps: int, done: int) -> "LossCurve":
-        """The curve of a training that goes on after so many steps.
+        """The curve of a training that resumes after ``done`` steps.
 
         Raises:
           UsageError: the file is damaged.
@@ -52,7 +52,7 @@ class LossCurve:
         return curve
 
     def add(self, loss: float) -> None:
-        """Takes in the loss of the next step."""
+        """Adds the loss of the next step."""
         self.done += 1
         if self.total is not None:
             self.total += loss

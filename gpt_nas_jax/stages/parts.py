@@ -1,4 +1,4 @@
-"""Which part of ``--stage=all`` runs, and how long those behind it take."""
+"""The current part of ``--stage=all``, and how long later ones take."""
 
 import contextlib
 import dataclasses
@@ -13,11 +13,11 @@ Context = contextlib.AbstractContextManager[None]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Parts:
-    """The parts of a run, for the bars that are shown within them.
+    """The parts of a run, for their progress bars.
 
-    How long a later part takes is told by the pace of the one that runs: a training
-    costs as much as its epochs have images. Before candidates are trained it is not
-    known, nor where they are scored by proxies.
+    The time of a later part is estimated from the pace of the current one: the cost of
+    a training is proportional to the images in its epochs. It is unknown before
+    candidates are trained, and if they are scored by proxies.
 
     Attributes:
       config: of the run.
@@ -51,9 +51,9 @@ class Parts:
         return self._part("retraining", left * float(self.config.retrain.recipe.epochs))
 
     def _retraining(self, epochs: float) -> float:
-        """The retraining in units of a training of so many epochs in the search.
+        """The cost of retraining in trainings of ``epochs`` epochs in the search.
 
-        Of a whole front it counts one network, as nobody knows how many it will hold.
+        A whole front counts as one network, since its size is not known yet.
         """
         retrain = self.config.retrain
         networks = int(retrain.pick) if retrain.pick.isdecimal() else 1

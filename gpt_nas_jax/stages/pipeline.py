@@ -39,10 +39,10 @@ def run(config: Config) -> None:
     """Runs the stages ``pretrain``, ``search`` and ``retrain``, or one of them.
 
     Raises:
-      UsageError: it cannot be done as told.
+      UsageError: a setting or an input cannot be used.
     """
-    # All that can be wrong is found before the directory is claimed, and what is
-    # quickly found first.
+    # Errors are found before the directory is claimed, those that are quick to find
+    # first.
     path = workdir.folder(config.workdir)
     claim.check(config)
     workdir.require_writable("--prior_dir", pretrain.home(config))
@@ -71,7 +71,7 @@ def run(config: Config) -> None:
     table = None
     # A prior is the same whatever the device.
     if config.stage != "pretrain":
-        # Measured now where it is not there; what is wrong else was found before.
+        # Measured now if it is missing; other errors were found before.
         table = latency.table(config, loaded.space)
         loaded = latency.timed(loaded, table)
     if config.stage != "retrain":
@@ -87,7 +87,7 @@ def run(config: Config) -> None:
 
 
 def _networks_of_user(config: Config, space: NetworkSpace) -> None:
-    """Raises UsageError where the networks to begin with are none, or too many."""
+    """Raises UsageError if the initial networks are unusable or too many."""
     count = len(given.read(config.search.seeds_from, space))
     if count > config.evaluations():
         raise UsageError(

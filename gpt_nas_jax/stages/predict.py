@@ -1,4 +1,4 @@
-"""A trained network asked about pictures in files."""
+"""Classifies pictures in files with a trained network."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from gpt_nas_jax.reports.terminal import progress
 
 
 def run(config: Config, trained: Config, network: SavedNetwork) -> None:
-    """Asks about ``--predict_files``; prints a table or writes ``--predict_out``.
+    """Classifies ``--predict_files``; prints a table or writes ``--predict_out``.
 
     A picture that cannot be read is a row with its reason.
 
     Args:
-      config: says what is asked.
+      config: names the pictures.
       trained: the config of the run that trained the network.
-      network: what is asked.
+      network: classifies them.
 
     Raises:
       UsageError: there is no picture, or nothing can be written there.

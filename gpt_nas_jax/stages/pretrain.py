@@ -1,4 +1,4 @@
-"""The stage that learns a prior, keeps it on disk and finds it again."""
+"""Trains a prior, keeps it on disk and finds it again."""
 
 import dataclasses
 import hashlib
@@ -41,9 +41,9 @@ from gpt_nas_jax.types import UsageError
 
 _LARGEST_ENUMERATED = 5
 _FEWEST_CELLS = 2
-# Where only test accuracies are at hand, 0.8942 stands in for a validation accuracy
-# of 0.90: validation minus test is +0.0059 +- 0.0052 on the 292 cells whose both
-# accuracies are known, and the cut keeps 295,778 cells where the paper keeps 295,889.
+# Where only test accuracies are at hand, 0.8942 stands in for a validation accuracy of
+# 0.90: validation minus test is +0.0059 +- 0.0052 on the 292 cells for which both are
+# known, and the cut keeps 295,778 cells where the paper keeps 295,889.
 _VALIDATION_OVER_TEST = 0.0058
 # The share of NAS-Bench-101's cells that the paper's accuracy filter keeps; the same
 # share of NAS-Bench-201's is kept.

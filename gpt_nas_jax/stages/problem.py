@@ -33,7 +33,7 @@ class Problem:
 def load_dataset(config: Config) -> Dataset:
     """Reads the data set, for a training on all its training images.
 
-    What there is to say of it is printed as one line.
+    A note on it, if any, is printed as one line.
 
     Raises:
       UsageError: it is missing, or has fewer training images than a batch.
@@ -50,7 +50,7 @@ def load_dataset(config: Config) -> Dataset:
         stream=data.stream,
     )
     if dataset.note:
-        # Tables alone go to the standard output.
+        # Only tables go to standard output.
         print(dataset.note, file=sys.stderr)
     if config.stage != "search":
         _check_batch("--retrain_batch", config.retrain.recipe, len(dataset.train))
@@ -60,7 +60,7 @@ def load_dataset(config: Config) -> Dataset:
 def settled(config: Config, dataset: Dataset) -> Config:
     """The config with the side that was chosen for pictures of several sizes.
 
-    With it another run reads them as this one does, whatever the folder holds then.
+    With it another run reads them as this one does, even if the folder has changed.
     """
     if config.data.name != "folder":
         return config
@@ -80,7 +80,7 @@ def _kept_side(config: Config) -> int:
 
 
 def load(config: Config) -> Problem:
-    """Reads the data set and fixes the splits by the seed.
+    """Reads the data set and splits it by the seed.
 
     Raises:
       UsageError: the data set is missing, or too small for the settings.
@@ -115,10 +115,10 @@ def load(config: Config) -> Problem:
 
 
 def within_limits(config: Config, space: Space) -> Space:
-    """The space without what the search is not to ask.
+    """The space restricted to the limits of the search.
 
     Raises:
-      UsageError: nothing is left of it, or it does not know a cost.
+      UsageError: no network is left, or the space does not know a cost.
     """
     # Latency is measured for a search, not for its prior.
     known = [cost for cost in COSTS if cost != LATENCY or config.stage != "pretrain"]

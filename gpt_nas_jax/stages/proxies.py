@@ -63,7 +63,7 @@ def _load(config: Config) -> Inputs:
 def run(config: Config) -> None:
     """Scores the networks that are missing and writes the tables.
 
-    Goes on where it was stopped. Leaves in the workdir ``scores.jsonl``, one line a
+    Resumes where it was stopped. Writes to the workdir ``scores.jsonl``, one line per
     network, ``scores.npz`` (see `benchmarks.scores`) and ``tables/``. A cell gets the
     same scores however many are scored, as its key derives from its row.
 

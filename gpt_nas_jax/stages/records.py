@@ -35,7 +35,7 @@ def checked(ledger: Ledger, total: int, size: int) -> list[Record]:
 
 
 def refuse_failures(records: list[Record]) -> None:
-    """Raises UsageError with the commonest reason of failed evaluations."""
+    """Raises UsageError with the most common reason of failed evaluations."""
     reasons = collections.Counter(record["reason"] for record in records)
     reason, count = reasons.most_common(1)[0]
     raise UsageError(

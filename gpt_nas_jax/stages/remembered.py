@@ -20,7 +20,7 @@ class Remembered:
     may have more memory or time.
 
     Attributes:
-      space: tells equal networks.
+      space: identifies equal networks.
       ruled: whether an evaluation depends on the proposed genes, too.
       known: evaluations by network and, where they count, proposed genes; grows.
     """
@@ -71,7 +71,7 @@ class Remembered:
                 yield dataclasses.replace(
                     evaluation, seconds=0.0, start=None, worker=None, waited=None
                 )
-        # Behind its last result an executor says whether there were too many.
+        # After its last result an executor reports whether there were too many.
         next(results, None)
         self.known.update(
             {name: found for name, found in made.items() if found.reason is None}
@@ -84,10 +84,10 @@ class Remembered:
 def name_of(
     space: Space, ruled: bool, genome: Genome, proposed: np.ndarray
 ) -> Hashable:
-    """Equal for candidates that are trained alike.
+    """A key that candidates share if they are trained alike.
 
     Args:
-      space: tells equal networks.
+      space: identifies equal networks.
       ruled: whether an evaluation depends on the proposed genes, too.
       genome: ``int32[L]``.
       proposed: ``bool[L]``.

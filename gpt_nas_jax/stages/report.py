@@ -18,7 +18,7 @@ from gpt_nas_jax.stages.problem import Problem
 
 
 def run(config: Config) -> None:
-    """Writes the page of ``--workdir``, of a run that may be going on.
+    """Writes the page of ``--workdir``, whose run may still be in progress.
 
     With ``--report_compare`` human networks of the same data among those runs are drawn
     beside its own, and a second page compares all of them.
@@ -38,9 +38,9 @@ def run(config: Config) -> None:
 
 @dataclasses.dataclass(eq=False)
 class Views:
-    """The page of a run that goes on, and its logs for TensorBoard where asked for.
+    """The page of a run in progress, and its TensorBoard logs if requested.
 
-    What prevents them is a line on stderr: that is no reason to end a search of days.
+    Errors in writing them become a line on stderr: they must not end a search of days.
 
     Attributes:
       path: the workdir.
@@ -68,7 +68,7 @@ class Views:
             )
 
     def after_generation(self) -> None:
-        """Writes them where a search is delayed by a twentieth of its time at most.
+        """Writes them if that delays a search by at most a twentieth of its time.
 
         Generations that take seconds have a page each; those of proxies, which take
         less time than a page, do not.

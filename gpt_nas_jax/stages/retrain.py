@@ -92,7 +92,7 @@ def genome_of(text: str, space: NetworkSpace) -> np.ndarray:
     shortest = int((~np.asarray(space.choices())[:, -1]).sum())
     known = all(0 <= gene < space.num_genes for gene in genes)
     fits = shortest <= len(genes) <= space.length
-    # Larger numbers than an int32 holds are no genes.
+    # Numbers beyond the range of int32 are not genes.
     genome = np.full(space.length, PAD, np.int32)
     if known and fits:
         genome[: len(genes)] = genes

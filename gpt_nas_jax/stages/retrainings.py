@@ -1,4 +1,4 @@
-"""The long trainings at the end of a run: networks found, human ones beside them."""
+"""The long trainings at the end of a run: networks found, and human networks."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ def run(
 ) -> dict[str, Part | list[Part]]:
     """Trains the networks of genomes, then ``--retrain_baselines``, by one recipe.
 
-    Leaves ``best/`` for the first genome, ``best-2/`` and so on for the next ones, and
-    ``baselines/NAME/``. Goes on where it was stopped. If a network other than the first
-    cannot be trained, its line says why. Where the search knew latency, the networks
-    are measured as well.
+    Writes ``best/`` for the first genome, ``best-2/`` and so on for the next ones, and
+    ``baselines/NAME/``. Resumes where it was stopped. If a network other than the first
+    cannot be trained, its line says why. If latency was a cost of the search, the
+    networks are measured as well.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json`` for each genome, and, where
@@ -80,7 +80,7 @@ def _measure(config: Config, problem: Problem, found: dict[str, Part]) -> Part:
 
 
 def _network(problem: Problem, name: str, best: Part) -> tuple[str, Chain]:
-    """A trained network, and a name that no other one has."""
+    """A trained network and its unique name."""
     if "genome" not in best:
         return name, baseline.chain_of(name, problem.dataset)
     chain = problem.space.decode(problem.space.genome(best["blocks"]))

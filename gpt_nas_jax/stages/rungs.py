@@ -26,15 +26,15 @@ class Rungs:
     """The climbs of a search, all of them by the same key.
 
     Candidates go on by accuracy, with several objectives by `pareto.standing`. Each
-    climb is made once and kept in a file of its own, so that a batch that was cut off
-    goes on in its middle. One that failed is not tried again.
+    climb is made once and kept in a separate file, so that an interrupted batch resumes
+    midway. A failed climb is not retried.
 
     Attributes:
-      space: tells equal networks.
+      space: identifies equal networks.
       ruled: whether an evaluation depends on the proposed genes, too.
       count: how many rungs there are.
-      keep: one of so many candidates goes on.
-      costs: objectives beside accuracy.
+      keep: one in this many candidates goes on.
+      costs: objectives other than accuracy.
       ledger: where climbs are kept, in the order in which they ended.
     """
 
@@ -50,7 +50,7 @@ class Rungs:
     _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
     def read(self, records: Sequence[Record]) -> None:
-        """Takes in the climbs of the ledger of climbs.
+        """Reads the climbs in the ledger of climbs.
 
         Args:
           records: the evaluations, whose climbs count as remembered from now on.
@@ -88,7 +88,7 @@ class Rungs:
           items: the candidates.
         """
         names = [self._name(item.genome, item.proposed) for item in items]
-        # The first candidate of equal ones stands for all.
+        # The first of equal candidates represents all.
         first = {name: index for index, name in reversed([*enumerate(names)])}
         climbing = sorted(first.values())
         climbs: list[dict[int, Evaluation]] = []
@@ -135,7 +135,7 @@ class Rungs:
     def _standing(
         self, items: Sequence[Candidate], found: dict[int, Evaluation]
     ) -> dict[int, float]:
-        """How candidates stand at a rung, the higher the better."""
+        """The standing of candidates at a rung; higher is better."""
         genomes = np.stack([items[index].genome for index in found])
         fitness = np.array([climb.fitness for climb in found.values()], np.float32)
         standing = pareto.standing(self.space, self.costs, genomes, fitness)
@@ -176,7 +176,7 @@ def _evaluation(
     index: int,
     is_first: bool,
 ) -> Evaluation:
-    """The evaluation that all climbs of a candidate make together."""
+    """Combines all climbs of a candidate into one evaluation."""
     own: list[Any] = [rung[index] for rung in climbs if index in rung]
     parts = [climb.accuracies for climb in own]
     whole = None if None in parts else tuple(itertools.chain.from_iterable(parts))

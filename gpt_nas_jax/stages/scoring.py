@@ -1,4 +1,4 @@
-"""How a search comes to fitness: by training, or by zero-cost proxies."""
+"""The fitness of a search: by training, or by zero-cost proxies."""
 
 import functools
 import math
@@ -63,7 +63,7 @@ def where(config: Config) -> dict[str, Any]:
 
 
 def scorer(config: Config, problem: Problem) -> Scorer:
-    """The scorer that asks the proxies of a run."""
+    """The scorer with the proxies of a run."""
     batch_key, init_key, _ = _keys(config)
     splits, size = problem.splits, config.eval.proxy_batch
     return Scorer(

@@ -1,4 +1,4 @@
-"""The search: strategy and evaluator in turns, every evaluation in the ledger."""
+"""The search of a run: builds the loop of strategy, evaluator and ledger."""
 
 import dataclasses
 import functools
@@ -44,17 +44,17 @@ def run(
 ) -> None:
     """Searches until all generations are in the ledger, or its hours are over.
 
-    Goes on where one stopped.
+    Resumes a search that was stopped.
 
     Args:
       config: of the run.
       problem: images and space.
-      prior: for strategies that ask one.
+      prior: for strategies that use one.
       after: called after each generation.
 
     Raises:
-      UsageError: the ledger is damaged or of another program, or none of as many
-        candidates as make a population could be evaluated.
+      UsageError: the ledger is damaged or of another program, or as many candidates as
+        a population holds were tried and all failed.
     """
     path = workdir.folder(config.workdir)
     now = scoring.where(config)
@@ -172,7 +172,7 @@ class _Candidates:
     def records(
         self, items: Sequence[Candidate], known: int
     ) -> Iterator[dict[str, Any]]:
-        """The ledger's entries of a batch but for the first so many, in order."""
+        """The ledger entries of a batch, in order, without the first ``known``."""
         noted = self.config.search.noted()
         for item, result in zip(
             items[known:], self.evaluate(items, known), strict=True

@@ -96,7 +96,7 @@ class TabularBenchmark:
       datasets: name -> accuracies.
       repeats: whether another evaluation of the same network counts as a query.
       few_contexts: whether a prior meets so few contexts in the space that all its
-        proposals can be worked out beforehand.
+        proposals can be precomputed.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Classes of unequal size, made to count alike: ``--data_balance``."""
+"""Balances classes of unequal size: ``--data_balance``."""
 
 import functools
 
@@ -62,7 +62,7 @@ def balance_of(kind: str, images: ImageSet) -> Balance:
 def class_weights(labels: np.ndarray) -> np.ndarray:
     """The weight of each class, inverse to its number of images, ``float32[K]``.
 
-    The mean weight of the images is 1, as of scikit-learn's
+    The mean weight of the images is 1, as with scikit-learn's
     ``class_weight="balanced"`` (King and Zeng, Political Analysis 9, 2001). A class
     without images has weight 0.
     """
@@ -77,9 +77,9 @@ def balanced_batches(
 ) -> jax.Array:
     """Batches of an epoch that hold all classes in equal numbers.
 
-    Rounds follow each other in which each class comes once, in random order. So the
-    numbers of two classes differ by at most 1 in an epoch and 2 in a batch. A class
-    deals its images out in random order and begins again behind the last one.
+    Classes are drawn in rounds, each class once per round and in random order. So the
+    counts of two classes differ by at most 1 in an epoch and 2 in a batch. The images
+    of a class are drawn in random order, starting over after the last one.
 
     Args:
       key: of the epoch.
@@ -88,7 +88,7 @@ def balanced_batches(
       batch: images at a time, at most N.
 
     Returns:
-      ``int32[N // batch, batch]``, as many batches as of an epoch that is not balanced.
+      ``int32[N // batch, batch]``, as many batches as in an unbalanced epoch.
     """
     image_key, class_key = jax.random.split(key)
     steps = len(labels) // batch

@@ -40,17 +40,16 @@ class TrainingData(Protocol):
     def batches(self, recipe: Recipe, key: Key, first_step: int = 0) -> Iterator[Batch]:
         """The batches of a whole training, shuffled and augmented epoch by epoch.
 
-        They depend on the arguments alone; of each epoch what is less than a batch is
-        left out.
+        They depend on the arguments alone; each epoch drops its incomplete last batch.
 
         Args:
           recipe: says how many epochs there are and how images are augmented.
           key: of the training.
-          first_step: batches before it are left out, the others are the same.
+          first_step: batches before it are skipped, the others are the same.
         """
 
     def plain(self, size: int) -> Iterator[Batch]:
-        """All images in their order, ``size`` at a time; behind the last, labels -1."""
+        """All images in order, ``size`` at a time, padded with labels of -1."""
 
 
 @flax.struct.dataclass
@@ -100,7 +99,7 @@ class DeviceImages:
 
 
 def epoch_keys(key: Key, number: int) -> tuple[Key, Key]:
-    """The keys of an epoch's order and of what happens to its images."""
+    """The keys of an epoch's order and of its augmentation."""
     order_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
     return order_key, batch_key
 
@@ -152,7 +151,7 @@ def training_batch(
 
 @functools.partial(jax.jit, static_argnums=0)
 def plain_batch(size: int, data: DeviceImages, start: jax.Array) -> Batch:
-    """``size`` images from ``start``; behind the last one labels are -1."""
+    """``size`` images from ``start``, padded with labels of -1."""
     rows = start + jnp.arange(size)
     chosen = jnp.minimum(rows, len(data) - 1)
     x = normalise(data.images[chosen], data.mean, data.std)

@@ -54,10 +54,10 @@ def compile_block(
 
     Args:
       block: the module.
-      rules: by which it may be trained.
+      rules: that it may be trained by.
       optimizer: of the search.
       x: shape and type of its input, ``[B, H, W, C]``.
-      is_first: whether that are images.
+      is_first: whether the input consists of images.
     """
     in_size = x.shape[1:]
     x = x if is_first else jax.eval_shape(store, x)
@@ -105,12 +105,12 @@ def step(
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part of a training, of the same steps as in the whole one.
+    """A part of a training, with the same steps as in the whole.
 
     Attributes:
       begun: epochs that were done before.
       until: epochs that are done when it ends; None for all.
-      states: blocks as they were after ``begun`` epochs; None where that are none.
+      states: blocks as they were after ``begun`` epochs; None if ``begun`` is 0.
     """
 
     begun: int = 0
@@ -162,7 +162,7 @@ def train(
     after_epoch: Callable[[int, States, jax.Array], None] = lambda *_: None,
     part: Part = WHOLE,
 ) -> tuple[States, jax.Array]:
-    """As `fit`, for blocks that have weights, as of `start`, already.
+    """Like `fit`, for blocks that `start` has initialised.
 
     ``key`` decides order and augmentation.
     """
@@ -184,14 +184,14 @@ def train(
 
 
 def accuracy(states: States, data: TrainingData, batch: int) -> float:
-    """Share of right answers, by running statistics."""
+    """Accuracy in [0, 1], using running statistics."""
     return measure(functools.partial(_infer, states), data, batch)
 
 
 def balanced_accuracy(
     states: States, data: TrainingData, batch: int, num_classes: int
 ) -> float:
-    """Mean over the classes of the share of right answers, by running statistics.
+    """Mean of the accuracies of the classes, using running statistics.
 
     NaN where any logit is not a finite number.
     """
@@ -203,7 +203,7 @@ def balanced_accuracy(
 def measure(
     infer: Callable[[jax.Array], jax.Array], data: TrainingData, batch: int
 ) -> float:
-    """Share of right answers of ``infer``, from images to logits.
+    """Accuracy in [0, 1] of ``infer``, which maps images to logits.
 
     NaN where any logit is not a finite number.
     """

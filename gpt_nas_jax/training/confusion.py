@@ -1,4 +1,4 @@
-"""Which classes a network takes for which."""
+"""The confusion matrix of a network."""
 
 import functools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def confusion(
     batch: int,
     num_classes: int,
 ) -> np.ndarray | None:
-    """``int64[K, K]``: how many images of the row's class get the column's answer.
+    """``int64[K, K]``: how many images of the row's class get the column's prediction.
 
     None where any logit is not a finite number.
 
@@ -29,18 +29,18 @@ def confusion(
     """
     total = np.zeros((num_classes, num_classes))
     for x, labels in data.plain(batch):
-        # Read at once: of a thousand classes each batch has 4 MB.
+        # Read at once: with a thousand classes each batch takes 4 MB.
         total += np.asarray(_counted(data.placement, num_classes, infer(x), labels))
     return total.astype(np.int64) if np.isfinite(total).all() else None
 
 
 def accuracy(confusion: np.ndarray) -> float:
-    """Share of right answers."""
+    """Accuracy in [0, 1]."""
     return float(np.trace(confusion) / confusion.sum())
 
 
 def balanced_accuracy(confusion: np.ndarray) -> float:
-    """Mean over the classes that occur of the share of right answers."""
+    """Mean of the accuracies of the classes that occur."""
     images = confusion.sum(1)
     there = images > 0
     return float(np.mean(np.diag(confusion)[there] / images[there]))

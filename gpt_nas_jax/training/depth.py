@@ -22,7 +22,7 @@ def stochastic_depth(
 
     The paper's linear rule: of L blocks the l-th is skipped with probability
     ``last * l / L``. Each image skips its own, and a branch that is not skipped is
-    divided by the probability of that, so that the network is tested as it is.
+    divided by the probability of that, so the network is unchanged at test time.
 
     Args:
       chain: the network. It is called with a key named ``dropout``, for training.
@@ -35,7 +35,7 @@ def stochastic_depth(
 
 
 class _Skipping(Interceptor):
-    """Leaves branches out; good for one call of a network with ``total`` shortcuts."""
+    """Skips branches in one call of a network with ``total`` shortcuts."""
 
     def __init__(self, last: float, total: int) -> None:
         self._last, self._total = last, total

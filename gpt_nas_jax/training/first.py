@@ -1,4 +1,4 @@
-"""Arrays of the first of several processes, made known to all of them."""
+"""Broadcasts arrays of the first process to all processes."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from gpt_nas_jax.keys import GENERATOR
 
 
 def of_first(tree: Any) -> Any:
-    """The arrays of process 0 in every process, bit by bit, as NumPy's.
+    """Broadcasts the arrays of process 0 bit for bit, as NumPy arrays.
 
-    All processes call this at once, with the same structure. What the others give need
-    only have shape and type. Typed keys stay keys.
+    All processes call this at once, with the same structure. The other processes may
+    pass mere shapes and types. Typed keys stay keys.
     """
     found = multihost_utils.broadcast_one_to_all(jax.tree.map(_bytes, tree))
     return jax.tree.map(_again, tree, found)
@@ -25,7 +25,7 @@ def is_key(leaf: Any) -> bool:
 
 
 def _bytes(leaf: Any) -> np.ndarray:
-    """As they travel: in a sum, which would not keep the sign of a zero."""
+    """The form for the broadcast, a sum, which would lose the sign of a zero."""
     shape = leaf
     if is_key(leaf):
         shape = jax.eval_shape(jax.random.key_data, leaf)

@@ -1,11 +1,11 @@
-"""The memory that training a chain takes, foreseen from shapes.
+"""Estimates the memory of training a chain from shapes.
 
 A block's input and the outputs of its convolutions stay in memory until its backward
-program has run. So the peak is in a backward program: that of the block where what
-still waits, the two gradients and the program's own space take most together. A
-program's own space is known to its compiler alone. Here it is taken to be twice the
-outputs of the block's convolutions and its input once, or five times where it has a max
-pooling. The peak of 24 random candidates is within 25 % of what the compilers say
+program has run. So the peak is in a backward program: that of the block where all that
+is still kept, the two gradients and the program's own space are largest together. Only
+the compiler knows a program's own space. Here it is taken to be twice the outputs of
+the block's convolutions and its input once, or five times where it has a max pooling.
+The peak of 24 random candidates is within 25 % of what the compilers say
 (docs/accelerators.md).
 """
 
@@ -36,8 +36,8 @@ class BlockFootprint:
       state: parameters, statistics and the optimiser's state.
       x: its input.
       y: its output.
-      saved: what its backward program is handed beside its input.
-      space: what its backward program takes for itself.
+      saved: what its backward program receives besides its input.
+      space: temporary memory of its backward program.
       trains: whether anything of it is trained.
     """
 
@@ -50,7 +50,7 @@ class BlockFootprint:
 
 
 def peak(blocks: list[BlockFootprint]) -> int:
-    """Bytes in use at the most while a chain makes a step.
+    """Peak bytes in use during a training step of a chain.
 
     Args:
       blocks: of the chain, in its order.
@@ -58,13 +58,13 @@ def peak(blocks: list[BlockFootprint]) -> int:
     lowest = next(number for number, block in enumerate(blocks) if block.trains)
     trained = blocks[lowest:]
     waiting = itertools.accumulate(block.x + block.saved for block in trained)
-    # Below the lowest block that is trained nothing waits.
+    # Nothing is kept below the lowest block that is trained.
     passing = [block.x + block.y for block in blocks[:lowest]]
     working = [
         kept + block.y + block.x + block.space
         for kept, block in zip(waiting, trained, strict=True)
     ]
-    # A step's new parameters are there beside those before it.
+    # A step holds old and new parameters at once.
     return 2 * sum(block.state for block in blocks) + max(passing + working)
 
 
@@ -76,7 +76,7 @@ def foreseen(
     batch: int,
     dtype: str,
 ) -> int:
-    """Bytes that a step of a chain takes at the most, by `footprints`.
+    """Estimated peak bytes of a training step of a chain, by `footprints`.
 
     The images of the data set are not counted.
     """

@@ -38,7 +38,7 @@ _wait: contextvars.ContextVar[Wait | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def measured() -> Iterator[Wait]:
-    """Counts what this thread waits for images within the context."""
+    """Counts the time that this thread waits for images within the context."""
     wait = Wait()
     token = _wait.set(wait)
     try:
@@ -48,10 +48,10 @@ def measured() -> Iterator[Wait]:
 
 
 def counted(stream: Iterable[Item]) -> Iterator[Item]:
-    """The items of a stream; the time until each is there is counted.
+    """Yields the items of a stream, and counts the time spent waiting for each.
 
-    Programs of a device are queued. Where images come slower than it trains, the queue
-    is empty; where they come faster, they are there when they are asked for.
+    Programs of a device are queued. If images arrive more slowly than it trains, the
+    queue is empty; if they arrive faster, there is no wait.
     """
     items = iter(stream)
     while True:

@@ -23,7 +23,7 @@ _CPU = {
 
 
 class Program:
-    """A function compiled where it is called, or ahead of that."""
+    """A function compiled when it is called, or ahead of time."""
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
         functools.update_wrapper(self, function)
@@ -33,16 +33,16 @@ class Program:
         return self._jitted(*args)
 
     def eval_shape(self, *args: Any) -> Any:
-        """As of `jax.jit`; an equal call is not traced again."""
+        """As in `jax.jit`; an equal call is not traced again."""
         return self._jitted.eval_shape(*args)
 
     def lower(self, *args: Any) -> jax.stages.Lowered:
-        """As of `jax.jit`; once it is compiled, equal calls compile nothing."""
+        """As in `jax.jit`; once it is compiled, equal calls compile nothing."""
         return self._jitted.lower(*args)
 
     @functools.cached_property
     def _jitted(self) -> Any:
-        # Asked for at the first call: a module's import must start no backend.
+        # Deferred to the first call: importing a module must not start a backend.
         cpu = jax.default_backend() == "cpu"
         options = _CPU if cpu else None
         return jax.jit(self._function, compiler_options=options, **self._options)

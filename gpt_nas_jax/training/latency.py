@@ -28,11 +28,11 @@ Module = tuple[nn.Module, Size]
 def measure(
     modules: Sequence[Module], batch: int, dtype: str
 ) -> Generator[None, None, tuple[float, list[float]]]:
-    """Measures modules by turns; yields after each that is compiled, and each turn.
+    """Measures modules in turns; yields after each compilation and each turn.
 
-    A module's time is the least of all its calls. In each of `ROUNDS` rounds every
-    module has a turn of `_CALLS` calls at least, and so many as take 5 ms: what else
-    the machine does for a while delays a few turns of all, not all turns of a few.
+    A module's time is the minimum over all its calls. In each of `ROUNDS` rounds every
+    module has a turn of at least `_CALLS` calls, and as many as take 5 ms: other load
+    on the machine then delays a few turns of all, not all turns of a few.
 
     Args:
       modules: each with the size of its input.

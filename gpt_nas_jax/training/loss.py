@@ -1,4 +1,4 @@
-"""The loss of a batch and the count of right answers."""
+"""The loss of a batch and the number of correct predictions."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ def _weighted(shares: jax.Array, targets: Targets, smoothing: float) -> jax.Arra
 
 @jax.jit
 def loss_and_gradient(logits: jax.Array, labels: Labels) -> tuple[jax.Array, jax.Array]:
-    """The loss and its gradient in the logits."""
+    """The loss and its gradient with respect to the logits."""
     return jax.value_and_grad(cross_entropy)(logits, labels)
 
 

@@ -1,4 +1,4 @@
-"""Errors that say there was not enough memory."""
+"""Out-of-memory errors."""
 
 import gc
 import traceback
@@ -19,7 +19,7 @@ def is_exhausted(error: BaseException) -> bool:
 
 
 def release(error: BaseException) -> None:
-    """Lets go of all that the frames an error has passed through still hold."""
+    """Releases all that is held by the frames an error has passed through."""
     left, seen = [error], set()
     while left:
         error = left.pop()

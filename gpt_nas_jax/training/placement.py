@@ -1,4 +1,4 @@
-"""On which devices a network is trained and in which type it computes."""
+"""The devices that train a network and the type that it computes in."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _BATCH = "batch"
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where batches lie and what they are made of.
+    """The devices and the type of batches.
 
     Parameters are float32 wherever they lie, and are cast to the type of the batch.
 
@@ -30,13 +30,13 @@ class Placement:
     mesh: Mesh | None = None
 
     def shared_out(self, batch: Any) -> Any:
-        """Arrays ``[B, ...]`` inside a jitted program, a share on each device."""
+        """Shards arrays ``[B, ...]`` over the devices, inside a jitted program."""
         if self.mesh is None:
             return batch
         return jax.lax.with_sharding_constraint(batch, self._shares())
 
     def repeated(self, tree: Any) -> Any:
-        """Arrays inside a jitted program, a copy on each device."""
+        """Replicates arrays on all devices, inside a jitted program."""
         if self.mesh is None:
             return tree
         sharding = NamedSharding(self.mesh, PartitionSpec())
@@ -61,9 +61,9 @@ class Placement:
         return jax.tree.map(copied, tree)
 
     def of_first(self, tree: Any) -> Any:
-        """As `everywhere`, but the arrays are those of process 0.
+        """Like `everywhere`, with the arrays of process 0.
 
-        The others give arrays, or shapes and types, of the same structure.
+        The other processes pass arrays, or shapes and types, of the same structure.
         """
         return self.everywhere(first.of_first(tree) if self.spans_processes else tree)
 
@@ -75,7 +75,7 @@ class Placement:
         return np.unique(np.concatenate([np.arange(batch)[place] for place in places]))
 
     def assembled(self, rows: np.ndarray, batch: int) -> Any:
-        """``[batch, ...]`` of what each process has of it: its own rows in order."""
+        """``[batch, ...]``, assembled from each process's own rows, in order."""
         if not self.spans_processes:
             return rows
         own = self.own_rows(batch)
@@ -100,7 +100,7 @@ SINGLE = Placement()
 
 
 def compute_type(precision: str) -> str:
-    """The type that ``--train_precision`` stands for on the devices that are there."""
+    """The type that ``--train_precision`` stands for on the available devices."""
     if precision == "auto":
         return "float32" if jax.default_backend() == "cpu" else "bfloat16"
     return precision

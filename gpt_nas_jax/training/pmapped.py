@@ -47,7 +47,7 @@ def _step(
 ) -> tuple[NetworkState, jax.Array]:
     mean = functools.partial(jax.lax.pmean, axis_name=_AXIS)
     with nn.intercept_methods(_synchronised):
-        # Other images on each device, so another dropout.
+        # Each device has other images, so its dropout differs, too.
         own = jax.random.fold_in(state.key, jax.lax.axis_index(_AXIS))
         new, loss = updated(chain, update, state.replace(key=own), x, labels, mean)
         return new.replace(key=state.key), loss

@@ -70,9 +70,9 @@ class BlockState:
         return {"params": params, "batch_stats": unflatten(of_stats, stats)}
 
 
-# Initial weights are drawn once, so compiling has to be fast and running has not:
-# drawing an Inception takes 4.2 s to compile with optimisation, 0.6 s without
-# (2 CPU cores, JAX 0.10); the older code generator halves the rest.
+# Initial weights are drawn once, so compiling must be fast, running need not be:
+# drawing an Inception takes 4.2 s to compile with optimisation, 0.6 s without (2 CPU
+# cores, JAX 0.10); the older code generator halves the rest.
 _UNOPTIMISED = {
     "xla_cpu_use_fusion_emitters": False,
     "xla_backend_optimization_level": 0,
@@ -82,7 +82,7 @@ _UNOPTIMISED = {
 
 @functools.partial(jax.jit, static_argnums=(0, 1), compiler_options=_UNOPTIMISED)
 def init(block: nn.Module, in_size: Size, key: Key) -> tuple[jax.Array, jax.Array]:
-    """Initial parameters and running statistics of a block, a vector each."""
+    """Initial parameters and running statistics of a block, one vector each."""
     variables = block.init(key, jnp.zeros((1, *in_size)), False)
     return tuple(flatten(variables.get(name, {})) for name in ("params", "batch_stats"))
 
@@ -97,7 +97,7 @@ def start(
     """A block before its first step."""
     params, stats = init(block, in_size, key)
     mask = _mask(block, rule, in_size)
-    # In NumPy, since every length would be compiled for.
+    # In NumPy, since each length would need a compilation.
     numbers = np.asarray(params)
     trained, kept = map(jax.device_put, (numbers[mask], numbers[~mask]))
     state = _optimizer_state(optimizer, trained)
@@ -111,7 +111,7 @@ def shapes(
     optimizer: optax.GradientTransformation,
     in_size: Size,
 ) -> BlockState:
-    """Shapes and types of what `start` makes of these; no weight is drawn."""
+    """Shapes and types of the result of `start`; draws no weights."""
     mask = _mask(block, rule, in_size)
     stats = jax.tree.leaves(trace(block, in_size).variables.get("batch_stats"))
     sizes = mask.sum(), (~mask).sum(), sum(leaf.size for leaf in stats)
@@ -135,7 +135,7 @@ def compile_start(
 
 
 def _simplest(rule: Rule, mask: np.ndarray) -> Rule:
-    """Rules that come to the same share their programs."""
+    """The simplest equivalent rule, so that equivalent rules share programs."""
     if not mask.any():
         return Rule.NOTHING
     return Rule.ALL if mask.all() else rule
@@ -152,7 +152,7 @@ def forward(
 
     Args:
       state: the block.
-      x: images ``[B, H, W, C]``, or what the program of the block before put out.
+      x: images ``[B, H, W, C]``, or the output of the previous block's program.
       is_first: whether ``x`` are images; there is no pullback to them.
     """
     x = load(x)
@@ -208,7 +208,7 @@ def backward(
 
 @jit()
 def infer(state: BlockState, x: FeatureMaps) -> FeatureMaps:
-    """The block's output by its running statistics."""
+    """The block's output, using its running statistics."""
     x = load(x)
     variables = _variables(state, state.trained, x.dtype)
     return store(state.block.apply(variables, x, False))

@@ -13,13 +13,12 @@ from gpt_nas_jax.training.stored import FeatureMaps, load, store
 class Pullback:
     """The pullback of a function without the arguments that it holds.
 
-    What a program puts out it writes, even what it was given. So the arguments are
-    left out, and the program that calls the pullback is given them, too.
+    A program writes all its outputs to memory, even its own arguments. So the arguments
+    are left out, and the program that calls the pullback receives them as well.
 
     Attributes:
-      saved: what it holds beside the arguments.
-      places: for each array it holds, the number of the argument or, counted on
-        behind the arguments, of what is saved.
+      saved: what it holds besides the arguments.
+      places: for each array it holds, its index in the arguments followed by ``saved``.
       structure: of the function that `jax.vjp` returned.
     """
 

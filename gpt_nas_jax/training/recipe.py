@@ -29,7 +29,7 @@ class Update:
       label_smoothing: share of the label that all classes get equally.
       ema: decay of the running average; 0 where none is kept.
       accumulate: microbatches that a batch is cut into.
-      drop_path: how often the last residual block is skipped, as a probability.
+      drop_path: probability of skipping the last residual block.
     """
 
     optimizer: optax.GradientTransformation
@@ -54,8 +54,8 @@ def update_of(recipe: RetrainRecipe, steps_per_epoch: int) -> Update:
 def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
     """The learning rate of each step, counted from 0.
 
-    Where it decays to 0 it does so before each of the recipe's ends and is at its peak
-    again behind it (arXiv 1608.03983).
+    A schedule that decays to 0 does so before each of the recipe's ends and restarts at
+    its peak after it (arXiv 1608.03983).
     """
     begins = (0, *recipe.ends()[:-1])
     segments = [

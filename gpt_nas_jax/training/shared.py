@@ -11,10 +11,10 @@ from gpt_nas_jax.training.streamed import placed
 
 
 class SharedImages:
-    """A part of the splits, placed on a device when a training there first asks.
+    """A part of the splits, placed on a device when first used there.
 
-    Threads may ask at once. What is placed stays as long as this object; images that
-    are streamed stay on disk.
+    Threads may share it. Images stay on the device as long as this object lives;
+    streamed ones stay on disk.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
 
 HELD = 64 << 20
-"""Bytes of decoded images, to measure on, that are not decoded again each time."""
+"""Maximum bytes of evaluation images that stay decoded on the device."""
 _CHUNK = 64
 
 
@@ -65,8 +65,8 @@ class StreamedImages:
     Order and augmentation derive from the same keys as those of images in memory, so
     they depend neither on how many processes decode nor on where a training began.
     Whole images are augmented on the device, as those in memory are; of others a random
-    part, resized, takes the place of the recipe's shift. What is measured again and
-    again, and takes `HELD` bytes at most, stays on the device once it was asked for.
+    part, resized, takes the place of the recipe's shift. Evaluation images of at most
+    `HELD` bytes stay on the device after their first use.
 
     Attributes:
       images: what there is.
@@ -136,7 +136,7 @@ class StreamedImages:
         return within and not self.placement.spans_processes
 
     def _held(self) -> DeviceImages:
-        """All images on the device; decoded by the first who asks."""
+        """All images on the device; decoded at the first call."""
         with self._lock:
             if not self._kept:
                 parts = list(input_wait.counted(self.images.plain(_CHUNK)))

@@ -1,4 +1,4 @@
-"""Labels of a batch: one an image, or several with weights."""
+"""Labels of a batch: one per image, or several with weights."""
 
 import flax.struct
 import jax
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 @flax.struct.dataclass
 class Targets:
-    """Several labels an image, or one that counts more or less than another's.
+    """Weighted labels, one or several per image.
 
     Attributes:
       labels: ``int32[B, M]``.
@@ -20,7 +20,7 @@ class Targets:
 
 
 Labels = jax.Array | Targets
-"""``int32[B]`` or, where that does not say enough, targets."""
+"""``int32[B]``, or targets if labels are mixed or weighted."""
 
 
 def targets(

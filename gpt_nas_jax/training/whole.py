@@ -70,7 +70,7 @@ def start(
 def shapes(
     chain: Chain, recipe: RetrainRecipe, steps_per_epoch: int, in_size: Size, key: Key
 ) -> NetworkState:
-    """Shapes and types of what `start` makes of these; no weight is drawn."""
+    """Shapes and types of the result of `start`; draws no weights."""
     traced = trace(chain, in_size).variables
     variables = {name: traced.get(name, {}) for name in ("params", "batch_stats")}
 
@@ -89,7 +89,7 @@ def _state(
         params,
         stats,
         update_of(recipe, steps_per_epoch).optimizer.init(params),
-        # A step consumes its state, in which nothing may stand twice.
+        # A step consumes its state, which must not contain an array twice.
         average=jax.tree.map(jnp.copy, variables) if recipe.ema else {},
         steps=jnp.zeros((), jnp.int32),
         key=key,
@@ -106,11 +106,11 @@ def updated(
 ) -> tuple[NetworkState, jax.Array]:
     """One update of everything; returns the loss too.
 
-    With ``update.accumulate`` above 1 the batch is cut into so many microbatches, of
-    which one at a time is in memory, and the update is by the mean of their gradients.
+    With ``update.accumulate`` above 1 the batch is cut into that many microbatches, one
+    of which is in memory at a time, and the update uses the mean of their gradients.
     BatchNorm normalises each by its own statistics and moves the running ones once for
-    each. So the result is that of the whole batch, but for rounding, for networks
-    without BatchNorm and dropout alone.
+    each. So only networks without BatchNorm and dropout get the result of the whole
+    batch, up to rounding.
 
     Args:
       chain: the network; computes in the type of ``x``.
@@ -166,8 +166,8 @@ def updated(
 def _cut(batch: jax.Array, count: int) -> jax.Array:
     """``[count, B / count, ...]`` of ``[B, ...]``.
 
-    Each takes every ``count``-th row, so that of rows that lie on several devices each
-    takes as many, and none has to move.
+    Each takes every ``count``-th row, so each has as many rows from every device, and
+    none has to move.
     """
     return jnp.moveaxis(batch.reshape(-1, count, *batch.shape[1:]), 1, 0)
 
@@ -230,7 +230,7 @@ def fit(
 def accuracy(
     chain: Chain, state: NetworkState, data: TrainingData, batch: int
 ) -> float:
-    """Share of right answers, by running statistics."""
+    """Accuracy in [0, 1], using running statistics."""
     return measure(lambda x: infer(chain, state.variables(), x), data, batch)
 
 

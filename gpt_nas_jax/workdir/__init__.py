@@ -1,8 +1,8 @@
 """Everything that is kept: the flags of a run, its ledger, checkpoints and results.
 
 Files and folders are written beside their place and renamed, so that a crash leaves the
-old or the new one. What the program reads again carries a checksum; where it does not
-fit, the reader raises `UsageError` with the path and the remedy.
+old or the new one. What the program reads again carries a checksum; if it does not
+match, the reader raises `UsageError` with the path and the remedy.
 """
 
 from gpt_nas_jax.workdir.arrays import read_array, write_array

@@ -12,7 +12,7 @@ _SIZE = hashlib.sha256().digest_size
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Writes a whole ``.npy`` file, which `numpy.load` reads, or leaves what was."""
+    """Writes a ``.npy`` file atomically; `numpy.load` reads it."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     data = buffer.getvalue()
@@ -24,7 +24,7 @@ def read_array(path: Path, remedy: str = RESTORE) -> np.ndarray:
     """Reads what `write_array` wrote.
 
     Raises:
-      UsageError: it is missing or damaged; says the ``remedy``.
+      UsageError: it is missing or damaged; the message gives ``remedy``.
     """
     try:
         content = path.read_bytes()

@@ -29,12 +29,12 @@ from gpt_nas_jax.workdir.mirrors import CHECKSUMS
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
 _STEP = re.compile("0|[1-9][0-9]*", re.ASCII)
-# TensorStore tells the number of the operating system's error in its text alone.
+# TensorStore gives the operating system's error number only in its text.
 _SYSTEM_ERROR = re.compile(r"\[os_error_code='(\d+)'")
 
 
 def save_step(path: Path, step: int, tree: Any) -> None:
-    """Saves a pytree of arrays as ``path/<step>``; older steps go once it is there.
+    """Saves a pytree of arrays as ``path/<step>``; older steps are removed afterwards.
 
     Raises:
       UsageError: it cannot be written.
@@ -50,7 +50,7 @@ def load_latest(path: Path, like: Any, remedy: str = RESTORE) -> tuple[int, Any]
     """The latest saved step and its pytree, shaped like ``like``; None without one.
 
     Raises:
-      UsageError: it is damaged; says the ``remedy``.
+      UsageError: it is damaged; the message gives ``remedy``.
     """
     steps = _steps(path)
     if not steps:
@@ -59,17 +59,17 @@ def load_latest(path: Path, like: Any, remedy: str = RESTORE) -> tuple[int, Any]
 
 
 def save_tree(path: Path, tree: Any) -> None:
-    """Saves a pytree of arrays, whole or not at all.
+    """Saves a pytree of arrays atomically.
 
-    Where the very same arrays lie there already, nothing is touched; else what was
-    there goes when the new folder has taken its place.
+    If the same arrays are already there, nothing is touched; otherwise the old folder
+    is removed once the new one is in place.
 
     Raises:
       UsageError: it cannot be written.
     """
     tree = jax.tree.map(_plain, tree)
     if jax.process_count() > 1:
-        # Orbax would ask the others for a part. Each process has the whole.
+        # Orbax would expect a part from each process. Each has the whole.
         tree = jax.tree.map(np.asarray, tree)
     with storing(path):
         _recover(path)
@@ -97,10 +97,10 @@ def save_tree(path: Path, tree: Any) -> None:
 def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
     """Loads a pytree of arrays shaped like ``like`` (arrays or their shapes).
 
-    The arrays lie on the first local device, wherever they lay when they were saved.
+    The arrays are placed on the first local device, wherever they were when saved.
 
     Raises:
-      UsageError: it is missing or damaged, or its arrays are others; says the
+      UsageError: it is missing or damaged, or holds other arrays; the message gives
         ``remedy``.
     """
     _recover(path)
@@ -131,7 +131,7 @@ def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
 
 
 def _checkpointer() -> ocp.StandardCheckpointer:
-    """One that waits for no other process: only one reads and writes."""
+    """A checkpointer for this process alone: only one reads and writes."""
     own = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
     return ocp.StandardCheckpointer(multiprocessing_options=alone)
@@ -167,7 +167,7 @@ def _digests(path: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _as_system_errors(path: Path) -> Iterator[None]:
-    """Finds the operating system's error in what Orbax and TensorStore raise."""
+    """Turns errors of Orbax and TensorStore into those of the operating system."""
     try:
         yield
     except OSError:
@@ -186,7 +186,7 @@ def _is_key(leaf: Any) -> bool:
 
 
 def _plain(leaf: Any) -> Any:
-    """A typed key as the numbers that it consists of; anything else as it is."""
+    """The numbers of a typed key; anything else unchanged."""
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 

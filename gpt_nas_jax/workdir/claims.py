@@ -43,8 +43,8 @@ def opened(
       path: made where it is missing.
       flags: the run's flagfile, kept as `FLAGS`.
       result_flags: those of them that decide the result.
-      least: flags among them whose number may be another one than before, if it is as
-        high as this: the search goes on from its ledger.
+      least: flags among them that may change to this number or more: the search
+        continues from its ledger.
 
     Raises:
       UsageError: the directory cannot be written, or belongs to a run with other
@@ -73,7 +73,7 @@ def opened(
             # The state of a strategy is as large as its search.
             _clear(path, ("search",))
         if not _results(path):
-            # Candidates that failed may have failed by a limit that is lifted now.
+            # Candidates may have failed because of a limit that has been lifted since.
             _clear(path, _FAILED if same else (*_FAILED, _REFERENCE))
         if not same:
             write_text(path / FLAGS, flags)
@@ -115,7 +115,7 @@ def check(
 
 
 def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
-    """Keeps a text that a claimed directory's results depend on beside the flags.
+    """Keeps a text that a claimed directory's results depend on besides the flags.
 
     Args:
       path: the directory, claimed.
@@ -141,7 +141,7 @@ def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
 
 
 def require_writable(flag: str, path: Path) -> None:
-    """Raises UsageError where no file can be made in a folder, or the folder itself."""
+    """Raises UsageError if a folder, or a file in it, cannot be made."""
     with storing(path):
         while not path.exists():
             path = path.parent
@@ -208,7 +208,7 @@ def _has_fitness(path: Path) -> bool:
 
 
 def _clear(path: Path, names: Iterable[str]) -> None:
-    """Takes out what a search left that has not evaluated anything."""
+    """Removes what is left of a search that has not evaluated anything."""
     with storing(path):
         for name in names:
             if (path / name).is_dir():

@@ -1,4 +1,4 @@
-"""Searches that go on for longer than they were begun for."""
+"""Searches extended beyond their first number of evaluations."""
 
 import shutil
 from pathlib import Path
@@ -14,14 +14,14 @@ _FINALISTS = "finalists"
 
 
 def extend(path: Path) -> None:
-    """Notes that the evaluations so far are of a shorter search than the next ones."""
+    """Notes that the evaluations so far belong to a shorter search."""
     write_sealed(path / _FILE, {"evaluations": count(path)})
 
 
 def set_aside(path: Path) -> None:
-    """Moves the result and the best networks of a search that goes on.
+    """Moves the result and best networks of an extended search out of the way.
 
-    They lie in ``before-<evaluations>/`` afterwards.
+    They are in ``before-<evaluations>/`` afterwards.
     """
     found = [path / "result.json", path / "front.json", *path.glob("best*")]
     found = [one for one in found if one.exists()]
@@ -43,7 +43,7 @@ def count(path: Path) -> int:
 
 
 def extended(path: Path) -> int:
-    """How many evaluations are of a shorter search; 0 where it never was one."""
+    """How many evaluations belong to a shorter search; 0 if none was extended."""
     file = path / _FILE
     if not file.exists():
         return 0
@@ -52,9 +52,9 @@ def extended(path: Path) -> int:
 
 
 def finalists(path: Path, count: int) -> Path:
-    """Where the trainings of finalists among so many evaluations are.
+    """The file of the finalists among the first ``count`` evaluations.
 
-    A search that goes on leaves those of its first part as they are.
+    An extended search leaves the finalists of its first part as they are.
     """
     name = f"{_FINALISTS}-{count}" if extended(path) else _FINALISTS
     return path / f"{name}.jsonl"

@@ -1,4 +1,4 @@
-"""Whole files, or none: written beside their place, synced and renamed."""
+"""Atomic writes: files are written beside their place, synced and renamed."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import mirrors
 
 RESTORE = "restore it or remove it"
-"""The remedy where nothing better is known."""
+"""The default remedy."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _roots: dict[Path, int] = {}
@@ -19,7 +19,7 @@ _roots: dict[Path, int] = {}
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a whole file and the folders in front of it, or leaves what was there.
+    """Writes a file atomically and makes its parent folders.
 
     A file that already holds ``data`` is not touched.
 
@@ -45,7 +45,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole text file in UTF-8, as `write_bytes` does."""
+    """Writes a text file in UTF-8, as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 

@@ -33,9 +33,9 @@ class State:
 
     Attributes:
       number: counts states.
-      owner: the process that may write; None after it has ended in good order.
+      owner: the process that may write; None after a clean exit.
       host: where that is, for people.
-      files: all that belongs to the workdir, but for the objects of its ledgers.
+      files: all that belong to the workdir, except the objects of its ledgers.
     """
 
     number: int = 0
@@ -45,10 +45,10 @@ class State:
 
 
 class Lease:
-    """The right to write to a workdir on a store, of one process at a time.
+    """The right to write to a workdir on a store, held by one process at a time.
 
-    While it is held, a thread makes the next state every few seconds. Who finds the
-    same state for some time may take the lease; no two clocks are compared.
+    While it is held, a thread makes the next state every few seconds. A process that
+    sees the same state for some time may take the lease; no two clocks are compared.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Lease:
         is_running: Callable[[str], bool | None],
         stale: float = _STALE_SECONDS,
     ) -> None:
-        """Asks for nothing yet.
+        """Prepares the lease without taking it.
 
         Args:
           objects: of the workdir.
@@ -121,7 +121,7 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Lets another process take the lease at once, where this one still has it."""
+        """Gives up the lease, if this process still has it."""
         self._ended.set()
         with contextlib.suppress(UsageError, Lost):
             self._advance(owner=None)
@@ -146,14 +146,14 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(min(_RENEWAL_SECONDS, self._stale / 4)):
-            # A network that fails for a while is no reason to end.
+            # A temporary network failure must not end the run.
             with contextlib.suppress(UsageError, Lost):
                 self._advance()
             if self._lost:
                 return
 
     def _outlast(self, found: State) -> None:
-        """Returns once the owner of a state has ended, or is seen not to go on."""
+        """Waits until the owner of a state has ended or appears dead."""
         running = self._is_running(str(found.owner))
         if running:
             raise self._in_use(found)
@@ -194,7 +194,7 @@ def _look(objects: Objects) -> tuple[list[int], State]:
         if not numbers:
             return [], State()
         data = objects.read(_name(numbers[-1]))
-        # It may be gone, where many were made since.
+        # It may be gone if many were made since.
         if data is not None:
             kept = json.loads(data)
             return numbers, State(**kept | {"files": tuple(kept["files"])})

@@ -14,10 +14,10 @@ _MACHINE = "machine"
 
 
 class Ledger:
-    """Evaluations in the order in which they were told to the strategy.
+    """The evaluations in the order in which the strategy was told of them.
 
     A line is a JSON object whose ``checksum`` covers its text and the checksum of the
-    line before, so that no line can be changed, moved, added or taken out unnoticed.
+    line before, so that no line can be changed, moved, added or removed unnoticed.
     Lines with the single entry ``machine`` say where the evaluations behind them were
     made; the first line is one.
     """
@@ -27,7 +27,7 @@ class Ledger:
 
         Args:
           path: of the file; need not exist.
-          machine: what evaluations depend on beside the flags, for `append`.
+          machine: what evaluations depend on besides the flags, for `append`.
         """
         self._path = path
         self.machine = machine
@@ -37,7 +37,7 @@ class Ledger:
         """Those of the lines that were read or appended."""
 
     def read(self) -> list[dict[str, Any]]:
-        """All evaluations; a line that was cut off by a crash is taken off the file.
+        """All evaluations; removes a line that was cut off by a crash from the file.
 
         Raises:
           UsageError: the file cannot be read, or a line is damaged.
@@ -45,7 +45,7 @@ class Ledger:
         return self._read(self._lines(mends=True))
 
     def look(self) -> list[dict[str, Any]]:
-        """All evaluations so far, of a run that may be writing on; changes nothing.
+        """All evaluations so far, of a run that may still be writing; changes nothing.
 
         Raises:
           UsageError: the file cannot be read, or a line is damaged.
@@ -127,7 +127,7 @@ class Ledger:
 
 
 class MemoryLedger(Ledger):
-    """A ledger that nothing of is left behind."""
+    """A ledger that exists in memory only."""
 
     def __init__(self) -> None:
         self.machine, self.machines = None, []

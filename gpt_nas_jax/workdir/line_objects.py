@@ -1,4 +1,4 @@
-"""Ledgers on a store: an object an evaluation, which is never replaced."""
+"""Ledgers on a store: one object per evaluation, never replaced."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from gpt_nas_jax.workdir.objects import Objects
 
 _FOLDER = ".store/lines"
 _OBJECT = re.compile(rf"{_FOLDER}/(.+)/(\d+)")
-# A line that belongs to the evaluation behind it.
+# A line that belongs to the evaluation after it.
 _HEAD = {"machine"}
 
 
@@ -84,7 +84,7 @@ class LineObjects:
                 data = b""
 
     def remove_others(self, names: set[str]) -> None:
-        """Removes the objects of ledgers but those of these names."""
+        """Removes the objects of all ledgers except those of these names."""
         for name in self._counts.keys() - names:
             count = self._counts.pop(name)
             # The last one first, so that no crash leaves a gap.

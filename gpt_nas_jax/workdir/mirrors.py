@@ -1,7 +1,7 @@
 """Workdirs on a store: folders on this disk whose files are put there as they change.
 
-The program reads and writes the folder. What `push` and `append` were called for is on
-the store when they return, as files are on a disk once they are synced.
+The program reads and writes the folder. When `push` and `append` return, their changes
+are on the store, as files are on a disk once synced.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from gpt_nas_jax.workdir.line_objects import LineObjects
 from gpt_nas_jax.workdir.objects import Objects
 
 CHECKSUMS = "checksums.json"
-"""In each folder that is written as a whole: the SHA-256 of every other file."""
+"""In each folder that is written atomically: the SHA-256 of every other file."""
 
 FLAGS = "flags.txt"
 """In each workdir."""
@@ -30,11 +30,11 @@ _open: dict[Path, "Mirror"] = {}
 class Mirror:
     """The folder of a workdir on a store.
 
-    A ledger is an object an evaluation, created exclusively and never replaced; its
-    file is made of them. Other files have the same names there as in the folder; those
-    that belong to the workdir are named by the lease's state, which is made last, so
-    that a crash leaves the old or the new ones. Where there is none, but a run's folder
-    was copied to the store, the run goes on.
+    A ledger is one object per evaluation, created exclusively and never replaced; its
+    file is assembled from them. Other files have the same names there as in the folder.
+    The lease's state, which is made last, names those that belong to the workdir, so a
+    crash leaves either the old or the new ones. If there is no state, but a run's
+    folder was copied to the store, the run continues.
     """
 
     def __init__(self, path: Path, objects: Objects, held: Lease | None) -> None:
@@ -59,7 +59,7 @@ class Mirror:
                 self._fetch(state)
                 return
             except UsageError:
-                # Who writes removes what belongs to the workdir no more.
+                # A writer removes what no longer belongs to the workdir.
                 if held is not None or lease.latest(objects) == state:
                     raise
 
@@ -96,7 +96,7 @@ class Mirror:
         gone = before - set(stamps)
         if new or gone:
             self._lease.confirm()
-            # A folder that is whole by its checksums must not be partly another one.
+            # A folder with checksums must not mix files of two versions.
             mixed = {_whole(name, stamps) for name in new & before} - {None}
             if mixed:
                 self._lease.commit(n for n in before if _whole(n, stamps) not in mixed)

@@ -15,7 +15,7 @@ _EXTRAS = {"gs": "gcs", "s3": "s3"}
 _WAITS = (0.5, 1, 2, 4, 8, 16, 32)
 """Seconds between tries; clients of stores try a few times by themselves."""
 _REFUSALS = (FileNotFoundError, PermissionError)
-"""Errors that another try does not change."""
+"""Errors that are not retried."""
 
 
 class Objects:
@@ -35,9 +35,9 @@ class Objects:
         try:
             import fsspec
 
-            # A listing must show what another process has just made.
+            # A listing must show objects that another process has just created.
             own = {"use_listings_cache": False, "skip_instance_cache": True}
-            # By itself gcsfs does not compare what was sent with what has come.
+            # By default gcsfs does not verify transfers.
             checked = {"consistency": "md5"} if kind == "gs" else {}
             self._store = fsspec.filesystem(kind, **own, **checked)
         except ImportError as error:
@@ -50,16 +50,16 @@ class Objects:
             raise self._failure(error) from error
 
     def persevere(self) -> None:
-        """From now on a store that fails is asked again for a minute.
+        """From now on, retries failed requests for a minute.
 
-        Where it still fails, `Lost` is raised in place of `UsageError`.
+        After that, `Lost` is raised instead of `UsageError`.
         """
         self._perseveres = True
 
     def create(self, name: str, data: bytes) -> bool:
-        """Makes an object that is not there yet, or returns False.
+        """Creates an object; returns False if it exists.
 
-        One that holds the same data is taken for made: the answer to a first try may
+        One that holds the same data counts as created: the answer to a first try may
         have been lost.
         """
         return self._ask(self._create, self._path(name), data)
@@ -87,7 +87,7 @@ class Objects:
         self._ask(self._store.get, paths, [str(path) for path in files.values()])
 
     def remove(self, names: Sequence[str]) -> None:
-        """Removes objects in order; those that are gone already do not count."""
+        """Removes objects in order; ignores those that are gone already."""
         for name in names:
             self._ask(self._remove, self._path(name))
 
@@ -124,7 +124,7 @@ class Objects:
         return f"{self.url}/{name}".rstrip("/")
 
     def _ask(self, action: Callable[..., Answer], *args: Any) -> Answer:
-        """Says in one line why a store could not do as asked."""
+        """Calls an action with retries; its error says in one line why it failed."""
         waits = _WAITS if self._perseveres and self._answers else ()
         for wait in (*waits, None):
             try:

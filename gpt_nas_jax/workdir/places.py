@@ -31,7 +31,7 @@ def is_store(workdir: str | os.PathLike[str]) -> bool:
 def folder(workdir: str | os.PathLike[str]) -> Path:
     """The folder of a workdir; of one on a store, that of its mirror in this process.
 
-    Makes nothing.
+    Creates nothing.
     """
     matched = _URL.fullmatch(os.fspath(workdir))
     if matched is None:
@@ -67,7 +67,7 @@ def process() -> str:
 
 
 def enter() -> None:
-    """Makes the folder of this process's mirrors, locked as long as it lives.
+    """Makes the folder of this process's mirrors, locked until the process ends.
 
     It is removed when the process ends; one that was killed leaves it to `sweep`.
     """
@@ -75,7 +75,7 @@ def enter() -> None:
     if not _held:
         root.mkdir(mode=0o700, parents=True)
         atexit.register(shutil.rmtree, root, ignore_errors=True)
-        # Named when it is locked: one that is not locked is that of a dead process.
+        # Renamed once locked, since a folder without a lock belongs to a dead process.
         new = root / f"{_LOCK}.new"
         _held.append(new.open("wb"))
         fcntl.flock(_held[0], fcntl.LOCK_EX)
@@ -95,7 +95,7 @@ def is_running(name: str) -> bool | None:
 
 
 def sweep() -> None:
-    """Removes the mirrors of processes that live no more."""
+    """Removes the mirrors of processes that have ended."""
     with contextlib.suppress(OSError):
         for one in _mirrors().parent.iterdir():
             if is_running(one.name) is False:

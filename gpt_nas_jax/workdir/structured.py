@@ -12,7 +12,7 @@ _CHECKSUM = "checksum"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a whole JSON file or leaves what was there.
+    """Writes a JSON file atomically.
 
     Raises:
       ValueError: a number in it is not finite, which JSON cannot express.
@@ -24,7 +24,7 @@ def read_json(path: Path, remedy: str = RESTORE) -> Any:
     """Reads a JSON file.
 
     Raises:
-      UsageError: it is missing or damaged; says the ``remedy``.
+      UsageError: it is missing or damaged; the message gives ``remedy``.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def read_sealed(path: Path, remedy: str = RESTORE) -> dict[str, Any]:
     """Reads what `write_sealed` wrote.
 
     Raises:
-      UsageError: it is missing or damaged; says the ``remedy``.
+      UsageError: it is missing or damaged; the message gives ``remedy``.
     """
     value = read_json(path, remedy)
     if not isinstance(value, dict) or _CHECKSUM not in value:

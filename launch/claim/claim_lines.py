@@ -1,4 +1,4 @@
-"""Lines of the CSV files that the trainings of the claim leave."""
+"""Lines of the CSV files that the trainings of the claim write."""
 
 import csv
 import dataclasses
@@ -17,7 +17,7 @@ class _Line:
 
     @classmethod
     def read(cls, home: Path = HOME) -> list[Self]:
-        """All lines; none where there is no file."""
+        """All lines; none if there is no file."""
         path = home / cls.file
         if not path.exists():
             return []
@@ -30,7 +30,7 @@ class _Line:
 
     @classmethod
     def append(cls, lines: list[Self], home: Path = HOME) -> None:
-        """Adds lines by one write, which is on disk afterwards."""
+        """Appends lines with one write and syncs it to disk."""
         home.mkdir(parents=True, exist_ok=True)
         path = home / cls.file
         rows = [dataclasses.astuple(line) for line in lines]

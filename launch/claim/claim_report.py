@@ -2,7 +2,7 @@
 
     python launch/claim/claim_report.py
 
-Takes the seeds that all strategies have. Runs nothing.
+Uses the seeds that all strategies have; runs nothing.
 """
 
 import datetime
@@ -83,7 +83,7 @@ def strategies(
 
 
 def contrasts(tested: dict[str, np.ndarray]) -> Table:
-    """The contrasts that were fixed beforehand."""
+    """The planned contrasts."""
     p = [t_test(tested[first], tested[second]) for first, second in CONTRASTS]
     rows = []
     for (first, second), own, corrected in zip(CONTRASTS, p, holm(p), strict=True):
@@ -108,7 +108,7 @@ def contrasts(tested: dict[str, np.ndarray]) -> Table:
 
 
 def agreement(candidates: Sequence[Candidate]) -> str:
-    """How well the ensemble foretold the fitness of the searches' candidates."""
+    """How well the ensemble predicted the fitness of the searches' candidates."""
     networks = {one.blocks: one for one in candidates if math.isfinite(one.fitness)}
     distinct = [*networks.values()]
     fitness = np.array([100 * one.fitness for one in distinct])

@@ -6,8 +6,8 @@ Every network is narrowed to 25 million multiply-accumulates for an image of 32x
 upper end of the band in launch/cifar10_laptop.flags, and trained by that file's recipe,
 for ``--epochs``. On smaller images, of ``--side``, they are the same networks at a
 fraction of the cost. ``--found=GENES`` adds the network that the search found, by its
-genome. Lines are added to docs/results/claim/humans.csv; what stands there is not run
-again. Writes docs/results/claim/humans.md; ``--read`` does only that.
+genome. Lines are added to docs/results/claim/humans.csv; trainings that are there are
+not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
 """
 
 import argparse
@@ -153,10 +153,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n")[0], allow_abbrev=False
     )
-    parser.add_argument("--seeds", default="0,1,2", help="with commas")
+    parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
     parser.add_argument("--side", type=int, default=_SIDE, help="pixels")
     parser.add_argument("--epochs", type=int, default=16)
-    parser.add_argument("--found", default="", help="genes, with commas")
+    parser.add_argument("--found", default="", help="comma-separated genes")
     parser.add_argument("--read", action="store_true", help="run nothing")
     known, others = parser.parse_known_args()
     try:

@@ -5,8 +5,8 @@
 Every strategy searches with every seed by launch/claim/search.flags, generation by
 generation, until the FLOPs of its candidates reach the budget. Of those within the
 budget the fittest is trained for longer and tested once; the seed also decides that
-training. Lines are added to docs/results/claim/candidates.csv and tested.csv. What
-stands there is not run again, and a search that was stopped goes on. Give several
+training. Lines are added to docs/results/claim/candidates.csv and tested.csv. Runs that
+are there are not repeated, and a search that was stopped resumes. Give several
 processes different seeds.
 """
 
@@ -91,7 +91,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n")[0], allow_abbrev=False
     )
-    parser.add_argument("--seeds", default="0,1,2,3,4,5,6,7", help="with commas")
+    parser.add_argument("--seeds", default="0,1,2,3,4,5,6,7", help="comma-separated")
     known, rest = parser.parse_known_args()
     try:
         parsed = flags.parse(["main", f"--flagfile={FLAGS}", *rest])

@@ -4,13 +4,13 @@ Features are the outputs of the stem and of every block behind it.
 
 - expressivity: the entropy of the principal components' shares of a feature's variance,
   summed over features. Wide networks have more components.
-- progressivity: by how much it grows from block to block, at least.
+- progressivity: the least growth of this entropy from one block to the next.
 - trainability: how near the greatest singular value of a block's mean Jacobian is to
   1, the mean of 2 - s - 1 / s over blocks; ``-inf`` where a block passes on its input
   as it is.
 
-They are meant to be joined with FLOPs by ranks within a pool of networks, see `ranked`;
-a network's score then says something in its pool only.
+They are meant to be combined with FLOPs by ranks within a pool of networks, see
+`ranked`; a network's score is then meaningful in its pool only.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def read(
 
     Returns:
       ``covariances``, ``[C, C]``, of every feature; ``jacobians``, ``[C', C]``, of
-      every block behind the stem; ``passes_on``, whether its Jacobian is 1.
+      every block behind the stem; ``passes_on``, whether its Jacobian is the identity.
     """
     walk = Walk(parts, weights, train=True)
     covariances, jacobians, passes_on, x = [], [], [], noise

@@ -1,12 +1,12 @@
-"""Synaptic flow: what weights pass on, without any data.
+"""Synaptic flow: how much weights pass on, without any data.
 
-Every weight is taken for its magnitude, one image of ones runs through the network, and
-R is the sum of its logits; BatchNorm does nothing.
+Every weight is replaced by its magnitude, an image of ones passes through the network,
+and R is the sum of the logits; BatchNorm is the identity.
 
 - synflow: the sum of weight times its gradient of R over all kernels (arXiv
-  2006.05467). It does not depend on data, and hardly on the draw of the weights. What
-  is returned is its logarithm, since deep networks have hundreds of digits.
-- logsynflow: the sum of weight times the logarithm of 1 more than its gradient (arXiv
+  2006.05467). It does not depend on data, and hardly on the draw of the weights. Its
+  logarithm is returned, since the values of deep networks have hundreds of digits.
+- logsynflow: the sum of weight times the logarithm of 1 plus its gradient (arXiv
   2207.05135), in which no layer outweighs the others by its depth.
 
 Both grow with depth and width, and neither sees that depth may hurt. Between segments
@@ -17,8 +17,8 @@ Nothing overflows. A weight is at most 1 / sqrt(fan-in), so a layer multiplies t
 largest number by at most sqrt(fan-in), and a block by at most the product of these,
 plus 1 for a shortcut: 8,690 for a Bottleneck of 512 channels. On the way back the sum
 of value times gradient stays about the same (Euler's theorem; all terms are positive),
-and every gradient is divided by the largest output of its segment. What is less than
-1e-38 of the largest is lost; in a sum with the largest it is lost in any case.
+and every gradient is divided by the largest output of its segment. Values below 1e-38
+of the largest are lost, as they would be in any sum with it.
 """
 
 import math

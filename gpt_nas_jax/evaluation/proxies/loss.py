@@ -16,17 +16,17 @@ ones, and those of magnitudes hardly beat the count of parameters.
   every weight counts with its channel's, as in the code of arXiv 2101.08134. The widest
   layers decide it, so on NAS-Bench-201 it says little. Published values of its rank
   correlation there lie apart, 0.36 by arXiv 2101.08134 and 0.55 elsewhere.
-- grasp: minus weight times (Hessian times gradient), summed, on the first batch
-  (arXiv 2002.07376, in the sign of 2101.08134). H g is not made: the sum is a mixed
-  derivative of the loss, along the weights and along their gradient, and one more
-  pass forwards. Where BatchNorm follows a kernel it is about the gradient's square.
-- zico: of every layer the log of the sum of mean magnitude over deviation of its
-  weights' gradients in two batches, summed (arXiv 2301.11300).
-- naswot: log determinant of at how many ReLUs two images agree (arXiv 2006.04647). It
-  grows with the number of ReLUs; a SiLU counts as one.
+- grasp: minus weight times (Hessian times gradient), summed, on the first batch (arXiv
+  2002.07376, in the sign of 2101.08134). H g is not formed: the sum is a mixed
+  derivative of the loss, along the weights and along their gradient, which takes one
+  more forward pass. Where BatchNorm follows a kernel it is about the gradient's square.
+- zico: for every layer, the log of the sum over weights of mean magnitude over standard
+  deviation of the gradient in two batches; summed over layers (arXiv 2301.11300).
+- naswot: log determinant of the matrix of how many ReLUs agree between two images
+  (arXiv 2006.04647). It grows with the number of ReLUs; a SiLU counts as one.
 - jacob_cov: how far the gradients of different images are from correlated, by the
-  eigenvalues of their correlations (arXiv 2006.04647, first version). The score of
-  one that separates images badly falls steeply.
+  eigenvalues of their correlations (arXiv 2006.04647, first version). It falls steeply
+  for networks that separate images badly.
 """
 
 import functools
@@ -62,7 +62,7 @@ def read(
       weights: of it.
       images: ``float32[K, B, H, W, C]``.
       labels: ``int32[K, B]``.
-      with_grasp: whether to take the pass that only grasp needs.
+      with_grasp: whether to run the pass that only grasp needs.
 
     Returns:
       ``grad_norm``, ``snip`` and ``fisher``, ``[K]``; ``zico`` and ``grasp``, ``[]``;

@@ -1,4 +1,4 @@
-"""Zero-cost proxies of the user's own."""
+"""The user's own zero-cost proxies."""
 
 from typing import Any, Protocol, cast
 
@@ -41,7 +41,7 @@ def ask(proxy: Proxy, chain: Chain, images: Any, labels: Any, key: Key) -> float
     """The score by a proxy; see `Proxy`.
 
     Raises:
-      ValueError: it returned something else than one number.
+      ValueError: it returned something other than one number.
     """
     score = proxy(chain=chain, images=images, labels=labels, key=key)
     if np.ndim(score):

@@ -132,8 +132,8 @@ def signal_to_noise(
     Args:
       block: the module.
       in_size: of its input.
-      gradients: of several batches, ``float32[n]`` each. A weight whose gradient is
-        the same in all of them counts in no layer, a layer without others neither.
+      gradients: of several batches, ``float32[n]`` each. Weights whose gradient is the
+        same in all of them are ignored, as are layers without other weights.
     """
     total = jnp.float32(0)
     kernels = [_kernels(block, in_size, gradient) for gradient in gradients]
@@ -203,7 +203,7 @@ def mixed_loss(logits: Mixed, labels: jax.Array) -> jax.Array:
 
 def total(parts: Sequence[Any]) -> Any:
     """The sum of equal trees."""
-    # Two at a time, since every length would be compiled for.
+    # Two at a time, since each length would need a compilation.
     return functools.reduce(_added, parts)
 
 
@@ -243,7 +243,7 @@ def signs(key: Key, x: jax.Array) -> jax.Array:
 
 @jit()
 def mean_jacobian(dy: jax.Array, dx: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """From channels to channels, averaged over pixels, and whether it changes nothing.
+    """The channel Jacobian, averaged over pixels, and whether it is the identity.
 
     Args:
       dy: ``[B, H, W, C]``, random signs.

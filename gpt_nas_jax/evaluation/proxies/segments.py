@@ -27,8 +27,8 @@ class Node:
     Attributes:
       block: the module.
       in_size: height, width and channels of its input.
-      sources: whose outputs, added up, are its input; without any it is zero. One
-        that stands there twice counts twice.
+      sources: whose outputs, added up, are its input; without any it is zero. One that
+        is listed twice counts twice.
     """
 
     block: nn.Module
@@ -54,7 +54,7 @@ class Segment:
 def segments(chain: Chain, in_size: Size) -> tuple[Segment, ...]:
     """The segments of a network, of which the last makes the logits.
 
-    What only normalises and rectifies in front of the classifier belongs to it.
+    Mere normalisation and rectification before the classifier belong to it.
     """
     blocks = chain.blocks
     last = len(blocks) - 1

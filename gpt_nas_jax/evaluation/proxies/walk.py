@@ -1,4 +1,4 @@
-"""Through a network by the programs of its blocks, forwards and back."""
+"""Forward and backward passes through a network by the programs of its blocks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +22,8 @@ class Walk:
       parts: the network; its output depends on its input.
       weights: of it.
       passes: of the nodes that were run.
-      gradients: of the nodes that were met on the way back. Those are missing that the
-        output does not depend on.
+      gradients: of the nodes that were met on the way back. Nodes that the output does
+        not depend on are missing.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ def through(part: Segment, x: Any, step: Callable[[int, Node, Any], Any]) -> Any
 
     def total(sources: tuple[int, ...]) -> Any:
         if not sources:
-            # In NumPy, since every shape would be compiled for.
+            # In NumPy, since each shape would need a compilation.
             return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), x)
         return passes.total([values[source] for source in sources])
 

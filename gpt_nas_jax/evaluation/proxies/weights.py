@@ -17,7 +17,7 @@ from gpt_nas_jax.types import Key
 Weights = tuple[tuple[np.ndarray, ...], ...]
 """Of every node of every segment ``float32[n]``, as `training.vectors` flattens."""
 
-# Programs that draw have one length, since every length would be compiled for.
+# Programs that draw have one length, since each length would need a compilation.
 _CHUNK = 1 << 16
 
 

@@ -23,10 +23,10 @@ _RUNS = "runs"
 
 
 def run(config: Config) -> None:
-    """Does the runs that are missing, seed by seed, and writes the table.
+    """Runs what is missing, seed by seed, and writes the table.
 
     Every run has a workdir of its own, ``runs/<row>-<seed>`` in that of the table. A
-    run that was stopped goes on. Finished runs of rows that are not asked for are in
+    run that was stopped resumes. Finished runs of rows that are not asked for are in
     the table, too.
 
     Raises:
@@ -55,7 +55,7 @@ def run(config: Config) -> None:
 
 
 def run_config(config: Config, row: str, seed: int) -> Config:
-    """The run of one row and seed, as its own command would say it."""
+    """The config of one row and seed, as its own command would set it."""
     shared = dataclasses.replace(
         config,
         workdir=workdir.below(config.workdir, _RUNS, f"{row}-{seed}"),

@@ -62,14 +62,14 @@ class _Train:
         return self.evaluator.curve(item.candidate, self.epochs, item.trained_blocks)
 
     def failed(self, reason: str) -> Curve:
-        """The training of a network that ends whatever trains it."""
+        """The failed training of a network that kills every worker training it."""
         return Curve(None, reason, 0.0)
 
 
 def run(config: Config, plan: TrainingPlan) -> Measured:
-    """Does the trainings that are missing; each is a line of ``trainings.jsonl``.
+    """Runs the missing trainings; each is a line of ``trainings.jsonl``.
 
-    Goes on where it was stopped. The networks of a repetition depend neither on their
+    Resumes where it was stopped. The networks of a repetition depend neither on their
     number nor on that of repetitions. A network has one key for all its trainings, and
     the blocks that a rate eliminates are among those of a higher one: rates differ by
     their blocks, not by luck.
