@@ -166,8 +166,8 @@ sys.stdout.buffer.write(os.fsencode(config.data.dir) + b"\\n" + text)
     "locale",
     [
         {"LC_ALL": "C", "PYTHONUTF8": "0"},
-        {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"},
-        {"LC_ALL": "C", "PYTHONUTF8": "1"},
+        pytest.param({"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0"}, marks=pytest.mark.slow),
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "1"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_flagfile_is_utf_8_in_every_locale(

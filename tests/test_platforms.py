@@ -171,7 +171,9 @@ def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in DIFFERENT else pytest.param(name, marks=pytest.mark.long)
+        pytest.param(
+            name, marks=pytest.mark.slow if name in DIFFERENT else pytest.mark.long
+        )
         for name in SEVEN.values()
     ],
 )

@@ -22,8 +22,18 @@ from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule
 
+FAST = PLACES[::3]
+"""Places that the fast tests check."""
 
-@pytest.mark.parametrize("place", PLACES, ids=name_of)
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        place if place in FAST else pytest.param(place, marks=pytest.mark.slow)
+        for place in PLACES
+    ],
+    ids=name_of,
+)
 def test_every_block_can_be_scored_at_every_place(place: Place) -> None:
     """By all programs of the zero-cost proxies, which compute in float32."""
     block, size = place

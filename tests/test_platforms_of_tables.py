@@ -21,6 +21,14 @@ from gpt_nas_jax.types import Space
 _CONFIG = SearchConfig(population=4)
 _QUERIES = 8
 CONTROLS = ("uniform_refill", "unigram_refill")
+FAST = ("gpt_nas", "surrogate")
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    # The controls are gpt_nas with another prior.
+    if name in CONTROLS:
+        return [pytest.mark.long]
+    return [] if name in FAST else [pytest.mark.slow]
 
 
 @functools.cache
@@ -49,11 +57,7 @@ def _timed() -> Timed:
 
 @pytest.mark.parametrize(
     "strategy",
-    [
-        # The controls are gpt_nas with another prior.
-        pytest.param(name, marks=pytest.mark.long) if name in CONTROLS else name
-        for name in STRATEGIES
-    ],
+    [pytest.param(name, marks=_marks(name)) for name in STRATEGIES],
 )
 @pytest.mark.parametrize(
     "name", ["chains", pytest.param("nasbench201", marks=pytest.mark.long)]
@@ -62,17 +66,21 @@ def test_a_search_lowers_for_every_platform(name: str, strategy: str):
     lower_search(name, strategy, _CONFIG)
 
 
-@pytest.mark.parametrize("strategy", ["genetic", "surrogate"])
+@pytest.mark.parametrize(
+    "strategy", ["genetic", pytest.param("surrogate", marks=pytest.mark.slow)]
+)
 def test_searches_for_a_front_lower_for_every_platform(strategy: str):
     config = dataclasses.replace(_CONFIG, objectives="accuracy,params,flops")
     lower_search("chains", strategy, config)
 
 
+@pytest.mark.slow
 def test_drafts_lower_for_every_platform():
     config = dataclasses.replace(_CONFIG, settings="drafts=2")
     lower_search("chains", "gpt_nas", config)
 
 
+@pytest.mark.slow
 def test_searches_by_memory_and_latency_lower_for_every_platform():
     config = dataclasses.replace(_CONFIG, objectives="accuracy,memory,latency")
     lower_search("timed", "genetic", config)

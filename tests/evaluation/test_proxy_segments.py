@@ -93,7 +93,13 @@ def check_walk(chain: Chain) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "random" else name
+        for name in CELLS
+    ],
+)
 def test_a_cell_in_pieces_is_the_cell(name: str):
     check_walk(of_cells(CELLS[name]))
 

@@ -146,6 +146,7 @@ def test_deep_networks_have_finite_flow(scale: float):
     assert overflows == (scale > 1)
 
 
+@pytest.mark.slow
 def test_several_seeds_are_averaged():
     chain = Chain((conv_norm_relu(4, 3), Head(3)))
     keys = jax.random.split(KEY, 2)

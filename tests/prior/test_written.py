@@ -36,6 +36,7 @@ def test_as_many_genes_are_drawn_as_told(name: str, rate: float):
     assert np.asarray(space.valid(made)).all()
 
 
+@pytest.mark.slow
 def test_a_gene_is_as_likely_as_the_ten_layers_from_it_on():
     """Against traced networks, for the last edge."""
     genome, costs = (3, 1, 2, 0, 4), []

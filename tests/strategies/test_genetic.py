@@ -119,12 +119,13 @@ def test_no_network_survives_twice(told: PopulationState):
 def test_a_space_that_is_used_up_is_asked_again():
     small = CategoricalSpace((("a", "b"), ("a", "b")))
     strategy = Genetic(small, 4, 12, 0.9, 0.3)
+    ask, tell = jax.jit(strategy.ask), jax.jit(strategy.tell)
     state = strategy.init(jax.random.key(0))
     for generation in range(3):
-        candidates = strategy.ask(jax.random.key(generation), state)
+        candidates = ask(jax.random.key(generation), state)
         assert len(np.unique(candidates.genomes, axis=0)) == 4 or generation
         fitness = candidates.genomes.sum(-1).astype(np.float32)
-        state = strategy.tell(state, candidates, fitness)
+        state = tell(state, candidates, fitness)
     assert state.genomes[0].tolist() == [1, 1]
 
 

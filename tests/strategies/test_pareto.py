@@ -112,7 +112,11 @@ def volumes(strategy: str, objectives: tuple[str, ...]) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "strategy", ["genetic", "surrogate", pytest.param("gpt_nas_online", marks=SLOW)]
+    "strategy",
+    [
+        "genetic",
+        *(pytest.param(n, marks=SLOW) for n in ("surrogate", "gpt_nas_online")),
+    ],
 )
 def test_a_search_for_a_front_finds_a_better_one_than_chance(strategy: str):
     both = ("accuracy", "flops")

@@ -84,11 +84,18 @@ _LONG = {
     ("surrogate", "nasbench101"),
 }
 
+_SLOW = {
+    ("random", "nasbench101"),
+    ("regularised_evolution", "nasbench101"),
+    ("surrogate", "nasbench201"),
+}
+
 
 def _marks(name: str, space_name: str) -> list[pytest.MarkDecorator]:
     if (name, space_name) in _LONG:
         return [pytest.mark.long]
-    return [pytest.mark.slow] if name == "gpt_nas_online" else []
+    slow = name == "gpt_nas_online" or (name, space_name) in _SLOW
+    return [pytest.mark.slow] if slow else []
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_initial_weights_have_the_deviation_of_their_initialiser() -> None:
     assert np.all(params["Conv_0"]["bias"] == 0)
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_as_float32_up_to_its_precision(
     chain: Chain, recipe: RetrainRecipe, digits: DeviceImages
 ) -> None:

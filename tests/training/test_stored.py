@@ -44,7 +44,7 @@ def state_of(block: nn.Module, size: tuple[int, int, int]) -> programs.BlockStat
         ("Inception", 16, 1),
         # Its convolutions are merged by their number and that of channels.
         ("Inception", 1024, 1),
-        ("Inception", 1024, 2),
+        pytest.param("Inception", 1024, 2, marks=pytest.mark.slow),
         ("ResBottleneckBlock", 16, 1),
         # In groups that fill more than one register.
         ("BottleneckGrouped", 512, 1),
