@@ -2,8 +2,8 @@
 
     python examples/ask_tell.py
 
-Searches NAS-Bench-201's space in seconds by a fitness that needs no training: how many
-edges carry a 3x3 convolution or a skip connection.
+Searches NAS-Bench-201's space in seconds with a fitness that needs no training: the
+number of edges with a 3x3 convolution or a skip connection.
 """
 
 import jax
@@ -15,7 +15,7 @@ GENERATIONS, BATCH = 10, 4
 
 
 def fitness_of(names: tuple[str, ...]) -> float:
-    """Yours to write: train the network, look it up, or ask another program."""
+    """Replace by your own: train the network, look it up, or call another program."""
     return names.count("nor_conv_3x3") + 0.5 * names.count("skip_connect")
 
 

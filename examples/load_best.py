@@ -1,4 +1,4 @@
-"""The network of launch/digits.flags, asked about the test images."""
+"""Predicts the test images with the network of launch/digits.flags."""
 
 import sys
 

@@ -1,11 +1,11 @@
-"""A block of one's own beside the 15 of the paper.
+"""A custom block in addition to the paper's 15.
 
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --workdir=runs/own_block --space_blocks=own_block:GhostBlock,own_block:Gate
 
-A Linen module with the fields ``features`` and ``stride`` makes that many channels at
+A Linen module with the fields ``features`` and ``stride`` outputs that many channels at
 that fraction of the resolution. A module without both keeps the shape of its input. The
-prior learns what the blocks read like, so that it can propose them.
+prior learns the layers of the blocks, so that it can propose them.
 """
 
 import flax.linen as nn
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 
 class GhostBlock(nn.Module):
-    """Half of the channels by a convolution, half by a cheap one of these.
+    """Computes half of the channels by a convolution, the rest cheaply from these.
 
     Source: GhostNet, arXiv 1911.11907.
     """
@@ -33,7 +33,7 @@ class GhostBlock(nn.Module):
 
 
 class Gate(nn.Module):
-    """Every pixel's channels, gated by a linear function of themselves."""
+    """Gates the channels of every pixel by a linear function of themselves."""
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:

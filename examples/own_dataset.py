@@ -11,8 +11,8 @@ r"""A search on a data set of your own, in one file: coloured shapes drawn by Nu
 Expect 1 to 2 minutes on 2 CPU cores, 12 candidates, and a test accuracy above 0.95.
 
 `--data_name=module:name` names a function of one argument, the source: its `dir` is
-`--data_dir` and its `side` is `--data_side`, where they are given. It returns a
-`Dataset`; one of other parts than it should have is refused before the search begins.
+`--data_dir` and its `side` is `--data_side`, if given. It returns a `Dataset`, which is
+validated before the search begins.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ SIDE = 16
 def load(source: Source) -> Dataset:
     """Draws 600 images of 16x16x3 in 3 classes; a fifth of each is for testing.
 
-    Nothing is read, so ``source.dir`` is left alone.
+    Nothing is read, so ``source.dir`` is not used.
     """
     random = np.random.default_rng(0)
     labels = np.arange(COUNT) % len(CLASSES)

@@ -1,10 +1,10 @@
-"""An executor of one's own: evaluations one after another, each announced.
+"""A custom executor: evaluations one after another, each announced.
 
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --stage=search --workdir=runs/own_executor --executor=own_executor:announced
 
-An executor calls a function on items wherever in its process it likes, such as in
-threads, and yields the results in the order of the items.
+An executor calls a function on items anywhere in its process, for example in threads,
+and yields the results in the order of the items.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ def announced(
     Args:
       function: from an item to its result; it must not be called twice on an item.
       items: to call it on.
-      workers: calls at a time on each device, which this executor has no use for.
+      workers: concurrent calls per device, which this executor does not use.
     """
     for number, item in enumerate(items):
         print(f"item {number}", flush=True)

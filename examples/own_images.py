@@ -1,9 +1,9 @@
-"""The whole method on images of one's own, from Python.
+"""The whole method on your own images, from Python.
 
     python examples/own_images.py
 
-Draws 240 pictures of three shapes into a folder, searches a network for them, trains it
-and tests it: the settings are small, so that it takes about a minute on 2 CPU cores.
+Draws 240 pictures of three shapes into a folder, searches for a network, trains it and
+tests it. With these small settings it takes about a minute on 2 CPU cores.
 """
 
 import tempfile

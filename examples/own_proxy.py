@@ -1,11 +1,11 @@
-"""A zero-cost proxy of one's own: how differently images leave the network.
+"""A custom zero-cost proxy: how much the logits vary over images.
 
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --stage=search --workdir=runs/own_proxy --search_strategy=random \
         --eval_method=zero_cost --eval_proxies=own_proxy:spread,synflow
 
-The function scores a network that has not been trained; higher is better. Beside others
-it counts by its ranks.
+The function scores a network that has not been trained; higher is better. Several
+proxies are combined by their ranks.
 """
 
 import flax.linen as nn

@@ -1,4 +1,4 @@
-"""A space of one's own, with a table of accuracies, searched by every strategy.
+"""A custom space with a table of accuracies, searched by every strategy.
 
     python examples/own_space.py
 
@@ -20,8 +20,8 @@ EVALUATIONS = 60
 class Chains(gnj.spaces.CategoricalSpace):
     """Chains of six operations.
 
-    What a strategy learns from can be said here: `size` guesses the quality, and
-    `layers` says how a choice reads, so that the prior of gpt_nas can propose it.
+    Two methods guide strategies: `size` estimates the quality, and `layers` gives the
+    layers of a choice, so that the prior of gpt_nas can propose it.
     """
 
     def size(self, genomes: jax.Array) -> jax.Array:
@@ -38,7 +38,7 @@ class Chains(gnj.spaces.CategoricalSpace):
 
 
 def table(space: Chains) -> np.ndarray:
-    """An accuracy for each of the 4**6 networks, made up; from a file in earnest."""
+    """Made-up accuracies of all 4**6 networks; in practice, read a file."""
     random = np.random.default_rng(0)
     places = random.uniform(0, 1, (space.length, space.num_genes))
     pairs = random.uniform(0, 1, (space.num_genes, space.num_genes))
@@ -52,7 +52,7 @@ def main(prior_settings: gnj.PriorConfig | None = None) -> dict[str, float]:
     """Prints and returns the accuracy that each strategy finds."""
     space = Chains((OPERATIONS,) * 6)
     accuracies = table(space)
-    # For the paper's strategy and its controls; the others do without.
+    # For the paper's strategy and its controls; the others need none.
     prior = gnj.learn_prior(space, prior_settings)
     found = {}
     for name in gnj.strategies.STRATEGIES:

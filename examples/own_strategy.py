@@ -1,4 +1,4 @@
-"""A strategy of one's own: a (1 + lambda) evolution strategy.
+"""A custom strategy: a (1 + lambda) evolution strategy.
 
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --stage=search --workdir=runs/own_strategy \
@@ -31,11 +31,11 @@ class Parent:
 
 @flax.struct.dataclass
 class OnePlusLambda:
-    """A batch of mutants of the best network; it lives on where none is better.
+    """Proposes mutants of the best network, which stays if none is better.
 
     Attributes:
-      space: where genomes come from.
-      batch: mutants asked at a time.
+      space: of the genomes.
+      batch: mutants per ask.
       edits: mutations of each.
     """
 

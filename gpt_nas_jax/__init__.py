@@ -1,6 +1,6 @@
 """GPT-NAS in JAX: a generative prior over layers inside an evolutionary search.
 
-A search by any evaluator, in Python:
+A search with any evaluator, in Python:
 
     >>> import gpt_nas_jax as gnj
     >>> space = gnj.spaces.NasBench201Space()
@@ -8,7 +8,7 @@ A search by any evaluator, in Python:
     >>> found.best.genome.shape
     (6,)
 
-The names in ``__all__`` are the interface; everything else may change.
+The names in ``__all__`` are the public interface; everything else may change.
 """
 
 import importlib
@@ -51,7 +51,7 @@ __all__ = [
     "strategies",
 ]
 
-# Imported when first asked for: the command line's help needs none of them.
+# Imported on first use: the command line's help needs none of them.
 _HOMES = {
     "Candidates": "types",
     "Config": "config",

@@ -12,20 +12,20 @@ from gpt_nas_jax.types import UsageError
 
 
 def parse(argv: list[str]) -> Config | str:
-    """Reads a command line, ``--flagfile`` included.
+    """Parses a command line, including ``--flagfile``.
 
     A path may begin with ``~`` or ``~user``.
 
     Args:
-      argv: the program's name, then its arguments. Of equal flags the last counts.
+      argv: the program's name, then its arguments. The last of repeated flags counts.
 
     Returns:
       The config, or the help text if ``--help`` is given: of one stage with
         ``--stage``, else of all.
 
     Raises:
-      UsageError: an unknown flag, a value out of range, a path that is no local one, an
-        argument that is no flag, or a flagfile that cannot be used.
+      UsageError: an unknown flag, a value out of range, a path that cannot be used, an
+        argument that is not a flag, or a flagfile that cannot be used.
     """
     values = flags.FlagValues()
     known = list(fields.of(Config()))
@@ -64,7 +64,7 @@ def _help(stage: str | None) -> str:
 
 
 def _value(field: fields.Field, given: Any) -> Any:
-    """The value of a flag; of a path with the home directory in place of ``~``."""
+    """The value of a flag; ``~`` is expanded in paths."""
     if not field.setting.path:
         return given
     flag = f"--{field.name}={given}"
@@ -85,7 +85,7 @@ def _value(field: fields.Field, given: Any) -> Any:
             f"./{user}"
         )
     try:
-        # What a run keeps of its flags is UTF-8.
+        # A run stores its flags as UTF-8.
         os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{flag} is not UTF-8; rename the folder or file") from error

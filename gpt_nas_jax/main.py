@@ -19,12 +19,12 @@ from gpt_nas_jax.types import Lost, UsageError
 def main(argv: list[str]) -> int:
     """Runs a command line; returns the exit code.
 
-    0: done; 2: it cannot be done as told, one line on stderr says why; 130, 143 or 129:
-    SIGINT, SIGTERM or SIGHUP ended it, 75: another process of the run or its store was
-    lost, and the same command goes on.
+    0: done; 2: an error that the user can fix, in one line on stderr; 130, 143 or 129:
+    ended by SIGINT, SIGTERM or SIGHUP; 75: another process of the run or its store was
+    lost, and the same command resumes.
     """
     _quieten()
-    # Plug-ins lie where the command is run; an installed script does not look there.
+    # Plug-ins are in the current directory, which an installed script does not search.
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         if isinstance(error, Lost):
             return _end(error.line, error.exit_code)
         if isinstance(error, OSError):
-            # Of files that the program does not write itself: a terminal, a cache.
+            # From files that the program does not write itself: a terminal, a cache.
             where = f"{error.filename}: " if error.filename else ""
             return _end(f"{where}{error.strerror or error}", 2)
         raise
@@ -57,7 +57,7 @@ def _stop(stopped: interruption.Stopped) -> int:
 
 
 def _quieten() -> None:
-    """Orbax and its threads log an error several times before they raise it."""
+    """Silences Orbax, whose threads log an error several times before raising it."""
     absl.logging.set_verbosity(absl.logging.FATAL)
     for name in ("asyncio", "concurrent.futures"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -65,20 +65,20 @@ def _quieten() -> None:
 
 
 def _unraisable(found: Any) -> None:
-    # TensorStore reports to a loop that Orbax has closed when an array failed.
+    # After an array has failed, TensorStore reports to a loop that Orbax has closed.
     if str(found.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(found)
 
 
 def _end(line: str, code: int) -> int:
-    # A terminal that has hung up takes no more lines.
+    # A terminal that has hung up accepts no more lines.
     with contextlib.suppress(OSError):
         print(f"gpt_nas_jax: {line}", file=sys.stderr, flush=True)
     return code
 
 
 def _exit(code: int) -> None:
-    """Ends the process; after a failure without waiting for candidates or processes."""
+    """Exits at once after a failure, without waiting for candidates or processes."""
     if code:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
@@ -86,9 +86,9 @@ def _exit(code: int) -> None:
 
 
 def _require_utf_8() -> None:
-    """Starts the program again in Python's UTF-8 mode where the locale has another.
+    """Restarts the program in Python's UTF-8 mode if the locale has another encoding.
 
-    TensorStore takes paths as UTF-8, and the names of files are bytes of it.
+    TensorStore takes paths as UTF-8, which is then also the encoding of file names.
     """
     if sys.getfilesystemencoding() != "utf-8":
         module = ("-m", "gpt_nas_jax.main")
@@ -97,7 +97,7 @@ def _require_utf_8() -> None:
 
 
 def console() -> None:
-    """The program as a process, which ends here: ``gpt-nas``."""
+    """Entry point of the command ``gpt-nas``."""
     _require_utf_8()
     _exit(main(sys.argv))
 

@@ -3,9 +3,9 @@
     python launch/ablation_digits.py
 
 Runs five seeds of both strategies with the settings of launch/digits.flags, except
-that every candidate is trained whole: under the paper's acceleration rules the two
-would be trained differently, and their fitness would not mean the same. Further flags
-of gpt_nas_jax.main may follow. Finished searches are found again; expect about 20
+that all blocks of every candidate are trained: under the paper's acceleration rules the
+two would be trained differently, and their fitness would not be comparable. Additional
+flags of gpt_nas_jax.main may follow. Finished searches are reused; expect about 20
 minutes on 2 CPU cores.
 
 Prints mean and standard deviation of the best fitness and of the mean fitness of the
@@ -48,7 +48,7 @@ def fitness(strategy: str, seed: int, extra: list[str]) -> np.ndarray:
 
 
 def compare(seeds: int, extra: list[str]) -> None:
-    """Runs what is missing and prints the comparison."""
+    """Runs the missing searches and prints the comparison."""
     found = {
         strategy: [fitness(strategy, seed, extra) for seed in range(seeds)]
         for strategy in STRATEGIES

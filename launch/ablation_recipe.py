@@ -5,18 +5,18 @@
     python launch/ablation_recipe.py --study=schedule
 
 Trains one network with five seeds by each of several recipes (recipe_studies.py).
-``digits`` takes launch/recipes/modern.flags, made small, apart; expect 6 minutes on 2
+``digits`` ablates a small version of launch/recipes/modern.flags; expect 6 minutes on 2
 busy CPU cores. ``cifar10`` adds one augmentation at a time to a plain recipe, on 5,000
 training images of 16x16; ``schedule`` changes schedule, rate and averages of the same
 recipe. Expect a minute for each of 40 and 45 trainings on one core. Every run is tested
-once, after its last epoch, and nothing was chosen by the figures. Further flags of
-gpt_nas_jax.main may follow. Finished runs are found again, and one that was stopped
-goes on: give the same command.
+once, after its last epoch, and nothing was selected by the results. Additional flags of
+gpt_nas_jax.main may follow. The same command reuses finished runs and resumes an
+interrupted one.
 
-Shows mean and standard deviation of the test accuracy, the difference to the study's
-reference and its p by a paired t-test over the seeds, also corrected for their number
-by Holm's method. ``--write=docs/results/augmentation.md`` writes that as a page.
-``--read`` runs nothing and shows the recipes all of whose seeds are done.
+Shows mean and standard deviation of the test accuracy, the difference from the study's
+reference and its p by a paired t-test over the seeds, without and with Holm's
+correction. ``--write=docs/results/augmentation.md`` writes the table as a page.
+``--read`` runs nothing and shows the recipes whose seeds are all done.
 """
 
 import argparse
@@ -45,19 +45,19 @@ Accuracies = Mapping[str, np.ndarray]
 
 
 def result(study: Study, variant: str, seed: int) -> Path:
-    """Where one training leaves its result."""
+    """The file with the result of one training."""
     return study.home / f"{list(study.variants).index(variant)}-{seed}" / "result.json"
 
 
 def train(study: Study, variant: str, seed: int, extra: list[str]) -> None:
-    """Trains one network, unless that has been done."""
+    """Trains one network, unless it is done."""
     path = result(study, variant, seed).parent
     argv = ["main", *study.flags, *study.variants[variant], *extra]
     main.run(dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path)))
 
 
 def accuracies(study: Study, seeds: int) -> Accuracies:
-    """Those of the recipes all of whose seeds are done."""
+    """Test accuracies of the recipes whose seeds are all done."""
     done = {}
     for variant in study.variants:
         paths = [result(study, variant, seed) for seed in range(seeds)]
@@ -95,21 +95,21 @@ def page(study: Study, found: Accuracies, seeds: int) -> str:
     )
     caption = (
         f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
-        f"to {study.reference!r}, its p by a paired t-test over the seeds, and that p "
-        f"corrected by Holm's method for the number of recipes below it."
+        f"from {study.reference!r}, its p by a paired t-test over the seeds, and p "
+        f"with Holm's correction for the number of recipes below it."
     )
     entries = [[Entry(text) for text in line] for line in rows(study, found)]
     sections = [made, Table(caption, COLUMNS, entries)]
     missing = [name for name in study.variants if name not in found]
     if missing:
         sections.append(
-            f"Not yet run: {'; '.join(missing)}. The same command goes on.\n"
+            f"Not yet run: {'; '.join(missing)}. The same command resumes.\n"
         )
     return markdown_page(study.title, sections)
 
 
 def show(study: Study, seeds: int, write: str) -> None:
-    """Prints and writes what is done."""
+    """Prints and writes the results so far."""
     found = accuracies(study, seeds)
     if study.reference not in found:
         raise UsageError(
@@ -122,7 +122,7 @@ def show(study: Study, seeds: int, write: str) -> None:
 
 
 def run(study: Study, options: argparse.Namespace, extra: list[str]) -> None:
-    """Runs what is missing, recipe by recipe, and shows what is done after each."""
+    """Runs the missing recipes one by one, and shows the results after each."""
     if not options.read:
         study.prepare(options.data_dir)
         reference = study.reference
@@ -136,7 +136,7 @@ def run(study: Study, options: argparse.Namespace, extra: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    # What it does not know it leaves to main, whole names only.
+    # Leaves unknown flags to main; only full names, no abbreviations.
     parser = argparse.ArgumentParser(
         description=__doc__.partition("\n")[0], allow_abbrev=False
     )

@@ -3,23 +3,24 @@
     python launch/check_accelerators.py --short
     python launch/check_accelerators.py --chips=tpu --parts=blocks,retrain --out=DIR
 
-The compilers are those that accelerators use: libtpu (140 MB) and JAX's CUDA plugin
-(180 MB), in the versions that the installed JAX asks for. They are installed into a
-cache folder that no other program sees. Found are types that differ by platform,
-programs that do not compile, memory that does not fit, and the bytes and operations of
-every program as the compiler leaves it. The body of a loop counts once; of the GPU only
-memory is known. No time is measured: the least times in the table are operations and
-bytes by what the chip can do at best.
+Uses the compilers of the accelerators: libtpu (140 MB) and JAX's CUDA plugin (180 MB),
+in the versions that the installed JAX requires. They are installed into a cache folder
+that no other program sees. Finds types that differ between platforms, programs that do
+not compile or do not fit into memory, and the bytes and operations of every compiled
+program. The body of a loop counts once; for the GPU only memory is known. No time is
+measured: the lower bounds in the table are operations and bytes divided by the chip's
+peak rates.
 
-The parts: every block program of cifar10.flags and imagenet.flags, the step of the
-retraining on one chip and on 16 that share its batch, the GPT's steps, the programs of
-the zero-cost proxies, whole searches on NAS-Bench-201.
+The parts: every block program of cifar10.flags and imagenet.flags, the retraining step
+on one chip and on 16 that share its batch, the GPT's steps, the programs of the
+zero-cost proxies, whole searches on NAS-Bench-201.
 
-Every compiled program is a line of DIR/programs.jsonl, and the same command goes on
-behind the last one. ``--parts=`` compiles nothing and tells of what is there.
-``--table=FILE`` writes that as Markdown, beside an earlier ``--before=FILE``.
+Every compiled program is a line of DIR/programs.jsonl, and the same command resumes
+after the last one. ``--parts=`` compiles nothing and reports what is there.
+``--table=FILE`` writes the report as Markdown, compared with an earlier
+``--before=FILE``.
 
-The short form takes 3 minutes on 2 CPU cores that are free, the whole hours: a block's
+The short form takes 3 minutes on 2 free CPU cores, the full one hours: a block's
 backward pass takes up to 15 seconds to compile for a TPU.
 """
 
@@ -37,19 +38,19 @@ from accelerators.ledger import Ledger
 
 _LAUNCH = Path(__file__).resolve().parent
 NOT_INSTALLED = 3
-"""Exit status where a compiler cannot be had; of what fails it is 1."""
+"""Exit status if a compiler cannot be installed; it is 1 if a program fails."""
 
 _PARTS = ("blocks", "retrain", "gpt", "proxies", "tabular")
 
 
 def install(chip: Chip, cache: Path) -> Path:
-    """A folder with a chip's compiler; filled when it is first asked for."""
+    """A folder with a chip's compiler, installed on first use."""
     pins = chip.pins()
     folder = cache / re.sub(r"[^\w.]+", "-", pins[-1]).strip("-.")
     if not folder.exists():
         print(f"installing {', '.join(pins)} into {folder}", flush=True)
         cache.mkdir(parents=True, exist_ok=True)
-        # Under its name there is nothing or all of it.
+        # Renamed when complete: the folder is never partial.
         with tempfile.TemporaryDirectory(dir=cache) as half:
             packages = Path(half) / "packages"
             command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -62,7 +63,7 @@ def install(chip: Chip, cache: Path) -> Path:
 def compile_all(name: str, parts: str, short: bool, file: Path, compiler: Path) -> int:
     """Compiles in a process that sees the compiler; returns its exit status."""
     chip = CHIPS[name]
-    # This checkout before any other that is installed.
+    # This checkout takes precedence over an installed package.
     path = os.pathsep.join(map(str, (_LAUNCH, _LAUNCH.parent, compiler)))
     command = ["accelerators.compiling", name, parts, "short" if short else "all"]
     environment = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": path, **chip.environment}

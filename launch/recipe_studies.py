@@ -18,12 +18,12 @@ class Study:
 
     Attributes:
       title: of its table.
-      about: what is trained, one sentence or two.
+      about: what is trained, in one or two sentences.
       home: where its runs are.
       flags: of all its runs.
       reference: the recipe that the others are compared with.
       variants: recipes by name, each by its flags.
-      prepare: makes what its runs read; is given where CIFAR-10 is.
+      prepare: makes the data of its runs, given the folder of CIFAR-10.
     """
 
     title: str
@@ -41,8 +41,8 @@ _PAPER = (
     "--retrain_schedule=step",
     "--retrain_step_epochs=6",
 )
-# launch/recipes/modern.flags made small: rate, pad and cutout follow the batch and the
-# side of the images, the average covers as many epochs.
+# launch/recipes/modern.flags at small scale: rate, pad and cutout scale with the batch
+# and the side of the images, the average covers the same number of epochs.
 _OURS = (
     "--retrain_learning_rate=0.05",
     "--retrain_warmup_epochs=2",
@@ -80,7 +80,7 @@ _SIDE = 16
 
 
 def _prepare_cifar10(data_dir: str) -> None:
-    """Keeps some training images and all test images, made small by averaging."""
+    """Keeps some training images and all test images, downscaled by averaging."""
     if _IMAGES.exists():
         return
     dataset = registry.load("cifar10", data_dir)
@@ -132,7 +132,7 @@ _SMALL = Study(
 )
 _AUGMENTATION = dataclasses.replace(
     _SMALL,
-    title="Augmentations of the retraining on CIFAR-10 in small",
+    title="Augmentations of the retraining on CIFAR-10 at small scale",
     variants={
         "plain": (),
         "cutout, 8 pixels": ("--retrain_cutout=8",),
@@ -144,7 +144,7 @@ _AUGMENTATION = dataclasses.replace(
 )
 _SCHEDULE = dataclasses.replace(
     _SMALL,
-    title="Schedule, rate and averages of the retraining on CIFAR-10 in small",
+    title="Schedule, rate and averages of the retraining on CIFAR-10 at small scale",
     home=Path("runs/ablation_schedule"),
     variants={
         "plain": (),

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the launchers share: options, the loop around preemptions, and the tidying up.
+# Shared by the launchers: options, restarts after preemption, and clean-up.
 #
-# A launcher says in four functions what its machines are; it calls all of them $name:
-#   state   prints none, waiting, ready or lost; fails where it cannot tell
-#   create  asks for them
+# A launcher defines its machines, all called $name, by four functions:
+#   state   prints none, waiting, ready or lost; fails if it cannot tell
+#   create  requests them
 #   remove  deletes them
 #   run     runs the program on them, shows its log and ends with its exit code
 # and then calls `launch`.
@@ -32,12 +32,12 @@ fail() {
   exit "$code"
 }
 
-# Prints the head of the script.
+# Prints the header comment of the script.
 usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
 
 # options "NAME..." "SWITCH..." ARGUMENT...
-# Sets the variable x_y to V for --x-y=V, and to 1 for the switch --x-y. Makes the array
-# `flags` of what stands behind --.
+# Sets the variable x_y to V for --x-y=V, and to 1 for the switch --x-y. Fills the array
+# `flags` with what follows --.
 options() {
   local values=" $1 restarts poll " switches=" $2 keep " option
   shift 2
@@ -52,7 +52,7 @@ options() {
     elif [[ $1 == "--$option" && $switches == *" $option "* ]]; then
       printf -v "${option//-/_}" 1
     else
-      fail 2 "unknown option $1; the program's flags stand behind --; see --help"
+      fail 2 "unknown option $1; the program's flags follow --; see --help"
     fi
     shift
   done
@@ -72,12 +72,12 @@ need() {
     fail 2 "--name=$name must be 2 to 40 lower-case letters, digits and hyphens"
 }
 
-# goes_on CODE: whether the same command goes on after this end of the program.
+# goes_on CODE: whether the same command resumes after this exit code.
 # 75: another process of the run was lost; 129, 143: SIGHUP, SIGTERM; 134: JAX ends a
-# process whose leader is lost; 137: killed; 255: ssh has lost the machine.
+# process whose leader is lost; 137: killed; 255: ssh has lost the connection.
 goes_on() { [[ $1 =~ ^(75|129|134|137|143|255)$ ]]; }
 
-# attached COMMAND...: waits for it, and a signal does not wait.
+# attached COMMAND...: waits for it, without delaying signals.
 attached() {
   local code=0
   # In a process group of its own, which can be ended as a whole.
@@ -92,11 +92,11 @@ attached() {
 
 pause() { attached sleep "$poll"; }
 
-# Waits until the machines are there; makes anew those that were lost.
+# Waits until the machines are ready; recreates those that were lost.
 bring_up() {
   local now failed=0 made=0
   while :; do
-    # A question that is not answered says nothing, least of all that nothing is there.
+    # No answer does not mean that no machine exists.
     if ! now=$(state); then
       ((++failed < asks)) && pause && continue
       keep=1
@@ -115,7 +115,7 @@ bring_up() {
   done
 }
 
-# However the launcher ends: ends what it waits for, and deletes the machines.
+# On every exit: ends what the launcher waits for, and deletes the machines.
 tidy() {
   local code=$? now
   trap '' INT TERM HUP
@@ -130,7 +130,7 @@ tidy() {
   exit "$code"
 }
 
-# Runs the program until it ends by itself; ends with its exit code.
+# Runs the program until it ends by itself; exits with its exit code.
 launch() {
   local code restart
   trap tidy EXIT
@@ -147,8 +147,8 @@ launch() {
   fail "$code" "gives up after $restarts restarts"
 }
 
-# Packs the checkout that this file is of, as it stands, without ignored files, so that
-# every restart has the same.
+# Packs the checkout of this file in its current state, without ignored files, so that
+# every restart uses the same.
 pack() {
   local root
   root=$(dirname "${BASH_SOURCE[0]}")/..
@@ -158,7 +158,7 @@ pack() {
       --files-from - || fail 1 "cannot pack the checkout"
 }
 
-# on_host EXTRAS FLAG...: what to run on a host of a slice that has got ~/$name.tgz.
+# on_host EXTRAS FLAG...: the command for a host of a slice that has ~/$name.tgz.
 on_host() {
   local script=launch/tpu/worker.sh
   echo "mkdir -p $name && tar -xzf $name.tgz -C $name $script &&" \

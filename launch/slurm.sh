@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Runs the program on the nodes of a Slurm job, one process a GPU.
+# Runs the program on the nodes of a Slurm job, one process per GPU.
 #
 #   sbatch --nodes=2 --ntasks-per-node=8 --gpus-per-node=8 --time=12:00:00 \
 #     launch/slurm.sh --flagfile=FILE FLAG...
 #
-# The environment of sbatch is the job's: activate the one that holds the package. The
-# --workdir must be on a disk that all nodes see. On nodes without a GPU give
+# The job inherits the environment of sbatch: activate the one with the package. The
+# --workdir must be on a disk that all nodes share. On nodes without a GPU give
 # --ntasks-per-node=1: JAX gives each task of a node one GPU.
 #
-# A job that is preempted, that loses a node or whose time is over is queued again, and
-# the program goes on. Exit code 2, which says that it cannot be done as told, ends it;
-# so does a defect of the program, and the twentieth restart.
+# A job that is preempted, loses a node or runs out of time is requeued, and the program
+# resumes. Exit code 2, invalid input, ends it; so does a defect of the program, and the
+# twentieth restart.
 #
 #SBATCH --job-name=gpt_nas_jax
 #SBATCH --output=%x-%j.log
@@ -25,7 +25,7 @@ if [[ ${1-} == --help || -z ${SLURM_JOB_ID-} ]]; then
   exit
 fi
 
-# sbatch runs a copy of this file, so it can share nothing with the other launchers.
+# sbatch runs a copy of this file, so it cannot source launch/shared.sh.
 code=0
 srun python -m gpt_nas_jax.main --executor=hosts "$@" || code=$?
 if [[ $code =~ ^(75|129|134|137|143)$ ]] && ((${SLURM_RESTART_COUNT:-0} < 20)); then

@@ -1,1 +1,1 @@
-"""The Python interface; `gpt_nas_jax` has its names."""
+"""The Python interface, exported by `gpt_nas_jax`."""

@@ -22,14 +22,14 @@ def learn_prior(
 ) -> Prior:
     """Learns the paper's prior for a space: GPT and FCN.
 
-    The GPT learns from NAS-Bench-101 and the human networks, the FCN from what the
-    space's genes read like. Takes minutes by the default settings.
+    The GPT learns from NAS-Bench-101 and the human networks, the FCN from the
+    layers of the space's genes. Takes minutes with the default settings.
 
     Args:
-      space: says how its genomes read as layers.
-      config: what to learn from, for how long.
-      seed: decides everything random.
-      workdir: keeps the prior in ``prior/``, where it is found again; None keeps none.
+      space: defines how its genomes read as layers.
+      config: what to learn from, and for how long.
+      seed: determines everything random.
+      workdir: keeps the prior in ``prior/`` for later calls; None keeps nothing.
 
     Raises:
       UsageError: the space does not read as layers, or a benchmark file cannot be read.

@@ -44,17 +44,17 @@ _OF_A_NETWORK: dict[str, Callable[[Config, Config, SavedNetwork], None]] = {
 """Stages that use the network of the run in ``--workdir``."""
 _RESULT = "result.json"
 _AGAIN = ("retrain.flags", "baseline.flags")
-"""The flags of a run beside its network."""
+"""Flagfiles that are saved with a network."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A run and what it has left in its folder so far.
+    """A run and the files in its folder so far.
 
     Attributes:
       path: the folder, ``--workdir``, or an exported file.
       config: the settings.
-      folder: of the network below it.
+      folder: subfolder that holds the network.
     """
 
     path: Path
@@ -63,19 +63,19 @@ class Run:
 
     @functools.cached_property
     def result(self) -> Mapping[str, Any] | None:
-        """``result.json``, which a retraining or a baseline leaves; else None."""
+        """``result.json`` of a retraining or a baseline; None before it exists."""
         path = self.path / _RESULT
         remedy = "start the same command again: it is written again"
         return workdir.read_sealed(path, remedy) if path.exists() else None
 
     @property
     def search(self) -> Result:
-        """The evaluations of the search so far; it may be running."""
+        """The evaluations of the search so far; it may still be running."""
         return result_of(workdir.Ledger(self.path / workdir.LEDGER).look())
 
     @functools.cached_property
     def architecture(self) -> Mapping[str, Any] | None:
-        """``best/architecture.json``, of the network that was trained, or None."""
+        """``best/architecture.json`` of the trained network, or None."""
         if self.path.is_file():
             found: dict[str, Any] = opened.description(self.path)["architecture"]
             return found
@@ -83,14 +83,14 @@ class Run:
 
     @functools.cached_property
     def network(self) -> tuple[Chain, Any]:
-        """The network that was trained, and its weights.
+        """The trained network and its weights.
 
         It is called as ``network.apply(weights, x, train=False)`` on images
-        ``float32[B, H, W, C]``: pixels in [0, 1], less ``mean``, by ``std`` of
-        `architecture`. `predict` does all of this.
+        ``float32[B, H, W, C]``: pixels in [0, 1], minus ``mean`` and divided by
+        ``std`` of `architecture`. `predict` does all of this.
 
         Raises:
-          UsageError: nothing was trained yet, or the weights are damaged.
+          UsageError: nothing has been trained yet, or the weights are damaged.
         """
         if self.path.is_file():
             raise UsageError(f"{self.path} can predict; load its run for the module")
@@ -98,12 +98,12 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The folder of the network that was trained."""
+        """The folder of the trained network."""
         alone = (self.path / saved.ARCHITECTURE).exists()
         return self.path if alone else self.path / self.folder
 
     def predict(self, asked: Asked, batch: int | None = None) -> Predictions:
-        """Asks the network that was trained about images.
+        """Classifies images with the trained network.
 
         Example:
           >>> import gpt_nas_jax as gnj
@@ -113,11 +113,11 @@ class Run:
         Args:
           asked: images as ``uint8[N, H, W, C]`` of the size trained on, or paths of
             pictures and of folders of pictures, which are prepared as in training.
-          batch: images at a time; by default as many as the network was tested with.
+          batch: batch size; by default at most that of the network's test.
 
         Raises:
-          UsageError: nothing was trained yet, the images are of another type, range or
-            shape than trained on, or a picture cannot be read.
+          UsageError: nothing has been trained yet, the images differ from those of the
+            training in type, range or shape, or a picture cannot be read.
         """
         return self._predictor.predict(asked, batch)
 
@@ -129,7 +129,7 @@ class Run:
 
 
 def run(config: Config) -> Run:
-    """Does what the config says, as the command line does; returns what is there then.
+    """Runs the stage of a config, as the command line does, and returns the run.
 
     Example:
       >>> import gpt_nas_jax as gnj
@@ -138,12 +138,12 @@ def run(config: Config) -> Run:
       PosixPath('runs/zoo')
 
     Raises:
-      UsageError: it cannot be done as told.
+      UsageError: the config is invalid or cannot be carried out.
       Lost: another process of the run has ended, or its store does not answer.
     """
     done: list[Run] = []
     processes.lead(config, lambda: done.append(_run(config)))
-    # A process that follows another has done none by itself.
+    # A follower has done nothing by itself.
     return done[0] if done else Run(workdir.folder(config.workdir), config)
 
 
@@ -151,7 +151,7 @@ def _run(config: Config) -> Run:
     checks.check(config)
     if "workdir" not in STAGES[config.stage].reads:
         return _staged(config)
-    # The page of a run that goes on, and questions to its network, leave it alone.
+    # Reports and predictions do not write to a run, which may be in progress.
     with workdir.fetched(config.workdir, config.stage not in ("report", "predict")):
         return _staged(config)
 
@@ -169,7 +169,7 @@ def _staged(config: Config) -> Run:
 def configure(
     flagfile: str | os.PathLike[str] | None = None, **settings: Any
 ) -> Config:
-    """The config that flags of these names and values make on a command line.
+    """Makes the config that the same flags give on a command line.
 
     Example:
       >>> import gpt_nas_jax as gnj
@@ -177,8 +177,8 @@ def configure(
       3
 
     Args:
-      flagfile: of settings that come first.
-      **settings: by the flags' names, without dashes; see ``docs/flags.md``.
+      flagfile: is read first; ``settings`` override it.
+      **settings: values by flag name, without dashes; see ``docs/flags.md``.
 
     Raises:
       UsageError: a setting is unknown, out of range or contradicts another.
@@ -191,12 +191,12 @@ def configure(
 
 
 def load(path: str | os.PathLike[str]) -> Run:
-    """A run of the command line, or of `run`, by its workdir or its ``best/``.
+    """Loads a run of the command line or of `run` by its workdir or its ``best/``.
 
-    A run on a store is fetched whole, as it is now.
+    A run on a store is downloaded completely, in its current state.
 
-    To predict, a ``best/`` that was copied elsewhere is enough, and so is a file of
-    ``--stage=export`` with its ``network.json`` beside it.
+    To predict, a copy of ``best/`` is enough, and so is a file of ``--stage=export``
+    with its ``network.json`` next to it.
 
     Raises:
       UsageError: there is no such run, or its settings cannot be read.
@@ -213,7 +213,7 @@ def _loaded(home: Path) -> Run:
         return Run(home, _config(opened.description(home)["flags"].splitlines()))
     kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]
     folder = "best"
-    # `best-2` is below the run that it is of, a human network one further.
+    # `best-2` is in the folder of its run, a human network one level below.
     for run in (home.parent, home.parent.parent):
         if (home / saved.ARCHITECTURE).exists() and (run / workdir.FLAGS).exists():
             folder, kept = str(home.relative_to(run)), [run / workdir.FLAGS]

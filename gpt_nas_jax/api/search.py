@@ -1,4 +1,4 @@
-"""A search by any evaluator: ``gpt_nas_jax.search``."""
+"""A search with any evaluator: ``gpt_nas_jax.search``."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ from gpt_nas_jax.strategies.creation import create
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
-"""A genome, ``int32[L]``, to its fitness, or to ``fitness``, ``reason`` and details."""
+"""Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
 _RESERVED = ("generation", "index", "genome", "parents", "seconds")
 
@@ -53,18 +53,17 @@ def search(
 
     Args:
       space: where to search.
-      evaluate: called with one genome at a time. It returns a number, or a mapping with
-        ``fitness``, which is None where the candidate failed, ``reason``, and whatever
-        else is worth keeping. An exception fails the candidate and is its reason.
-      strategy: a name, an import path ``module:Name``, or a strategy that
-        `strategies.create` made. ``gpt_nas`` learns its prior first, in minutes.
-      evaluations: how many, of a strategy by name. One that asks whole populations
-        takes the largest population up to 30 that divides them, others ask up to 5.
-      seed: decides everything random.
+      evaluate: called with one genome at a time. Returns a number, or a mapping with
+        ``fitness`` (None if the candidate failed), ``reason`` and any further details
+        to keep. An exception fails the candidate and becomes its reason.
+      strategy: a name, an import path ``module:Name``, or a strategy made by
+        `strategies.create`. ``gpt_nas`` first learns its prior, which takes minutes.
+      evaluations: their number. A strategy given by name uses the largest population up
+        to 30 that divides it, or batches of up to 5 if it has no population.
+      seed: determines everything random.
       workdir: keeps every evaluation, in a folder or on a store (``gs://...``,
-        ``s3://...``). A search that was stopped goes on when it is called again with
-        the same arguments; what is there already is not evaluated again. None keeps
-        nothing.
+        ``s3://...``). An interrupted search resumes when it is called again with the
+        same arguments; no evaluation is repeated. None keeps nothing.
 
     Returns:
       All evaluations, and the best of them.
@@ -120,7 +119,7 @@ def _class_of(strategy: Any) -> type:
 
 
 def _space_of(space: Space) -> str:
-    """Tells a space from others, as far as it tells of itself."""
+    """Identifies a space, as far as it describes itself."""
     define = getattr(space, "definition", None)
     text = define() if define else f"{space.length} {space.num_genes}"
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -131,7 +130,7 @@ def _space_of(space: Space) -> str:
 def _claimed(
     workdir: str | os.PathLike[str] | None, flags: Mapping[str, str]
 ) -> Iterator[Path | None]:
-    """The folder of a workdir, for this search alone."""
+    """The folder of a workdir, claimed by this search."""
     if workdir is None:
         yield None
         return
@@ -156,7 +155,7 @@ def _evaluations(evaluate: Evaluate) -> EvaluateBatch:
 
 
 def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
-    """An evaluator's answer as entries of the ledger."""
+    """An evaluator's result as entries of the ledger."""
     given = dict(found) if isinstance(found, Mapping) else {"fitness": found}
     if reserved := sorted(set(given) & {*_RESERVED}):
         raise ValueError(f"the evaluator must not name {', '.join(reserved)}")

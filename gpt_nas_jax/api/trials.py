@@ -22,11 +22,11 @@ class Trial:
       fitness: higher is better; ``-inf`` where the evaluation failed.
       reason: why it failed, or None.
       seconds: wall-clock time of the evaluation.
-      generation: how often the strategy had been told before.
-      index: of the candidate in what was asked then.
-      details: what else the evaluation noted.
-      parents: the evaluations that it was made from, counted from 0; empty, too, where
-        its strategy does not say.
+      generation: number of tells before the candidate was asked for.
+      index: of the candidate within its generation or batch.
+      details: all other entries of the evaluation.
+      parents: numbers of the evaluations it was made from, from 0; also empty if the
+        strategy does not report them.
     """
 
     genome: np.ndarray
@@ -41,7 +41,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result(Sequence[Trial]):
-    """All evaluations of a search in the order in which they were asked."""
+    """All evaluations of a search in the order in which they were asked for."""
 
     trials: tuple[Trial, ...]
 
@@ -62,10 +62,10 @@ class Result(Sequence[Trial]):
 
     @property
     def best(self) -> Trial:
-        """The fittest evaluation; of equals the first.
+        """The fittest evaluation; the first of equals.
 
         Raises:
-          ValueError: there is none that did not fail.
+          ValueError: no evaluation succeeded.
         """
         found = [trial for trial in self.trials if trial.fitness > -math.inf]
         if not found:
@@ -74,7 +74,7 @@ class Result(Sequence[Trial]):
 
 
 def result_of(records: Sequence[Mapping[str, Any]]) -> Result:
-    """The result that lines of a ledger tell of."""
+    """Converts the lines of a ledger to a result."""
     return Result(tuple(map(_trial, records)))
 
 

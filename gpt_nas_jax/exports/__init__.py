@@ -1,1 +1,1 @@
-"""Trained networks as files that other programs read."""
+"""Exports of trained networks to files for other programs."""

@@ -1,23 +1,22 @@
-"""A file's answers held against those of the network that it was made of."""
+"""Comparison of an exported file's outputs with those of its network."""
 
 import dataclasses
 
 import numpy as np
 
-# Of logits, or of their size where they are larger than 1: float32 computed in
-# another order.
+# Absolute for logits up to 1, relative for larger ones: float32 in another order.
 _TOLERANCE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How near two outputs are to each other.
+    """How closely two outputs agree.
 
     Attributes:
-      images: how many there were.
-      equal: how many have the same answer.
-      difference: the largest of logits.
-      size: the largest of the expected logits.
+      images: number of images.
+      equal: number of images with the same predicted class.
+      difference: the largest between logits.
+      size: the largest magnitude of the expected logits.
     """
 
     images: int
@@ -26,7 +25,7 @@ class Agreement:
     size: float
 
     def holds(self) -> bool:
-        """Whether all answers are the same, and logits but for rounding."""
+        """Whether all predicted classes agree, and logits up to rounding."""
         near = self.difference <= _TOLERANCE * max(1.0, self.size)
         return near and self.equal == self.images
 
@@ -39,7 +38,7 @@ class Agreement:
 
 def agreement(expected: np.ndarray, found: np.ndarray) -> Agreement:
     """Compares logits ``[N, K]`` of the same images."""
-    # Of what is no number, no comparison is true.
+    # No comparison with nan is true.
     difference = np.abs(expected.astype(np.float64) - found)
     same = expected.argmax(-1) == found.argmax(-1)
     return Agreement(

@@ -77,7 +77,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str) -> str:
     Args:
       steps: the blocks.
       facts: of the network and its images.
-      weights: name of the file of the weights, beside it.
+      weights: name of the weights file next to it.
     """
     head = facts.filled(_HEAD, weights)
     parts = source.copied("flax", [source.part_of(step.module) for step in steps])

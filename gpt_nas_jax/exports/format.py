@@ -1,4 +1,4 @@
-"""A format of files, and what it is given."""
+"""An export format, its input and its output."""
 
 import dataclasses
 import importlib.util
@@ -14,17 +14,17 @@ from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.types import UsageError
 
 Logits = Callable[[np.ndarray], np.ndarray]
-"""Images ``[B, H, W, C]`` to ``float32[B, K]``."""
+"""Maps images ``[B, H, W, C]`` to logits ``float32[B, K]``."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A file that was read, as its user would ask it.
+    """An exported file, loaded as its user would load it.
 
     Attributes:
-      call: its own function.
+      call: the function that it holds.
       pixels: whether it takes ``uint8`` pixels; else normalised ``float32``.
-      images: how many it can be asked about to be checked; few where it is slow.
+      images: number of images to check it on; few if it is slow.
     """
 
     call: Logits
@@ -32,7 +32,7 @@ class Opened:
     images: int = 256
 
     def of_pixels(self, preparation: Preparation) -> Logits:
-        """A function of ``uint8`` pixels."""
+        """The logits as a function of ``uint8`` pixels."""
         if self.pixels:
             return self.call
         mean, std = preparation.moments
@@ -41,12 +41,12 @@ class Opened:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Order:
-    """A request for files.
+    """A request for an export.
 
     Attributes:
       network: with its weights.
-      title: one line on it.
-      platforms: that a compiled file runs on.
+      title: one line that describes it.
+      platforms: those that a compiled file runs on.
       pixels: whether files take ``uint8`` pixels; else normalised ``float32``.
     """
 
@@ -56,7 +56,7 @@ class Order:
     pixels: bool
 
     def function(self, images: jax.Array) -> jax.Array:
-        """The logits of a batch of what files take, to be traced."""
+        """The logits of a batch of the files' inputs, to be traced."""
         x = images
         if self.pixels:
             x = normalise(images, *self.network.preparation.moments)
@@ -69,11 +69,11 @@ class Format:
     """A value of ``--export_formats``.
 
     Attributes:
-      files: names of all that it writes, what is opened first.
-      packages: that writing and checking take, as they are imported, and what pip
-        installs.
+      files: names of all that it writes; the first is the one to open.
+      packages: those needed to write and check, from import names to pip
+        requirements.
       write: the contents of the files.
-      read: reads a file again.
+      read: loads a file.
     """
 
     files: tuple[str, ...]
@@ -82,7 +82,7 @@ class Format:
     read: Callable[[Path], Opened]
 
     def require(self, name: str) -> None:
-        """Raises UsageError where a package is missing."""
+        """Raises UsageError if a package is missing."""
         missing = [
             wanted
             for package, wanted in self.packages.items()

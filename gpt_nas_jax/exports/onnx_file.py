@@ -1,4 +1,4 @@
-"""A network as ONNX, written from its jaxpr: the package ``onnx`` alone is needed."""
+"""A network as ONNX, written from its jaxpr; needs only the package ``onnx``."""
 
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from gpt_nas_jax.types import UsageError
 FILE = "network.onnx"
 _OPSET = 17
 _IR_VERSION = 8
-# The graph takes any number; a prime one is no product of other sizes.
+# The graph takes any batch size; a prime is not a product of other sizes.
 _BATCH = 13
 # Interpreted in NumPy, an image takes seconds.
 _FEW = 8
@@ -105,7 +105,7 @@ def _equation(graph: Graph, equation: Any, inputs: list[Input]) -> Sequence[Inpu
 
 
 def _read(path: Path) -> Opened:
-    """By ONNX Runtime where it is installed, else by the slow one of ``onnx``."""
+    """Uses ONNX Runtime if installed, else the slow evaluator of ``onnx``."""
     import onnx
 
     taken = onnx.load(path).graph.input[0].type.tensor_type.elem_type

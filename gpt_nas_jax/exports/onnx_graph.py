@@ -1,9 +1,9 @@
-"""A graph of ONNX while it is written, and the values that flow in it.
+"""An ONNX graph under construction, and its values.
 
-Values are images ``[B, H, W, C]`` in JAX and lie as ``[B, C, H, W]`` in ONNX. Each says
-in which order its axes lie, so that a transposition is written only where an operation
-needs another order. What multiplies and shifts channels waits, so that it becomes part
-of a convolution in front of it: so BatchNorm disappears.
+Values are images ``[B, H, W, C]`` in JAX and ``[B, C, H, W]`` in ONNX. Each records the
+order of its axes, so that a transposition is written only where an operation needs
+another order. Scales and shifts of channels are deferred, so that they merge into a
+preceding convolution: this is how BatchNorm is folded.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ class Layer(Protocol):
     def write(
         self, graph: "Graph", scale: np.ndarray | None, shift: np.ndarray | None
     ) -> str:
-        """Writes it, its output times ``scale`` plus ``shift`` by channel."""
+        """Writes it, with its output scaled, then shifted, by channel."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Value:
       shape: in JAX.
       source: name in the graph, or the layer that is still to be written.
       order: axis ``i`` of the graph's array is axis ``order[i]`` in JAX.
-      scale: number or ``[C]`` of the last axis that multiplies it still; or None.
-      shift: likewise, what is added then.
+      scale: pending factor, a number or ``[C]`` of the last axis, or None.
+      shift: pending term, added after scaling; likewise.
     """
 
     shape: tuple[int, ...]
@@ -43,24 +43,24 @@ class Value:
     shift: np.ndarray | None = None
 
     def times(self, factor: np.ndarray) -> "Value":
-        """The product with a number or a number by channel."""
+        """The product with a number or one per channel."""
         scale = factor if self.scale is None else self.scale * factor
         shift = None if self.shift is None else self.shift * factor
         return dataclasses.replace(self, scale=scale, shift=shift)
 
     def plus(self, term: np.ndarray) -> "Value":
-        """The sum with a number or a number by channel."""
+        """The sum with a number or one per channel."""
         shift = term if self.shift is None else self.shift + term
         return dataclasses.replace(self, shift=shift)
 
 
 class Graph:
-    """Nodes and constants in the order that they are written."""
+    """Nodes and constants in the order in which they are written."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
-        # Values are kept, so that none is taken for another that lay at its place.
+        # Values are kept alive, so that no id is reused.
         self._written: dict[int, tuple[Value, str]] = {}
         self._turned: dict[tuple[str, tuple[int, ...]], str] = {}
 
@@ -88,7 +88,7 @@ class Graph:
         return self.constant(np.array(numbers, np.int64))
 
     def name(self, value: Value, order: tuple[int, ...] | None = None) -> str:
-        """The name of a value's array, its axes in this order or in its own."""
+        """The name of a value's array, with its axes in this order or in its own."""
         if id(value) not in self._written:
             self._written[id(value)] = value, self._write(value)
         _, name = self._written[id(value)]
@@ -185,7 +185,7 @@ class WindowSum:
         return graph.affine(name, IMAGES_FIRST, np.asarray(scale), shift)
 
     def mean(self, graph: Graph) -> str:
-        """Writes the sum divided by the counts."""
+        """Writes the sum divided by the counts instead."""
         return graph.node(
             "AveragePool", [self.x], count_include_pad=0, **self.attributes
         )

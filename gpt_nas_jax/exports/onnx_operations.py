@@ -22,7 +22,7 @@ Write = Callable[[Graph, Sequence[Any], Any, Mapping[str, Any]], Value]
 
 
 class UnknownError(Exception):
-    """An operation has no form here."""
+    """An operation has no ONNX form here."""
 
 
 def _refuse_unless(fits: bool) -> None:
@@ -49,19 +49,19 @@ def _binary(operation: str) -> Write:
 
 
 def _named(graph: Graph, x: Input, like: Value) -> str:
-    """The name of an input, its axes in the order of another."""
+    """The name of an input, with its axes in the order of another."""
     if isinstance(x, Value):
         return graph.name(x, like.order)
     full = x.reshape((1,) * (len(like.order) - x.ndim) + x.shape)
     if full.shape[0] == like.shape[0]:
-        # Made for a whole batch, such as zeros: any image of it will do.
+        # A constant for a whole batch, such as zeros: any of its images will do.
         _refuse_unless(bool(np.all(full == full[:1])))
         full = full[:1]
     return graph.constant(np.transpose(full, like.order))
 
 
 def _by_channel(x: Input, rank: int) -> np.ndarray | None:
-    """A constant as a number or a number by channel, if it is one."""
+    """A constant as one number or one per channel, or None."""
     if isinstance(x, Value):
         return None
     if x.size == 1:
@@ -97,7 +97,7 @@ def _arithmetic(operation: str) -> Write:
 
 
 def _mean(graph: Graph, x: Value, counts: Input) -> Value | None:
-    """A sum of windows divided by what they hold of the image."""
+    """A window sum divided by the number of image pixels in each window."""
     window = x.source
     fits = isinstance(window, WindowSum) and x.scale is None and x.shift is None
     if not fits or isinstance(counts, Value) or counts.shape != window.counts.shape:
@@ -188,7 +188,7 @@ def _broadcast(graph: Graph, inputs: Sequence[Any], out: Any, params: Any) -> Va
         name = graph.node("Expand", [graph.name(x), graph.integers(*full)])
         return Value(shape, name, x.order)
     _refuse_unless(kept == (0, 3) and shape[1:3] == (1, 1))
-    # A channel stays a channel, so what waits may wait on.
+    # A channel stays a channel, so scale and shift may stay pending.
     bare = Value(x.shape, x.source, x.order)
     name = graph.node(
         "Reshape", [graph.name(bare, (0, 1)), graph.integers(0, shape[3], 1, 1)]
@@ -282,11 +282,11 @@ OPERATIONS: Mapping[str, Write] = {
     "convert_element_type": _cast,
     **dict.fromkeys(("name", "optimization_barrier", "copy", "stop_gradient"), _same),
 }
-"""By the names of JAX's primitives."""
+"""Writers by the names of JAX's primitives."""
 
 
 def evaluated(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """An equation of constants alone."""
+    """Evaluates an equation of constants."""
     arrays = [jax.numpy.asarray(x) for x in inputs]
     found = equation.primitive.bind(*arrays, **equation.params)
     each = found if equation.primitive.multiple_results else [found]

@@ -1,4 +1,4 @@
-"""A folder of exported files: what describes them, and a file asked about images."""
+"""A folder of exported files: its description, and predictions by a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _BATCH = 64
 
 
 def describe(folder: Path, description: Mapping[str, Any], flags: str) -> None:
-    """Writes what a file beside it needs to be asked about pictures.
+    """Writes the description that files in a folder need to classify pictures.
 
     Args:
       folder: of the files.
@@ -29,7 +29,7 @@ def describe(folder: Path, description: Mapping[str, Any], flags: str) -> None:
 
 
 def description(file: Path) -> dict[str, Any]:
-    """The parts ``architecture`` and ``flags`` of what lies beside a file.
+    """Reads ``architecture`` and ``flags`` from the description next to a file.
 
     Raises:
       UsageError: it is missing or damaged.
@@ -44,10 +44,10 @@ def description(file: Path) -> dict[str, Any]:
 
 
 def predictor(file: Path, config: Config) -> Predictor:
-    """Asks a file about images.
+    """A predictor that runs an exported file.
 
     Raises:
-      UsageError: it is of no format, or a package that reads it is missing.
+      UsageError: it has no known format, or a package that reads it is missing.
     """
     for name, one in FORMATS.items():
         if file.name in one.files:

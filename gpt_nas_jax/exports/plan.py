@@ -1,4 +1,4 @@
-"""A network as the steps that a person would write down, with the names of weights."""
+"""A network as readable steps, with the names of its weights."""
 
 import dataclasses
 import itertools
@@ -32,17 +32,17 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
     ),
     "MBConv": ("expand", "depthwise", "project"),
 }
-"""Names of the units of a block in the order that Linen numbers them."""
+"""Names of the units of a block in the order in which Linen numbers them."""
 
 _FIRST_MAY_LACK = ("InvertedResidual", "MBConv")
-"""Blocks whose first units are not always there; of the others it is the last."""
+"""Blocks whose first units are optional; in the others the last one is."""
 
 _LEAVES: Mapping[str, Mapping[str, str]] = {
     _UNIT: {"Conv_0": "conv", "BatchNorm_0": "norm"},
     "SqueezeExcitation": {"Conv_0": "squeeze", "Conv_1": "excite"},
 }
 _WITHOUT_WEIGHTS = (blocks.AvgPool, blocks.MaxPool, blocks.ReLU)
-# Modules of one layer: that layer takes their place.
+# Modules of one layer, which are replaced by that layer.
 _ALONE = {
     blocks.Stem: f"{_UNIT}_0",
     blocks.BatchNorm: "BatchNorm_0",
@@ -63,7 +63,7 @@ class Step:
       name: such as ``stage1_block2``.
       module: the block; a `Stem` is its `ConvNormActivation`.
       channels: of its input.
-      path: where its weights lie in Linen's collections.
+      path: of its weights in Linen's collections.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Step:
 
 
 def steps(chain: Chain, description: Mapping[str, Any]) -> tuple[Step, ...]:
-    """The blocks of a network but for the classifier, by stage.
+    """The blocks of a network except the classifier, by stage.
 
     Args:
       chain: the network.
@@ -102,7 +102,7 @@ def steps(chain: Chain, description: Mapping[str, Any]) -> tuple[Step, ...]:
 
 
 def _by_resolution(sizes: list[Size]) -> tuple[int, ...]:
-    """Of a human network: a stage begins where height and width shrink."""
+    """Starts of a human network's stages: where height and width shrink."""
     pairs = itertools.pairwise(sizes)
     return (0, *(at for at, (a, b) in enumerate(pairs) if at and b[:2] != a[:2]))
 
@@ -133,13 +133,13 @@ def _unknown(module: nn.Module) -> UsageError:
 
 
 def weights(steps: tuple[Step, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Linen's collections as one flat tree of names.
+    """Linen's collections as one flat mapping.
 
     Names such as ``stage1_block2.reduce.conv.kernel`` end with the name of the array
-    in Flax: kernel, bias, scale, and of running statistics mean and var.
+    in Flax: kernel, bias or scale, or mean or var for running statistics.
 
     Returns:
-      Name to ``float32[...]``, by name.
+      Name to ``float32[...]``, sorted by name.
     """
     flat: dict[str, np.ndarray] = {}
     for collection in variables.values():

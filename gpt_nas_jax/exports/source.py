@@ -1,4 +1,4 @@
-"""One file of Python put together from the parts that a network needs."""
+"""Assembles one Python file from the parts that a network needs."""
 
 import ast
 import dataclasses
@@ -19,26 +19,26 @@ FUNCTIONS: Mapping[type[nn.Module], str] = {
     blocks.MaxPool: "max_pool",
     blocks.Conv: "conv",
 }
-"""Blocks that are functions among the parts; all others are classes of their name."""
+"""Blocks whose part is a function; all other parts are classes of the same name."""
 
 _WIDTH = 88
 _INDENT = 8 * " "
 _LINE = 70
-"""Characters of a tuple on one line."""
+"""Maximum characters of a tuple on one line."""
 
 _PARTS = Path(flax_parts.__file__).parent
 
 
 def part_of(module: nn.Module) -> str:
-    """The name of the part that a block is."""
+    """The name of a block's part."""
     return FUNCTIONS.get(type(module), type(module).__name__)
 
 
 def arguments(module: nn.Module, parts: ModuleType = flax_parts) -> list[str]:
-    """A block's arguments as its part takes them, those that are not the default.
+    """A block's arguments for its part, without those that have the default value.
 
     Returns:
-      Source of each, with its name but for those that have no default.
+      Source of each, with its name if the parameter has a default.
     """
     written = []
     for name, parameter in inspect.signature(
@@ -55,7 +55,7 @@ def arguments(module: nn.Module, parts: ModuleType = flax_parts) -> list[str]:
 
 
 def call(function: str, arguments: Sequence[str], behind: str = "") -> str:
-    """A line of a method, or three where it is too long."""
+    """A line of a method, or three if it is too long."""
     inside = ", ".join(arguments)
     line = f"{_INDENT}{function}({inside}){behind}"
     if len(line) <= _WIDTH:
@@ -64,7 +64,7 @@ def call(function: str, arguments: Sequence[str], behind: str = "") -> str:
 
 
 def copied(kind: str, needed: Iterable[str]) -> str:
-    """The source of parts and of all that they use, in the order of the file.
+    """The source of parts and everything they use, in the order of the file.
 
     Args:
       kind: ``flax`` or ``torch``.
@@ -94,7 +94,7 @@ def copied(kind: str, needed: Iterable[str]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """All that a file says of a network beside its blocks."""
+    """Facts about a network, besides its blocks, that a file states."""
 
     title: str
     image: tuple[int, int, int]
@@ -103,12 +103,12 @@ class Facts:
     classes: tuple[str, ...]
 
     def filled(self, head: str, weights: str) -> str:
-        """The head of a file, a template, with these facts in it.
+        """Fills these facts into the template of a file's head.
 
         Args:
-          head: names ``title``, ``weights``, ``height``, ``width``, ``channels`` and
-            ``constants``.
-          weights: name of the file of the weights.
+          head: template with the fields ``title``, ``weights``, ``height``, ``width``,
+            ``channels`` and ``constants``.
+          weights: name of the weights file.
         """
         height, width, channels = self.image
         return head.format(
@@ -132,7 +132,7 @@ class Facts:
 
 
 def literal(value: Any) -> str:
-    """A value as source; a tuple that is long has a line for each of its items."""
+    """A value as source; a long tuple has one line per item."""
     if isinstance(value, str):
         quoted = '"' in value and "'" not in value
         return repr(value) if quoted else json.dumps(value, ensure_ascii=False)

@@ -44,7 +44,7 @@ def _facts(order: Order) -> Facts:
 
 
 def _weights(order: Order, steps: tuple[plan.Step, ...]) -> bytes:
-    # Its function that writes a file leaves it to its user alone.
+    # `save_file` would make a file that only its owner can read.
     from safetensors.numpy import save
 
     written: bytes = save(plan.weights(steps, order.network.variables))
@@ -71,7 +71,7 @@ def _read_torch(path: Path) -> Opened:
 
 
 def _imported(path: Path) -> ModuleType:
-    """A file as a module that no other module can import."""
+    """Loads a file as a module that no other module can import."""
     name = f"_exported_{next(_numbers)}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

@@ -12,7 +12,7 @@ from gpt_nas_jax.types import UsageError
 
 FILE = "network.stablehlo"
 _CALLED = {"gpu": "cuda"}
-"""JAX's names of platforms that files call otherwise."""
+"""JAX's names of platforms that have another name in files."""
 
 
 def _write(order: Order) -> Mapping[str, bytes]:

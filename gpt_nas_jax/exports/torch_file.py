@@ -91,8 +91,8 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
     Args:
       steps: the blocks.
       facts: of the network and its images.
-      weights: name of the file of the weights, beside it.
-      features: channels in front of the classifier.
+      weights: name of the weights file next to it.
+      features: channels before the classifier.
     """
     head = facts.filled(_HEAD, weights)
     made = [line for line in map(_made, steps) if line]
@@ -104,7 +104,7 @@ def write(steps: tuple[Step, ...], facts: Facts, weights: str, features: int) ->
         classifier=CLASSIFIER,
     )
     parts = source.copied("torch", [source.part_of(step.module) for step in steps])
-    # Some networks need no function of it.
+    # Some networks use none of its functions.
     used = re.search(r"\bF\b", f"{parts}{network}")
     head = head if used else head.replace(_FUNCTIONAL, "")
     return f"{head}{parts}{network}"
@@ -114,7 +114,7 @@ _FUNCTIONAL = "import torch.nn.functional as F\n"
 
 
 def _made(step: Step) -> str | None:
-    """The line of the constructor; None of a block without weights."""
+    """The constructor's line; None for a block without weights."""
     module = step.module
     if isinstance(module, blocks.BatchNorm):
         channels = str(step.channels)

@@ -1,1 +1,1 @@
-"""Trained networks in use: read from disk, and asked about images."""
+"""Trained networks: loading from disk, and predictions on images."""

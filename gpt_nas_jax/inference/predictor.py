@@ -1,4 +1,4 @@
-"""A trained network that is asked about arrays and pictures."""
+"""Predictions of a trained network on arrays and pictures."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ Asked = np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Predictions(NamedTuple):
-    """The answers of a network about N images.
+    """The predictions of a network for N images.
 
     Attributes:
       names: of the most probable class of each image.
@@ -36,7 +36,7 @@ class Predictions(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """The answer about one picture, or why there is none.
+    """The prediction for one picture, or why there is none.
 
     Attributes:
       path: of the picture.
@@ -51,13 +51,13 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictor:
-    """A network and what it has to know of images.
+    """A network and the preparation of its images.
 
     Attributes:
       logits: ``uint8[B, H, W, C]`` to ``float[B, K]``.
       preparation: of the images.
       classes: K names, in the order of the logits.
-      batch: images at a time where nobody says.
+      batch: default batch size.
     """
 
     logits: Callable[[np.ndarray], np.ndarray]
@@ -66,15 +66,15 @@ class Predictor:
     batch: int
 
     def predict(self, asked: Asked, batch: int | None = None) -> Predictions:
-        """Names and probabilities of images.
+        """Predicts classes and probabilities of images.
 
         Args:
           asked: ``uint8[N, H, W, C]``, or paths of pictures and of folders of them.
-          batch: images at a time.
+          batch: batch size.
 
         Raises:
-          UsageError: the images are of another type, range or shape than trained on,
-            or a picture cannot be read.
+          UsageError: the images differ from those of the training in type, range or
+            shape, or a picture cannot be read.
         """
         if not isinstance(asked, str | os.PathLike) and not _are_paths(asked):
             pixels = self.preparation.accepted(np.asarray(asked))
@@ -87,7 +87,7 @@ class Predictor:
     def answers(
         self, paths: Sequence[Path], count: int = 5, batch: int | None = None
     ) -> Iterator[Answer]:
-        """An `Answer` for each picture, in their order, a batch at a time."""
+        """Yields an `Answer` for each picture in order, predicting in batches."""
         size = self._size(len(paths), batch)
         for begin in range(0, len(paths), size):
             read = [self._read(path) for path in paths[begin : begin + size]]
@@ -114,7 +114,7 @@ class Predictor:
         return tuple((self.classes[at], float(probabilities[at])) for at in order)
 
     def _size(self, count: int, batch: int | None) -> int:
-        """Images at a time; for a few a power of two, so that few sizes compile."""
+        """The batch size; for few images a power of two, so that few sizes compile."""
         if batch is None:
             return min(self.batch, 1 << (count - 1).bit_length())
         if batch < 1:
@@ -122,7 +122,7 @@ class Predictor:
         return batch
 
     def _logits(self, pixels: np.ndarray, size: int) -> np.ndarray:
-        """Logits ``float[N, K]``; the last batch is filled up, so that one compiles."""
+        """Logits ``float[N, K]``; the last batch is padded to full size."""
         rows = np.arange(-(-len(pixels) // size) * size).reshape(-1, size)
         chosen = np.minimum(rows, len(pixels) - 1)
         logits = [np.asarray(self.logits(pixels[part])) for part in chosen]

@@ -1,4 +1,4 @@
-"""The network that a run leaves in ``best/``, read from there."""
+"""Loads the network that a run saves in ``best/``."""
 
 import dataclasses
 import functools
@@ -30,7 +30,7 @@ _REMEDY = "start the same command again: it is written again"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SavedNetwork:
-    """A trained network with all that is known of it.
+    """A trained network and its metadata.
 
     Attributes:
       home: the folder, ``best/``.
@@ -57,7 +57,7 @@ class SavedNetwork:
         return np.asarray(whole.infer(self.chain, self.variables, x))
 
     def predictor(self, config: Config) -> Predictor:
-        """Answers as the retraining tested: in its batches and its precision."""
+        """A predictor with the batch size and precision of the retraining's test."""
         recipe = config.retrain.recipe
         dtype = compute_type(config.train.precision)
         return Predictor(
@@ -84,10 +84,10 @@ def classes(description: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def network(best: Path, config: Config) -> tuple[Chain, Any]:
-    """The network of a folder, and its weights.
+    """Loads the network of a folder and its weights.
 
     Raises:
-      UsageError: nothing was trained yet, or the weights are damaged.
+      UsageError: nothing has been trained yet, or the weights are damaged.
     """
     found = _described(best)
     image, classes = tuple(found["image"]), found["num_classes"]
@@ -101,10 +101,10 @@ def network(best: Path, config: Config) -> tuple[Chain, Any]:
 
 
 def read(best: Path, config: Config) -> SavedNetwork:
-    """All that a folder keeps of a network.
+    """Loads a network with everything that its folder stores.
 
     Raises:
-      UsageError: as `network`, or it is not known how images are prepared.
+      UsageError: as `network`, or the preparation of images is not known.
     """
     found = _described(best)
     prepare = preparation.from_architecture(found, config.data)

@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 
 LEVEL = 95
-"""The share of resamples within an interval, in per cent."""
+"""Confidence level of the intervals, in percent."""
 
 # Rows of pairs compared at a time: 64 MB for 15,625 networks.
 _BLOCK = 1024
@@ -14,7 +14,7 @@ _BLOCK = 1024
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A coefficient and its interval; nan where one side never varies."""
+    """A coefficient and its interval; nan if one side is constant."""
 
     value: float
     low: float
@@ -46,17 +46,17 @@ def agreement(
     """Rank correlations with percentile intervals of the bootstrap over networks.
 
     Equal values share their mean rank; ``-inf`` is the lowest. Every resample is
-    ranked anew. As it repeats networks of a fixed order, counts of the distinct ones
-    give both of its coefficients exactly: rho from cumulated counts, tau as a quadratic
-    form in them over the signs of all pairs. One matrix product serves 1,000 resamples:
-    0.2 s for 1,000 networks on 2 CPU cores, some 10 s for 15,625.
+    ranked anew. Since it repeats networks whose order is fixed, the counts of distinct
+    networks give both coefficients exactly: rho from cumulative counts, tau as a
+    quadratic form in the counts over the signs of all pairs. One matrix product handles
+    1,000 resamples: 0.2 s for 1,000 networks on 2 CPU cores, about 10 s for 15,625.
 
     Args:
       scores: ``float64[N]`` without nan.
       accuracies: ``float64[N]``, likewise.
       resamples: ``float32[R, N]``, from `resample`.
     """
-    # Places in the order, in the scores' stead: differences of -inf are no numbers.
+    # Positions in the order instead of scores, whose differences of -inf are nan.
     (_, x), (_, y) = (
         np.unique(values, return_inverse=True) for values in (scores, accuracies)
     )
@@ -91,7 +91,7 @@ def _spearman(x: np.ndarray, y: np.ndarray, resamples: np.ndarray) -> np.ndarray
     centred, squares = [], []
     for places in (x, y):
         held = _groups(places, resamples)
-        # Ranks of equal values are their mean; the mean of all is zero here.
+        # Equal values share their mean rank; ranks are centred at zero.
         ranks = np.cumsum(held, 1) - (held + len(places)) / 2
         centred.append(ranks[:, places])
         squares.append((held * ranks**2).sum(1))

@@ -54,7 +54,7 @@ def of_human(name: str, chain: Chain, dataset: Dataset) -> dict[str, Any]:
 
 
 def of_images(config: DataConfig, dataset: Dataset) -> dict[str, Any]:
-    """Describes how images are prepared and, where they are known, the classes."""
+    """Describes how images are prepared and, if known, the classes."""
     prepare = preparation.of(config, dataset).to_json()
     images = {"mean": prepare["mean"], "std": prepare["std"], "prepare": prepare}
     if dataset.classes:
@@ -78,7 +78,7 @@ def in_result(
 
     Args:
       architecture: of the network.
-      further: costs beside params and flops to show, where it has them.
+      further: costs besides params and flops to include if known.
     """
     names = _OF_GENOME if "genome" in architecture else _OF_HUMAN
     known = (name for name in further if name in architecture)

@@ -20,7 +20,7 @@ _CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """One strategy minus another, seed by seed, after so many queries.
+    """One strategy minus another, paired by seed, after a number of queries.
 
     Attributes:
       strategy: the first.
@@ -32,7 +32,7 @@ class Contrast:
       t_test: two-sided p of the paired t-test.
       holm: the same, corrected by `holm` for all contrasts of the strategy at this
         number of queries, on all data sets.
-      seeds: searches of each.
+      seeds: searches of each strategy.
     """
 
     strategy: str

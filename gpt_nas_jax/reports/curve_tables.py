@@ -19,7 +19,7 @@ from gpt_nas_jax.reports.curves import (
 from gpt_nas_jax.reports.formats import Entry, Table, number, p_value
 
 _EARLY = 100
-"""Besides the largest count, where strategies are compared: they differ more."""
+"""Queries at which strategies are also tested: they differ more there."""
 
 
 def write(
@@ -33,16 +33,16 @@ def write(
     """Writes the results of searches as Markdown, LaTeX, CSV and a figure.
 
     ``table.md``, ``table.tex``, ``table.csv``, ``contrasts.csv`` and ``paired.csv``
-    (accuracies in %, one line a strategy and count), ``figure.svg`` and
+    (accuracies in %, one line per strategy and count), ``figure.svg`` and
     ``figure.png``. The same input gives the same bytes.
 
     Args:
       folder: as of `output.write`.
       title: of the benchmark.
-      all_curves: one a data set.
+      all_curves: one per data set.
       counts: queries to compare at; those beyond the end of a search are left out.
-      against: strategies that the others are tested against, where they are present.
-      compared: strategies, each with those of its `contrasts`.
+      against: strategies that the others are tested against, if present.
+      compared: strategies, each with those it is compared with in `contrasts`.
 
     Returns:
       The files, in the order above.
@@ -76,7 +76,7 @@ def write(
         "contrasts.csv": _long(Contrast, fixed),
         "paired.csv": _long(Paired, tests),
     }
-    # Matplotlib would double the time that every command takes to start.
+    # Importing Matplotlib would double the start-up time of every command.
     from gpt_nas_jax.reports import figure
 
     pictures = {
@@ -86,7 +86,7 @@ def write(
 
 
 def _tests(curves: Curves, against: str, counts: Sequence[int]) -> Iterator[Paired]:
-    """At 100 queries and at the largest count; none where ``against`` is absent."""
+    """At 100 queries and at the largest count; none if ``against`` is absent."""
     if against in curves.accuracy:
         last = listed(counts, curves.queries)[-1]
         for count in sorted({min(_EARLY, last), last}):
@@ -110,7 +110,7 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
     rows = summary(curves, counts)
     counts = listed(counts, curves.queries)
     means = {(row.strategy, row.queries): number(row.mean, ".2f") for row in rows}
-    # Of what is shown: equal in print is equally good.
+    # Compared as printed: equal in print is equally good.
     best = {
         count: max((means[name, count] for name in curves.accuracy), key=float)
         for count in counts
@@ -130,14 +130,14 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
         for name in curves.accuracy
     ]
     caption = (
-        f"{_about(curves)} Test accuracy of the incumbent in % after so many queries: "
+        f"{_about(curves)} Test accuracy of the incumbent in % by number of queries: "
         "mean +- standard deviation over seeds; the best mean of a column is bold."
     )
     return Table(caption, ["strategy", *map(str, counts)], lines)
 
 
 def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
-    """One table, where strategies of the contrasts are present."""
+    """One table, if strategies of the contrasts are present."""
     counts = sorted({contrast.queries for _, contrast in fixed})
     cells = {
         (dataset, row.strategy, row.against, row.queries): (
@@ -153,8 +153,8 @@ def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
         for names in dict.fromkeys(key[:3] for key in cells)
     ]
     caption = (
-        "Test accuracy of a strategy minus that of another with the same seed, after "
-        "so many queries: mean in percentage points and, in brackets, two-sided p of "
+        "Test accuracy of a strategy minus that of another with the same seed, by "
+        "number of queries: mean in percentage points and, in brackets, two-sided p of "
         "the paired t-test, corrected by Holm's method for the contrasts of the "
         "strategy in one column."
     )
@@ -166,7 +166,7 @@ def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
 def _paired(
     tests: Sequence[tuple[str, Paired]], against: Sequence[str]
 ) -> Iterator[Table]:
-    """One table for each strategy compared with."""
+    """One table per strategy that the others are tested against."""
     for name in against:
         rows = [
             [
@@ -192,7 +192,7 @@ def _paired(
 
 
 def _optimum(all_curves: Sequence[Curves]) -> Iterator[Table]:
-    """One table, where an optimum is known."""
+    """One table, if an optimum is known."""
     rows = [
         [
             Entry(curves.dataset),
@@ -214,7 +214,7 @@ def _optimum(all_curves: Sequence[Curves]) -> Iterator[Table]:
 
 
 def _headed(sections: Mapping[str, Sequence[Table]]) -> Iterator[str | Table]:
-    """Every heading and the tables below it, where there are any."""
+    """Every heading that has tables, followed by them."""
     for heading, tables in sections.items():
         if tables:
             yield f"## {heading}\n"
@@ -225,7 +225,7 @@ def _long(
     row_type: type[Summary] | type[Paired] | type[Contrast],
     rows: Sequence[tuple[str, Summary | Paired | Contrast]],
 ) -> str:
-    """One line a row, behind the data set's name."""
+    """CSV with one line per row, beginning with the data set's name."""
     columns = ["dataset", *(field.name for field in dataclasses.fields(row_type))]
     lines = ((dataset, *dataclasses.astuple(row)) for dataset, row in rows)
     return formats.comma_separated(columns, lines)

@@ -16,8 +16,8 @@ AGAINST = ("local_search", "surrogate", "genetic")
 """The strategies that the others are tested against."""
 
 _TOLERANCE = 1e-6
-# Table entries carry far fewer digits; without it equal differences would differ in
-# their last bit and count as no ties.
+# Table entries have far fewer digits; unrounded, equal differences would differ in
+# their last bit and not count as ties.
 _DECIMALS = 9
 
 
@@ -29,13 +29,13 @@ class Curves:
       dataset: whose accuracies the table holds.
       accuracy: strategy -> ``float64[S, Q]``, test accuracy in % of the incumbent
         after each query; a row is the same seed for every strategy.
-      reached: strategy -> ``int64[S]``, the query, from 1, that first evaluated the
-        cell the table's selection puts first; 0 where none did. Empty where nobody
-        knows the optimum.
-      highest: the highest test accuracy in the table, in %; without an optimum the
-        highest that any search has seen.
-      optimum: the test accuracy, in %, of the cell the selection puts first, or None.
-      selection: by what the incumbent is chosen, such as "validation accuracy".
+      reached: strategy -> ``int64[S]``, the first query, from 1, that evaluated the
+        optimum, the cell that the selection ranks first; 0 if none did. Empty if the
+        optimum is unknown.
+      highest: the highest test accuracy in the table, in %; if the optimum is unknown,
+        the highest seen by any search.
+      optimum: the test accuracy, in %, of the optimum, or None.
+      selection: the measure that selects the incumbent, such as "validation accuracy".
     """
 
     dataset: str
@@ -47,18 +47,18 @@ class Curves:
 
     @property
     def seeds(self) -> int:
-        """S, how many searches each strategy made."""
+        """S, the number of searches of each strategy."""
         return next(iter(self.accuracy.values())).shape[0]
 
     @property
     def queries(self) -> int:
-        """Q, how many queries each search made."""
+        """Q, the number of queries of each search."""
         return next(iter(self.accuracy.values())).shape[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """One strategy after so many queries: test accuracy in % over the seeds.
+    """Test accuracy of a strategy after a number of queries, in %, over the seeds.
 
     ``std`` divides by S - 1; with one seed it and ``standard_error`` are nan.
     """
@@ -73,7 +73,7 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True)
 class Paired:
-    """One strategy compared with another, seed by seed, after so many queries.
+    """A strategy compared with another, paired by seed, after a number of queries.
 
     ``difference`` is the mean of the strategy minus ``against`` in percentage points;
     the others are two-sided p-values. With one seed that of the t-test is nan, unless
@@ -91,9 +91,9 @@ class Paired:
 
 @dataclasses.dataclass(frozen=True)
 class ToOptimum:
-    """How often one strategy evaluated the cell the selection puts first, and when.
+    """How often one strategy evaluated the optimum, and when.
 
-    ``median`` and ``mean`` are queries over the seeds that did; nan where none did.
+    ``median`` and ``mean`` count queries, over the seeds that did; nan if none did.
     """
 
     strategy: str
@@ -109,14 +109,14 @@ def of_searches(
     test: np.ndarray,
     selection: str,
 ) -> Curves:
-    """Reads the curves of searches off the accuracies of a benchmark.
+    """Computes the curves of searches from the accuracies of a benchmark.
 
     A query for a network that the benchmark lacks changes nothing.
 
     Args:
       dataset: whose accuracies these are.
       rows: strategy -> ``int32[S, Q]``, as of `tabular.searches`.
-      fitness: ``float64[N]``, by which an incumbent is chosen.
+      fitness: ``float64[N]``, selects the incumbent.
       test: ``float64[N]``, accuracies on the test images in %.
       selection: the name of ``fitness``, such as "validation accuracy".
     """
@@ -133,12 +133,12 @@ def of_searches(
 
 
 def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) -> Curves:
-    """The curves of searches of which each query's accuracies are kept.
+    """Computes the curves of searches from the accuracies at each query.
 
     Args:
       dataset: whose accuracies these are.
-      values: strategy -> ``float32[S, Q, 2]``, in [0, 1]: by which an incumbent is
-        chosen, and the one reported; -inf for failures.
+      values: strategy -> ``float32[S, Q, 2]``, in [0, 1]: the accuracy that
+        selects the incumbent, and the one reported; -inf for failures.
       selection: the name of the former.
     """
     accuracy, highest = {}, 0.0
@@ -152,10 +152,10 @@ def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) ->
 
 
 def check(curves: Curves) -> None:
-    """Compares curves with the benchmark that they were read from.
+    """Checks curves against the benchmark that they were computed from.
 
     Raises:
-      ValueError: an accuracy is no number or above the table's highest by more than
+      ValueError: an accuracy is nan or above the table's highest by more than
         1e-6, the arrays of the strategies do not fit each other, or ``reached`` names a
         query that was never made.
     """
@@ -173,7 +173,7 @@ def check(curves: Curves) -> None:
             f"{name}: optimum {curves.optimum} is above the highest, {curves.highest}"
         )
     for strategy, accuracy in curves.accuracy.items():
-        # Written so that nan is found, too.
+        # Written so that nan also fails.
         wrong = np.argwhere(~(accuracy <= curves.highest + _TOLERANCE))
         if len(wrong):
             seed, query = wrong[0]
@@ -277,7 +277,7 @@ def t_test(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 
 def to_optimum(curves: Curves) -> list[ToOptimum]:
-    """How often and when each strategy reached the cell the selection puts first."""
+    """How often and when each strategy reached the optimum."""
     rows = []
     for strategy, reached in curves.reached.items():
         found = reached[reached > 0]

@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: scalars by candidate, hyperparameters, curves."""
+"""A run for TensorBoard: scalars by candidate, hyperparameters, curves."""
 
 import dataclasses
 import shutil
@@ -21,11 +21,11 @@ _COSTS = {
     "memory": "memory_bytes",
     "latency": "latency_ms",
 }
-"""Tags of costs by the ledger's names."""
+"""Tags of costs by their names in the ledger."""
 
 
 def require() -> ModuleType:
-    """The package that writes the files.
+    """Imports the package that writes the files.
 
     Raises:
       UsageError: it is not installed.
@@ -42,10 +42,10 @@ def require() -> ModuleType:
 
 @dataclasses.dataclass(eq=False)
 class Events:
-    """Writes what a run has added since the last time.
+    """Writes what a run has added since the last update.
 
-    The first time everything is written anew, since a run that was killed may have
-    left its files without what its ledger has.
+    The first update rewrites everything, since the files of a killed run may lack
+    entries of its ledger.
 
     Attributes:
       path: the workdir.
@@ -110,7 +110,7 @@ class Events:
             self._scalar(f"search/{name}", value, record["number"], when)
 
     def _hyperparameters(self, record: Record, known: Sequence[str]) -> None:
-        """Counts of blocks with the fitness; the accuracy by epochs."""
+        """Writes counts of blocks with the fitness, and the accuracy by epoch."""
         if record["fitness"] is None:
             return
         genes = Counter(names(record))
@@ -136,9 +136,9 @@ class Events:
 
 
 class _File:
-    """A file of events, written at once.
+    """An event file, written without a queue.
 
-    The package's own writer hands every event through a queue between processes.
+    The package's own writer passes every event through a queue between processes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -148,7 +148,7 @@ class _File:
         self._events = EventsWriter(str(folder / "events"))
 
     def write(self, summary: Any, step: int, when: float | None) -> None:
-        """Adds what the package makes of a value."""
+        """Adds a summary made by the package."""
         from tensorboardX.proto.event_pb2 import Event
 
         when = time.time() if when is None else when
@@ -161,15 +161,15 @@ class _File:
         self.write(require().summary.scalar(tag, value), step, when)
 
     def flush(self) -> None:
-        """Puts what was written on the disk; more may be written later."""
+        """Flushes what was written to disk; more may follow."""
         self._events.flush()
 
     def close(self) -> None:
-        """Nothing more is to come."""
+        """Closes the file."""
         self._events.close()
 
 
 def _costs(record: Record) -> dict[str, float]:
-    """The costs that are known, by their tags."""
+    """The known costs by tag."""
     known = {tag: record.get(name) for name, tag in _COSTS.items()}
     return {tag: cost for tag, cost in known.items() if cost is not None}

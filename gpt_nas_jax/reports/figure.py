@@ -1,4 +1,4 @@
-"""Regret against queries and correlations, drawn."""
+"""Figures of regret against queries, and of correlations."""
 
 import io
 import math
@@ -20,13 +20,13 @@ _COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7"),
     *("#E69F00", "#56B4E9", "#000000"),
 )
-# The eighth strategy has the first colour again and another dash.
+# The eighth strategy reuses the first colour with another dash.
 _DASHES = ("-", "--", "-.")
 _STEPS = (1, 2, 5)
-# The finest regret that is told apart, in percentage points: a tenth of one of the
+# The smallest regret that is resolved, in percentage points: a tenth of one of the
 # 10,000 test images.
 _FINEST = 1e-3
-# The first cells are drawn at random; to show them would flatten all that follows.
+# The first cells are random; showing them in full would flatten the rest.
 _FIRST = 5
 _ACROSS = 3
 _SETTINGS = {
@@ -37,22 +37,22 @@ _SETTINGS = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "savefig.dpi": 200,
-    # Text that can be searched and read aloud, and names that do not change.
+    # Text for search and screen readers, and reproducible names.
     "svg.fonttype": "none",
     "svg.hashsalt": "gpt_nas_jax",
 }
 
 
 def render(all_curves: Sequence[Curves], form: str) -> bytes:
-    """Draws one panel a data set; the same input gives the same bytes.
+    """Draws one panel per data set; the same input gives the same bytes.
 
     A line is the mean over seeds of the regret to the highest test accuracy of the
-    table, its band one standard error to either side. It may leave the panel at the top
-    within the first 5 queries; where the regret is zero, it runs along the bottom. The
-    dotted line is the regret of the best cell by the selection.
+    table, with a band of one standard error to either side. It may leave the panel at
+    the top within the first 5 queries; where the regret is zero, it runs along the
+    bottom. The dotted line is the regret of the best cell by the selection.
 
     Args:
-      all_curves: one a panel; a strategy has one colour in all of them.
+      all_curves: one per panel; a strategy has the same colour in all of them.
       form: ``svg`` or ``png``.
     """
     return _bytes(lambda: _figure(all_curves), form)
@@ -65,20 +65,20 @@ def heat_map(
     measure: str,
     form: str,
 ) -> bytes:
-    """Draws a matrix of correlations with their numbers, reproducibly as `render`.
+    """Draws a matrix of correlations with their values, as reproducibly as `render`.
 
     Args:
       values: ``float64[K, K]`` in [-1, 1]; nan is left blank.
       names: of rows and columns.
-      axes: what the columns are, and what the rows are.
-      measure: what the numbers are.
+      axes: labels of the columns and of the rows.
+      measure: label of the values.
       form: ``svg`` or ``png``.
     """
     return _bytes(lambda: _heat_map(values, names, axes, measure), form)
 
 
 def _bytes(draw: Callable[[], Figure], form: str) -> bytes:
-    # From matplotlib's own defaults, whatever its user has set.
+    # Matplotlib's defaults, whatever the user has set.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
@@ -103,7 +103,7 @@ def _heat_map(
     panel.set_ylabel(axes[1])
     for (row, column), value in np.ndenumerate(values):
         if math.isfinite(value):
-            # Both ends of the colours are dark.
+            # Both ends of the colour map are dark.
             ink = "white" if abs(value) > 0.6 else "black"
             panel.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink)
     figure.colorbar(image, label=measure)
@@ -150,7 +150,7 @@ def _draw(
         strategy: curves.highest - accuracy.mean(axis=0)
         for strategy, accuracy in curves.accuracy.items()
     }
-    # Without a known optimum, no line of it.
+    # Without a known optimum there is no line for it.
     optimum = curves.highest if curves.optimum is None else curves.optimum
     gap = curves.highest - optimum
     first = min(_FIRST, curves.queries) - 1
@@ -187,7 +187,7 @@ def _draw(
 
 
 def _limits(regrets: np.ndarray) -> tuple[float, float]:
-    """The steps 1, 2, 5 of the decades next below and above what can be drawn."""
+    """The nearest steps 1, 2, 5 of a decade below and above the values to draw."""
     steps = np.outer(10.0 ** np.arange(-3, 4), _STEPS).ravel()
     shown = regrets[regrets >= _FINEST]
     lowest, highest = (shown.min(), shown.max()) if len(shown) else (0.1, 0.1)

@@ -24,7 +24,7 @@ _LATEX = str.maketrans(
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """The text in one place of a table; bold where it is the best."""
+    """The text of a cell; bold if it is the best."""
 
     text: str
     bold: bool = False
@@ -32,12 +32,12 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows below the heads of their columns, and a caption.
+    """A table with column headings and a caption.
 
     Attributes:
       caption: one sentence or more on what the table shows.
-      columns: their heads.
-      rows: entries, as many a row as there are columns.
+      columns: their headings.
+      rows: one entry per column each.
       names: how many columns, from the left, hold names; the others hold numbers.
     """
 
@@ -53,7 +53,7 @@ def number(value: float, form: str) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value: three decimals, or its magnitude where they would be zeros."""
+    """A p-value: three decimals, or scientific notation below 0.001."""
     return number(value, ".3f" if value >= 0.001 else ".1e")
 
 
@@ -95,7 +95,7 @@ def latex(table: Table) -> str:
         (
             "\\begin{table}\n\\centering\n",
             f"\\caption{{{_latex(table.caption)}}}\n",
-            # Many columns shrink to the width of the page, few stay as they are.
+            # Shrinks wide tables to the width of the page, and leaves others alone.
             "\\begin{adjustbox}{max width=\\linewidth}\n",
             f"\\begin{{tabular}}{{{alignment}}}\n\\toprule\n",
             f"{head}\\midrule\n{''.join(body)}\\bottomrule\n",
@@ -105,7 +105,7 @@ def latex(table: Table) -> str:
 
 
 def _rows(table: Table, escape: Callable[[str], str], bold: str) -> Iterator[list[str]]:
-    """The entries as they are written; ``bold`` is a template."""
+    """The entries as text; ``bold`` is a template."""
     for row in table.rows:
         yield [
             bold.format(escape(entry.text)) if entry.bold else escape(entry.text)
@@ -124,7 +124,7 @@ def _latex(text: str) -> str:
 
 
 def comma_separated(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV with a head; floats in full, so that they read back equal."""
+    """CSV with a header; floats in full precision, so that they read back equal."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -1,4 +1,4 @@
-"""Costs beside parameters and FLOPs, shown where they are known."""
+"""Costs besides parameters and FLOPs, shown if known."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,13 +12,13 @@ LABELS = {
 
 
 def known(lines: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The names that any of these networks has, in the order of columns."""
+    """The costs known for any of these networks, in column order."""
     there = {name for line in lines for name in line}
     return [name for name in LABELS if name in there]
 
 
 def text(name: str, line: Mapping[str, Any]) -> str:
-    """One cell; a dash where a network lacks the cost."""
+    """The text of a cell; a dash if a network lacks the cost."""
     value = line.get(name)
     if value is None:
         return "-"

@@ -10,7 +10,7 @@ def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     """Writes files by their names, each whole or not at all.
 
     Args:
-      folder: made where it is missing.
+      folder: created if missing.
       contents: name -> content; text is written in UTF-8.
 
     Returns:

@@ -12,7 +12,7 @@ from gpt_nas_jax.reports.agreement import Estimate, percentiles, resample
 class Correlation:
     """Pearson's r with its interval, the two-sided p and the number of networks.
 
-    All but the last are nan where one side never varies.
+    All but the last are nan if one side is constant.
     """
 
     r: Estimate
@@ -21,12 +21,12 @@ class Correlation:
 
 
 def pearson(x: np.ndarray, y: np.ndarray, resamples: int = 1000) -> Correlation:
-    """Pearson's r, tested, with a percentile interval of the bootstrap over networks.
+    """Pearson's r with p and a percentile interval of the bootstrap over networks.
 
     Args:
       x: ``float64[N]``, N at least 2.
       y: ``float64[N]``, likewise.
-      resamples: of the networks, always the same ones.
+      resamples: number of resamples, which are always the same.
     """
     r = p = np.nan
     if np.ptp(x) > 0 and np.ptp(y) > 0:
@@ -38,7 +38,7 @@ def pearson(x: np.ndarray, y: np.ndarray, resamples: int = 1000) -> Correlation:
 def _weighted(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """The r ``float64[R]`` of each resample; a row counts how often it holds a network.
 
-    It is nan where one side of the resample does not vary.
+    It is nan if one side of the resample is constant.
     """
     shares = counts / len(x)
     dx, dy = (values - (shares @ values)[:, None] for values in (x, y))
@@ -46,7 +46,7 @@ def _weighted(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
         (shares * a * b).sum(1) for a, b in ((dx, dy), (dx, dx), (dy, dy))
     )
     scale = np.sqrt(squares[0] * squares[1])
-    # Of equal values rounding leaves a trace.
+    # Equal values leave a rounding error.
     varies = scale > 1e-12 * np.ptp(x) * np.ptp(y)
     none = np.full(len(counts), np.nan)
     return np.divide(products, scale, out=none, where=varies)

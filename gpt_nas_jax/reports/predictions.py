@@ -1,4 +1,4 @@
-"""Answers of a network about pictures: a CSV file, a table."""
+"""Predictions of a network for pictures, as CSV or as a table."""
 
 import csv
 import io
@@ -9,11 +9,11 @@ from gpt_nas_jax.inference.predictor import Answer
 from gpt_nas_jax.reports.terminal import short, show_table
 
 CLASSES = 5
-"""The most probable classes of a picture that are shown."""
+"""Number of most probable classes that are shown for a picture."""
 
 
 def to_csv(answers: Sequence[Answer]) -> str:
-    """A row for each picture: file, the classes by probability, or the reason."""
+    """One row per picture: file, and classes by probability or why it failed."""
     shown = max((len(answer.best) for answer in answers), default=0)
     columns = [f"{what}_{n}" for n in range(1, shown + 1) for what in _PAIR]
     text = io.StringIO()

@@ -27,7 +27,7 @@ PUBLISHED: Mapping[str, tuple[float, float, float]] = {
 }
 """Spearman's rho as published, on the data sets in their order.
 
-Gathered from comparisons of proxies on this benchmark, for which see ZiCo (arXiv
+Collected from comparisons of proxies on this benchmark; see ZiCo (arXiv
 2301.11300) and NAS-Bench-Suite-Zero (arXiv 2210.03230).
 """
 
@@ -35,7 +35,7 @@ RESAMPLES = 1000
 """Resamples of the networks, for the intervals."""
 
 DRAWS = 500
-"""Searches by the scores alone."""
+"""Number of searches by the scores alone."""
 
 _RESAMPLING_SEED = 0
 _MOST_DRAWN = 1000
@@ -48,8 +48,8 @@ class ScoredNetworks:
     Attributes:
       scores: proxy -> ``float64[N]``, higher is better, ``-inf`` where degenerate.
       accuracies: data set -> ``float64[N]`` test accuracies in %.
-      seconds: median time in which a network got all its scores.
-      source: the images that they were scored on, for people.
+      seconds: median time to compute all scores of a network.
+      source: description of the images that they were scored on.
     """
 
     scores: Mapping[str, np.ndarray]
@@ -74,8 +74,8 @@ class ProxyRow:
       published: Spearman's rho, or nan.
       degenerate: networks without a score.
       ties: networks that share their score with another.
-      search_mean: of the test accuracies of what `choices` found, in %.
-      search_std: likewise; with n - 1.
+      search_mean: mean test accuracy of the networks found by `choices`, in %.
+      search_std: standard deviation, likewise; with n - 1.
     """
 
     proxy: str
@@ -101,16 +101,16 @@ def scored_networks(
     accuracies: np.ndarray,
     batches: int,
 ) -> ScoredNetworks:
-    """Puts the scores of networks beside their accuracies.
+    """Combines the scores of networks with their accuracies.
 
-    Where all the proxies are there that AZ-NAS ranks by, its score joins them.
+    If all proxies that AZ-NAS ranks by are present, its score is added.
 
     Args:
       config: of the run.
       records: of the networks in the ledger.
       scores: ``float64[N, K]``, of `scores_of`.
       accuracies: ``float64[3, N]`` on the test images in %, as of `nasbench201`.
-      batches: how many batches of images the networks have seen.
+      batches: number of image batches that the networks were scored on.
     """
     settings = config.proxies
     columns = dict(zip(settings.chosen(), scores.T, strict=True))
@@ -130,7 +130,7 @@ def choices(scores: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
     Args:
       scores: ``float64[N]``.
-      draws: ``int[D, M]`` networks in random order; of equals the first is taken.
+      draws: ``int[D, M]`` networks in random order; the first of equals is taken.
 
     Returns:
       ``int[D]`` networks.

@@ -126,7 +126,7 @@ def _compared(
     shown = {row: number(value(row), ".2f") for row in found}
     best: dict[str, float] = {}
     for row in found:
-        # Of what is shown: equal in print is equally good. A "-" is none.
+        # Compared as printed: equal in print is equally good. "-" is no value.
         if shown[row] != "-":
             highest = best.get(row.dataset, -math.inf)
             best[row.dataset] = max(highest, float(shown[row]))
@@ -153,7 +153,7 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _long(found: Sequence[ProxyRow], networks: int) -> str:
-    """One line a proxy and data set."""
+    """CSV with one line per proxy and data set."""
     parts = ("", "_low", "_high")
     columns = [
         *("proxy", "dataset", "networks"),

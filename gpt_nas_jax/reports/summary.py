@@ -12,7 +12,7 @@ from gpt_nas_jax.reports.terminal import short, show_table
 def prior_part(path: Path) -> dict[str, Any] | None:
     """The part ``prior`` of ``result.json``, read from the report of the prior.
 
-    None where there is no report: after a search without the GPT.
+    None if there is no report, as after a search without the GPT.
     """
     if not path.exists():
         return None
@@ -33,8 +33,9 @@ def prior_part(path: Path) -> dict[str, Any] | None:
 def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
     """The part ``search`` of ``result.json``; its seconds are of the evaluations.
 
-    With rungs ``share_of_epochs`` is that of whole trainings. Where images come from
-    disk ``input_wait`` is the share of the seconds that trainings waited for them.
+    With rungs, ``share_of_epochs`` is relative to full training of all candidates. If
+    images come from disk, ``input_wait`` is the share of the seconds spent waiting for
+    them.
     """
     seconds = sum(record["seconds"] for record in records)
     waited = [record["waited"] for record in records if "waited" in record]
@@ -54,7 +55,7 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _share_of_epochs(config: Config) -> float:
-    """The epochs of all climbs, as a share of trainings to the last rung."""
+    """The epochs of all climbs, relative to training all to the last rung."""
     path = workdir.folder(config.workdir) / workdir.RUNGS
     climbs = [record["rung"] for record in workdir.Ledger(path).look()]
     ends = config.eval.recipe.ends()
@@ -132,7 +133,7 @@ def show_trained(trained: list[dict[str, Any]]) -> None:
 
 
 def measure(config: Config) -> str:
-    """Names the number that a search calls fitness, for people."""
+    """Describes the fitness of a search, for people."""
     if config.eval.has_rungs():
         return f"{accuracy(config)} at the last rung of a candidate"
     if config.eval.method == "trained":
@@ -143,7 +144,7 @@ def measure(config: Config) -> str:
 
 
 def accuracy(config: Config) -> str:
-    """Names the accuracy that trained candidates are given, for people."""
+    """Describes the accuracy of trained candidates, for people."""
     balanced = config.eval.measure == BALANCED
     return "balanced validation accuracy" if balanced else "validation accuracy"
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[..., None]
-"""``advance(count=1, note="")``: so many more are done, and a word on how it goes."""
+"""``advance(count=1, note="")``: ``count`` more are done; a note to show."""
 
 _SECONDS_A_LINE = 60
 _UNBROKEN = 1_000_000
@@ -29,9 +29,9 @@ _UNBROKEN = 1_000_000
 
 
 def _seconds_each(task: Task) -> float | None:
-    """By the whole time since the bar began, None where nothing was done in it.
+    """The mean since the bar began; None if nothing has been done since.
 
-    Rich goes by the last half a minute, in which two workers may have been done at
+    Rich averages over the last half minute, in which two workers may have finished at
     once, after several minutes.
     """
     count = task.completed - task.fields["done"]
@@ -39,7 +39,7 @@ def _seconds_each(task: Task) -> float | None:
 
 
 class _Rate(ProgressColumn):
-    """How many are done in a second, or how many seconds one takes."""
+    """Items per second, or seconds per item."""
 
     def render(self, task: Task) -> Text:
         each = _seconds_each(task)
@@ -50,7 +50,7 @@ class _Rate(ProgressColumn):
 
 
 class _Left(ProgressColumn):
-    """The time that the rest takes."""
+    """The remaining time of the bar."""
 
     max_refresh = 0.5
 
@@ -63,13 +63,13 @@ class _Left(ProgressColumn):
 
 
 class _Whole(ProgressColumn):
-    """The time that the rest of the whole run takes, where that is known."""
+    """The remaining time of the whole run, if known."""
 
     max_refresh = 0.5
 
     def __init__(self, part: "_Part | None") -> None:
         super().__init__()
-        # Rich draws in a thread of its own, which has a context of its own.
+        # Rich draws in its own thread, which has its own context.
         self._part = part
 
     def render(self, task: Task) -> Text:
@@ -93,12 +93,11 @@ _part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def part(label: str, rest: float | None) -> Iterator[None]:
-    """Bars within say which part of a run they are of, and what is left of the whole.
+    """Makes bars within it show their part of a run and the time left of the whole.
 
     Args:
       label: of the part, such as ``part 2 of 3``.
-      rest: how much is to be done behind a bar, in units of what it counts; None where
-        that is not known.
+      rest: work that follows a bar, in the unit that it counts; None if unknown.
     """
     token = _part.set(_Part(label, rest))
     try:
@@ -108,7 +107,7 @@ def part(label: str, rest: float | None) -> Iterator[None]:
 
 
 def _whole(part: _Part | None, each: float | None, remaining: float) -> float | None:
-    """Seconds to the end of the whole run."""
+    """Seconds until the end of the whole run."""
     if part is None or part.rest is None or each is None:
         return None
     return each * (remaining + part.rest)
@@ -123,7 +122,7 @@ class _Lines:
         self._show("")
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """So many more are done."""
+        """See `Advance`."""
         self._done += count
         if time.monotonic() - self._shown >= _SECONDS_A_LINE:
             self._show(note)
@@ -144,10 +143,10 @@ class _Lines:
 
 @contextlib.contextmanager
 def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """A bar with rate and time left; where there is no terminal, plain lines.
+    """A bar with rate and time left, or plain lines without a terminal.
 
-    There is a line at the start and then at most one a minute. Within `part` it also
-    says which part runs, and what is left of the whole run.
+    Lines are printed at the start and then at most once a minute. Within `part` it also
+    shows which part runs, and the time left of the whole run.
     """
     if (now := _part.get()) is not None:
         title = f"{now.label}: {title}"
@@ -177,7 +176,7 @@ def show_table(
 ) -> None:
     """Prints a table; columns of numbers are aligned right.
 
-    Cells are broken to fit a terminal, and nowhere else.
+    Cells are wrapped only to fit a terminal.
     """
     table = Table()
     rows = [list(map(str, row)) for row in rows]
@@ -185,12 +184,12 @@ def show_table(
         numeric = all(row[index].lstrip("-")[:1].isdigit() for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        # Plain text: brackets and colons are no markup.
+        # Plain text: brackets and colons are not markup.
         table.add_row(*map(Text, row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_UNBROKEN)
-    # Inside the table it would be broken at the table's width.
+    # Inside the table it would be wrapped at the table's width.
     console.print(Text(title, "table.title"))
     console.print(table)
 

@@ -32,7 +32,7 @@ class NetworkRow:
 
 
 def network_row(name: str, entry: ZooEntry) -> NetworkRow:
-    """Traces one network of the zoo and counts."""
+    """Traces one network of the zoo and computes its row."""
     chain = entry.build(_CLASSES)
     total = cost(chain, entry.image)
     return NetworkRow(

@@ -1,1 +1,1 @@
-"""Compiling for accelerators that are not there."""
+"""Compiling for accelerators that are not present."""

@@ -20,7 +20,7 @@ _STEPS = 83
 
 
 def works(short: bool) -> Iterator[Work]:
-    """Everything trained comes first, since that is what most candidates run."""
+    """Training all blocks comes first, since that is what most candidates run."""
     if short:
         yield from _of("cifar10", Rule.ALL, _FEW, short)
         return
@@ -32,7 +32,7 @@ def works(short: bool) -> Iterator[Work]:
 def places(
     space: BlockSpace, names: tuple[str, ...], short: bool
 ) -> dict[tuple[Any, Any], str]:
-    """Blocks with their input sizes, and what each is called."""
+    """Blocks with their input sizes, and their names."""
     found: dict[tuple[Any, Any], str] = {}
     stages = range(min(space.num_stages, 2) if short else space.num_stages)
     for stage in stages:

@@ -47,7 +47,7 @@ def accessed(lines: Lines, chains: Sequence[Chain]) -> list[float]:
 
 
 def _foreseen(chain: Chain) -> list[BlockFootprint]:
-    """Memory of each block as the program foresees it."""
+    """Memory of each block as the program predicts it."""
     recipe = settings.config("cifar10").eval.recipe
     rules, size = (Rule.ALL,) * len(chain.blocks), settings.space("cifar10").image
     update = optimizer(recipe, _STEPS)
@@ -55,7 +55,7 @@ def _foreseen(chain: Chain) -> list[BlockFootprint]:
 
 
 def _compiled(lines: Lines, chain: Chain) -> list[BlockFootprint]:
-    """The same with what the compiler's analyses of the programs say."""
+    """The same from the compiler's analyses of the programs."""
     found = []
     for (title, state), block in zip(_titled(chain), _foreseen(chain), strict=True):
         forward, backward = (lines[f"{title} {p}"] for p in ("forward", "backward"))
@@ -90,7 +90,7 @@ def of_blocks(lines: Sequence[dict[str, Any]], chip: str) -> Lines:
 def moved(lines: Lines) -> list[float]:
     """Bytes that the 12 candidates of benchmarks/candidate_training.py move.
 
-    Empty where a program of theirs is missing.
+    Empty if one of their programs is missing.
     """
     try:
         return accessed(lines, sampled(0, 12))
@@ -99,9 +99,9 @@ def moved(lines: Lines) -> list[float]:
 
 
 def peaks(lines: Lines, chip: str) -> list[tuple[int, int]]:
-    """Peak memory of 24 candidates, by the compiler and as foreseen.
+    """Peak memory of 24 candidates, by the compiler and as predicted.
 
-    Empty where a program of theirs is missing.
+    Empty if one of their programs is missing.
     """
     with compiling_for(chip):
         try:

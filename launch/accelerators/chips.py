@@ -19,14 +19,14 @@ class Chip:
 
     Attributes:
       title: for people.
-      requirements: what holds its compiler, by the beginning of its name in what the
-        installed JAX asks for.
+      requirements: packages of its compiler, by the beginning of their names among the
+        requirements of the installed JAX.
       environment: variables that keep the compiler from looking for the chip.
       flops: bfloat16 operations a second (vendor's sheet).
       bandwidth: bytes a second to and from its memory.
       memory: its bytes.
       one: arguments of `topologies.get_topology_desc` for a single chip.
-      slice: the same for 16 chips on four hosts; empty where there is none.
+      slice: the same for 16 chips on four hosts; empty if there is none.
       options: of the compiler.
     """
 
@@ -41,7 +41,7 @@ class Chip:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def pins(self) -> list[str]:
-        """The requirements with the versions that the installed JAX asks for."""
+        """The requirements with the versions that the installed JAX requires."""
         asked = importlib.metadata.requires("jax") or ()
         pins = []
         for name in self.requirements:
@@ -60,7 +60,7 @@ def _pin(requirement: str) -> str:
     return re.sub(r"\[.*?\]", "", requirement.partition(";")[0]).replace(" ", "")
 
 
-# In this text form XLA reads what it would else ask the GPU for.
+# XLA reads this text instead of querying the GPU.
 _H100 = """
 gpu_device_info {
   threads_per_block_limit: 1024
@@ -92,7 +92,7 @@ CHIPS = {
         "TPU v5e",
         ("libtpu",),
         {
-            # A TPU is for one process at a time; nothing here opens one.
+            # Only one process at a time can open a TPU; nothing here does.
             "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
             "TPU_SKIP_MDS_QUERY": "1",
             "TPU_ACCELERATOR_TYPE": "v5litepod-4",
@@ -117,8 +117,8 @@ CHIPS = {
             "target_config": _H100,
             "topology": "1x1x1",
         },
-        # Sizes of Triton's tiles are tried out on the GPU. Without one the first are
-        # taken, which do not fit every product.
+        # Triton's tile sizes are tuned on the GPU. Without one the first are used,
+        # which do not fit every product.
         options={"xla_gpu_enable_triton_gemm": False},
     ),
 }

@@ -2,8 +2,8 @@
 
     python -m accelerators.compiling CHIP PARTS SHORT FILE
 
-A line of JSON is appended to FILE for every program; one that stands there already is
-not compiled again.
+A line of JSON is appended to FILE for every program; programs already in it are not
+compiled again.
 """
 
 import sys
@@ -55,7 +55,7 @@ def _compile(
         compiled = lowered.compile(chip.options)
         line["seconds"] = round(time.monotonic() - begin, 2)
         line |= _figures(compiled)
-    # Whatever a compiler objects to is what this is for.
+    # Any error of a compiler is a result of this check.
     except Exception as error:
         line["error"] = f"{type(error).__name__}: {error}"[:2000]
     ledger.append(line)
@@ -82,7 +82,7 @@ def _figures(compiled: Any) -> dict[str, float]:
             + memory.output_size_in_bytes
             - memory.alias_size_in_bytes
         )
-    # The CUDA plugin knows none.
+    # The CUDA plugin provides none.
     cost = compiled.cost_analysis() or {}
     if "bytes accessed" in cost:
         figures["flops"] = cost.get("flops", 0.0)

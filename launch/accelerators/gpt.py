@@ -9,12 +9,12 @@ from accelerators import settings
 from accelerators.work import Work, array
 from gpt_nas_jax.prior import fit, learning
 
-# As many words as NAS-Bench-101 and the 36 human networks have, roughly.
+# About the vocabulary size of NAS-Bench-101 and the 36 human networks.
 _VOCABULARY = 128
 
 
 def works(short: bool) -> Iterator[Work]:
-    """One call of the program that fits it, which makes many steps."""
+    """One call of the training program, which makes many steps."""
     config = settings.config("cifar10").prior
     model = learning.gpt(config, _VOCABULARY)
     optimizer = fit.adam(config.learning_rate)

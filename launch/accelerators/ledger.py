@@ -9,15 +9,15 @@ _SAME = ("chip", "part", "name", "chips")
 
 
 def fingerprint(program: str) -> str:
-    """A hash that tells a program from another of the same name."""
+    """A hash that distinguishes programs of the same name."""
     return hashlib.sha256(program.encode()).hexdigest()[:16]
 
 
 class Ledger:
-    """The lines of a file; of a program's lines the last one counts."""
+    """The lines of a file; the last line of a program counts."""
 
     def __init__(self, path: Path) -> None:
-        """Reads what there is."""
+        """Reads the existing lines."""
         self._path = path
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         # A process that was stopped may have left half a line.
@@ -36,7 +36,7 @@ class Ledger:
         )
 
     def append(self, line: dict[str, Any]) -> None:
-        """Keeps a line."""
+        """Appends a line."""
         self._lines[_key(line)] = line
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 def show(lines: list[dict[str, Any]]) -> None:
-    """Prints a table for each chip and part, then what fails."""
+    """Prints a table for each chip and part, then the failures."""
     for name, chip in CHIPS.items():
         for part in dict.fromkeys(line["part"] for line in lines):
             chosen = [
@@ -37,7 +37,7 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 
 def write(lines: list[dict[str, Any]], path: Path) -> None:
-    """Writes the lines with their least times."""
+    """Writes the lines with lower bounds of their times."""
     path.write_text(
         json.dumps([line | least(line) for line in lines], indent=1), encoding="utf-8"
     )
@@ -58,7 +58,7 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
 
 
 def least(line: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds that a chip takes at least; none where they are not known."""
+    """Lower bounds of a chip's time, ms; none if unknown."""
     if "flops" not in line:
         return {}
     chip = CHIPS[line["chip"]]

@@ -11,7 +11,7 @@ from gpt_nas_jax.spaces.blocks.space import BlockSpace
 LAUNCH = Path(__file__).resolve().parents[1]
 COMPUTE = "bfloat16"
 """The type that ``--train_precision=auto`` means on an accelerator."""
-# Of images and classes, which no flagfile says.
+# Images and classes, which flagfiles do not contain.
 _DATA: dict[str, tuple[Size, int]] = {
     "cifar10": ((32, 32, 3), 10),
     "imagenet2012": ((224, 224, 3), 1000),
@@ -21,7 +21,7 @@ NAMES = ("cifar10", "imagenet")
 
 @functools.cache
 def config(name: str) -> Config:
-    """The settings of a flagfile, by which candidates are trained in all three ways."""
+    """The settings of a flagfile with the paper's rules, which need all programs."""
     files = LAUNCH / f"{name}.flags", LAUNCH / "paper" / "rules.flags"
     return flags.parse(["check", *(f"--flagfile={file}" for file in files)])
 

@@ -103,7 +103,7 @@ def _compared(pair: tuple[float, float]) -> tuple[str, str, str]:
 
 
 def _memory(lines: Sequence[Line]) -> Iterator[str]:
-    """The peaks that are foreseen beside those of the compilers."""
+    """Predicted peaks compared with those of the compilers."""
     for name, chip in CHIPS.items():
         pairs = candidates.peaks(candidates.of_blocks(lines, name), name)
         if pairs:
@@ -114,17 +114,17 @@ def _memory(lines: Sequence[Line]) -> Iterator[str]:
             ]
             yield _table(
                 f"{chip.title}: peak memory of a step of 24 random candidates",
-                ("candidate", "GiB by the compiler", "foreseen", "foreseen / compiler"),
+                ("candidate", "GiB, compiler", "predicted", "predicted / compiler"),
                 rows,
             )
             yield (
-                f"Foreseen by compiler: {min(ratios):.2f} to {max(ratios):.2f}, median "
+                f"Predicted / compiler: {min(ratios):.2f} to {max(ratios):.2f}, median "
                 f"{statistics.median(ratios):.2f}.\n"
             )
 
 
 def _blocks(lines: Sequence[Line], before: Sequence[Line]) -> Iterator[str]:
-    """Tables of all block programs, each beside its earlier version."""
+    """Tables of all block programs, each compared with its earlier version."""
     for name, chip in CHIPS.items():
         now, then = (_accessed(each, name) for each in (lines, before))
         if now:

@@ -1,4 +1,4 @@
-"""Whole searches on a table of networks, many side by side in one program."""
+"""Whole searches on a table of networks, many in parallel in one program."""
 
 import dataclasses
 from collections.abc import Iterator

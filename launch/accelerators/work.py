@@ -1,4 +1,4 @@
-"""A program to compile, by the shapes of what it takes."""
+"""A program to compile, by the shapes of its arguments."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,13 +16,13 @@ class Work:
 
     Attributes:
       part: of the check, such as ``blocks``.
-      name: tells it from others of its part.
+      name: unique within its part.
       function: of arrays.
-      args: shapes and types of what it takes.
+      args: shapes and types of its arguments.
       donated: the arguments that it consumes.
       chips: how many share it.
-      shared: the arguments whose first axis the chips share; of all else each has a
-        copy.
+      shared: the arguments whose first axis is sharded over the chips; all others are
+        replicated.
     """
 
     part: str

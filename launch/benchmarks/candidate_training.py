@@ -3,14 +3,14 @@
     python launch/benchmarks/candidate_training.py --json=candidates.json
 
 The same random candidates of the paper's space (10 to 20 blocks) are trained on random
-images, one way after the other, in one process:
+images in one process, in these ways one after another:
 
-- blocks, cold: block programs, by the first half of the candidates from nothing on;
-- blocks, later: by the second half, after the first half;
-- blocks, warm: by all, once ``--train_warmup=all`` has compiled the space;
+- blocks, cold: block programs, the first half of the candidates, from a cold start;
+- blocks, later: block programs, the second half, after the first;
+- blocks, warm: block programs, all, after ``--train_warmup=all`` compiled the space;
 - whole: the whole network as one jitted program;
-- torch: PyTorch eager with the same layers, images first by channel as is its default,
-  and channels last; needs ``pip install torch==2.13.0`` and is left out without.
+- torch: PyTorch eager with the same layers, channels first, its default, and channels
+  last; skipped without ``pip install torch==2.13.0``.
 
 Expect 20 minutes on 2 CPU cores. On a GPU all compute in bfloat16.
 """
@@ -49,14 +49,14 @@ except ImportError:
 _CLASSES = 10
 _CHANNELS = {8: 1, 32: 3}
 _KEY = jax.random.key(0)
-# Dense bfloat16 operations a second, by what JAX calls the device (vendors' sheets).
+# Dense bfloat16 operations per second, by JAX's device names (vendors' data sheets).
 _PEAKS = {"NVIDIA H200": 989e12, "NVIDIA H100 80GB HBM3": 989e12}
 _PEAK_DEPTH = 15
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Seconds until the first step is done, and of one step from then on."""
+    """Seconds until the first step is done, and of each later step."""
 
     depth: int
     first: float
@@ -74,7 +74,7 @@ class Setting:
     labels: jax.Array
 
     def timing(self, chain: Chain, begin: float, step: Callable[[], Any]) -> Timing:
-        """Of a training whose step returns what to wait for."""
+        """Times a training whose step returns what to wait for."""
         jax.block_until_ready(step())
         first, times = time.perf_counter() - begin, []
         for _ in range(self.repeats):
@@ -84,7 +84,7 @@ class Setting:
         return Timing(len(chain.blocks) - 1, first, statistics.median(times))
 
     def blocks(self, chain: Chain, trained: int | None = None) -> Timing:
-        """By block programs; of all blocks, or of the last ``trained`` ones."""
+        """Times block programs, for all blocks or the last ``trained`` ones."""
         begin = time.perf_counter()
         rules = [Rule.ALL] * len(chain.blocks)
         if trained is not None:
@@ -100,7 +100,7 @@ class Setting:
         return self.timing(chain, begin, step)
 
     def whole(self, chain: Chain) -> Timing:
-        """As one jitted program."""
+        """Times one jitted program."""
         begin = time.perf_counter()
         update = update_of(self.recipe, 1)
         state = whole.start(chain, self.recipe, 1, self.space.image, _KEY)
@@ -113,7 +113,7 @@ class Setting:
         return self.timing(chain, begin, step)
 
     def torch(self, chain: Chain, channels_last: bool) -> Timing:
-        """By PyTorch eager; building the twin is not timed."""
+        """Times PyTorch eager, without building the twin."""
         state = whole.start(chain, self.recipe, 1, self.space.image, _KEY)
         step = torch_steps.step(
             chain,
@@ -174,7 +174,7 @@ def run(setting: Setting, chains: list[Chain]) -> dict[str, Any]:
 
 
 def _ratios(ways: dict[str, list[Timing]]) -> Iterator[tuple[str, float]]:
-    """Medians over the same candidates of how much faster block programs step."""
+    """Medians over the same candidates of the speed-up of a step by block programs."""
     ours = ways["blocks, warm"]
     for name, others in ways.items():
         if not name.startswith("blocks"):
@@ -185,7 +185,7 @@ def _ratios(ways: dict[str, list[Timing]]) -> Iterator[tuple[str, float]]:
 def _share_of_peak(
     setting: Setting, chains: list[Chain], timings: list[Timing]
 ) -> float | None:
-    """Of the candidate nearest to 15 blocks; None where the peak is not known."""
+    """Share for the candidate nearest to 15 blocks; None if the peak is unknown."""
     peak = _PEAKS.get(jax.devices()[0].device_kind)
     if peak is None:
         return None

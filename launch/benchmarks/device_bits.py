@@ -1,6 +1,6 @@
-"""Prints a hash of what one training step makes of each block.
+"""Prints a hash of the result of one training step of each block.
 
-Two runs whose lines differ train differently, to the last bit, at that block:
+A block whose lines differ between two runs does not train bit-identically:
 
   python launch/benchmarks/device_bits.py > one
   export XLA_FLAGS=--xla_force_host_platform_device_count=4
@@ -42,7 +42,7 @@ def bits(name: str, side: int, channels: int) -> str:
 
 
 def main() -> None:
-    """Prints a line a block and size."""
+    """Prints a line per block and size."""
     for side, channels in SIZES:
         for name in BLOCK_NAMES:
             size = f"{BATCH}x{side}x{side}x{channels}"

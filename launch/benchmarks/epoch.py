@@ -1,12 +1,12 @@
-"""How long an epoch of ``--stage=baseline`` takes, from some of its steps.
+"""How long an epoch of ``--stage=baseline`` takes, estimated from some steps.
 
     python launch/benchmarks/epoch.py --flagfile=FLAGFILE --data_dir=DIR
 
-Takes the flags of a run, as launch/baselines/resnet18_cifar10.flags, all its training
-images and the program of its steps. Prints the wait for the first step, which is
-compiled, and the median and the least time of the next 20, batches included, with the
-median time of all cores, which other programs on the machine change less. An epoch is
-extrapolated from the first median.
+Takes the flags of a run, such as launch/baselines/resnet18_cifar10.flags, and uses all
+its training images and the program of its steps. Prints the time of the first step,
+including compilation, and the median and the minimum of the next 20, including batches,
+with the median core-seconds, which other programs on the machine affect less. The epoch
+is extrapolated from the first median.
 """
 
 import statistics

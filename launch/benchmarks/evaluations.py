@@ -1,14 +1,14 @@
-"""How many candidates an hour: block programs against a program for each network.
+"""Candidates per hour: block programs against one program per network.
 
     python launch/benchmarks/evaluations.py --flagfile=launch/cifar10_small.flags \
         --data_dir=DIR
 
-Takes the flags of a run. Random candidates of its space are evaluated as the search
-does, with as many workers and nothing compiled before: by block programs under the
-paper's rules (each block proposed at the rate of generation 0), by block programs with
-everything trained, and each as one jitted program, which trains everything. The second
-half comes when most blocks have been compiled for the first. Then all come again, as in
-a long search or after ``--train_warmup=all``, when every block has been met.
+Takes the flags of a run. Random candidates of its space are evaluated as in the
+search, with the same number of workers and nothing compiled in advance: by block
+programs under the paper's rules (each block proposed at the rate of generation 0), by
+block programs that train all blocks, and each as one jitted program, which trains all
+blocks. By the second half, most blocks have been compiled. Then all are evaluated
+again, as in a long search or after ``--train_warmup=all``, with every block compiled.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ from gpt_nas_jax.training import whole
 from gpt_nas_jax.training.batches import to_device
 
 _CANDIDATES = 32
-# So many are enough for programs that share nothing.
+# Enough for programs that share nothing.
 _WHOLE = 8
 _ONE_PROGRAM = "whole"
 
 
 def candidates(config: Config, loaded: problem.Problem) -> list[Candidate]:
-    """Random genomes; what is proposed in them at the rate of generation 0."""
+    """Random genomes, with genes proposed at the rate of generation 0."""
     sample_key, proposed_key, key = jax.random.split(jax.random.key(config.seed), 3)
     genomes = np.asarray(loaded.space.sample(sample_key, _CANDIDATES))
     rate = config.search.elimination_rate

@@ -1,15 +1,15 @@
-"""How much of a fitness is the network, and how much the key: by learning rate.
+"""Variance of fitness due to the network and to the key, by learning-rate schedule.
 
     python launch/benchmarks/fitness_noise.py --flagfile=launch/digits.flags
 
 Takes the flags of a run. Random networks of its space are trained by the recipe of its
-search, all blocks of them, with each schedule of the learning rate and the same keys.
+search, all blocks, with each schedule of the learning rate and the same keys.
 
 Prints, for each schedule: the mean fitness; its standard deviation over the keys of a
-network (pooled, and the median); that of the networks' true means, estimated by taking
-the keys' share off; and the share of the variance that is the network's, which is how
-well one training tells two networks apart (the intraclass correlation). A network of
-which a training failed, by any schedule, does not count.
+network (pooled, and the median); that of the networks' true means, estimated by
+subtracting the keys' share; and the network's share of the variance, which says how
+well one training distinguishes two networks (the intraclass correlation). A network
+with a failed training, by any schedule, is left out.
 """
 
 import dataclasses

@@ -1,11 +1,11 @@
-"""How busy 8, 256 and 4,096 workers are kept, and what leading them costs.
+"""How busy 8, 256 and 4,096 workers are, and the cost of leading them.
 
     python launch/benchmarks/fleet.py --flagfile=launch/digits.flags > TABLES.md
 
-Takes the flags of a search that has run: its ledger says how long evaluations take, its
-prior proposes. Evaluations are simulated, their durations drawn from the ledger;
-asking, telling, and keeping state and ledger are measured, with the program's own
-strategies. Prints tables in Markdown.
+Takes the flags of a search that has run: its ledger provides durations of
+evaluations, its prior the proposals. Evaluations are simulated; ask, tell, and saving
+state and ledger are measured with the program's own strategies. Prints tables in
+Markdown.
 """
 
 import datetime
@@ -38,13 +38,13 @@ _STRATEGIES = (
 _SIZES = (8, 32, 256, 1024, 4096)
 _TIMES_WORKERS = (1, 2, 4, 8)
 _SCALES = (1, 100)
-"""Times the durations of the ledger."""
+"""Factors of the ledger's durations."""
 _HAND = {"hosts": 0.2e-3, "Ray": 1e-3}
 """Seconds an item takes through JAX's coordination service, and through Ray."""
 _OBJECT = 0.05
 """Seconds of a request to a store; assumed."""
 _REQUESTS = 40
-"""To a store in a generation, beside one a candidate."""
+"""Requests to a store per generation, besides one per candidate."""
 _SEEDS = 3
 _GIB = 2**30
 
@@ -73,7 +73,7 @@ class Durations:
 
 
 def ideal(durations: Durations) -> Table:
-    """Utilisation where leading costs nothing."""
+    """Utilisation if leading costs nothing."""
     rows = []
     for workers in _FLEETS:
         for lag in (0, 1):
@@ -158,7 +158,7 @@ def busy(
 
 
 def serial(durations: Durations, record: float) -> Table:
-    """Utilisation where only handing out and recording take time."""
+    """Utilisation if only dispatch and recording take time."""
     kept = {"local disk": (record, 0.0), "store": (_OBJECT, _REQUESTS * _OBJECT)}
     rows = []
     for workers in _FLEETS:

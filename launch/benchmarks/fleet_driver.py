@@ -29,10 +29,10 @@ from gpt_nas_jax.workdir import Ledger
 
 Clock = Callable[[], float]
 GENERATIONS = 10
-"""Of a search."""
+"""Generations of a search."""
 _MOST_MEMORY = 6 * 2**30
 _PATIENCE = 180
-"""Seconds for all that is measured of a size."""
+"""Time limit for the measurements of one size, seconds."""
 _TIMES = 3
 _APPENDED = 200
 
@@ -41,17 +41,17 @@ _APPENDED = 200
 class Driven:
     """Costs of a generation for the leading process.
 
-    What computes is measured in seconds of all cores, which other programs on the
-    machine change less.
+    Computation is measured in core-seconds, which other programs on the machine affect
+    less.
 
     Attributes:
-      size: candidates asked at a time.
+      size: candidates per ask.
       first: core-seconds of the first ask and tell, compilation included.
       ask: core-seconds.
       tell: core-seconds.
-      keep: seconds to keep the state on disk.
+      keep: seconds to save the state to disk.
       files: of that state.
-      peak: bytes of memory, at most, so far.
+      peak: peak memory so far, bytes.
     """
 
     size: int
@@ -64,10 +64,10 @@ class Driven:
 
 
 def measure(argv: Sequence[str], strategy: str, sizes: Sequence[int]) -> list[Driven]:
-    """Asks and tells a strategy of searches of `GENERATIONS` times each size.
+    """Measures ask and tell of a strategy in searches of `GENERATIONS` of each size.
 
-    It runs in a process of its own, with limits of memory and time; the sizes from the
-    first one on that is too large for them are left out.
+    Runs in a separate process with limits of memory and time; the first size that
+    exceeds them and all later ones are left out.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -98,7 +98,7 @@ def _measure(
 ) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
     config = flags.parse(argv)
-    # Tables alone go to the standard output.
+    # Only the tables go to standard output.
     with contextlib.redirect_stdout(sys.stderr):
         space = problem.load(config).space
         prior = _prior(config, space) if registry.asks_prior(name) else None

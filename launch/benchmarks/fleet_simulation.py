@@ -1,9 +1,10 @@
 """A fleet of workers that evaluate the candidates of a search, simulated.
 
-The search asks a generation of candidates, the workers evaluate them, and when the last
-one is in the ledger it is told of all and asks again, as in `gpt_nas_jax.stages.loop`.
-Items are handed out in their order to whoever is free; results are recorded in the same
-order. One process asks, tells and records, and hands out one item after the other.
+The search asks for a generation of candidates, the workers evaluate them, and when the
+last one is in the ledger, all are told and the search asks again, as in
+`gpt_nas_jax.stages.loop`. Items are dispatched in order to free workers; results are
+recorded in the same order. One process asks, tells, records and dispatches, one item at
+a time.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ class Costs:
       ask: for a generation.
       tell: for a generation, its state kept on disk.
       record: to put one result into the ledger.
-      hand: to hand out one item.
+      hand: to dispatch one item.
     """
 
     ask: float = 0.0
@@ -37,7 +38,7 @@ class Outcome:
     Attributes:
       seconds: from its beginning to its end.
       utilisation: the share of the workers' time in which they evaluate.
-      rate: evaluations a second.
+      rate: evaluations per second.
     """
 
     seconds: float
@@ -79,7 +80,7 @@ def simulate(
 
 
 def _told(ends: Sequence[float], clock: float, costs: Costs) -> float:
-    """When a generation that ends at these times is recorded and told."""
+    """When a generation that ends at these times has been recorded and told."""
     for end in ends:
         clock = max(clock, end) + costs.record
     return clock + costs.tell

@@ -1,12 +1,12 @@
-"""The memory of a run on a folder that streams, and how long it waits for pictures.
+"""Memory of a run that streams a folder, and its wait for pictures.
 
     python launch/benchmarks/folder_streaming.py --pictures=/tmp/pictures \
         --workdir=/tmp/streaming > docs/results/streaming.md
 
-Writes JPEGs of noise with a tint of their class into a folder, unless it is there, then
-runs a search of a few small networks and the retraining of the best one by the command
-that the page shows. All processes of the run are watched: what each has in memory for
-itself, and its part of what it shares with others (PSS). Linux alone.
+Writes JPEGs of noise tinted by class into a folder, unless it exists, then runs a
+search over a few small networks and retrains the best one, by the command that the page
+shows. Measures the memory of all processes of the run: private memory and a
+proportional part of shared memory (PSS). Linux only.
 
 Expect 10 minutes on 2 idle CPU cores, two of them to write the pictures.
 """
@@ -34,7 +34,7 @@ _SIZE = 256
 _CLASSES = 4
 _GIB = 1 << 30
 _EVERY = 0.5
-"""Seconds between looks at the memory."""
+"""Seconds between measurements of memory."""
 _FLAGS = (
     *("--data_name=folder", "--data_stream=yes"),
     *("--space_min_depth=3", "--space_max_depth=4", "--space_num_stages=3"),
@@ -48,7 +48,7 @@ _FLAGS = (
     *("--retrain_epochs=1", "--retrain_batch=64", "--retrain_pad=2"),
     "--retrain_learning_rate=0.02",
 )
-"""Of the run; where pictures and results lie comes first."""
+"""Flags of the run, after those for pictures and results."""
 
 
 def write_pictures(home: Path, count: int) -> None:
@@ -65,7 +65,7 @@ def write_pictures(home: Path, count: int) -> None:
 
 
 def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     parents: dict[int, list[int]] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
@@ -83,7 +83,7 @@ def tree(root: int) -> list[int]:
 
 
 def memory(process: int) -> int:
-    """PSS of a process in bytes; 0 where it has ended."""
+    """PSS of a process in bytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
     except OSError:
@@ -93,10 +93,10 @@ def memory(process: int) -> int:
 
 
 class Watched:
-    """A run whose memory is looked at until it ends.
+    """A run whose memory is measured until it ends.
 
     Attributes:
-      peak: bytes of all processes together, at most.
+      peak: peak memory of all processes together, bytes.
       parts: bytes of each at that time, the run's own first.
       seconds: from its start to its end.
       printed: its lines, each with the seconds until it was printed.
@@ -142,11 +142,11 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
     decoded = args.count * _SIZE * _SIZE * 3 / _GIB
     own, *others = (part / _GIB for part in run.parts)
     begin, end = map(run.reached, ("checking, pictures", " pictures of "))
-    checking = "The pictures had been checked before."
+    checking = "The pictures had already been checked."
     if begin is not None and end is not None:
         checking = (
             f"It took {end - begin:.0f} s to check all pictures, "
-            f"{args.count / (end - begin):.0f} a second; a later run finds that kept."
+            f"{args.count / (end - begin):.0f} a second; later runs reuse the result."
         )
     rows = (
         ("peak memory of all processes, PSS", f"{run.peak / _GIB:.2f} GiB"),
@@ -178,10 +178,10 @@ def page(args: argparse.Namespace, shown: str, run: Watched, load: float) -> str
         f"{images['test']:,}."
     )
     waiting = (
-        f"{checking} Waiting includes the start of the processes that decode, once a "
-        "training, and the one time that the validation pictures are decoded: most of "
-        "the wait of short trainings. The networks are small, and train on the cores "
-        "that decode, too."
+        f"{checking} Waiting includes starting the decoding processes, once per "
+        "training, and decoding the validation pictures once: most of the wait in "
+        "short trainings. The networks are small, and training shares the cores with "
+        "decoding."
     )
     command = "python launch/benchmarks/folder_streaming.py"
     given = " ".join(
@@ -207,7 +207,7 @@ def _wrapped(text: str) -> str:
 
 
 def main() -> None:
-    """Prints the page; the run's own lines go to the standard error."""
+    """Prints the page; the run's own lines go to standard error."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pictures", required=True, help="folder of the pictures")
     parser.add_argument("--workdir", required=True, help="of the run; must not exist")

@@ -1,13 +1,13 @@
-"""Fronts of accuracy and FLOPs on NAS-Bench-201, and those that pymoo's NSGA-II finds.
+"""Pareto fronts of accuracy and FLOPs on NAS-Bench-201, compared with pymoo's NSGA-II.
 
     python launch/benchmarks/fronts.py --source=nasbench201.npz > fronts.md
 
-Every search asks for as many networks. Measured is the hypervolume of its front, as a
-share of that of all 15,625 networks: validation accuracy above that of a guess, and
-operations below those of the largest network. pymoo searches with the operators that it
-documents for integers, and with those for choices. `nsga2` is `genetic` with both
-objectives; `surrogate` and `gpt_nas_online` are given both, too. The names that end in
-`_accuracy` look for accuracy alone.
+All searches evaluate the same number of networks. The measure is the hypervolume of the
+front, relative to that of all 15,625 networks: validation accuracy above chance, and
+operations below those of the largest network. pymoo uses the operators that it
+documents for integers, and those for choices. `nsga2` is `genetic` with both
+objectives; `surrogate` and `gpt_nas_online` also optimise both. The names that end in
+`_accuracy` optimise accuracy alone.
 
 Expect 15 minutes on one CPU core. Needs `pip install pymoo`.
 """
@@ -54,7 +54,7 @@ _CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet16_120": 120}
 
 
 class Cells(Problem):
-    """The benchmark as pymoo sees it; keeps what it was asked."""
+    """The benchmark as a problem of pymoo; records its queries."""
 
     def __init__(self, values: np.ndarray, row_of: np.ndarray) -> None:
         super().__init__(n_var=6, n_obj=2, xl=0, xu=4, vtype=int)
@@ -68,7 +68,7 @@ class Cells(Problem):
 
 
 class Choice(ChoiceRandomMutation):
-    """A mutation of single genes to any operation; pymoo's asks for mixed variables."""
+    """A mutation of single genes to any operation; pymoo's requires mixed variables."""
 
     def _do(self, problem: Problem, x: np.ndarray, **_: object) -> np.ndarray:
         random = np.random.default_rng(int(x.sum()) + len(x))
@@ -79,7 +79,7 @@ class Choice(ChoiceRandomMutation):
 def of_pymoo(
     name: str, values: np.ndarray, row_of: np.ndarray, seeds: int, queries: int
 ) -> np.ndarray:
-    """The rows of the benchmark that pymoo's searches ask for, ``int[S, Q]``."""
+    """The rows of the benchmark that pymoo's searches evaluate, ``int[S, Q]``."""
     kept = []
     for seed in range(seeds):
         problem = Cells(values, row_of)
@@ -104,7 +104,7 @@ def of_pymoo(
 
 
 def ours(name: str, table: tabular.Table, seeds: int, queries: int) -> np.ndarray:
-    """The rows of the benchmark that a strategy's searches ask for, ``int[S, Q]``."""
+    """The rows of the benchmark that a strategy's searches evaluate, ``int[S, Q]``."""
     strategy, objectives = _OURS[name]
     space = NasBench201Space()
     made = create(

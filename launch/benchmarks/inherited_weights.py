@@ -3,17 +3,17 @@
     python launch/benchmarks/inherited_weights.py --flagfile=launch/digits.flags
 
 Takes the flags of a run. Random networks of its space are trained in full; they are
-the parents. Children are crossed from two parents and lose half of their blocks to
-uniform proposals, as in a search. Each child is then trained
+the parents. Children are crossed from two parents, and half of their blocks are
+replaced by uniform proposals, as in a search. Each child is then trained
 
 - in full (`all`): every block, from random weights;
 - by the paper's rules (`paper`): only proposed blocks, the others keep random weights;
-- by the paper's rules with inherited weights (`inherited`): blocks that stand in a
-  parent at the same place, from the front or from the back, keep that parent's trained
-  weights.
+- by the paper's rules with inherited weights (`inherited`): blocks that a parent
+  has at the same position, counted from the front or the back, keep that parent's
+  trained weights.
 
 Prints, for each way: the mean fitness; Kendall's tau with the mean accuracy of two
-trainings in full that are five times as long; the correlation of fitness and the share
+full trainings that are five times as long; the correlation of fitness and the share
 of blocks that are trained; and the seconds of a training.
 """
 
@@ -84,7 +84,7 @@ class Trainer:
         """Trains by the paper's rules; also returns the share of trained blocks.
 
         With parents, the other blocks keep the weights that a parent has there. A block
-        that no parent has there is trained, too.
+        that no parent has there is also trained.
         """
         start_key, train_key = jax.random.split(key)
         sources = _sources(chain, self.train.in_size, parents)
@@ -112,15 +112,15 @@ class Trainer:
 
 
 def _go_on() -> None:
-    """Stops no training."""
+    """Never stops a training."""
 
 
 def _sources(
     chain: Chain, size: Size, parents: Sequence[States]
 ) -> list[BlockState | None]:
-    """For each block the equal one of a parent at the same place, or None.
+    """For each block, the equal one of a parent at the same position, or None.
 
-    Places count from the front or from the back.
+    Positions count from the front or from the back.
     """
     found = []
     for index, block in enumerate(chain.blocks):

@@ -3,10 +3,10 @@
     python launch/benchmarks/lag.py --out=lag.md
 
 Four workers evaluate batches of 5 and of 20 candidates. An evaluation takes between 0.1
-and 1 s, evenly spread over the logarithm, and the same for a network in all runs. It
-waits in place of training, so the cores of the machine hardly matter. Writes, for each
-size of batch and each lag, the share of the workers' time in which they evaluate, and
-the time of the whole search.
+and 1 s, distributed log-uniformly, and the same for a network in all runs. It sleeps
+instead of training, so the number of cores hardly matters. Writes, for each batch size
+and lag, the share of the workers' time in which they evaluate, and the time of the
+whole search.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""How well a table of blocks foretells the latency of whole networks.
+"""How well a table of blocks predicts the latency of whole networks.
 
     python launch/benchmarks/latency.py launch/digits.flags launch/cifar10_small.flags
 
-Takes flagfiles of runs on digits or CIFAR-10, of which it reads no image. For each, the
-blocks of its space are measured as a search measures them, then 48 random chains, each
-as one program, twice. Writes docs/results/latency.md: the rank correlation of measured
+Takes flagfiles of runs on digits or CIFAR-10; reads no images. For each, the blocks of
+its space are measured as in a search, then 48 random chains, each as one program,
+twice. Writes docs/results/latency.md: the rank correlation of measured
 latency with the table's sum, with FLOPs and parameters, and with the second
 measurement, which no prediction can be expected to surpass.
 """
@@ -45,20 +45,20 @@ _INTRODUCTION = """```sh
 ```
 
 {cores} CPU cores ({processor}), Python {python}, JAX {jax}, Flax {flax},
-{date}, other work on the machine (load average {load:.1f}).
+{date}, on a machine shared with other work (load average {load:.1f}).
 {chains} random chains of each flagfile's space, seed 0, float32, batch 1.
 
-A search with `--search_objectives=accuracy,latency` or `--search_max_latency` goes by
-the sum over a table in which [every block is measured by
-itself](../strategies.md#latency). Here is how that sum ranks whole networks, each
-measured as one program, beside FLOPs and parameters. *Again* is a second measurement of
-the same networks, which no prediction can be expected to surpass. Spearman's rank
-correlation, with 95 % intervals of the bootstrap over networks.
+A search with `--search_objectives=accuracy,latency` or `--search_max_latency` uses
+the sum over a table of [blocks measured one by one](../strategies.md#latency). Here is
+how well that sum, FLOPs and parameters rank whole networks, each measured as one
+program. *Again* is a second measurement of the same networks, which no prediction
+can be expected to surpass. Spearman's rank correlation, with 95 % bootstrap intervals
+over networks.
 """
 
 _END = """\
-**What it does not show.** How a table fares on GPUs, TPUs and phones, none of which was
-used, and how well it would rank networks on a machine that does nothing else.
+**What it does not show.** How well a table predicts on GPUs, TPUs and phones, none of
+which was used, and how well it would rank networks on an idle machine.
 """
 
 
@@ -68,7 +68,7 @@ class Found:
 
     Attributes:
       name: of the flagfile.
-      blocks: how many were measured for the table.
+      blocks: number of blocks measured for the table.
       measured: ms of each network, ``[N]``.
       again: likewise, the second time.
       foretold: ms by the table.
@@ -122,7 +122,7 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def tables(every: list[Found]) -> tuple[Table, Table]:
-    """Correlations, and how far the sum lies from what was measured."""
+    """Correlations, and ratios of the sum to the measured latency."""
     ranks, ratios = [], []
     for one in every:
         others = (one.foretold, one.flops, one.params, one.again)
@@ -139,7 +139,7 @@ def tables(every: list[Found]) -> tuple[Table, Table]:
             ranks,
         ),
         Table(
-            "Foretold latency by measured latency: quantiles over networks",
+            "Predicted / measured latency: quantiles over networks",
             ("flagfile", "measured, ms", "10 %", "median", "90 %"),
             ratios,
         ),
@@ -169,7 +169,7 @@ def main() -> int:
         load=load,
     )
     sections = (introduction, *tables(every), _END)
-    page = formats.markdown_page("How well a table foretells latency", sections)
+    page = formats.markdown_page("How well a table predicts latency", sections)
     _PAGE.write_text(page, encoding="utf-8")
     print(page)
     return 0

@@ -1,16 +1,16 @@
-"""How well a prior knows a family of networks that it has not seen.
+"""How well a prior models a family of networks unseen in training.
 
     python launch/benchmarks/left_out_families.py --flagfile=launch/digits.flags
 
 Takes the flags of a run. For each seed the GPT is pre-trained on cells once. Then, for
 each of the seven families of human networks in turn, it is fine-tuned on the other
-families, less those networks that read like one of the family. The FCN learns from the
-same networks.
+families, except for networks with the tokens of one of the family. The FCN learns from
+the same networks.
 
 Prints means over seeds. For each family: its networks; the perplexity of its layers
 under the GPT, under the GPT mixed with as many uniform proposals as in a search, under
 a GPT that was not pre-trained, under the n-gram model of the same context, and under a
-uniform guess; and the probability of the right block where a block begins, under GPT
+uniform guess; and the probability of the correct block where a block begins, under GPT
 and FCN together, under the n-gram model and the FCN, and under an n-gram model of
 blocks that reads the last three.
 """
@@ -62,12 +62,12 @@ _COLUMNS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pretrained:
-    """A GPT that has learned from cells.
+    """A GPT pre-trained on cells.
 
     Attributes:
       model: the GPT.
       params: its parameters.
-      cells: what it has learned from.
+      cells: its corpus.
     """
 
     model: GPT
@@ -76,7 +76,7 @@ class Pretrained:
 
 
 def left_out(corpora: Corpora, traces: dict[str, Trace], family: str) -> Corpora:
-    """The human networks, those of one family for the test."""
+    """The human networks, with those of one family as the test part."""
     words = corpora.vocabulary
     inside = [one for name, one in traces.items() if ZOO[name].family == family]
     readings = {_read(words, one).tobytes() for one in inside}
@@ -100,7 +100,7 @@ def _architectures(sequences: Sequence[np.ndarray]) -> Architectures:
 
 
 def begin(config: Config, corpora: Corpora, key: Key) -> Pretrained:
-    """Learns from the cells."""
+    """Pre-trains on the cells."""
     settings = config.prior
     model, _ = learning.models(settings, corpora.vocabulary.size, 1)
     stop_key, init_key, learn_key = jax.random.split(key, 3)
@@ -164,7 +164,7 @@ def _mixed(model: GPT, params: Any, windows: Windows, words: int) -> float:
 
 
 def _right(prior: LayerPrior, places: Examples) -> float:
-    """Mean probability of the right block at the places where one begins."""
+    """Mean probability of the correct block at positions where one begins."""
     contexts, labels = places.contexts[places.starts], places.labels[places.starts]
     distinct, where = np.unique(contexts, axis=0, return_inverse=True)
     chances = np.concatenate(
@@ -182,7 +182,7 @@ def _chances(prior: LayerPrior, contexts: Tokens) -> jax.Array:
 
 
 def _looked_up(corpora: Corpora, space: ReadableSpace) -> float:
-    """The same of an n-gram model of blocks."""
+    """The same for an n-gram model of blocks."""
     words = corpora.vocabulary
     seen, test = (
         corpus.windows(_architectures([_blocks(words, space, one) for one in part]))
@@ -198,7 +198,7 @@ def _blocks(words: Vocabulary, space: ReadableSpace, one: Trace) -> np.ndarray:
 
 
 def run(config: Config) -> dict[str, list[tuple[float, ...]]]:
-    """The numbers of every family, one tuple a seed."""
+    """The numbers of every family, one tuple per seed."""
     space, cells = problem.load(config).space, pretrain.read_cells(config.prior)
     traces = {
         name: trace(entry.build(_CLASSES), entry.image) for name, entry in ZOO.items()

@@ -4,7 +4,7 @@
         --classes=airplane:1428,bird:429,cat:143
     python -m gpt_nas_jax.main --flagfile=launch/folder.flags --data_dir=pictures
 
-The pictures are the first of each class among the training images, and as large a share
+The pictures are the first of each class among the training images, and the same share
 of each class among the test images.
 """
 

@@ -1,11 +1,11 @@
-"""How many candidates an hour two workers of a Ray cluster evaluate, beside one.
+"""Candidates per hour of two workers of a Ray cluster, compared with one.
 
     python launch/benchmarks/ray_workers.py --flagfile=launch/digits.flags
 
-Takes the flags of a run. Random candidates of its space are evaluated as the search
-does, by one worker and then by two on a cluster that is started on this machine, which
-should be otherwise idle and have two cores, one for each worker. Each evaluates all of
-them before, so that neither the start of Ray nor a compiler counts.
+Takes the flags of a run. Random candidates of its space are evaluated as in the
+search, by one worker and then by two on a cluster started on this machine, which should
+be otherwise idle and have two cores, one per worker. Each worker evaluates all of them
+beforehand, so that neither the start of Ray nor compilation counts.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import compile_cache, problem, scoring
 
 _CANDIDATES = 24
-# So that one worker waits for the other at the end for a small share of the time.
+# Makes the wait for the other worker at the end a small share of the time.
 _ROUNDS = 3
 _WORKERS = (1, 2)
 

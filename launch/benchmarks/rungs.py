@@ -1,23 +1,23 @@
-"""Successive halving against whole trainings, on real trainings of random networks.
+"""Successive halving against full training, on real trainings of random networks.
 
     python launch/benchmarks/rungs.py --flagfile=launch/digits.flags \
         --eval_epochs=18 --eval_rungs=2,6,18 --eval_keep=3 --workdir=runs/rungs
 
 Takes the flags of a run. Each of 81 random networks of its space is trained through all
-rungs, and in two further ways: without rungs for as many epochs, and so by another key,
-which is the truth that both ways are judged by. The trainings are kept in the workdir;
-the same command goes on, and one with other rungs trains through these alone.
+rungs, and twice without rungs for the same number of epochs; the second of these, with
+another key, is the ground truth. The trainings are kept in the workdir; the same
+command resumes, and one with other rungs only adds trainings through these.
 
-From these, batches are drawn at random, and successive halving is compared with a whole
-training of every candidate. Prints, and leaves in ``rungs.md`` of the workdir:
+From these, batches are drawn at random, and successive halving is compared with full
+training of every candidate. Prints, and writes to ``rungs.md`` in the workdir:
 
 - the share of the epochs that rungs take;
 - regret: the best true accuracy in a batch minus that of the chosen network, and the
   difference of both ways with a 95 % interval, by a bootstrap over networks;
-- Kendall's tau of fitness with the truth over ten batches together: for fitness as it
-  is told to strategies, the accuracy at the last rung that a candidate has climbed, in
+- Kendall's tau of fitness with the ground truth over ten pooled batches: for fitness as
+  told to strategies, the accuracy at the last rung that a candidate has climbed, in
   order within its batch; for the same in order over all batches; and for an expected
-  final accuracy, where the mean gain of those that went on is added.
+  final accuracy, to which the mean gain of promoted candidates is added.
 """
 
 import dataclasses
@@ -84,7 +84,7 @@ def _kept(
     train: Callable[[Candidate], dict[str, list[float]]],
     items: list[Candidate],
 ) -> list[dict[str, list[float]]]:
-    """The trainings of all networks, those in a file of the workdir as they are."""
+    """The trainings of all networks, reusing those in a file of the workdir."""
     path = workdir.folder(config.workdir)
     path.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(path / f"{name}.jsonl")
@@ -99,7 +99,7 @@ def _kept(
 
 
 def climbed(rungs: np.ndarray, rows: np.ndarray, keep: int) -> list[dict[int, float]]:
-    """Successive halving of a batch: at each rung, the accuracies of who climbed it."""
+    """Successive halving of a batch: the accuracies of the candidates at each rung."""
     alive, found = list(range(len(rows))), []
     for rung in range(rungs.shape[1]):
         found.append({index: float(rungs[rows[index], rung]) for index in alive})
@@ -110,7 +110,7 @@ def climbed(rungs: np.ndarray, rows: np.ndarray, keep: int) -> list[dict[int, fl
 def regrets(
     found: dict[str, np.ndarray], keep: int, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The regret of a whole training and of rungs in random batches."""
+    """The regret of full training and of rungs in random batches."""
     truth, whole = found["truth"][:, 0], found["whole"][:, 0]
     pairs = []
     for _ in range(_DRAWS):
@@ -126,7 +126,7 @@ def regrets(
 def interval(
     found: dict[str, np.ndarray], keep: int, size: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """The 95 % interval of the mean difference of regrets, networks drawn anew."""
+    """The 95 % interval of the mean difference of regrets, resampling networks."""
     count, means = len(found["truth"]), []
     for _ in range(400):
         drawn = rng.integers(0, count, count)
@@ -167,7 +167,7 @@ _WAYS: dict[str, Callable[[list[dict[int, float]]], dict[int, float]]] = {
 def taus(
     found: dict[str, np.ndarray], keep: int, size: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, float]]:
-    """Kendall's tau with the truth, of each way to make a fitness of the climbs."""
+    """Kendall's tau with the truth, for each way to derive fitness from climbs."""
     truth, sums = found["truth"][:, 0], dict.fromkeys((*_WAYS, "whole training"), 0.0)
     draws = 200
     for _ in range(draws):

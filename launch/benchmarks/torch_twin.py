@@ -1,4 +1,4 @@
-"""A Flax chain as a PyTorch module of the same layers, to compare speeds with.
+"""A Flax chain as a PyTorch module of the same layers, for comparisons of speed.
 
 The chain is called once with values that record instead of computing in JAX; what was
 recorded is then a list of PyTorch modules and the values that each of them reads.
@@ -44,7 +44,7 @@ class TorchTwin(torch.nn.Module):
     Args:
       chain: what to copy.
       in_size: height, width and channels of its images.
-      variables: Linen's collections, whose numbers are copied, too.
+      variables: Linen's collections, whose values are copied.
 
     Raises:
       NotImplementedError: a layer has no twin here.
@@ -104,7 +104,7 @@ class _Recorder(Interceptor):
     ) -> Any:
         layer = _layer(module, args[0])
         if layer is None:
-            # Flax's own modules compute; those of this project are made of others.
+            # Flax's own modules are leaves; those of this project are composites.
             if type(module).__module__.startswith("flax."):
                 raise NotImplementedError(f"no twin of {type(module).__name__}")
             return call()
@@ -125,7 +125,7 @@ class _Recorder(Interceptor):
 
 
 def _layer(module: nn.Module, x: _Value) -> torch.nn.Module | None:
-    """The twin of a leaf; None of a module that is made of others."""
+    """The twin of a leaf; None for a composite module."""
     match module:
         case nn.Conv():
             return torch.nn.Conv2d(
@@ -173,7 +173,7 @@ def _pool(module: Pool) -> torch.nn.Module:
 def _copy(
     layer: torch.nn.Module, params: Mapping[str, Any], stats: Mapping[str, Any]
 ) -> None:
-    """Copies Linen's numbers into a PyTorch layer."""
+    """Copies Linen's values into a PyTorch layer."""
     names = {
         "kernel": "weight",
         "scale": "weight",

@@ -1,4 +1,4 @@
-"""The chains that strategies ask for when they search chainbench."""
+"""The chains that strategies evaluate when they search chainbench."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,7 +25,7 @@ _BEST = _RANDOM = 4
 
 @flax.struct.dataclass
 class _Asked:
-    """A table that keeps the genome of each query behind its fitness."""
+    """A table that keeps the genome of each query with its fitness."""
 
     table: tabular.Table
 
@@ -44,14 +44,14 @@ def chains(
     key: Key,
     strategies: Sequence[str] = STRATEGIES,
 ) -> Iterator[np.ndarray]:
-    """Chains ``int32[L]``: the best and as many random queries of each search.
+    """Chains ``int32[L]``: the best queries of each search, and as many random ones.
 
     Args:
-      config: of the strategies; says how many searches of each there are.
+      config: of the strategies; holds the number of searches of each.
       space: of the chains.
       table: answers the queries.
-      key: decides the searches, and which random queries are taken.
-      strategies: that ask.
+      key: determines the searches and the random queries that are chosen.
+      strategies: names of those that search.
     """
     key, gpt_key = jax.random.split(key)
     keys = jax.random.split(key, config.seeds)
@@ -70,7 +70,7 @@ def chains(
 
 
 def _chosen(queries: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Of ``int32[Q, L + 1]`` as `_Asked` keeps them."""
+    """Chooses from ``int32[Q, L + 1]`` as kept by `_Asked`."""
     fitness = queries[:, -1].copy().view(np.float32)
     best = np.argsort(-fitness, kind="stable")[:_BEST]
     others = random.permutation(np.setdiff1d(np.arange(len(queries)), best))

@@ -2,9 +2,10 @@
 
     python launch/chainbench/fit.py --out=chainbench.npz
 
-Chains with several trainings are held out: the ensemble learns the others and predicts
-these, whose truth is the mean over their keys. The file then holds an ensemble of all
-trainings. It is refused where R2 is below 0.8 or Kendall's tau below 0.7.
+Chains with several trainings are held out: the ensemble is fitted to the others and
+predicts these, whose ground truth is the mean over their keys. The file then holds an
+ensemble fitted to all trainings. It is not written if R2 is below 0.8 or Kendall's tau
+below 0.7.
 """
 
 import argparse
@@ -28,7 +29,7 @@ _FEWEST = 20
 
 
 def made(trainings: list[Training]) -> Chainbench:
-    """The benchmark of some trainings.
+    """Fits the benchmark to trainings.
 
     Raises:
       UsageError: fewer than 20 chains have several trainings.

@@ -4,17 +4,16 @@
       --flagfile=launch/chainbench/chains.flags --data_dir=DIR
 
 Appends a line to ``launch/chainbench/trainings.csv`` for each training: the part that
-asked for it, the chain's blocks, the number of the random key, parameters,
+it belongs to, the chain's blocks, the number of the random key, parameters,
 floating-point operations for an image, validation accuracy, and seconds. A chain that
-failed has no accuracy. What is in the file is not trained again, so that the same
-command goes on where it was stopped; several processes may share the parts, one on each
-core.
+failed has no accuracy. Trainings in the file are not repeated, so the same command
+resumes where it was stopped; several processes may share the parts, one per core.
 
 Parts:
   random: chains that the space samples, with key 0.
   noise: the first 200 of them with keys 1 and 2.
-  asked: chains that strategies ask for in ``--search_seeds`` searches of the benchmark
-    that ``--model`` holds, with key 0.
+  asked: chains that strategies evaluate in ``--search_seeds`` searches of the benchmark
+    in ``--model``, with key 0.
 """
 
 import argparse
@@ -59,7 +58,7 @@ def planned(
 def of_strategies(
     config: Config, model: str, first: int, count: int
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """The same of the chains that strategies ask for.
+    """The same for the chains that strategies evaluate.
 
     Raises:
       UsageError: the file of the benchmark cannot be used.

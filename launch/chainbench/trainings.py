@@ -14,7 +14,7 @@ class Training:
     """One training of a chain.
 
     Attributes:
-      part: of the plan that asked for it.
+      part: of the plan that it belongs to.
       blocks: names, from the image on.
       key: number of the random key, from 0.
       params: parameters of the network; None where it could not be built.
@@ -36,7 +36,7 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Training))
 
 
 def append(path: Path, training: Training) -> None:
-    """Adds a line, by one write that is on disk afterwards."""
+    """Appends a line in one write that is synced to disk."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if not path.exists():
@@ -53,7 +53,7 @@ def append(path: Path, training: Training) -> None:
 
 
 def read(path: Path) -> list[Training]:
-    """All trainings in the file; none where there is no file."""
+    """All trainings in the file; none if there is no file."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

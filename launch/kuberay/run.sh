@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Runs the program on a Ray cluster in Kubernetes, by KubeRay.
+# Runs the program on a Ray cluster in Kubernetes, with KubeRay.
 #
 #   launch/kuberay/run.sh --name=NAME --image=IMAGE [OPTION...] -- FLAG...
 #
-# Submits launch/kuberay/job.yaml, which makes a cluster and runs
+# Submits launch/kuberay/job.yaml, which creates a cluster and runs
 # python -m gpt_nas_jax.main --executor=ray FLAG... on its head, shows the log, and
 # deletes both when the program has ended. Lost workers are replaced, and the program
-# sends their candidates to others. If the head is lost all is made anew, and the
-# program goes on from its --workdir: give one in a bucket, and --stage=search, as the
-# retraining needs a disk that all pods see. A job of this name that runs is followed.
-# Ends with the program's exit code.
+# sends their candidates to others. If the head is lost, everything is recreated, and the
+# program resumes from its --workdir: give one in a bucket, and --stage=search, as the
+# retraining needs a disk that all pods share. A running job of this name is followed.
+# Exits with the program's exit code.
 #
 #   --image=IMAGE              with Ray and this package: see launch/kuberay/Dockerfile
 #   --build=ray,gcs,cuda       builds and pushes it first, with these extras
@@ -22,8 +22,8 @@
 #                              cloud.google.com/gke-tpu-topology=2x2; for spot nodes of
 #                              GKE cloud.google.com/gke-spot=true
 #   --restarts=20              of the program, at most
-#   --poll=30                  seconds between two questions about the job
-#   --keep                     does not delete the job in the end
+#   --poll=30                  seconds between two checks of the job
+#   --keep                     does not delete the job at the end
 #
 # Needs kubectl, with a cluster that has the KubeRay operator, and docker for --build.
 set -uo pipefail
@@ -81,7 +81,7 @@ run() {
       "$name Complete/SUCCEEDED "*) return 0 ;;
       "$name Complete/"* | "$name Failed/"*)
         [[ $found =~ exit\ code\ ([0-9]+) ]] && return "${BASH_REMATCH[1]}"
-        # Not the program's end: the head was lost.
+        # Not an exit of the program: the head was lost.
         return 255
         ;;
       '') return 255 ;;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the program on a TPU slice by a managed instance group of Compute Engine.
+# Runs the program on a TPU slice made by a managed instance group of Compute Engine.
 #
 #   launch/tpu/group.sh --name=NAME --project=PROJECT --zone=ZONE --machine=TYPE
 #     --topology=TOPOLOGY [OPTION...] -- FLAG...
@@ -12,8 +12,8 @@
 #   --image-family=NAME         by default the one for the machine type
 #   --extras=tpu,gcs            of the package
 #   --restarts=20               of the program, at most
-#   --poll=30                   seconds between two questions about the slice
-#   --keep                      does not delete the slice in the end
+#   --poll=30                   seconds between two checks of the slice
+#   --keep                      does not delete the slice at the end
 #
 # Needs gcloud, signed in. Group, template and workload policy are called NAME.
 set -uo pipefail
@@ -60,7 +60,7 @@ state() {
 }
 
 create() {
-  # What is left of a group that came to nothing.
+  # The remains of a group that could not be created.
   remove_parts 2>/dev/null
   gcloud compute resource-policies create workload-policy "$name" "${every[@]}" \
     --region="$region" --type=HIGH_THROUGHPUT --accelerator-topology="$topology" &&
@@ -68,7 +68,7 @@ create() {
       --machine-type="$machine" --maintenance-policy=TERMINATE "${disk[@]}" \
       --image-project=ubuntu-os-accelerator-images --image-family="$image_family" \
       --scopes=cloud-platform ${spot:+"${spots[@]}"} &&
-    # All hosts at once or none: otherwise they are no slice.
+    # All hosts at once or none: otherwise they do not form a slice.
     gcloud beta compute instance-groups managed create "$name" "${at[@]}" \
       --template="$name" --size=0 --workload-policy="$policy" \
       --target-size-policy-mode=bulk --default-action-on-vm-failure=do-nothing ||

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Runs the program on a TPU slice by a queued resource of the Cloud TPU API.
+# Runs the program on a TPU slice made by a queued resource of the Cloud TPU API.
 #
 #   launch/tpu/queued.sh --name=NAME --project=PROJECT --zone=ZONE --type=TYPE
 #     [OPTION...] -- FLAG...
 #
 # Creates the slice, installs this checkout on all its hosts, runs
 # python -m gpt_nas_jax.main --executor=hosts FLAG... there, shows the log, and deletes
-# the slice when the program has ended. A slice that is preempted is deleted and created
-# again, and the program goes on from its --workdir: give one in a bucket, as all disks
-# of a slice end with it. A slice of this name that is there is used, and a program that
-# runs on it is followed. Ends with the program's exit code.
+# the slice when the program has ended. A preempted slice is deleted and created
+# again, and the program resumes from its --workdir: give one in a bucket, as all disks
+# of a slice are deleted with it. An existing slice of this name is reused, and a program
+# running on it is followed. Exits with the program's exit code.
 #
 #   --type=v6e-16           accelerator type; for TPU7x see launch/tpu/group.sh
 #   --spot                  cheaper, may be preempted at any time
 #   --runtime-version=NAME  by default the one for the type
 #   --extras=tpu,gcs        of the package
 #   --restarts=20           of the program, at most
-#   --poll=30               seconds between two questions about the slice
-#   --keep                  does not delete the slice in the end
+#   --poll=30               seconds between two checks of the slice
+#   --keep                  does not delete the slice at the end
 #
 # Needs gcloud, signed in, and the key for several hosts in the ssh agent:
 # ssh-add ~/.ssh/google_compute_engine
@@ -40,7 +40,7 @@ at=(--project="$project" --zone="$zone" --quiet)
 
 state() {
   local found
-  # `describe` fails for a slice that is not there as it does for every other reason.
+  # `describe` fails in the same way for a missing slice and for any other reason.
   found=$(gcloud compute tpus queued-resources list "${at[@]}" \
     --filter="name~/queuedResources/$name\$" --format='value(state.state)') || return
   case $found in

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the program on this host of a TPU slice, or follows it where it runs already.
+# Runs the program on this host of a TPU slice, or follows it if it runs already.
 #
 #   worker.sh NAME EXTRAS FLAG...
 #
-# The launchers beside this file start it on every host, in the folder ~/NAME, with the
+# The launchers next to this file start it on every host, in the folder ~/NAME, with the
 # checkout in ~/NAME.tgz. It installs the checkout with these extras, starts the program
-# so that it outlives a lost connection, shows its log and ends with its exit code.
+# so that it survives a lost connection, shows its log and exits with its exit code.
 set -uo pipefail
 name=$1 extras=$2
 shift 2
@@ -22,7 +22,7 @@ install() {
 }
 
 program() {
-  # Stays ignored in the program.
+  # Remains ignored in the program.
   trap '' HUP
   .venv/bin/python -m gpt_nas_jax.main --executor=hosts "$@" 9>&-
   echo "$?" >status
@@ -41,5 +41,5 @@ if flock --nonblock 9; then
 fi
 exec 9>&-
 tail --lines="$lines" --follow --sleep-interval=0.1 --pid="$(cat pid)" log
-# Without a status it was killed, with what should have written one.
+# Without a status it was killed, together with the shell that writes it.
 exit "$(cat status 2>/dev/null || echo 137)"

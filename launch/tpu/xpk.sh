@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs the program on a TPU slice in a cluster of GKE, by xpk.
+# Runs the program on a TPU slice in a GKE cluster, with xpk.
 #
 #   launch/tpu/xpk.sh --name=NAME --project=PROJECT --zone=ZONE --type=TYPE
 #     [OPTION...] -- FLAG...
 #
-# Does what launch/tpu/queued.sh does, in a cluster of its own: GKE brings a preempted
-# slice back and starts the program again. Cluster and workload are called NAME.
+# Does what launch/tpu/queued.sh does, in its own cluster: GKE recreates a preempted slice
+# and restarts the program. Cluster and workload are called NAME.
 #
 #   --type=v6e-16        TPU type as xpk calls it
 #   --spot               cheaper, may be preempted at any time
 #   --image=python:3.11  what the checkout is put into
 #   --extras=tpu,gcs     of the package
 #   --restarts=20        of the program, at most
-#   --poll=30            seconds between two questions about the program
-#   --keep               does not delete the cluster in the end
+#   --poll=30            seconds between two checks of the program
+#   --keep               does not delete the cluster at the end
 #
 # Needs xpk (pip install xpk), kubectl, and gcloud, signed in.
 set -uo pipefail
@@ -63,8 +63,8 @@ submit() {
     return
   local install="pip install --quiet --constraint=requirements.txt '.[$extras]'"
   local program="python -m gpt_nas_jax.main --executor=hosts ${flags[*]@Q}"
-  # GKE starts again what ends with an exit code above 126, too. SIGTERM reaches the one
-  # process that xpk has begun.
+  # GKE also restarts after an exit code above 126. SIGTERM reaches only the process that
+  # xpk has started.
   xpk workload create "${every[@]}" --workload="$name" --tpu-type="$type" \
     --num-slices=1 --base-docker-image="$image" --script-dir="$packed/checkout" \
     --max-restarts="$starts" --restart-on-exit-codes=75 \
@@ -99,7 +99,7 @@ run() {
 }
 
 exit_codes='{.items[*].status.containerStatuses[*].state.terminated.exitCode}'
-# Starting it again is the business of GKE.
+# GKE restarts it.
 starts=$restarts restarts=0
 pack
 launch

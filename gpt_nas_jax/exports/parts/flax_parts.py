@@ -42,7 +42,7 @@ def avg_pool(
     stride: int = 1,
     padding: tuple[int, int, int, int] = (1, 1, 1, 1),
 ) -> jax.Array:
-    """The mean of each window, without padding: top, bottom, left, right."""
+    """The mean of each window without its padding: top, bottom, left, right."""
     pads, window = (padding[:2], padding[2:]), (kernel, kernel)
     return nn.avg_pool(x, window, (stride, stride), pads, count_include_pad=False)
 
@@ -66,7 +66,7 @@ class ConvNormActivation(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels gated by what the whole feature map holds."""
+    """Channels gated by the means of all channels over the feature map."""
 
     squeeze: int
     activation: str = "silu"
@@ -163,7 +163,7 @@ class Bottleneck(nn.Module):
 
 
 def residual(x: jax.Array, y: jax.Array, stride: int) -> jax.Array:
-    """ReLU of the sum, the shortcut projected where the shape changes."""
+    """ReLU of the sum, with the shortcut projected where the shape changes."""
     features = y.shape[-1]
     if stride != 1 or x.shape[-1] != features:
         x = ConvNormActivation(features, 1, stride, 1, None, name="shortcut")(x)
@@ -171,7 +171,7 @@ def residual(x: jax.Array, y: jax.Array, stride: int) -> jax.Array:
 
 
 class InvertedResidual(nn.Module):
-    """ShuffleNetV2's unit: half the channels pass, half are worked on."""
+    """ShuffleNetV2's unit: half of the channels pass, half are transformed."""
 
     features: int
     stride: int = 1
@@ -191,7 +191,7 @@ class InvertedResidual(nn.Module):
         shape = (half, 3, self.stride, half)
         y = ConvNormActivation(*shape, None, name="depthwise")(y)
         y = ConvNormActivation(half, 1, 1, 1, "relu", name="project")(y)
-        # The channels of both halves take turns.
+        # Interleaves the channels of both halves.
         return jnp.stack((passed, y), -1).reshape(*y.shape[:-1], self.features)
 
 

@@ -36,7 +36,7 @@ def avg_pool(
     stride: int = 1,
     padding: tuple[int, int, int, int] = (1, 1, 1, 1),
 ) -> torch.Tensor:
-    """The mean of each window, without padding, which is the same on both sides."""
+    """The mean of each window without its padding, which is the same on both sides."""
     pads = padding[::2]
     return F.avg_pool2d(x, kernel, stride, pads, count_include_pad=False)
 
@@ -65,7 +65,7 @@ class ConvNormActivation(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels gated by what the whole feature map holds."""
+    """Channels gated by the means of all channels over the feature map."""
 
     def __init__(self, channels: int, squeeze: int, activation: str = "silu") -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class Bottleneck(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """ShuffleNetV2's unit: half the channels pass, half are worked on."""
+    """ShuffleNetV2's unit: half of the channels pass, half are transformed."""
 
     def __init__(self, channels: int, features: int, stride: int = 1) -> None:
         super().__init__()
@@ -206,7 +206,7 @@ class InvertedResidual(nn.Module):
         else:
             passed, y = self.passed_project(self.passed_depthwise(x)), x
         y = self.project(self.depthwise(self.expand(y)))
-        # The channels of both halves take turns.
+        # Interleaves the channels of both halves.
         return torch.stack((passed, y), 2).flatten(1, 2)
 
 

@@ -1,1 +1,1 @@
-"""The report page of a run: one HTML file, made from what lies in its workdir."""
+"""The report page of a run: one HTML file, made from the files in its workdir."""

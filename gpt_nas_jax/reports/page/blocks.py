@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gpt_nas_jax.reports.page.run import Run, names
 
 _LEAST = 8
-"""Networks below which shares of the best quarter say nothing."""
+"""Minimum number of networks for meaningful shares of the best quarter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Share:
 
     Attributes:
       name: of the block.
-      best: share of the best quarter of the networks that have it, in percent.
-      every: share of all networks, likewise.
+      best: percentage of the best quarter of the networks that have it.
+      every: percentage of all networks, likewise.
       with_it: mean fitness of the networks that have it, or None.
       without: of the others, or None.
     """
@@ -30,7 +30,7 @@ class Share:
 
 
 def shares(run: Run) -> list[Share]:
-    """All blocks; first the one that the best networks prefer most."""
+    """All blocks, the one that the best networks prefer most first."""
     if len(run.scored) < _LEAST:
         return []
     order = sorted(run.scored, key=lambda record: -record["fitness"])

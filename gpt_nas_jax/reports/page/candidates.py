@@ -13,7 +13,7 @@ COSTS = {
     "memory": "peak activations, bytes",
     "latency": "latency, ms",
 }
-"""The costs that a network may have, by the ledger's names."""
+"""The costs that a network may have, by their names in the ledger."""
 
 SHADES = 6
 """Colours of generations, from the earliest to the latest."""
@@ -25,7 +25,7 @@ def progress(run: Run) -> Chart | None:
         return None
     fitness = [record["fitness"] for record in run.scored]
     first, last = fitness[0], max(fitness)
-    # Failures stand on the lower edge.
+    # Failures are drawn at the lower edge.
     chart = Chart(
         "progress",
         "Every candidate, and the best so far",
@@ -47,7 +47,7 @@ def progress(run: Run) -> Chart | None:
 
 
 def best_so_far(run: Run) -> list[Point]:
-    """Where the best fitness rises, and its last value at the last candidate."""
+    """The points where the best fitness rises, and one at the last candidate."""
     points: list[Point] = []
     for record in run.scored:
         if not points or record["fitness"] > points[-1][1]:
@@ -61,7 +61,7 @@ def costs(run: Run) -> list[Chart]:
 
 
 def front(records: Sequence[Record], cost: str) -> list[Record]:
-    """The records that no other one equals at less cost; the cheapest first."""
+    """The Pareto front of fitness and a cost, the cheapest record first."""
     found: list[Record] = []
     for record in sorted(records, key=lambda r: (r[cost], -r["fitness"])):
         if not found or record["fitness"] > found[-1]["fitness"]:
@@ -98,7 +98,7 @@ def _against(run: Run, cost: str) -> Chart:
 
 
 def _known(run: Run, cost: str) -> list[Record]:
-    """Those of a known cost that has a logarithm."""
+    """The records whose cost is known and positive."""
     return [record for record in run.scored if (record.get(cost) or 0) > 0]
 
 

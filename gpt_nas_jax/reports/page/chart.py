@@ -10,9 +10,9 @@ Point = tuple[float, float]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 12, 44
 _STRIDES = tuple(((1,), stride) for stride in (1, 2, 3, 5, 10))
-"""Powers of ten, ever fewer of them."""
+"""Powers of ten, in ever larger steps."""
 _MARGIN = 0.04
-"""Share of an axis that stays free at each of its ends."""
+"""Share of an axis that is left free at each end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Axis:
 
     Attributes:
       label: what they are, with the unit.
-      low: the least, as it is drawn: its logarithm where ``log``.
-      high: the greatest, likewise.
-      log: whether equal ratios are equally far apart.
+      low: the lowest, as drawn: its logarithm if ``log``.
+      high: the highest, likewise.
+      log: whether the axis is logarithmic.
     """
 
     label: str
@@ -32,12 +32,12 @@ class Axis:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value stands, 0 to 1."""
+        """The position of a value on the axis, 0 to 1."""
         value = math.log10(value) if self.log else value
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
-        """Round values within, with their texts."""
+        """Round values on the axis, with their labels."""
         if not self.log:
             return [(value, f"{value:g}") for value in self._steps(most)]
         first, last = math.floor(self.low), math.ceil(self.high)
@@ -49,7 +49,7 @@ class Axis:
             if len(found) <= most:
                 break
         if len(found) < 2:
-            # A range of less than one step: its ends tell more than one value does.
+            # A range of less than one step: its ends say more than one value does.
             found = [10**self.low * 1.01, 10**self.high / 1.01]
         return [(value, texts.amount(value)) for value in found]
 
@@ -63,7 +63,7 @@ class Axis:
 
 
 def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:
-    """The axis that shows all of some values, with a margin."""
+    """The axis that covers all values, with a margin."""
     shown = [math.log10(value) if log else value for value in values]
     low, high = min(shown), max(shown)
     margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
@@ -72,7 +72,7 @@ def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A line as SVG's path.
+    """A line as an SVG path.
 
     Attributes:
       path: the attribute ``d``.
@@ -104,7 +104,7 @@ class Dot:
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """A value beside an axis and its place in pixels."""
+    """The label of a value on an axis, and its place in pixels."""
 
     place: str
     text: str
@@ -112,17 +112,17 @@ class Tick:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """A frame with two axes, and what is drawn in it.
+    """A frame with two axes and its contents.
 
     Attributes:
       name: unique on the page; the identifier of its elements.
-      title: what is seen, in a few words.
-      summary: what there is to see, for those who cannot.
+      title: short description.
+      summary: text alternative, for people who cannot see it.
       x: the lower axis.
       y: the left axis.
       width: in pixels, as far as the page has them.
       height: likewise.
-      lines: behind the dots.
+      lines: drawn behind the dots.
       dots: candidates.
     """
 
@@ -143,18 +143,18 @@ class Chart:
 
     @property
     def x_ticks(self) -> list[Tick]:
-        """Of the lower axis."""
+        """Ticks of the lower axis."""
         found = self.x.ticks(max(3, self.width // 90))
         return [Tick(_pixels(self._at_x(value)), text) for value, text in found]
 
     @property
     def y_ticks(self) -> list[Tick]:
-        """Of the left axis."""
+        """Ticks of the left axis."""
         found = self.y.ticks(6)
         return [Tick(_pixels(self._at_y(value)), text) for value, text in found]
 
     def line(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":
-        """With a line through points in order; a point that is NaN is a gap."""
+        """The chart with a line through points in order; a NaN point is a gap."""
         path, joined = [], False
         for x, y in points:
             if not math.isfinite(y):
@@ -165,7 +165,7 @@ class Chart:
         return self._with_line("".join(path), style, name)
 
     def steps(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":
-        """With a line that keeps its height up to the next point."""
+        """The chart with a line that keeps its height up to the next point."""
         path = [f"M{self._place(*points[0])}"] if points else []
         for x, y in points[1:]:
             path.append(f"H{_pixels(self._at_x(x))}V{_pixels(self._at_y(y))}")

@@ -1,11 +1,11 @@
-"""Which classes the trained network takes for which."""
+"""The confusion matrix of the trained network."""
 
 import dataclasses
 
 from gpt_nas_jax.reports.page.run import Run
 
 _MOST = 30
-"""Classes of which a table can be read."""
+"""Maximum number of classes for a readable table."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Row:
     Attributes:
       name: of the class.
       place: its number, from 1.
-      counts: how many got the answer of each class.
-      right: the share that got the right one; None where there are no images.
+      counts: number of images predicted as each class.
+      right: the fraction classified correctly; None without images.
     """
 
     name: str
@@ -27,12 +27,12 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """The answers for all test images.
+    """The predictions for all test images.
 
     Attributes:
       names: of the classes.
       rows: a class each.
-      balanced: the mean share of right answers.
+      balanced: the balanced accuracy.
     """
 
     names: tuple[str, ...]
@@ -41,7 +41,7 @@ class Confusion:
 
 
 def confusion(run: Run) -> Confusion | None:
-    """Returns the answers, where a network was tested on few enough classes."""
+    """The confusion matrix, if a network was tested on few enough classes."""
     tested = (run.result or {}).get("retrain") or {}
     counts = tested.get("confusion")
     if not counts or len(counts) > _MOST:

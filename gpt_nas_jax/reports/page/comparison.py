@@ -56,7 +56,7 @@ def _warnings(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _searches(runs: Sequence[Run]) -> Iterator[Chart]:
-    """The best so far, a chart for each kind of fitness."""
+    """The best so far, one chart per kind of fitness."""
     for number, measure in enumerate(dict.fromkeys(run.measure for run in runs)):
         some = [
             (place, run)
@@ -82,7 +82,7 @@ def _searches(runs: Sequence[Run]) -> Iterator[Chart]:
 
 
 def _tests(runs: Sequence[Run], cost: str) -> Chart | None:
-    """Test accuracy of the trained networks against what they cost."""
+    """Test accuracy of the trained networks against their cost."""
     some = [
         (place, run, state.costs(run)[cost], run.test_accuracy)
         for place, run in enumerate(runs)
@@ -99,14 +99,14 @@ def _tests(runs: Sequence[Run], cost: str) -> Chart | None:
     )
     for place, run, size, accuracy in some:
         name = f"{run.name}: {run.strategy}, {accuracy:.4f}"
-        # A line without a length is drawn as a dot.
+        # A line of zero length is drawn as a dot.
         points = [(size, accuracy)] * 2
         chart = chart.line(points, f"{learning.series(place)} dot", name)
     return chart
 
 
 def _differing(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """The flags that are not the same in all runs, with the value in each."""
+    """The flags that differ between runs, with the value in each."""
     names = dict.fromkeys(name for run in runs for name in run.flags)
     rows = [(name, [run.flags.get(name, "") for run in runs]) for name in names]
     return [row for row in rows if len(set(row[1])) > 1 and row[0] != "workdir"]

@@ -1,4 +1,4 @@
-"""Curves of what was learned: the prior, the finalists, the network in the end."""
+"""Learning curves of the prior, the finalists and the network trained at the end."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ _PHASES = (("pretrain", "benchmark cells"), ("finetune", "human networks"))
 
 
 def of_prior(run: Run) -> list[tuple[Chart, Mapping[str, Any]]]:
-    """A chart and the report of each phase of the prior's learning."""
+    """A chart and the report of each phase of the prior's training."""
     if run.prior is None:
         return []
     return [
@@ -45,7 +45,7 @@ def _phase(name: str, corpus: str, report: Mapping[str, Any]) -> Chart:
 
 
 def of_finalists(run: Run) -> Chart | None:
-    """Validation accuracy of the finalists by epochs, a line a training."""
+    """Validation accuracy of the finalists by epoch, one line per training."""
     trained = [r for r in run.finalists if r.get("accuracies")]
     if not trained:
         return None
@@ -69,7 +69,7 @@ def of_finalists(run: Run) -> Chart | None:
 
 
 def of_trainings(runs: Mapping[str, Run]) -> Chart | None:
-    """Training loss of the networks of several runs, each with a name, by epochs."""
+    """Training loss by epoch of the networks of several runs, each with a name."""
     # A loss of 0 has no logarithm.
     curves = {n: _epochs(v or None for v in run.losses) for n, run in runs.items()}
     every = [point for curve in curves.values() for point in curve if _ys([point])]

@@ -1,4 +1,4 @@
-"""How the best network came about, parent by parent."""
+"""The ancestry of the best network, parent by parent."""
 
 import dataclasses
 import difflib
@@ -13,7 +13,7 @@ class Gene:
 
     Attributes:
       name: of the block.
-      new: whether it is not of the parent above.
+      new: whether it does not come from the parent above.
       proposed: whether the prior proposed it.
     """
 
@@ -24,7 +24,7 @@ class Gene:
 
 @dataclasses.dataclass(frozen=True)
 class Ancestor:
-    """One step of the line.
+    """One step of the ancestry.
 
     Attributes:
       record: of the candidate.
@@ -40,8 +40,7 @@ class Ancestor:
 def line(run: Run) -> list[Ancestor]:
     """The best network and its ancestors, the earliest first.
 
-    At each step the parent that more of the genes are of; empty where the ledger names
-    no parents.
+    At each step the parent that shares more genes; empty if the ledger has no parents.
     """
     if run.best is None or "parents" not in run.best:
         return []
@@ -84,7 +83,7 @@ def _parents(
 def _genes(record: Record, parent: Record | None) -> tuple[Gene, ...]:
     own, proposed = names(record), record.get("proposed") or []
     proposed = [bool(gene) for gene in proposed] + [False] * len(own)
-    # Where everything counts as proposed, no prior has filled a gap.
+    # If everything counts as proposed, no prior has filled gaps.
     marks = not all(proposed[: len(own)])
     kept = set(range(len(own)))
     if parent is not None:

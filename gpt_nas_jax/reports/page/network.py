@@ -27,7 +27,7 @@ class Part:
 
     Attributes:
       name: of the block.
-      size: of its output; empty where it is not known.
+      size: of its output; empty if unknown.
       cost: its parameters, likewise.
       style: a class of the style sheet, by the resolution.
     """
@@ -59,7 +59,7 @@ class Drawing:
       width: in pixels.
       height: likewise.
       summary: the parts in words.
-      genes: those of a cell, where the parts do not name them.
+      genes: those of a cell, if the parts do not name them.
     """
 
     boxes: tuple[Box, ...]
@@ -86,7 +86,7 @@ def drawing(run: Run) -> Drawing | None:
 
 def _traced(run: Run, genes: Sequence[str]) -> list[tuple[Part, bool]] | None:
     """The parts with sizes, and whether they are genes; None without the images."""
-    # A run that was begun before its images were noted may have a trained network.
+    # A run begun before its images were recorded may have a trained network.
     images = run.images or run.network
     if images is None or run.from_python:
         return None
@@ -95,7 +95,7 @@ def _traced(run: Run, genes: Sequence[str]) -> list[tuple[Part, bool]] | None:
         space = registry.build(run.config.space, size, images["num_classes"])
         blocks = space.decode(np.asarray(space.genome(genes))).blocks
     except UsageError:
-        # A space of the user's own, which is not there any more.
+        # A space of the user's own that no longer exists.
         return None
     one_each = len(blocks) == len(genes) + 1
     named = [*genes, ""] if one_each else [""] * len(blocks)
@@ -124,7 +124,7 @@ def _of_blocks(
         name, shape, params, style, gene = row
         cost = f"{texts.amount(params)} parameters" if params else "no parameters"
         count = len(list(same))
-        # Cells repeat; equal genes are drawn one by one, as they stand in the genome.
+        # Cells repeat; equal genes are drawn one by one, as in the genome.
         shown = [name] * count if gene else [f"{name} x {count}" if count > 1 else name]
         yield from ((Part(one, shape, cost, style), bool(gene)) for one in shown)
 

@@ -42,6 +42,6 @@ def _source(name: str) -> str:
 
 
 def _json(value: Any) -> markupsafe.Markup:
-    """Compact JSON for a script element, which it cannot end."""
+    """Compact JSON that cannot end the script element around it."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return markupsafe.Markup(text.replace("<", "\\u003c"))

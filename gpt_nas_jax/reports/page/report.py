@@ -1,4 +1,4 @@
-"""``report.html``: a run before the eyes."""
+"""``report.html``: the page of a run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ _ROWS = 20
 def write(path: Path, run: Run, baselines: Sequence[Run] = ()) -> Path:
     """Writes the page of a run into its workdir; returns the page's path.
 
-    The page is a function of the run: as long as that is the same, so is the page.
+    The page is a function of the run: the same run gives the same page.
 
     Raises:
       UsageError: it cannot be written.
@@ -39,7 +39,7 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
 
     Args:
       run: as it was read.
-      baselines: human networks to draw beside the one found.
+      baselines: human networks to draw with the one found.
     """
     return render(
         "report.html",
@@ -78,14 +78,14 @@ def _named(run: Run, baselines: Sequence[Run]) -> dict[str, Run]:
 
 
 def _rows(run: Run) -> list[Mapping[str, Any]]:
-    """The fittest evaluations; of equals the first."""
+    """The fittest evaluations; the first of equals."""
     order = sorted(run.scored, key=lambda record: -record["fitness"])
     unknown = dict.fromkeys(("params", "flops"))
     return [{**unknown, **r, "names": names(r)} for r in order[:_ROWS]]
 
 
 def _trained(run: Run) -> list[Mapping[str, Any]]:
-    """The networks that were trained for long, where they are several."""
+    """The retrained networks, if there are several."""
     every = (run.result or {}).get("trained", [])
     trained = [one for one in every if "reason" not in one]
     return sorted(trained, key=lambda one: -one["test_accuracy"])
@@ -94,12 +94,12 @@ def _trained(run: Run) -> list[Mapping[str, Any]]:
 def _further(
     labels: Mapping[str, str], lines: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
-    """The costs beside parameters and FLOPs that networks have, with their headings."""
+    """The costs of networks besides parameters and FLOPs, with their headings."""
     return {name: labels[name] for name in further_costs.known(lines)}
 
 
 def _data(run: Run) -> dict[str, Any]:
-    """Every candidate as briefly as its tooltip can be made from."""
+    """Every candidate in a compact form, for its tooltip."""
     known: dict[str, int] = {}
     rows = []
     for record in run.records:

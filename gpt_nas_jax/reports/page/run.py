@@ -1,4 +1,4 @@
-"""A run as it lies in its workdir, finished or not; nothing is changed there."""
+"""A run as read from its workdir, finished or not; never changes it."""
 
 import dataclasses
 import datetime
@@ -13,9 +13,9 @@ from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.workdir import Ledger
 
 IMAGES = "images.json"
-"""In a workdir: size and number of the images that a search is for."""
+"""File in a workdir: size and number of the images of a search."""
 CURVE = "curve.json"
-"""Beside the checkpoints of a long training: its loss by epochs."""
+"""File next to the checkpoints of a long training: its loss by epoch."""
 
 _REMEDY = "start the same command again: it is written again"
 
@@ -25,18 +25,18 @@ Record = Mapping[str, Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """The files that a run has left so far.
+    """The files that a run has written so far.
 
     Attributes:
       path: the workdir; of one on a store, its mirror.
-      flags: of ``flags.txt``, as texts.
+      flags: of ``flags.txt``, as strings.
       records: all evaluations, each with its ``number``.
-      machines: that these were made on.
+      machines: those that they were made on.
       finalists: trainings of finalists.
       prior: ``prior.json``, or None.
       result: ``result.json``, or None.
       network: ``best/architecture.json``, or None.
-      losses: of the long training, by epochs; None for an epoch that is not known.
+      losses: of the long training, by epoch; None if unknown.
       images: ``images.json``, or None.
     """
 
@@ -58,12 +58,12 @@ class Run:
 
     @functools.cached_property
     def config(self) -> Config:
-        """The settings; of a search from Python the defaults."""
+        """The settings; the defaults for a search from Python."""
         return fields.of_text(self.flags)
 
     @property
     def from_python(self) -> bool:
-        """Whether it is a search by an evaluator of the user's."""
+        """Whether it is a search from Python with the user's evaluator."""
         return "evaluations" in self.flags
 
     @property
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def total(self) -> int:
-        """Evaluations of the whole search; 0 where none is meant."""
+        """Evaluations of the whole search; 0 if the run has none."""
         if self.from_python:
             return int(self.flags["evaluations"])
         searches = self.human is None and not self.config.retrain.genome
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Tells it from other runs."""
+        """A title that distinguishes it from other runs."""
         return f"{self.data}: {self.strategy}, seed {self.flags.get('seed', '0')}"
 
     @functools.cached_property
@@ -107,7 +107,7 @@ class Run:
 
     @functools.cached_property
     def failed(self) -> tuple[Record, ...]:
-        """The others."""
+        """The evaluations that failed."""
         return tuple(r for r in self.records if r["fitness"] is None)
 
     @functools.cached_property
@@ -126,7 +126,7 @@ class Run:
 
     @property
     def test_accuracy(self) -> float | None:
-        """Of the network that was trained for long, or None."""
+        """Test accuracy after the long training, or None."""
         return ((self.result or {}).get("retrain") or {}).get("test_accuracy")
 
     @property
@@ -136,10 +136,10 @@ class Run:
 
 
 def read(path: Path) -> Run:
-    """Reads a workdir, of a run that may be going on.
+    """Reads a workdir, whose run may be in progress.
 
     Raises:
-      UsageError: it is no workdir, or something in it is damaged.
+      UsageError: it is not a workdir, or a file in it is damaged.
     """
     flags = workdir.read_flags(path)
     ledger = Ledger(path / workdir.LEDGER)
@@ -170,7 +170,7 @@ def names(record: Record) -> list[str]:
 
 
 def began(record: Record) -> datetime.datetime | None:
-    """When an evaluation began; None where it was remembered or is not known."""
+    """When an evaluation began; None if it was reused or is unknown."""
     start = record.get("start")
     return datetime.datetime.fromisoformat(start) if start else None
 

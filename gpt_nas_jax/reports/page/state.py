@@ -1,4 +1,4 @@
-"""Where a run stands, what it cost so far, what failed, and how it goes on."""
+"""Progress of a run, its cost so far, failures, and how to resume it."""
 
 import dataclasses
 import datetime
@@ -17,7 +17,7 @@ from gpt_nas_jax.reports.page.run import Record, Run, began
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A number that is shown large.
+    """A number shown in large type.
 
     Attributes:
       name: above it.
@@ -44,7 +44,7 @@ class Failure:
 
 
 def status(run: Run) -> str:
-    """One sentence on where the run stands."""
+    """One sentence on the progress of the run."""
     if run.test_accuracy is not None:
         return "Finished."
     done, total = len(run.records), run.total
@@ -59,7 +59,7 @@ def status(run: Run) -> str:
 
 
 def latest(run: Run) -> str:
-    """When the last evaluation ended, in UTC; empty where that is not known."""
+    """When the last evaluation ended, in UTC; empty if unknown."""
     ends = [
         begin + datetime.timedelta(seconds=record["seconds"])
         for record in (*run.records, *run.finalists)
@@ -69,7 +69,7 @@ def latest(run: Run) -> str:
 
 
 def figures(run: Run) -> Iterator[Figure]:
-    """The numbers that are to be seen first."""
+    """The numbers at the top of the page."""
     if run.test_accuracy is not None:
         epochs = texts.counted(run.result["retrain"]["epochs"], "epoch")
         value = f"{run.test_accuracy:.4f}"
@@ -79,7 +79,7 @@ def figures(run: Run) -> Iterator[Figure]:
         place = f"candidate {best['number']}, generation {best['generation']}"
         name = f"best {run.measure}"
         if best["fitness"] < run.top:
-            # Finalists, or the user, chose another one than the search did.
+            # The finalists, or the user, chose another one than the search.
             name, place = run.measure, f"{place}, chosen to be trained"
         yield Figure(name, f"{best['fitness']:.4f}", place)
     of_what = "of the best network" if best else "of the network"
@@ -89,7 +89,7 @@ def figures(run: Run) -> Iterator[Figure]:
     if "flops" in known:
         yield Figure("FLOPs", texts.amount(known["flops"]), "for one image")
     network = {**(run.best or {}), **(run.result or {}).get("best", {})}
-    # An evaluator in Python foretells nothing.
+    # An evaluator in Python predicts no costs.
     for name in further_costs.known([] if run.from_python else [network]):
         yield Figure(
             further_costs.LABELS[name], further_costs.text(name, network), of_what
@@ -105,7 +105,7 @@ def figures(run: Run) -> Iterator[Figure]:
 
 
 def costs(run: Run) -> Mapping[str, float]:
-    """The costs of the best network that are known, by the ledger's names."""
+    """The known costs of the best network, by their names in the ledger."""
     network = run.best or run.network or {}
     known = {name: network.get(name) for name in COSTS}
     return {name: cost for name, cost in known.items() if cost is not None}
@@ -136,7 +136,7 @@ def warnings(run: Run) -> Iterator[str]:
 
 
 def failures(run: Run) -> list[Failure]:
-    """Why candidates failed; the commonest reason first."""
+    """Why candidates failed, the most common reason first."""
     counts = Counter(record["reason"] for record in run.failed)
     return [
         Failure(
@@ -153,7 +153,7 @@ def command(run: Run) -> str | None:
         return None
     file = run.path / workdir.FLAGS
     if workdir.is_store(run.name):
-        # A flagfile is read from a disk only.
+        # Flagfiles are read only from a disk.
         file = Path(workdir.FLAGS)
     parts = ["python", "-m", "gpt_nas_jax.main"]
     return shlex.join([*parts, f"--flagfile={file}", f"--workdir={run.name}"])
@@ -189,7 +189,7 @@ def _span(record: Record) -> tuple[float, float]:
 
 
 def _union(spans: list[tuple[float, float]]) -> float:
-    """Seconds in which at least one evaluation ran; pauses of a run do not count."""
+    """Seconds in which at least one evaluation ran; pauses of the run do not count."""
     length, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         length += max(0.0, end - max(begin, reached))

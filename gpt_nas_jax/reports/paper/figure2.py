@@ -22,7 +22,7 @@ def write(folder: Path, measured: Measured) -> list[Path]:
     seeds = [matrix(measured.networks(s)) for s in range(len(measured.accuracies))]
     rates = [f"{rate:g}" for rate in measured.plan.rates]
     values = np.array([[cell.r.value for cell in line] for line in pooled])
-    # Matplotlib would double the time that every command takes to start.
+    # Importing Matplotlib would double the start-up time of every command.
     from gpt_nas_jax.reports import figure
 
     pictures = {
@@ -41,7 +41,7 @@ def write(folder: Path, measured: Measured) -> list[Path]:
 
 
 def matrix(accuracies: np.ndarray) -> Matrix:
-    """Correlates the proposed blocks trained at rate i with all trained at rate j.
+    """Correlates training proposed blocks at rate i with training all at rate j.
 
     Args:
       accuracies: ``float64[N, rates, 2, epochs]``, of which the last epochs are read.
@@ -105,7 +105,7 @@ def _diagonal(measured: Measured, pooled: Matrix, seeds: list[Matrix]) -> Table:
 def _long(
     measured: Measured, pooled: Matrix, seeds: list[Matrix]
 ) -> tuple[list[str], list[list[object]]]:
-    """One line a pair of rates and seed, and one for all seeds together."""
+    """CSV with one line per pair of rates and seed, and one for all seeds together."""
     columns = ["dataset", "rate_proposed", "rate_all", "seed", "networks", "r"]
     rates = measured.plan.rates
     lines = [

@@ -1,4 +1,4 @@
-"""Accuracies of trained initial networks, behind Tables IV and V and Figure 2."""
+"""Accuracies of trained initial networks, for Tables IV and V and Figure 2."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from gpt_nas_jax.config import Config
 from gpt_nas_jax.types import UsageError
 
 DAY = 86400
-"""Seconds."""
+"""Seconds in a day."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Measured:
     Attributes:
       plan: the trainings.
       accuracies: ``float64[seeds, networks, rates, trained_blocks, epochs]`` in
-        [0, 1]; nan throughout a network of which a training failed.
-      failed: networks left out for that, of all seeds together.
-      days: that the trainings kept a device busy.
-      images: how many an accuracy is measured on.
+        [0, 1]; all nan for a network with a failed training.
+      failed: number of such networks, which are left out, over all seeds.
+      days: device-days of the trainings.
+      images: number of images that an accuracy is measured on.
       dataset: its name.
     """
 
@@ -56,7 +56,7 @@ class Measured:
         return found[np.isfinite(found).all((1, 2, 3))]
 
     def pooled(self) -> np.ndarray:
-        """The same of all seeds together."""
+        """The same for all seeds together."""
         return np.concatenate(list(map(self.networks, range(len(self.accuracies)))))
 
 
@@ -72,7 +72,7 @@ def of_records(
       config: of the run.
       plan: the trainings.
       records: lines of the ledger, by seed, network, rate and trained blocks.
-      images: how many an accuracy is measured on.
+      images: number of images that an accuracy is measured on.
 
     Raises:
       UsageError: fewer than two networks of a repetition could be trained.
@@ -99,7 +99,7 @@ def of_records(
         plan,
         found,
         int((~whole).sum()),
-        # So many trainings shared a device.
+        # This many trainings shared a device.
         seconds / config.search.workers / DAY,
         images,
         config.data.name,

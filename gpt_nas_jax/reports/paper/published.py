@@ -1,4 +1,4 @@
-"""The paper's numbers (arXiv 2305.05351v4), to stand beside those of this program."""
+"""The paper's numbers (arXiv 2305.05351v4), for comparison with those measured here."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class PublishedResult:
-    """A row of Table III on one data set; None where the paper gives nothing.
+    """A row of Table III on one data set; None if the paper gives no value.
 
     Attributes:
-      family: who made the network: people, or a kind of search.
+      family: origin of the network: human design, or a kind of search.
       accuracy: top-1 on the test images, %.
       params: millions.
       days: of search, GPU days.
@@ -127,7 +127,7 @@ TABLE_5: Mapping[str, Mapping[tuple[int, int], tuple[float, float]]] = {
 }
 """Data set -> (epochs, longer epochs) -> Pearson's r and its p.
 
-All six p follow from their r with 50 networks, and with no other number.
+All six p-values follow from their r with 50 networks, and with no other number.
 """
 
 FIGURE_2_DIAGONAL = 0.8

@@ -26,7 +26,7 @@ class FinishedRun:
     Attributes:
       accuracy: on the test images, %.
       params: of the network, millions.
-      days: that its search kept a device busy; None without a search.
+      days: device-days of its search; None without a search.
     """
 
     accuracy: float
@@ -39,18 +39,18 @@ FinishedRuns: TypeAlias = Mapping[str, Mapping[int, FinishedRun]]
 
 
 def finished_run(config: Config, result: Mapping[str, Any]) -> FinishedRun:
-    """Reads the numbers of a run off its ``result.json``."""
+    """Reads the numbers of a run from its ``result.json``."""
     search = result.get("search")
     days = None
     if search is not None:
-        # So many evaluations shared a device.
+        # This many evaluations shared a device.
         days = search["seconds"] / config.search.workers / DAY
     params = result["best"]["params"] / 1e6
     return FinishedRun(100 * result["retrain"]["test_accuracy"], params, days)
 
 
 def write(folder: Path, config: Config, found: FinishedRuns) -> list[Path]:
-    """Writes the table and, where seeds have both searches, the paired tests.
+    """Writes the table and, if seeds have both searches, the paired tests.
 
     Args:
       folder: as of `output.write`.
@@ -65,13 +65,13 @@ def write(folder: Path, config: Config, found: FinishedRuns) -> list[Path]:
 
 
 def _reported(dataset: str) -> tuple[str, Mapping[str, PublishedResult]]:
-    """The paper's rows for a data set, or else for CIFAR-10, and which it is."""
+    """The paper's rows for a data set, else for CIFAR-10, and the name of that set."""
     name = dataset if dataset in published.TABLE_3 else "cifar10"
     return name, published.TABLE_3[name]
 
 
 def _names(dataset: str) -> list[str]:
-    """Rows that can be run, behind them those that are published alone."""
+    """Rows that can be run, followed by those that are only published."""
     _, reported = _reported(dataset)
     return [*TABLE_ROWS, *(row for row in reported if row not in TABLE_ROWS)]
 
@@ -102,8 +102,8 @@ def _table(config: Config, found: FinishedRuns) -> Table:
         f"Table III: test accuracy in % on {dataset} after "
         f"{config.retrain.recipe.epochs} epochs on all training images, parameters in "
         "millions and the search's cost in device-days (time of its evaluations; the "
-        "prior's learning and the retraining are not in it), mean +- standard "
-        "deviation over so many seeds. An empty cell was not run, or is not in the "
+        "prior's training and the retraining are not included), mean +- standard "
+        "deviation over the seeds. An empty cell was not run, or is not in the "
         f"paper. Published: the paper's on {shown}, cost in GPU days"
     )
     caption += "." if shown == dataset else ", for orientation: it has no such images."
@@ -129,7 +129,7 @@ def _published(theirs: PublishedResult | None) -> list[str]:
 
 
 def _pairs(found: FinishedRuns) -> list[tuple[float, float]]:
-    """Test accuracies of GPT-NAS and without the GPT, of the seeds that both have."""
+    """Test accuracies of GPT-NAS and without the GPT, for seeds that have both."""
     ours, theirs = found.get("gpt_nas", {}), found.get("genetic", {})
     seeds = sorted(ours.keys() & theirs.keys())
     return [(ours[seed].accuracy, theirs[seed].accuracy) for seed in seeds]
@@ -152,7 +152,7 @@ def _paired(dataset: str, pairs: Sequence[tuple[float, float]]) -> Table:
 
 
 def _long(dataset: str, found: FinishedRuns) -> tuple[list[str], list[list[object]]]:
-    """One line a run; of a row that was not run one without our numbers."""
+    """CSV with one line per run; a row that was not run lacks our numbers."""
     columns = ["dataset", "row", "seed", "accuracy", "params", "device_days"]
     columns += ["published_accuracy", "published_params", "published_days"]
     shown, reported = _reported(dataset)

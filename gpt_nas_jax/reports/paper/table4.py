@@ -48,11 +48,11 @@ def write(folder: Path, measured: Measured) -> list[Path]:
 
 
 def rows(measured: Measured) -> list[RateRow]:
-    """One row a rate, the first of which is 0."""
+    """One row per rate, the first of which is 0."""
     seeds = range(len(measured.accuracies))
     accuracy = measured.pooled()[:, :, 0, -1]
     means = np.array([measured.networks(s)[:, :, 0, -1].mean(0) for s in seeds])
-    # In round numbers equal is equal.
+    # Rounded, so that equal values compare equal.
     signs = np.sign((accuracy.round(_DIGITS) - accuracy[:, :1].round(_DIGITS)).round(9))
     return [
         RateRow(
@@ -113,7 +113,7 @@ def _published(row: RateRow, dataset: str) -> list[Entry]:
 def _long(
     measured: Measured, found: Sequence[RateRow]
 ) -> tuple[list[str], list[list[object]]]:
-    """One line a rate and seed, and one a rate for all seeds together."""
+    """CSV with one line per rate and seed, and one per rate for all seeds together."""
     columns = ["dataset", "rate", "seed", "epochs", "accuracy", "better", "equal"]
     columns += ["worse", "difference", "p_t_test", "p_wilcoxon", "paper"]
     lines: list[list[object]] = []

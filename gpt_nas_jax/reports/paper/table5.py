@@ -103,7 +103,7 @@ def _theirs(dataset: str, row: EpochRow) -> tuple[float, float] | None:
 def _long(
     measured: Measured, found: Sequence[EpochRow]
 ) -> tuple[list[str], list[list[object]]]:
-    """One line a pair of epochs and seed, and one for all seeds together."""
+    """CSV with one line per pair of epochs and seed, and one for all seeds together."""
     columns = ["dataset", "epochs", "against", "seed", "networks", "r", "r_low"]
     columns += ["r_high", "p", "paper_r", "paper_p"]
     lines: list[list[object]] = []

@@ -11,7 +11,7 @@ from gpt_nas_jax.reports.formats import Table
 from gpt_nas_jax.reports.paper.measured import Measured
 
 EMPTY = ""
-"""The text where nothing was run, or where the paper gives nothing."""
+"""The text of a cell that was not run, or that the paper does not give."""
 
 
 def write(
@@ -43,7 +43,7 @@ def write(
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """Mean over seeds, ``+-`` standard deviation with n - 1 where there are more."""
+    """Mean over seeds, ``+-`` standard deviation with n - 1 if there are several."""
     found = np.asarray(values, np.float64)
     mean = formats.number(float(found.mean()), form)
     if len(found) < 2:
