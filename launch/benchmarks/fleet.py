@@ -85,7 +85,7 @@ def ideal(durations: Durations) -> Table:
     return Table(
         "Share of the workers' time in which they evaluate, by the candidates that are "
         "asked at a time, where leading costs nothing. With a lag of 1 the next "
-        "generation is asked before the last one is told; the program has none.",
+        "generation is asked before the last one is told (--search_lag).",
         ("workers", "lag", *(f"{times} x workers" for times in _TIMES_WORKERS)),
         rows,
     )
