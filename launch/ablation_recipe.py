@@ -21,8 +21,6 @@ correction. ``--write=docs/results/augmentation.md`` writes the table as a page.
 
 import argparse
 import dataclasses
-import datetime
-import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +29,7 @@ import numpy as np
 from recipe_studies import STUDIES, Study
 
 from gpt_nas_jax import flags, main, workdir
-from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
@@ -86,13 +84,7 @@ def rows(study: Study, found: Accuracies) -> list[tuple[str, ...]]:
 
 def page(study: Study, found: Accuracies, seeds: int) -> str:
     """The table as a page in Markdown."""
-    here = machine.describe()
-    cores = f"{here['cores']} CPU core{'s' * (here['cores'] > 1)}"
-    made = (
-        f"Written by `launch/ablation_recipe.py` on {datetime.date.today()}: "
-        f"{cores}, Python {platform.python_version()}, JAX {here['jax']}. "
-        f"{study.about}\n"
-    )
+    made = f"{origin.line('launch/ablation_recipe.py')} {study.about}\n"
     caption = (
         f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
         f"from {study.reference!r}, its p by a paired t-test over the seeds, and p "

@@ -5,9 +5,7 @@
 Uses the seeds that all strategies have; runs nothing.
 """
 
-import datetime
 import math
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from claim_lines import HOME, Candidate, Outcome
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TablesConfig
-from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
@@ -144,11 +142,9 @@ def main() -> None:
         ]
         for name in _STRATEGIES
     }
-    here = machine.describe()
     made = (
-        f"Written by `launch/claim/claim_report.py` on {datetime.date.today()}: "
-        f"{here['cores']} CPU cores, Python {platform.python_version()}, JAX "
-        f"{here['jax']}. Seeds {', '.join(map(str, seeds))}.\n"
+        f"{origin.line('launch/claim/claim_report.py')} Seeds "
+        f"{', '.join(map(str, seeds))}.\n"
     )
     parts = [
         made,

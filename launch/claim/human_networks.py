@@ -12,8 +12,6 @@ not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
 
 import argparse
 import dataclasses
-import datetime
-import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ from claim_lines import HOME, Human
 
 from gpt_nas_jax import flags, main, workdir
 from gpt_nas_jax.config import BaselineConfig, Config
-from gpt_nas_jax.executors import machine
+from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
@@ -113,12 +111,7 @@ def table(lines: Sequence[Human]) -> Table:
 
 def write(lines: Sequence[Human]) -> None:
     """Writes the page."""
-    here = machine.describe()
-    made = (
-        f"Written by `launch/claim/human_networks.py` on {datetime.date.today()}: "
-        f"{here['cores']} CPU cores, Python {platform.python_version()}, JAX "
-        f"{here['jax']}.\n"
-    )
+    made = f"{origin.line('launch/claim/human_networks.py')}\n"
     kinds = sorted({(line.side, line.epochs) for line in lines})
     parts: list[str | Table] = [made]
     for side, epochs in kinds:
