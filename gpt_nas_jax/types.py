@@ -53,7 +53,7 @@ class Evaluation:
         finite; None as a whole if nothing was trained.
       start: when the evaluation began, in ISO 8601; None if the result was cached.
       worker: which worker evaluated it, likewise.
-      rungs: number of rungs of successive halving completed; None without halving.
+      rungs: number of rungs of successive halving reached; None without halving.
       waited: seconds that the training waited for images from disk; None if none were
         read from disk.
     """

@@ -52,7 +52,7 @@ def load(source: Source) -> Dataset:
     if len(missing) or num_classes < 2:
         raise UsageError(
             f"{path}: {names[1]} should name two or more classes, 0 to K - 1, each of "
-            f"them; the highest is {num_classes - 1} and {len(missing)} are not there"
+            f"them; the highest is {num_classes - 1} and {len(missing)} are missing"
         )
     if not test_there:
         return with_test("npz", num_classes, train, flip=True)

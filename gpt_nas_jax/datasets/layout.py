@@ -172,8 +172,8 @@ def _part(path: Path, level: _Level) -> Part:
         nested = len(folders) == 1 and len(_level(folders[0]).folders) > 1
         hint = f", or --data_dir={folders[0]} is meant" if nested else ""
         raise UsageError(
-            f"{path} holds {len(folders)} {one}, two are the least; the layout is "
-            f"{_LAYOUT}{hint}"
+            f"{path} holds {len(folders)} {one}, at least two are needed; the layout "
+            f"is {_LAYOUT}{hint}"
         )
     classes, left = {}, [*level.pictures, *level.others]
     for folder in folders:

@@ -115,7 +115,7 @@ def _on_disk(
         except UnreadableError as error:
             failures.append(error)
         else:
-            reason = "it could be read at the second attempt alone"
+            reason = "it could be read only at the second attempt"
             failures.append(UnreadableError(paths[row], reason))
     facts = facts.take(np.flatnonzero(good))
     chosen = survey.encoded([paths[row] for row in np.flatnonzero(good)])

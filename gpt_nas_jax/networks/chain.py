@@ -40,7 +40,7 @@ class Chain(nn.Module):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len({id(block) for block in self.blocks}) < len(self.blocks):
-            raise ValueError("a module stands at two places of a chain: build it twice")
+            raise ValueError("a module is at two places of a chain: build it twice")
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:

@@ -230,7 +230,7 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
     if config.costs() and not entry.several:
         known = ", ".join(name for name, one in STRATEGIES.items() if one.several)
         raise UsageError(
-            f"--search_objectives={config.objectives}: {name} knows one objective; "
+            f"--search_objectives={config.objectives}: {name} takes one objective; "
             f"choose one of {known}, or a class with the field costs"
         )
     size = asked(name, config)
