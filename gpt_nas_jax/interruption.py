@@ -20,7 +20,7 @@ _PATIENT = (
 
 
 class Stopped(BaseException):
-    """The run was asked to end. No `except Exception` catches it."""
+    """A signal requested the run to stop. No `except Exception` catches this."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"signal {number}")
@@ -28,22 +28,22 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """128 plus the number of the signal, as shells count."""
+        """128 plus the number of the signal, as in shells."""
         return 128 + self.number
 
 
 class _State:
-    """Signals belong to the process, and so does this."""
+    """State per process, as signals are."""
 
     deferring = 0
-    """How many `deferred` contexts the main thread is in."""
+    """Number of `deferred` contexts that the main thread is in."""
     patient = 0
-    """How many `patient` contexts any thread is in."""
+    """Number of `patient` contexts that all threads are in."""
     lock = threading.Lock()
     relayed = 0
-    """Signals on their way that other processes got."""
+    """Number of relayed signals that are still to arrive."""
     direct = False
-    """Whether this process got one itself."""
+    """Whether this process received a signal itself."""
     received: int | None = None
     raised = False
     hook: Callable[[Any], object] = sys.unraisablehook
@@ -51,10 +51,10 @@ class _State:
 
 @contextlib.contextmanager
 def handled() -> Iterator[None]:
-    """Raises `Stopped` in the main thread at the first signal while the context lasts.
+    """Raises `Stopped` in the main thread at the first signal within the context.
 
-    A second signal ends the process at once: everything on disk is written whole or
-    not at all. A signal that is ignored, as SIGHUP under nohup, stays ignored.
+    A second signal ends the process at once, which is safe since files are written
+    atomically. A signal that is ignored, such as SIGHUP under nohup, stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -72,7 +72,7 @@ def handled() -> Iterator[None]:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Holds `Stopped` back until the context ends, or `check` is called in it."""
+    """Defers `Stopped` until the context ends or `check` is called in it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -87,9 +87,9 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def patient() -> Iterator[None]:
-    """Holds SIGINT back, in any thread, for work that is to be finished and kept.
+    """Defers SIGINT, in any thread, for work that should be finished and kept.
 
-    Other signals are no requests: what sends them may not wait.
+    Other signals are not deferred, since their sender may not wait.
     """
     with _State.lock:
         _State.patient += 1
@@ -106,7 +106,7 @@ def _waits(number: int) -> bool:
 
 @contextlib.contextmanager
 def forwarded(tell: Callable[[int], object]) -> Iterator[None]:
-    """Tells of each signal, in a thread, and goes on; for what another process ends."""
+    """Calls ``tell`` in a thread for each signal, instead of raising `Stopped`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -120,7 +120,7 @@ def forwarded(tell: Callable[[int], object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _received_by(receive: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Handles all `SIGNALS` by a function, but for those that are ignored."""
+    """Installs a handler for all `SIGNALS` that are not ignored."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         for number, handler in before.items():
@@ -133,37 +133,37 @@ def _received_by(receive: Callable[[int, FrameType | None], object]) -> Iterator
 
 
 def relay(number: int) -> None:
-    """Passes on, from any thread, a signal that another process of the run got.
+    """Relays, from any thread, a signal that another process of the run received.
 
-    It counts as the first signal and never as the second one: often all processes of a
-    run get the same.
+    It may count as the first signal but never as the second, since often all processes
+    of a run receive the same one.
     """
     _State.relayed += 1
     signal.pthread_kill(threading.main_thread().ident, number)
 
 
 def request(number: int) -> None:
-    """Counts as a signal that is held back, from any thread; raises nothing itself."""
+    """Records a deferred signal, from any thread, without raising."""
     _State.received = number
 
 
 def pending() -> bool:
-    """Returns whether a signal has come; `Stopped` may have been raised for it."""
+    """Whether a signal was received; `Stopped` may have been raised for it."""
     return _State.received is not None
 
 
 def received() -> Stopped | None:
-    """Returns what a signal that has come raises; None where none has come."""
+    """The `Stopped` of the received signal, or None."""
     return None if _State.received is None else Stopped(_State.received)
 
 
 def obey(patient: bool = True) -> None:
-    """Raises `Stopped` if a signal has come, even if it was raised before.
+    """Raises `Stopped` if a signal was received, even if it was raised before.
 
-    A library may have caught it, or turned it into an error of its own and caught that.
+    A library may have caught it, or converted it to its own error and caught that.
 
     Args:
-      patient: whether `patient` contexts hold it back.
+      patient: whether `patient` contexts defer it.
     """
     stopped = received()
     if stopped is not None and not (patient and _waits(stopped.number)):
@@ -172,9 +172,9 @@ def obey(patient: bool = True) -> None:
 
 
 def check() -> None:
-    """Raises the `Stopped` that was held back, if there is one, once.
+    """Raises the deferred `Stopped`, if any, once.
 
-    `patient` contexts hold it back further.
+    `patient` contexts defer it further.
     """
     number = _State.received
     if number is not None and not _State.raised and not _waits(number):
@@ -183,16 +183,16 @@ def check() -> None:
 
 
 def _again(found: Any) -> None:
-    """Sends a signal once more that came while an object was collected.
+    """Sends a signal again that arrived during garbage collection.
 
-    Python goes on after an exception there, and prints it.
+    Python only prints an exception there and continues.
     """
     if not isinstance(found.exc_value, Stopped):
         _State.hook(found)
         return
     number, main = found.exc_value.number, threading.main_thread()
     _State.received, _State.raised, _State.direct = None, False, False
-    # From a thread, so that the collection has come to its end.
+    # From a thread, so that the collection has ended.
     again = threading.Timer(_SOON, signal.pthread_kill, (main.ident, number))
     again.daemon = True
     again.start()
@@ -211,6 +211,6 @@ def _receive(number: int, frame: FrameType | None) -> None:
     waits = _waits(number)
     if not _State.deferring and not waits:
         check()
-    # `print` may be interrupted by itself here.
+    # Not `print`, which the signal may have interrupted.
     with contextlib.suppress(OSError):
         os.write(sys.__stderr__.fileno(), _PATIENT if waits else _NOTICE)

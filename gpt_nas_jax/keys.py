@@ -1,4 +1,4 @@
-"""Where the randomness of each part of a run comes from."""
+"""PRNG keys of the parts of a run."""
 
 import zlib
 
@@ -6,15 +6,15 @@ import jax
 
 from gpt_nas_jax.types import Key
 
-# JAX lets a user change the default; a seed should not mean something else then.
+# Explicit, so that seeds keep their meaning if a user changes JAX's default.
 GENERATOR = "threefry2x32"
 
 
 def stage_key(seed: int, stage: str) -> Key:
-    """The key of one stage: a name's CRC-32 folded into the seed's key.
+    """The key of a stage: the CRC-32 of its name folded into the seed's key.
 
-    Everything random derives from (seed, stage, generation, candidate) by `fold_in`,
-    so that no result depends on order, number of workers or interruptions.
+    All randomness is derived from (seed, stage, generation, candidate) by `fold_in`, so
+    that no result depends on order, number of workers or interruptions.
     """
     return jax.random.fold_in(
         jax.random.key(seed, impl=GENERATOR), zlib.crc32(stage.encode())

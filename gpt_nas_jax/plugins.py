@@ -1,4 +1,4 @@
-"""Objects of the user's own modules, named by import path."""
+"""User-defined objects, loaded by import path."""
 
 import importlib
 import inspect
@@ -18,15 +18,15 @@ _LIBRARIES = (
 
 
 def is_path(value: str) -> bool:
-    """Whether a setting's value is an import path, ``module:Name``."""
+    """Whether the value of a setting is an import path, ``module:Name``."""
     return ":" in value
 
 
 def load(setting: str, value: str) -> Any:
-    """Imports ``module:Name``; a dotted name reaches into a class.
+    """Imports ``module:Name``; a dotted name accesses attributes.
 
     Args:
-      setting: the flag or argument that holds the path, for messages.
+      setting: the flag or argument with the path, for messages.
       value: the import path.
 
     Raises:
@@ -66,7 +66,7 @@ def parts_of(protocol: type) -> tuple[str, ...]:
 
 
 def require(where: str, found: Any, protocol: type) -> None:
-    """Raises UsageError where an object lacks an attribute of a protocol.
+    """Raises UsageError if an object lacks an attribute of a protocol.
 
     Args:
       where: the setting and its value, for the message.
@@ -82,7 +82,7 @@ def _has(found: Any, part: str) -> bool:
     try:
         return hasattr(found, part)
     except UsageError:
-        # A property that refuses to answer is there.
+        # A property that raises still exists.
         return True
 
 
@@ -94,14 +94,14 @@ def require_call(
     positional: int = 0,
     hint: str = "",
 ) -> None:
-    """Raises UsageError where a function cannot be called with these arguments.
+    """Raises UsageError if a function cannot be called with these arguments.
 
     Args:
       where: the setting and its value, for the message.
       found: the function.
       asked: the arguments in words, for the message.
-      names: the keywords.
-      positional: how many arguments without a keyword.
+      names: of keyword arguments.
+      positional: number of positional arguments.
       hint: the end of the message.
     """
     try:
@@ -111,10 +111,10 @@ def require_call(
 
 
 def called(where: str, function: Any, *args: Any, **named: Any) -> Any:
-    """The result of a user's function.
+    """Calls a user's function.
 
     Raises:
-      UsageError: the function raises; the message says what, and from which line.
+      UsageError: the function raises; the message names the error and its line.
     """
     try:
         return function(*args, **named)
@@ -125,7 +125,7 @@ def called(where: str, function: Any, *args: Any, **named: Any) -> Any:
 
 
 def traced(where: str, function: Any, *args: Any) -> Any:
-    """Shapes and types of what a function returns; nothing is computed.
+    """Traces a function and returns its output shapes and types; nothing is computed.
 
     Raises:
       UsageError: it raises, or cannot be traced.
@@ -144,7 +144,7 @@ def one_line(error: Exception) -> str:
 
 
 def described(error: Exception) -> str:
-    """An error of a user's function in one line, with the line that it comes from."""
+    """Describes an error of a user's function in one line, with its source line."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""The words the whole package shares."""
+"""Types and protocols shared by the whole package."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,27 +8,27 @@ import flax.struct
 import jax
 
 Genome: TypeAlias = jax.Array
-"""``int32[L]``: what stands at each place of a network, ``PAD`` behind its end."""
+"""``int32[L]``: the gene at each place of a network, ``PAD`` after its end."""
 
 Tokens: TypeAlias = jax.Array
-"""``int32[...]``: words of the vocabulary."""
+"""``int32[...]``: indices of words in the vocabulary."""
 
 Key: TypeAlias = jax.Array
 """A typed PRNG key from ``jax.random.key``."""
 
 PAD = -1
-"""The gene behind the last block of a genome."""
+"""The padding after the last gene of a genome."""
 
 
 class UsageError(ValueError):
-    """The user's input cannot be used: one line that says why and what to do."""
+    """Invalid user input; the message is one line with the reason and a remedy."""
 
 
 class Lost(Exception):
-    """Another process of the run has ended, or its store; the same command goes on."""
+    """The run lost another process or its store; the same command resumes it."""
 
     exit_code = 75
-    """Of a temporary failure, as mailers and job schedulers know it."""
+    """EX_TEMPFAIL, a temporary failure for mailers and job schedulers."""
 
     @property
     def line(self) -> str:
@@ -41,21 +41,21 @@ class Evaluation:
     """The result of evaluating one candidate.
 
     Attributes:
-      fitness: validation accuracy in [0, 1], or, where there are ``scores``, what
-        they make together; ``-inf`` where the candidate failed.
+      fitness: validation accuracy in [0, 1], or the combined ``scores`` if there are
+        any; ``-inf`` if the candidate failed.
       reason: why it failed, or None.
       seconds: wall-clock time of the evaluation.
-      params: parameters of the network; None where it could not be built.
-      flops: floating-point operations for one image, two a multiply-accumulate,
+      params: parameters of the network; None if it could not be built.
+      flops: floating-point operations for one image, two per multiply-accumulate,
         likewise.
-      scores: of zero-cost proxies, by their names; None after a training.
+      scores: of zero-cost proxies, by name; None after a training.
       accuracies: validation accuracy after each epoch, None where an output was not
-        finite; None as a whole where nothing was trained.
-      start: when the evaluation began, in ISO 8601; None where it was remembered.
-      worker: which worker made it, likewise.
-      rungs: how many rungs of successive halving it has climbed; None without them.
-      waited: seconds of it that the training waited for images from disk; None where
-        none came from there.
+        finite; None as a whole if nothing was trained.
+      start: when the evaluation began, in ISO 8601; None if the result was cached.
+      worker: which worker evaluated it, likewise.
+      rungs: number of rungs of successive halving reached; None without halving.
+      waited: seconds that the training waited for images from disk; None if none were
+        read from disk.
     """
 
     fitness: float
@@ -77,10 +77,10 @@ class Candidates:
 
     Attributes:
       genomes: ``int32[P, L]``.
-      proposed: ``bool[P, L]``, the genes that are proposed as new, which is what the
-        paper's acceleration trains.
+      proposed: ``bool[P, L]``, the genes proposed as new; the paper's acceleration
+        trains only these.
       parents: ``int32[P, K]``, the evaluations that each was made from, counted from 0
-        over the whole search, and -1 for none; None where a strategy does not say.
+        over the whole search, -1 for none; None if the strategy does not track them.
     """
 
     genomes: Genome
@@ -89,22 +89,22 @@ class Candidates:
 
 
 class Space(Protocol):
-    """A search space as strategies see it; all may be called under jit and vmap.
+    """A search space; all methods may be called under jit and vmap.
 
     Genomes are ``int32[..., L]`` with genes from 0 to ``num_genes - 1``, then `PAD`.
     """
 
     @property
     def length(self) -> int:
-        """Genes of the longest genome, L."""
+        """Maximum number of genes, L."""
 
     @property
     def num_genes(self) -> int:
-        """How many values a gene may have."""
+        """Number of values of a gene."""
 
     @property
     def num_neighbours(self) -> int:
-        """How many single edits `neighbour` counts."""
+        """Number of single edits that `neighbour` indexes."""
 
     def sample(self, key: Key, count: int) -> Genome:
         """``int32[count, L]`` random valid genomes."""
@@ -119,32 +119,32 @@ class Space(Protocol):
         """A valid genome one random edit away."""
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """The genome one numbered edit away, and whether there is such an edit."""
+        """The genome after the edit with this index, and whether that edit exists."""
 
     def identity(self, genomes: Genome) -> jax.Array:
-        """``int32[..., K]``, equal where two genomes are the same network."""
+        """``int32[..., K]``, equal if two genomes are the same network."""
 
     def choices(self) -> jax.Array:
-        """``bool[L, num_genes + 1]``: which value each gene may have; last `PAD`."""
+        """``bool[L, num_genes + 1]``: the values each gene may have; last `PAD`."""
 
     def size(self, genomes: Genome) -> jax.Array:
-        """``float32[...]``: ranks networks by their weights, at no cost."""
+        """``float32[...]``: a zero-cost rank of networks, such as by their weights."""
 
     def features(self, genomes: Genome) -> jax.Array:
-        """``float32[..., F]``: what a surrogate compares networks by."""
+        """``float32[..., F]``: features that a surrogate compares networks by."""
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """``float32[..., T]``: what fitness is expected to grow with."""
+        """``float32[..., T]``: quantities that fitness is expected to grow with."""
 
 
 class Strategy(Protocol):
-    """A search as pure functions; all may be called under jit and vmap."""
+    """A search strategy; all methods are pure and may be called under jit and vmap."""
 
     def init(self, key: Key) -> Any:
-        """The state before the first generation."""
+        """Returns the initial state."""
 
     def ask(self, key: Key, state: Any) -> Candidates:
-        """The next candidates to evaluate."""
+        """Returns the next candidates to evaluate."""
 
     def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
-        """The state once ``float32[P]`` fitness of the candidates is known."""
+        """Updates the state with the ``float32[P]`` fitness of the candidates."""

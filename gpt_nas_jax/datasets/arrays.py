@@ -1,4 +1,4 @@
-"""A user's own images: an ``.npz`` file of arrays."""
+"""User images in an ``.npz`` file of arrays."""
 
 import pathlib
 
@@ -13,22 +13,22 @@ _NAMES = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("train_images", "train_labels", "test_images", "test_labels"),
 )
-"""As in Keras's and in MedMNIST's files."""
+"""As in files of Keras and MedMNIST."""
 
 _MOST_CLASSES = 1_000_000
 _EXPECTED = " or ".join(", ".join(names) for names in _NAMES)
 
 
 def load(source: Source) -> Dataset:
-    """Reads a file of `_NAMES`; further arrays are left alone.
+    """Reads the arrays `_NAMES` of a file; other arrays are ignored.
 
     Images are ``uint8[N, H, W]`` or ``uint8[N, H, W, C]`` with C 1 or 3, labels
-    integers ``[N]`` or ``[N, 1]`` from 0 to K - 1. Without the arrays of the test
-    part a fifth of each class is set aside, the same in every run.
+    integers ``[N]`` or ``[N, 1]`` from 0 to K - 1. Without test arrays, a fifth of each
+    class is held out, the same in every run.
 
     Raises:
-      UsageError: the file cannot be read, lacks an array, or one holds Python objects
-        or is of another type or shape.
+      UsageError: the file cannot be read, lacks an array, or an array holds Python
+        objects or has the wrong type or shape.
     """
     path = source.dir
     try:
@@ -52,7 +52,7 @@ def load(source: Source) -> Dataset:
     if len(missing) or num_classes < 2:
         raise UsageError(
             f"{path}: {names[1]} should name two or more classes, 0 to K - 1, each of "
-            f"them; the highest is {num_classes - 1} and {len(missing)} are not there"
+            f"them; the highest is {num_classes - 1} and {len(missing)} are missing"
         )
     if not test_there:
         return with_test("npz", num_classes, train, flip=True)

@@ -1,7 +1,7 @@
 """Batches of images on the device: order, normalisation and augmentation.
 
-Every function is pure; all but ``epoch_batches``, which is jitted here, are meant to be
-called inside the caller's jitted step.
+All functions are pure. Except for ``epoch_batches``, which is jitted here, they are
+meant to be called inside a jitted step.
 """
 
 import functools
@@ -14,10 +14,10 @@ from gpt_nas_jax.types import Key, UsageError
 
 @functools.partial(jax.jit, static_argnames=("n", "batch"))
 def epoch_batches(key: Key, n: int, batch: int) -> jax.Array:
-    """Shuffle ``n`` indices and cut them into batches.
+    """Shuffles ``n`` indices and splits them into batches.
 
     Returns:
-      ``int32[n // batch, batch]``; the last ``n % batch`` indices are left out.
+      ``int32[n // batch, batch]``; the last ``n % batch`` indices are dropped.
 
     Raises:
       UsageError: there are not enough images for one batch.
@@ -29,7 +29,7 @@ def epoch_batches(key: Key, n: int, batch: int) -> jax.Array:
 
 
 def normalise(images_u8: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:
-    """Scale pixels to [0, 1], then to zero mean and unit deviation by channel.
+    """Scales pixels to [0, 1], then to zero mean and unit deviation per channel.
 
     Args:
       images_u8: ``uint8[B, H, W, C]``.
@@ -45,15 +45,15 @@ def normalise(images_u8: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Arra
 
 
 def random_crop(key: Key, images: jax.Array, pad: int) -> jax.Array:
-    """Shift every image by its own offset in [-pad, pad] along both axes.
+    """Shifts every image by its own offset in [-pad, pad] along both axes.
 
     Args:
-      key: decides the offsets.
+      key: draws the offsets.
       images: ``[B, H, W, C]`` of any type.
-      pad: pixels; what moves in from outside is zero.
+      pad: in pixels; the padding is zero.
 
     Returns:
-      Shape and type of ``images``.
+      An array like ``images``.
     """
     padded = jnp.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     corners = jax.random.randint(key, (len(images), 2), 0, 2 * pad + 1)
@@ -65,7 +65,7 @@ def random_crop(key: Key, images: jax.Array, pad: int) -> jax.Array:
 
 
 def random_flip(key: Key, images: jax.Array) -> jax.Array:
-    """Mirror every image left to right with probability one half.
+    """Mirrors every image left to right with probability one half.
 
     ``images`` is ``[B, H, W, C]`` of any type; so is the result.
     """
@@ -74,18 +74,18 @@ def random_flip(key: Key, images: jax.Array) -> jax.Array:
 
 
 def cutout(key: Key, images: jax.Array, size: int) -> jax.Array:
-    """Set a square of every image to zero.
+    """Sets a square of every image to zero.
 
-    Its centre is uniform over the image, so the square may reach over the border.
+    Its centre is uniform over the image, so the square may extend beyond the border.
     From DeVries and Taylor, arXiv 1708.04552.
 
     Args:
-      key: decides the centres.
+      key: draws the centres.
       images: ``[B, H, W, C]`` of any type.
-      size: the square's side in pixels.
+      size: side of the square in pixels.
 
     Returns:
-      Shape and type of ``images``.
+      An array like ``images``.
     """
     height, width = images.shape[1:3]
     row_key, column_key = jax.random.split(key)
@@ -104,19 +104,19 @@ def cutout(key: Key, images: jax.Array, size: int) -> jax.Array:
 def augment(
     key: Key, images: jax.Array, *, pad: int, flip: bool, cutout_size: int
 ) -> jax.Array:
-    """Crop, mirror and cut out at random, each image in its own way.
+    """Randomly crops, mirrors and cuts out, independently for each image.
 
     Zero is black in ``uint8`` images and the channel's mean in normalised ones.
 
     Args:
-      key: decides everything.
+      key: a PRNG key.
       images: ``[B, H, W, C]`` of any type.
       pad: see ``random_crop``; 0 for none. Static under jit.
       flip: whether to mirror. Static under jit.
       cutout_size: see ``cutout``; 0 for none. Static under jit.
 
     Returns:
-      Shape and type of ``images``.
+      An array like ``images``.
     """
     crop_key, flip_key, cutout_key = jax.random.split(key, 3)
     if pad:

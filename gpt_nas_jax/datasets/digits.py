@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn: the data set that needs no file."""
+"""The handwritten digits of scikit-learn, a data set that needs no file."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from gpt_nas_jax.datasets.source import Source
 
 
 def load(source: Source) -> Dataset:
-    """Load 1,797 images of 8x8x1 in 10 classes, 359 of them for testing.
+    """Loads 1,797 images of 8x8x1 in 10 classes, 359 of them for testing.
 
-    Nothing of ``source`` is read: scikit-learn holds them. It has no test images, so a
-    fifth of each class is set aside, the same in every run. Source: E. Alpaydin
-    and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
-    Repository, 1998.
+    They come with scikit-learn; ``source`` is ignored. There is no test part, so a
+    fifth of each class is held out, the same in every run. Source: E. Alpaydin and C.
+    Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository,
+    1998.
     """
-    # Importing scikit-learn takes a second, which other data sets need not wait.
+    # Importing scikit-learn takes a second, which only this data set should cost.
     from sklearn.datasets import load_digits
 
     found = load_digits()

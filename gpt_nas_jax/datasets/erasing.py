@@ -6,30 +6,30 @@ import jax.numpy as jnp
 from gpt_nas_jax.types import Key
 
 AREAS = (0.02, 0.4)
-"""Least and most of an image's area that is erased, as in the paper."""
+"""Range of the erased fraction of an image's area, as in the paper."""
 ASPECTS = (0.3, 1 / 0.3)
-"""Lowest and highest ratio of height to width, likewise."""
+"""Range of the ratio of height to width, likewise."""
 
 _TRIES = 10
-"""The paper draws until a rectangle fits; of square images 97 in 100 do."""
+"""The paper draws until a rectangle fits; in square images, 97% do."""
 
 
 def random_erasing(
     key: Key, images: jax.Array, noise: jax.Array, probability: float
 ) -> jax.Array:
-    """A rectangle of every image replaced by noise, with some probability.
+    """Replaces a rectangle of each image by noise, with some probability.
 
-    Area and ratio of the sides are uniform, and so is the place within the image. An
-    image for which ten rectangles in a row are too large stays whole.
+    Area, aspect ratio and position within the image are uniform. An image for which ten
+    rectangles in a row are too large stays unchanged.
 
     Args:
-      key: decides everything but the noise.
+      key: draws everything except the noise.
       images: ``[B, H, W, C]`` of any type.
-      noise: likewise, what takes the place of the pixels.
+      noise: likewise, which replaces the pixels.
       probability: for each image.
 
     Returns:
-      Shape and type of ``images``.
+      An array like ``images``.
     """
     height, width = images.shape[1:3]
 

@@ -1,4 +1,4 @@
-"""One image with its class, as TFDS writes it into a record, without TensorFlow."""
+"""Parses TFDS records of an image and its class without TensorFlow."""
 
 from gpt_nas_jax.datasets.protobuf import read_fields, read_varint
 
@@ -7,7 +7,7 @@ def read(record: bytes) -> tuple[bytes, int]:
     """The encoded image and the label of a serialised ``tf.train.Example``.
 
     Raises:
-      ValueError: the record is none, or lacks one of them.
+      ValueError: the record is not an example, or lacks one of them.
     """
     values = {}
     for features in _parts(record, 1):
@@ -17,16 +17,16 @@ def read(record: bytes) -> tuple[bytes, int]:
                 values[pair[1]] = _value(pair[2])
     match values.get(b"image"), values.get(b"label"):
         case bytes(image), int(label):
-            # Varints are read as unsigned; a label of -1 says that there is none.
+            # Varints are read as unsigned, but a missing label is -1.
             return image, label - (1 << 64) if label >> 63 else label
     raise ValueError("the record holds no image with a label")
 
 
 def _value(feature: bytes) -> bytes | int | None:
-    """The first of a feature's bytes, field 1, or of its integers, field 3."""
+    """The first bytes value (field 1) or integer (field 3) of a feature."""
     for kind, values in read_fields(feature):
         for number, value in read_fields(values) if isinstance(values, bytes) else ():
-            # Integers may stand one by one or packed.
+            # Integers may be packed or not.
             if kind == 3 and number == 1 and isinstance(value, bytes):
                 return read_varint(value, 0)[0]
             if kind in (1, 3) and number == 1 and not isinstance(value, float):

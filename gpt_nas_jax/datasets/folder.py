@@ -1,4 +1,4 @@
-"""A user's own images: a folder of pictures by class."""
+"""User images in a folder of pictures by class."""
 
 import os
 import pathlib
@@ -17,26 +17,24 @@ from gpt_nas_jax.types import UsageError
 def load(source: Source) -> Dataset:
     """Reads ``<data_dir>/train/<class>/`` and ``<data_dir>/test/<class>/``.
 
-    The parts may be called ``training`` and ``testing``, too, in letters of either
-    case. Without a test part ``val``, ``valid`` or ``validation`` takes its place;
-    beside it, it is left alone. Where there is none of them, or no ``train`` but
-    folders of classes at once, a fifth of each class is set aside for testing, the same
-    in every run. A folder of one of these names that holds pictures itself is a class.
+    The parts may also be called ``training`` and ``testing``, in upper or lower case.
+    Without a test part, ``val``, ``valid`` or ``validation`` takes its place; otherwise
+    that is ignored. If there is none of them, or the folder holds classes directly, a
+    fifth of each class is held out for testing, the same in every run. A folder with
+    one of these names that holds pictures itself is a class.
 
     Pictures in folders within a class belong to the class. Classes are numbered in the
-    order of their names, images ordered by file name and then class. Hidden files and
-    those that systems leave behind are ignored; the data set's note tells of all others
-    that are not read.
+    order of their names; images are ordered by file name, then class. Hidden and system
+    files are ignored; the data set's note lists all others that are not read.
 
-    Where the source gives a side, the short side of each picture is resized to it and
-    the centre cut out; so it is to a side that is chosen, where pictures are of several
-    sizes. Pictures that cannot be read are left out where the source says so. More than
-    `reading.MOST` bytes of decoded pictures stay on disk, unless the source says
-    otherwise.
+    If the source sets a side, the short side of each picture is resized to it and the
+    centre cut out; if it does not, and sizes differ, a side is chosen. Unreadable
+    pictures are skipped if the source says so. More than `reading.MOST` bytes of
+    decoded pictures stay on disk, unless the source says otherwise.
 
     Raises:
-      UsageError: there is no such folder, it is not clear which folders in it are the
-        parts, a class is empty or in one part only, or pictures cannot be read.
+      UsageError: there is no such folder, its parts are ambiguous, a class is empty or
+        in one part only, or pictures cannot be read.
     """
     data_dir = source.dir
     found = layout.find(data_dir)

@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012) as TFDS prepares it, left on disk and streamed."""
+"""ImageNet (ILSVRC 2012) as prepared by TFDS, streamed from disk."""
 
 import contextlib
 import hashlib
@@ -16,18 +16,18 @@ from gpt_nas_jax.types import UsageError
 
 NAME = "imagenet2012"
 _SIDE = 224
-# Of the pixels of its training images, as everybody uses them.
+# Of the pixels of its training images; the usual values.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 
 
 def load(source: Source) -> Dataset:
-    """Opens ``<data_dir>/imagenet2012/<version>``; its validation images are for tests.
+    """Opens ``<data_dir>/imagenet2012/<version>``, with validation images as test part.
 
-    All labels are read once, which takes minutes for the whole of it, and kept in
+    All labels are read once, which takes minutes, and cached in
     ``$XDG_CACHE_HOME/gpt_nas_jax_labels`` or ``~/.cache``.
 
-    Decoded images are 224 pixels a side unless the source says otherwise.
+    Decoded images have a side of 224 pixels unless the source says otherwise.
 
     Raises:
       UsageError: the directory is missing, incomplete or damaged.
@@ -79,7 +79,7 @@ def _images(directory: pathlib.Path, part: str, source: Source) -> StoredImages:
 def _labels(
     records: Records, files: list[pathlib.Path], part: str, progress: Progress
 ) -> np.ndarray:
-    """Those that were kept of these very files, or else read from them."""
+    """The labels, cached or else read from the files."""
     sha = hashlib.sha256()
     for file in files:
         sha.update(location.stamp(file).encode())
@@ -90,7 +90,7 @@ def _labels(
             return labels
     with progress(f"reading labels, {part} images", len(records)) as advance:
         labels = records.labels(advance)
-    # Without a place to keep them they are read again.
+    # If they cannot be cached, they are read again next time.
     with contextlib.suppress(UsageError):
         workdir.write_array(kept, labels)
     return labels

@@ -1,4 +1,4 @@
-"""Labelled images, and their parts for a search."""
+"""Labelled images, and their splits for a search."""
 
 import dataclasses
 from typing import Protocol, Self
@@ -14,7 +14,7 @@ _TEST_FRACTION = 0.2
 
 
 class ImageSet(Protocol):
-    """Labelled images wherever they lie."""
+    """Labelled images, in memory or on disk."""
 
     @property
     def labels(self) -> np.ndarray:
@@ -31,13 +31,13 @@ class ImageSet(Protocol):
         """The images at ``indices`` (``int[M]``), in that order."""
 
     def pixels(self) -> np.ndarray:
-        """All of them, not augmented, ``uint8[N, H, W, C]``."""
+        """All images, not augmented, ``uint8[N, H, W, C]``."""
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation by channel, to normalise by, ``float32[C]`` each."""
+        """Mean and deviation per channel for normalisation, ``float32[C]`` each."""
 
     def highest(self) -> int:
-        """Value of the brightest pixel, or 255 where that is not known."""
+        """Value of the brightest pixel, or 255 if unknown."""
 
 
 # Arrays have no single truth value, so these classes compare by identity.
@@ -57,7 +57,7 @@ class Images:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Images":
-        """Return the images at ``indices`` (``int[M]``), in that order."""
+        """The images at ``indices`` (``int[M]``), in that order."""
         return Images(self.images[indices], self.labels[indices])
 
     @property
@@ -81,19 +81,18 @@ class Images:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set as it was published.
+    """A data set with its published split.
 
     Attributes:
-      name: what the user calls it.
-      num_classes: how many classes the labels can name.
-      train: images to fit and to choose by.
-      test: images for the final figure only.
+      name: as given by the user.
+      num_classes: number of classes.
+      train: images for training and model selection.
+      test: images for the final accuracy only.
       flip: whether a mirrored image keeps its label.
-      classes: what the labels stand for, in their order; empty where nobody says.
-      note: one line on what was read and what was left out; empty where there is
-        nothing to say.
-      side: pixels that the short side of each picture was resized to; 0 where none was,
-        or nobody says.
+      classes: names of the classes, by label; empty if unknown.
+      note: one line on what was read and what was skipped; may be empty.
+      side: pixels that the short side of each picture was resized to; 0 if none was, or
+        if unknown.
     """
 
     name: str
@@ -111,14 +110,14 @@ class Splits:
     """A data set with its training images divided into two disjoint parts.
 
     Attributes:
-      train: images that weights are fitted to.
+      train: images that weights are trained on.
       valid: images that fitness is measured on.
       test: the data set's own test images.
-      num_classes: how many classes the labels can name.
+      num_classes: number of classes.
       flip: whether a mirrored image keeps its label.
       mean: ``float32[C]``, of the pixels of ``train`` scaled to [0, 1].
-      std: ``float32[C]``, likewise; the population's standard deviation, 1 where a
-        channel is constant.
+      std: ``float32[C]``, likewise; the population standard deviation, 1 for a constant
+        channel.
     """
 
     train: ImageSet
@@ -137,20 +136,20 @@ def with_test(
     flip: bool,
     classes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set whose source has no test images.
+    """Makes a data set from images without a test part.
 
-    A fifth of each class, but at least one image, is set aside, the same in every run
+    A fifth of each class, but at least one image, is held out, the same in every run
     whatever its seed.
 
     Args:
-      name: what the user calls it.
-      num_classes: how many classes there are.
+      name: as given by the user.
+      num_classes: number of classes.
       images: in memory ``uint8[N, H, W, C]``; labels from 0 to ``num_classes - 1``.
       flip: whether a mirrored image keeps its label.
-      classes: what the labels stand for, in their order; empty where nobody says.
+      classes: names of the classes, by label; empty if unknown.
 
     Raises:
-      UsageError: a class has a single image, or the arrays are of another type or
+      UsageError: a class has a single image, or the arrays have the wrong type or
         shape.
     """
     if isinstance(images, Images):
@@ -161,7 +160,7 @@ def with_test(
         "; without a test part each class needs two, three for a search: add images of "
         "it, leave it out, or give a test part",
     )
-    # The generator is named because a user can change JAX's default one.
+    # The generator is explicit because a user can change JAX's default.
     key = jax.random.key(0, impl=GENERATOR)
     test = _divided(images.labels, _TEST_FRACTION, key)
     train = images.take(np.delete(np.arange(len(images)), test))
@@ -171,17 +170,16 @@ def with_test(
 def split(
     dataset: Dataset, key: Key, valid_fraction: float, train_limit: int | None
 ) -> Splits:
-    """Draw validation images from the training images of ``dataset``.
+    """Splits the training images of ``dataset`` into training and validation images.
 
-    Each part has at least one image of each class. The draw depends on ``key`` and
-    ``valid_fraction`` alone, so a run with a ``train_limit`` is validated on the same
-    images as one without.
+    Each part has at least one image of each class. The validation images depend only on
+    ``key`` and ``valid_fraction``, so ``train_limit`` does not change them.
 
     Args:
-      dataset: what to divide; its test images are passed on.
+      dataset: to split; its test images are kept.
       key: decides which images are drawn.
-      valid_fraction: share of the training images to validate on, in (0, 1).
-      train_limit: the most training images to keep, or None for all that remain.
+      valid_fraction: fraction of the training images for validation, in (0, 1).
+      train_limit: maximum number of training images, or None for all the rest.
 
     Raises:
       UsageError: the fraction is not in (0, 1), a class has a single image, or
@@ -224,17 +222,17 @@ def split(
 def stratified(
     labels: np.ndarray, count: int, key: Key, *, leave: int = 0
 ) -> np.ndarray:
-    """Draw ``count`` indices into ``labels``, every class in the same share.
+    """Draws ``count`` indices into ``labels``, proportionally from each class.
 
-    A class gives its exact share rounded down or up to a whole image; those with
-    the largest remainders are rounded up. Where a class would give none, or fewer than
-    ``leave`` of it would remain, the largest classes make up for it if they can.
+    Exact proportions are rounded down or up to whole images; those with the largest
+    remainders are rounded up. If no image of a class would be drawn, or fewer than
+    ``leave`` would remain, the largest classes compensate if they can.
 
     Args:
       labels: ``int[N]``.
-      count: of indices, at most N.
+      count: number of indices, at most N.
       key: decides which images of a class are drawn.
-      leave: least images of each class that are not drawn.
+      leave: minimum number of images of each class that are not drawn.
 
     Returns:
       ``int[count]``, ascending.
@@ -252,9 +250,9 @@ def stratified(
 
 
 def _bounded(quota: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Quotas of the same sum from 1, or 0 where no more may be, to ``most``.
+    """Clips quotas to [min(1, most), most], keeping their sum.
 
-    As they are where they are within these bounds, or where no quotas could be.
+    Returns them unchanged if no quotas of this sum are within the bounds.
     """
     least = np.minimum(1, most)
     count = quota.sum()
@@ -270,7 +268,7 @@ def _bounded(quota: np.ndarray, most: np.ndarray) -> np.ndarray:
 
 
 def _divided(labels: np.ndarray, fraction: float, key: Key) -> np.ndarray:
-    """Indices of a share of the labels, with each class in them and in the rest."""
+    """Indices of a fraction of the labels, with each class both in and outside."""
     present = len(np.unique(labels))
     count = round(fraction * len(labels))
     return stratified(
@@ -279,7 +277,7 @@ def _divided(labels: np.ndarray, fraction: float, key: Key) -> np.ndarray:
 
 
 def _require_two(labels: np.ndarray, classes: tuple[str, ...], needs: str) -> None:
-    """Raises UsageError where a class has a single image."""
+    """Raises UsageError if a class has a single image."""
     alone = np.flatnonzero(np.bincount(labels) == 1)
     if not len(alone):
         return

@@ -1,4 +1,4 @@
-"""Checks of labelled images that a user's own code has made."""
+"""Checks of labelled images from user code."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ def check(where: str, images: Any, labels: Any, num_classes: int) -> None:
 
     Args:
       where: they come from, for the message.
-      images: ``uint8[N, H, W, C]``, none of them 0.
+      images: ``uint8[N, H, W, C]``, no dimension 0.
       labels: integers ``[N]``, 0 to ``num_classes - 1``.
-      num_classes: how many classes there are.
+      num_classes: number of classes.
     """
     _check_array(where, "images", images)
     if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:

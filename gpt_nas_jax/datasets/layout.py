@@ -1,4 +1,4 @@
-"""Where the pictures of a user's folder lie: its parts, their classes, and the rest."""
+"""The layout of a user's picture folder: its parts, their classes, and the rest."""
 
 import collections
 import dataclasses
@@ -14,7 +14,7 @@ _PARTS = {
     **dict.fromkeys(("test", "testing"), "test"),
     **dict.fromkeys(("val", "valid", "validation"), "valid"),
 }
-"""The part that a folder of classes is by its name, in lower case."""
+"""The part of a folder by its name in lower case."""
 
 _IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 _NAMED = 10
@@ -25,11 +25,11 @@ Path = pathlib.Path
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Folders of classes.
+    """A part of a data set, with a folder for each class.
 
     Attributes:
-      path: the folder that holds them.
-      classes: pictures by class, in the order of the names.
+      path: the folder of the part.
+      classes: pictures by class, ordered by name.
       left: files that are not read.
     """
 
@@ -54,10 +54,10 @@ class Layout:
     """The parts of a user's folder, and the rest.
 
     Attributes:
-      train: the training part; the folder itself where it has no parts.
+      train: the training part; the folder itself if it has no parts.
       test: the test part, or None.
-      left: files that are not read, those of the parts included.
-      unused: folders beside the parts.
+      left: files that are not read, including those in the parts.
+      unused: folders next to the parts.
     """
 
     train: Part
@@ -79,7 +79,7 @@ def find(home: Path) -> Layout:
     """Finds the parts of a folder and their classes; reads no picture.
 
     Raises:
-      UsageError: the folder or one in it cannot be read, its parts are not clear, or a
+      UsageError: the folder or one in it cannot be read, its parts are ambiguous, or a
         class is empty or in one part only.
     """
     if not os.path.isdir(home):
@@ -111,14 +111,14 @@ def find(home: Path) -> Layout:
 
 
 def listed(names: Sequence[str], most: int = _NAMED) -> str:
-    """Names with commas, the first few and how many more there are."""
+    """Joins the first few names with commas, and counts the rest."""
     more = [f"{len(names) - most} more"] if len(names) > most else []
     *before, last = [*names[:most], *more]
     return f"{', '.join(before)} and {last}" if before else last
 
 
 def kinds(files: Sequence[Path]) -> str:
-    """How many files there are of which kind, and what would make them readable."""
+    """Counts files by suffix, with advice on how to make them readable."""
     counts = collections.Counter(path.suffix.lower() for path in files)
     return ", ".join(
         f"{count} {suffix or 'without a suffix'}"
@@ -128,7 +128,7 @@ def kinds(files: Sequence[Path]) -> str:
 
 
 def text(name: str) -> str:
-    """A file's name as text in UTF-8, which its bytes are, whatever the locale."""
+    """Decodes a file's name as UTF-8, whatever the locale."""
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
@@ -172,8 +172,8 @@ def _part(path: Path, level: _Level) -> Part:
         nested = len(folders) == 1 and len(_level(folders[0]).folders) > 1
         hint = f", or --data_dir={folders[0]} is meant" if nested else ""
         raise UsageError(
-            f"{path} holds {len(folders)} {one}, two are the least; the layout is "
-            f"{_LAYOUT}{hint}"
+            f"{path} holds {len(folders)} {one}, at least two are needed; the layout "
+            f"is {_LAYOUT}{hint}"
         )
     classes, left = {}, [*level.pictures, *level.others]
     for folder in folders:
@@ -197,7 +197,7 @@ def pictures_below(folder: Path) -> list[Path]:
 def _below(folder: Path, above: tuple[str, ...] = ()) -> tuple[list[Path], list[Path]]:
     """Pictures and other files of a folder and of the folders in it."""
     real = os.path.realpath(folder)
-    # A link to a folder that it lies in.
+    # A link to a parent folder.
     if real in above:
         return [], []
     level = _level(folder)

@@ -1,4 +1,4 @@
-"""Where a data set lies: on a disk, or on Google Cloud Storage."""
+"""Locations of data sets: on disk, or on Google Cloud Storage."""
 
 import os
 import pathlib
@@ -10,13 +10,10 @@ from gpt_nas_jax.types import UsageError
 
 
 def located(data_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """The path that ``--data_dir`` names.
-
-    Of a URL it has the methods of a path, and reads the store.
-    """
+    """The path of ``--data_dir``; for a URL, a path-like object on the store."""
     text = os.fspath(data_dir)
     if "://" not in text:
-        # Unlike pathlib's, it leaves the name of an unknown user as it is.
+        # Unlike pathlib's, it accepts an unknown user.
         return pathlib.Path(os.path.expanduser(text))
     from etils import epath
 
@@ -24,18 +21,18 @@ def located(data_dir: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def is_on_store(path: pathlib.Path) -> bool:
-    """Whether a path is one on a store."""
+    """Whether a path is a URL on a store."""
     return "://" in str(path)
 
 
 def matching(path: pathlib.Path, pattern: str) -> list[pathlib.Path]:
-    """The files of a folder that match a pattern; none where there is no folder.
+    """The files of a folder that match a pattern; none if there is no folder.
 
     Raises:
-      UsageError: the store that it is on cannot be read.
+      UsageError: the store cannot be read.
     """
     if not is_on_store(path):
-        # Of a name that no file can have, pathlib raises an error.
+        # For an invalid file name, pathlib raises an error.
         return list(path.glob(pattern)) if os.path.isdir(path) else []
     try:
         return list(path.glob(pattern))
@@ -44,7 +41,7 @@ def matching(path: pathlib.Path, pattern: str) -> list[pathlib.Path]:
             f"--data_dir={path} needs a package that is not installed "
             f"({one_line(error)}); install it by pip install 'gpt_nas_jax[gcs]'"
         ) from error
-    # Each of the libraries between has errors of its own.
+    # Each of the libraries involved has its own error classes.
     except Exception as error:
         raise UsageError(
             f"--data_dir={path} cannot be read ({one_line(error)}); see that the "
@@ -53,12 +50,12 @@ def matching(path: pathlib.Path, pattern: str) -> list[pathlib.Path]:
 
 
 def exists(path: pathlib.Path) -> bool:
-    """Whether something is on the disk there; of a store it is not asked."""
+    """Whether a path exists on disk; False on a store."""
     return not is_on_store(path) and os.path.exists(path)
 
 
 def cache(name: str) -> pathlib.Path:
-    """This user's folder for what was found out of files by reading them."""
+    """The user's cache folder for facts read from files."""
     return workdir.caches() / f"gpt_nas_jax_{name}"
 
 

@@ -1,7 +1,7 @@
-"""Batches in which each image is mixed with another of the same batch.
+"""Mixup and cutmix: each image is mixed with another of the same batch.
 
-Labels are mixed as the images are. As in the papers' algorithms there is one share for
-a batch, drawn from Beta(alpha, alpha).
+Labels are mixed like the images. As in the papers' algorithms, there is one mixing
+weight per batch, drawn from Beta(alpha, alpha).
 """
 
 import jax
@@ -10,17 +10,17 @@ import jax.numpy as jnp
 from gpt_nas_jax.types import Key
 
 Mixed = tuple[jax.Array, jax.Array, jax.Array]
-"""Images as they were given, ``int32[B]``, whose image each is mixed with, and
-``float32[]``, the share of its own label."""
+"""Images, shaped like the input, ``int32[B]``, the partner of each, and ``float32[]``,
+the weight of its own label."""
 
 
 def mixup(key: Key, images: jax.Array, alpha: float) -> Mixed:
-    """A weighted mean of every image and another one (arXiv 1710.09412).
+    """Averages every image with another one (arXiv 1710.09412).
 
     Args:
-      key: decides the pairs and the share.
+      key: draws the pairs and the weight.
       images: ``float[B, H, W, C]``.
-      alpha: of the Beta distribution; the larger, the more alike are the two shares.
+      alpha: of the Beta distribution; the larger, the more equal the two weights.
     """
     pair_key, share_key = jax.random.split(key)
     partner = jax.random.permutation(pair_key, len(images))
@@ -30,14 +30,14 @@ def mixup(key: Key, images: jax.Array, alpha: float) -> Mixed:
 
 
 def cutmix(key: Key, images: jax.Array, alpha: float) -> Mixed:
-    """A rectangle of every image replaced by that of another (arXiv 1905.04899).
+    """Replaces a rectangle of every image by that of another (arXiv 1905.04899).
 
-    Its sides are the square root of a share from Beta(alpha, alpha), its centre is
-    uniform over the image. What reaches over the border is cut off, and the share of
-    the label is that of the area that is left to the image.
+    Its area fraction is drawn from Beta(alpha, alpha), with the image's aspect ratio,
+    and its centre is uniform over the image. It is clipped at the border, and the
+    weight of the label is the fraction of the image that remains.
 
     Args:
-      key: decides the pairs and the rectangle, which is the same for all images.
+      key: draws the pairs and the rectangle, which is the same for all images.
       images: ``[B, H, W, C]`` of any type.
       alpha: of the Beta distribution.
     """
@@ -60,10 +60,10 @@ def cutmix(key: Key, images: jax.Array, alpha: float) -> Mixed:
 def mixed(
     key: Key, images: jax.Array, mixup_alpha: float, cutmix_alpha: float
 ) -> Mixed:
-    """Mixup or cutmix; of both, one of them with equal probability.
+    """Applies mixup or cutmix; if both are set, either with equal probability.
 
     Args:
-      key: decides everything.
+      key: a PRNG key.
       images: ``float[B, H, W, C]``.
       mixup_alpha: see ``mixup``; 0 for none. Static under jit.
       cutmix_alpha: see ``cutmix``; 0 for none, but not both. Static under jit.

@@ -1,10 +1,10 @@
-"""Mean and deviation of pixels, exact in whatever order and parts they are summed."""
+"""Mean and deviation of pixels, independent of the order of summation."""
 
 import math
 
 import numpy as np
 
-# Rows of an array that are counted at a time: counting takes eight times their memory.
+# Rows that are counted at a time, since counting takes eight times their memory.
 _ROWS = 256
 
 
@@ -25,19 +25,19 @@ def sums(images: np.ndarray) -> np.ndarray:
 
 
 def of_sums(pixels: int, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation by channel of pixels scaled to [0, 1].
+    """Mean and standard deviation per channel of pixels scaled to [0, 1].
 
-    The deviation of a constant channel is given as 1, as it is divided by.
+    The deviation of a constant channel is 1, since normalisation divides by it.
 
     Args:
-      pixels: of one channel.
-      total: ``int64[2, C]`` as of `sums`, of all of them.
+      pixels: number of pixels per channel.
+      total: ``int64[2, C]`` from `sums`, of all of them.
 
     Returns:
       ``float32[C]`` each.
     """
     mean, std = [], []
-    # Python's whole numbers are exact.
+    # Python's integers are exact.
     for first, second in total.T.tolist():
         mean.append(first / pixels / 255)
         std.append(math.sqrt(pixels * second - first**2) / pixels / 255 or 1)

@@ -1,4 +1,4 @@
-"""Pictures of a folder that stay on disk and are decoded batch by batch."""
+"""Pictures of a folder, streamed from disk batch by batch."""
 
 import dataclasses
 import os
@@ -18,15 +18,15 @@ _FEW = 64
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PictureFiles:
-    """Pictures in files of their own, with their classes.
+    """Pictures in separate files, with their classes.
 
-    They are decoded as those in memory are, so that a training on either is the same.
+    They are decoded like those in memory, so that training on either is the same.
 
     Attributes:
-      paths: ``bytes[N]``, as of `survey.encoded`.
+      paths: ``bytes[N]``, from `survey.encoded`.
       labels: ``int32[N]``.
       facts: of the pictures.
-      side: that the short sides are resized to, pixels; 0 where they are not.
+      side: pixels that the short sides are resized to; 0 for no resizing.
       size: height, width and channels of each image.
       workers: processes that decode; 0 for a thread of this one.
     """
@@ -38,7 +38,7 @@ class PictureFiles:
     size: tuple[int, int, int]
     workers: int
     whole: ClassVar[bool] = True
-    """As of `StoredImages`."""
+    """See `StoredImages`."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,12 +53,12 @@ class PictureFiles:
         )
 
     def pixels(self) -> np.ndarray:
-        """All of them, ``uint8[N, H, W, C]``; for a few."""
+        """All pictures, ``uint8[N, H, W, C]``; meant for a few."""
         source = _Pictures(self.paths, self.side, self.size)
         return np.concatenate(list(streams.batches(source, _FEW, 0)))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation by channel, ``float32[C]`` each; decodes nothing."""
+        """Mean and deviation per channel, ``float32[C]`` each; decodes nothing."""
         return self.facts.moments(self.size[-1])
 
     def highest(self) -> int:
@@ -66,7 +66,7 @@ class PictureFiles:
         return self.facts.highest
 
     def plain(self, batch: int) -> Iterator[np.ndarray]:
-        """All pictures in their order, ``uint8[batch, H, W, C]`` at a time."""
+        """All pictures in order, ``uint8[batch, H, W, C]`` at a time."""
         source = _Pictures(self.paths, self.side, self.size)
         return streams.batches(source, batch, self.workers)
 
@@ -85,7 +85,7 @@ class PictureFiles:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Pictures:
-    """Random access to pictures, in a process of its own or not."""
+    """Random access to pictures, also from worker processes."""
 
     paths: np.ndarray
     side: int
@@ -102,13 +102,13 @@ class _Pictures:
                 f"{path} is not the picture that it was when the run began; start the "
                 "same command again"
             )
-        # Greyscale among colours.
+        # A greyscale picture among colour ones.
         return np.broadcast_to(pixels, self.size)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Planned:
-    """Likewise to the pictures of a plan, with their classes."""
+    """Random access to the pictures of a plan, with their classes."""
 
     pictures: _Pictures
     labels: np.ndarray

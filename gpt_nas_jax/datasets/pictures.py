@@ -1,4 +1,4 @@
-"""Pictures in files, decoded with Pillow and cut to a size."""
+"""Decodes, resizes and crops pictures with Pillow."""
 
 import contextlib
 import functools
@@ -22,11 +22,11 @@ _ADVICE = {
 }
 _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
-# Greyscale of 16 bits, in either order of bytes.
+# 16-bit greyscale, in either byte order.
 _DEEP = {"I;16", "I;16L", "I;16B", "I;16N"}
 _ORIENTATION = 0x0112
 _SIDEWAYS = range(5, 9)
-"""Values of Exif's orientation that exchange width and height."""
+"""Exif orientations that swap width and height."""
 _SCALES = (0.08, 1.0)
 _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
@@ -47,33 +47,33 @@ class UnreadableError(UsageError):
         )
 
     def __reduce__(self) -> tuple[type, tuple[pathlib.Path, str]]:
-        # Processes that decode send it.
+        # Worker processes send it.
         return type(self), (self.path, self.reason)
 
 
 @functools.cache
 def suffixes() -> tuple[str, ...]:
-    """How the names of pictures end that can be read, in lower case."""
-    # Pillow warns when it is asked for a format that it does not know yet.
+    """File suffixes of readable pictures, in lower case."""
+    # Older versions of Pillow warn if asked for a format that they do not know.
     avif = "avif" in features.modules and features.check("avif")
     return (*_SUFFIXES, ".avif") if avif else _SUFFIXES
 
 
 def advice(suffix: str) -> str:
-    """Advice for a kind of picture that cannot be read; empty where there is none."""
+    """Advice for an unsupported kind of picture; empty if there is none."""
     return "" if suffix in suffixes() else _ADVICE.get(suffix, "")
 
 
 def read(path: pathlib.Path, side: int) -> np.ndarray:
-    """Reads one picture the way it is meant to be held; transparency is dropped.
+    """Reads one picture, rotated by its Exif orientation; drops transparency.
 
     Args:
-      path: of any format that Pillow knows, 8 bits a channel, or 16 in greyscale,
-        which are scaled to 8.
+      path: of any format that Pillow supports, with 8 bits per channel, or 16 in
+        greyscale, which are scaled to 8.
       side: resize the short side to it and cut out the centre; 0 for the whole.
 
     Returns:
-      ``uint8[H, W, C]``, of one channel where the file is greyscale, else of three.
+      ``uint8[H, W, C]``, with one channel if the file is greyscale, else three.
 
     Raises:
       UnreadableError: the file cannot be read as a picture.
@@ -84,25 +84,25 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
 
 
 def size(path: pathlib.Path) -> tuple[int, int]:
-    """Width and height of a picture held upright, by its header alone.
+    """Width and height of an upright picture, from its header alone.
 
     Raises:
       UnreadableError: the file cannot be read as a picture.
     """
     with _readable(path) as image:
-        # Pillow turns TIFF by itself. It would decode a PNG to look for Exif behind it.
+        # Pillow rotates TIFF itself. It would decode a PNG to look for Exif at its end.
         known = image.format != "TIFF" and "exif" in image.info
         sideways = known and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
         return image.size[::-1] if sideways else image.size
 
 
 def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.ndarray:
-    """Reads one picture for a network, held as it is meant to be, without transparency.
+    """Reads one picture as input of a network, upright and without transparency.
 
     Args:
-      path: as of `read`.
+      path: as in `read`.
       short: the short side is resized to it; 0 for the whole picture as it is.
-      side: of the centre that is cut out then.
+      side: of the centre that is then cut out.
       channels: 1 for greyscale, 3 for colours, whatever the file has.
 
     Returns:
@@ -113,7 +113,7 @@ def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.nda
     """
     with _readable(path) as image:
         if short > side:
-            # As of ImageNet in training: see `decode_centre`.
+            # As for ImageNet in training, see `decode_centre`.
             image.draft("RGB", (short, short))
         converted = _upright(image).convert("L" if channels == 1 else "RGB")
         cut = centre(converted, short, side) if short else converted
@@ -123,7 +123,7 @@ def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.nda
 
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
-    """Opens a picture; says in one line why it cannot be read."""
+    """Opens a picture; raises UnreadableError with a one-line reason."""
     try:
         with Image.open(path) as image:
             if image.mode not in _GREY | _COLOUR | _DEEP:
@@ -140,24 +140,24 @@ def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """A picture held as it is meant to be, of 8 bits a channel."""
+    """An upright picture with 8 bits per channel."""
     held = ImageOps.exif_transpose(image)
     if held.mode not in _DEEP:
         return held
-    # Pillow's own conversion cuts off what is above 255.
+    # Pillow's own conversion clips values above 255.
     pixels = np.asarray(held).astype(np.float64) * (255 / 65535)
     return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 
 def decode(encoded: bytes, channels: int, side: int) -> np.ndarray:
-    """Decodes one picture as it was stored, ``uint8[H, W, channels]``.
+    """Decodes one picture without rotating it, ``uint8[H, W, channels]``.
 
     Args:
       encoded: JPEG, PNG or WebP.
       channels: 1 for greyscale, 3 for colours.
       side: resize the short side to it and cut out the centre; 0 for the whole.
     """
-    # Told the formats, Pillow does not try its others, which takes as long again.
+    # Given the formats, Pillow does not try others, which would double the time.
     with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG", "WEBP")) as image:
         return _pixels(image, "L" if channels == 1 else "RGB", side)
 
@@ -169,7 +169,7 @@ def _pixels(image: Image.Image, mode: str, side: int) -> np.ndarray:
 
 
 def stack(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size as ``uint8[N, H, W, C]``; colours make all coloured."""
+    """Stacks pictures of one size, ``uint8[N, H, W, C]``; broadcasts greyscale ones."""
     channels = max(picture.shape[-1] for picture in pictures)
     first = pictures[0].shape[:2]
     stacked = np.empty((len(pictures), *first, channels), np.uint8)
@@ -182,7 +182,7 @@ def centre(image: Image.Image, short: int, side: int) -> Image.Image:
     """Resizes the short side to ``short`` and cuts out the central ``side`` pixels."""
     width, height = image.size
     shortest = min(width, height)
-    # The part of the original that remains, as resizing and cutting at once.
+    # The region of the original that remains, to resize and crop in one step.
     kept = shortest * side / short
     left, top = (width - kept) / 2, (height - kept) / 2
     box = (left, top, left + kept, top + kept)
@@ -190,18 +190,18 @@ def centre(image: Image.Image, short: int, side: int) -> Image.Image:
 
 
 def short_side(side: int) -> int:
-    """The short side of a picture of ImageNet that ``side`` pixels are cut from."""
+    """The short side that an ImageNet picture is resized to before a crop."""
     return round(side * 256 / 224)
 
 
 def decode_centre(encoded: bytes, side: int) -> np.ndarray:
-    """An encoded picture for measuring, ``uint8[side, side, 3]``.
+    """Decodes a picture for evaluation, ``uint8[side, side, 3]``.
 
     The central 224 of 256 pixels of the short side, as usual for ImageNet, scaled.
     """
     short = short_side(side)
     with _opened(encoded) as image:
-        # JPEG is decoded at an eighth, a quarter or half its size where that is enough.
+        # JPEG is decoded at 1/8, 1/4 or 1/2 of its size if that is enough.
         image.draft("RGB", (short, short))
         return np.asarray(centre(image.convert("RGB"), short, side))
 
@@ -209,16 +209,16 @@ def decode_centre(encoded: bytes, side: int) -> np.ndarray:
 def decode_random(
     encoded: bytes, side: int, flip: bool, random: np.random.Generator
 ) -> np.ndarray:
-    """An encoded picture for training, ``uint8[side, side, 3]``.
+    """Decodes a random crop for training, ``uint8[side, side, 3]``.
 
-    A random part of 0.08 to 1 of the area and a ratio of 3/4 to 4/3 is resized, and
-    mirrored every other time (Szegedy et al., arXiv 1409.4842).
+    A crop with 0.08 to 1 of the area and an aspect ratio of 3/4 to 4/3 is resized, and
+    mirrored with probability one half (Szegedy et al., arXiv 1409.4842).
 
     Args:
       encoded: JPEG or PNG.
-      side: of the result, pixels.
-      flip: whether a mirrored image keeps its label.
-      random: decides part and mirroring.
+      side: of the result, in pixels.
+      flip: whether a mirrored image keeps its label; if not, it is not mirrored.
+      random: draws crop and mirroring.
     """
     with _opened(encoded) as image:
         box = _random_box(image.size, random)
@@ -242,7 +242,7 @@ def _opened(encoded: bytes) -> Image.Image:
 def _random_box(
     size: tuple[int, int], random: np.random.Generator
 ) -> tuple[int, int, int, int]:
-    """Left, upper, right and lower edge; the centre where no drawn part fits."""
+    """Left, upper, right and lower edge of a random crop; central if none fits."""
     width, height = size
     for _ in range(_ATTEMPTS):
         area = width * height * random.uniform(*_SCALES)

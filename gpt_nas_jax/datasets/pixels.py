@@ -1,7 +1,7 @@
-"""Operations on the bytes of one image, as Pillow's ImageOps and ImageEnhance.
+"""Operations on an image, equivalent to Pillow's ImageOps and ImageEnhance.
 
-Each takes ``uint8[H, W, C]`` and returns the same shape and type. They are called
-inside a jitted program, under vmap.
+Each maps ``uint8[H, W, C]`` to the same shape and type, and is called inside a jitted
+program, under vmap.
 """
 
 import jax
@@ -11,7 +11,7 @@ _VALUES = 256
 
 
 def auto_contrast(image: jax.Array) -> jax.Array:
-    """Stretches every channel to 0 to 255; one of a single value stays as it is."""
+    """Stretches every channel to 0 to 255; a constant channel stays as it is."""
     whole = image.astype(jnp.int32)
     low, high = whole.min((0, 1)), whole.max((0, 1))
     stretched = (whole - low) * 255 // jnp.maximum(high - low, 1)
@@ -19,7 +19,7 @@ def auto_contrast(image: jax.Array) -> jax.Array:
 
 
 def equalize(image: jax.Array) -> jax.Array:
-    """Spreads the values of every channel so that all are about as frequent."""
+    """Equalises the histogram of every channel."""
 
     def one(channel: jax.Array) -> jax.Array:
         counts = jnp.bincount(channel.ravel(), length=_VALUES)
@@ -42,25 +42,25 @@ def solarize(image: jax.Array, threshold: jax.Array) -> jax.Array:
 
 
 def color(image: jax.Array, factor: jax.Array) -> jax.Array:
-    """Between grey (factor 0) and the image (1), or beyond."""
+    """Blends greyscale (factor 0) and the image (1), or extrapolates."""
     return _blended(_grey(image)[..., None], image, factor)
 
 
 def contrast(image: jax.Array, factor: jax.Array) -> jax.Array:
-    """Between the mean of the image's grey (factor 0) and the image (1), or beyond."""
+    """Blends the mean grey value (factor 0) and the image (1), or extrapolates."""
     mean = jnp.floor(_grey(image).astype(jnp.float32).mean() + 0.5)
     return _blended(mean, image, factor)
 
 
 def brightness(image: jax.Array, factor: jax.Array) -> jax.Array:
-    """Between black (factor 0) and the image (1), or beyond."""
+    """Blends black (factor 0) and the image (1), or extrapolates."""
     return _blended(jnp.zeros(()), image, factor)
 
 
 def sharpness(image: jax.Array, factor: jax.Array) -> jax.Array:
-    """Between a smoothed image (factor 0) and the image (1), or beyond.
+    """Blends a smoothed image (factor 0) and the image (1), or extrapolates.
 
-    Smoothed by 3x3 pixels, the one in the middle with weight 5, the border left alone.
+    The smoothing kernel is 3x3 with centre weight 5; the border stays as it is.
     """
     whole = image.astype(jnp.int32)
     height, width = image.shape[:2]
@@ -75,17 +75,17 @@ def sharpness(image: jax.Array, factor: jax.Array) -> jax.Array:
 
 
 def warp(image: jax.Array, matrix: jax.Array, fill: jax.Array) -> jax.Array:
-    """The image moved by an affine map, each pixel the nearest one.
+    """Applies an affine map with nearest-neighbour sampling.
 
     Args:
       image: ``uint8[H, W, C]``.
-      matrix: ``float32[2, 3]`` from (x, y, 1) in the result to (x, y) in the image,
-        pixels; the middle of the first pixel is (0.5, 0.5).
-      fill: ``uint8[C]``, the colour outside of the image.
+      matrix: ``float32[2, 3]`` from (x, y, 1) in the result to (x, y) in the image, in
+        pixels; the centre of the first pixel is (0.5, 0.5).
+      fill: ``uint8[C]``, the colour outside the image.
     """
     height, width = image.shape[:2]
     y, x = jnp.arange(height)[:, None] + 0.5, jnp.arange(width)[None] + 0.5
-    # Not as a product of matrices, which accelerators round.
+    # Not a matrix product, which accelerators compute in lower precision.
     column, row = (jnp.floor(a * x + b * y + c).astype(jnp.int32) for a, b, c in matrix)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     moved = image[jnp.clip(row, 0, height - 1), jnp.clip(column, 0, width - 1)]
@@ -93,7 +93,7 @@ def warp(image: jax.Array, matrix: jax.Array, fill: jax.Array) -> jax.Array:
 
 
 def rotation(height: int, width: int, degrees: jax.Array) -> jax.Array:
-    """The matrix of `warp` that turns an image about its middle, anticlockwise."""
+    """The matrix of `warp` that rotates an image anticlockwise about its centre."""
     angle = -jnp.deg2rad(degrees)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     x, y = width / 2, height / 2
@@ -103,7 +103,7 @@ def rotation(height: int, width: int, degrees: jax.Array) -> jax.Array:
 
 
 def _grey(image: jax.Array) -> jax.Array:
-    """``int32[H, W]``: the luma of ITU-R 601-2 of three channels, else their mean."""
+    """``int32[H, W]``: ITU-R 601-2 luma of three channels, else the channel mean."""
     whole = image.astype(jnp.int32)
     if image.shape[-1] != 3:
         return whole.sum(-1) // image.shape[-1]

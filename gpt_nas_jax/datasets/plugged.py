@@ -1,4 +1,4 @@
-"""Checks of a data set that a user's own code returns."""
+"""Checks of a data set from user code."""
 
 import dataclasses
 from typing import Any
@@ -13,11 +13,11 @@ _STREAM = (
     *("labels", "size", "take", "pixels", "moments", "highest"),
     *("plain", "augmented", "whole"),
 )
-"""The attributes of a part that is not `Images`; see `streams.StoredImages`."""
+"""Required attributes of parts other than `Images`; see `streams.StoredImages`."""
 
 
 def accepted(where: str, found: Any) -> Dataset:
-    """Checks a data set before anything is done with it.
+    """Checks a data set before it is used.
 
     Args:
       where: the setting that names its loader, for messages.
@@ -27,7 +27,7 @@ def accepted(where: str, found: Any) -> Dataset:
       The data set with labels as ``int32``.
 
     Raises:
-      UsageError: it is no `Dataset`, or a part of it cannot be used, which is named.
+      UsageError: it is not a `Dataset`, or one of its fields is invalid.
     """
     if not isinstance(found, Dataset):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""How pictures and arrays become images of the kind that a network was trained on."""
+"""Prepares pictures and arrays as input of a trained network."""
 
 import dataclasses
 import os
@@ -15,21 +15,21 @@ from gpt_nas_jax.datasets.pictures import UnreadableError
 from gpt_nas_jax.types import UsageError
 
 _HIGHEST = 255
-# Pixels from 0 to 1 or 0 to 16 where 0 to 255 were trained on are another scale; an
-# image that is merely dark is not.
+# If a network was trained on pixels from 0 to 255, pixels from 0 to 1 or to 16 are on
+# another scale, but merely dark images are not.
 _OTHER_SCALE = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """The images that a network was trained on, and what normalises them.
+    """The image format that a network was trained on, and its normalisation.
 
     Attributes:
       image: height, width and channels.
       resize: pixels that the short side of a picture is resized to before the central
-        ``image`` is cut out; 0 where pictures must have its size.
-      highest: value of the pixels of the training images, of 0 to 255.
-      mean: by channel, of pixels in [0, 1].
+        ``image`` is cut out; 0 if pictures must have its size.
+      highest: highest pixel value of the training images, up to 255.
+      mean: per channel, of pixels in [0, 1].
       std: likewise.
     """
 
@@ -48,7 +48,7 @@ class Preparation:
         """Reads a picture as in training, ``uint8[H, W, C]``.
 
         Raises:
-          UnreadableError: it cannot be read, or is of another size.
+          UnreadableError: it cannot be read, or has a different size.
         """
         height, width, channels = self.image
         picture = pictures.prepared(path, self.resize, height, channels)
@@ -60,10 +60,10 @@ class Preparation:
         return picture
 
     def accepted(self, images: np.ndarray) -> np.ndarray:
-        """Images as ``uint8[N, H, W, C]``; the last axis may be missing where C is 1.
+        """Images as ``uint8[N, H, W, C]``; the last axis may be missing if C is 1.
 
         Raises:
-          UsageError: they are of another type, range or shape than trained on.
+          UsageError: type, range or shape differs from those of the training images.
         """
         height, width, channels = self.image
         grey = channels == 1 and images.shape[1:] == (height, width)
@@ -86,7 +86,7 @@ class Preparation:
         return pixels
 
     def to_json(self) -> dict[str, Any]:
-        """The part ``prepare`` of ``architecture.json``."""
+        """The entry ``prepare`` of ``architecture.json``."""
         height, width, channels = self.image
         return {
             "resize": self.resize or None,
@@ -99,7 +99,7 @@ class Preparation:
 
 
 def of(config: DataConfig, dataset: Dataset) -> Preparation:
-    """How a data set's images were made of pictures."""
+    """The preparation that a data set's images went through."""
     train = dataset.train
     mean, std = train.moments()
     return Preparation(
@@ -114,14 +114,14 @@ def of(config: DataConfig, dataset: Dataset) -> Preparation:
 def from_architecture(
     description: Mapping[str, Any], config: DataConfig
 ) -> Preparation:
-    """Reads `of` back.
+    """Restores the result of `of`.
 
     Args:
-      description: ``architecture.json``; those of earlier versions have no ``prepare``.
-      config: of the run, by which ``prepare`` is worked out where it is missing.
+      description: ``architecture.json``; earlier versions have no ``prepare``.
+      config: of the run, from which a missing ``prepare`` is derived.
 
     Raises:
-      UsageError: it does not say what normalises images.
+      UsageError: image size, mean or deviation is missing.
     """
     missing = [n for n in ("image", "mean", "std") if n not in description]
     if missing:
@@ -142,7 +142,7 @@ def from_architecture(
 
 
 def _resize(config: DataConfig, side: int) -> int:
-    """By the data set's own rule; a function of the user's own may have any."""
+    """The resizing of built-in data sets; 0 for user-defined loaders."""
     if config.name == "imagenet2012":
         return pictures.short_side(side)
     resized = config.name == "folder" or config.name.startswith(TFDS)
@@ -156,7 +156,7 @@ def _range(images: np.ndarray) -> str:
 
 
 def found(files: str | os.PathLike[str]) -> list[Path]:
-    """The file itself, or the pictures of a folder and of the folders in it, by name.
+    """The file itself, or all pictures below a folder, by name.
 
     Raises:
       UsageError: there is no such file or folder, or no picture in it.

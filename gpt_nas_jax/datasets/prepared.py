@@ -1,4 +1,4 @@
-"""Data sets that TensorFlow Datasets (TFDS) has prepared on disk as ArrayRecord.
+"""Data sets that TensorFlow Datasets (TFDS) has prepared as ArrayRecord.
 
 Reading them needs no TensorFlow; preparing them does.
 """
@@ -19,16 +19,16 @@ from gpt_nas_jax.types import UsageError
 
 _NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
 _CHUNK = 256
-"""Records that are read at a time."""
+"""Records to read at a time."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Kind:
-    """The images of a data set, as its features describe them.
+    """The images of a data set, according to its features.
 
     Attributes:
       channels: 1 or 3.
-      num_classes: how many classes there are.
+      num_classes: number of classes.
     """
 
     channels: int
@@ -38,19 +38,19 @@ class _Kind:
 def load(name: str, source: Source) -> Dataset:
     """Reads the data set ``name`` from ``<data_dir>/<name>/<version>``.
 
-    The newest version is taken; nothing is downloaded. The features ``image`` and
+    The newest version is read; nothing is downloaded. The features ``image`` and
     ``label`` are read, and the splits ``train`` and ``test``. Without ``test``,
-    ``validation`` takes its place; without either a fifth of each class is set aside,
-    the same in every run. A mirrored image is taken to keep its label.
+    ``validation`` takes its place; without either, a fifth of each class is held out,
+    the same in every run. Mirrored images are assumed to keep their label.
 
     Args:
       name: in TFDS, ``name`` or ``name/config``.
-      source: its folder; where it gives a side, the short side of each image is resized
-        to it and the centre cut out, else all images must be of one size.
+      source: its folder; if it sets a side, the short side of each image is resized to
+        it and the centre cut out, else all images must have the same size.
 
     Raises:
       UsageError: the directory is missing, incomplete, corrupt or in another format,
-        it holds no classification of 8-bit images, or a package is missing.
+        it is not a classification of 8-bit images, or a package is missing.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -67,7 +67,7 @@ def load(name: str, source: Source) -> Dataset:
             f"reading {name} needs a package that is missing ({error}); run: pip "
             "install tensorflow-datasets array_record pillow importlib_resources"
         ) from error
-    # TFDS, ArrayRecord, protobuf and Pillow have no error class in common.
+    # TFDS, ArrayRecord, protobuf and Pillow have no common error class.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(
@@ -82,13 +82,13 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     Raises:
       UsageError: there is none.
     """
-    # Asked for data that it does not find, TFDS tries to download them for minutes.
+    # If data are missing, TFDS would try to download them for minutes.
     pattern = f"{name}/*/{name.partition('/')[0]}-*.array_record*"
     files = location.matching(data_dir, pattern)
     versions = sorted({file.parent for file in files}, key=_version)
     if versions:
         return versions[-1]
-    # TFDS prepares nothing where it finds the data set in whatever format.
+    # TFDS does not prepare a data set that it finds in any format.
     in_the_way = location.exists(data_dir / name)
     target = data_dir / "array_record" if in_the_way else data_dir
     raise UsageError(
@@ -99,12 +99,12 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
 
 def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
-    """Reads the names of the classes, in order; empty where TFDS wrote no names.
+    """Reads the names of the classes, in order; empty if TFDS wrote no names.
 
     Raises:
       ValueError: there are more or fewer names than classes.
     """
-    # Of a builder that has no names TFDS says 0, 1, ...
+    # For a builder without names, TFDS would return 0, 1, ...
     file = directory / "label.labels.txt"
     if not file.exists():
         return ()
@@ -128,10 +128,10 @@ def command(name: str, data_dir: pathlib.Path) -> str:
 
 
 def _read(name: str, directory: pathlib.Path, source: Source) -> Dataset:
-    # Importing TFDS takes seconds, which other data sets need not wait.
+    # Importing TFDS takes seconds, which only these data sets should cost.
     import tensorflow_datasets as tfds
 
-    # A builder by name would insist on the version that its own code makes.
+    # A builder by name would require the version of its own code.
     builder = tfds.builder_from_directory(directory)
     kind = _kind(name, builder.info.features)
     parts = _parts(name, tuple(builder.info.splits))
@@ -172,7 +172,7 @@ def _check_labels(directory: pathlib.Path, labels: list[int], classes: int) -> N
 
 
 def _kind(name: str, features: Any) -> _Kind:
-    """Raises UsageError where features are not of classes of 8-bit images."""
+    """Raises UsageError unless the features are 8-bit images with classes."""
     import tensorflow_datasets as tfds
 
     found = features if isinstance(features, tfds.features.FeaturesDict) else ()
@@ -202,7 +202,7 @@ def _kind(name: str, features: Any) -> _Kind:
 
 
 def _parts(name: str, splits: Sequence[str]) -> list[str]:
-    """The splits to train and to test on, or the first alone."""
+    """The splits for training and testing, or only the first."""
     if not splits:
         raise ValueError("dataset_info.json names no splits")
     if "train" not in splits:

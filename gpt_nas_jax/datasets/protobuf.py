@@ -1,4 +1,4 @@
-"""The wire format of Protocol Buffers, as far as reading a message needs it."""
+"""A reader for the wire format of Protocol Buffers."""
 
 import struct
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
     Source: https://protobuf.dev/programming-guides/encoding.
 
     Raises:
-      ValueError: the bytes are no complete message.
+      ValueError: the bytes are not a complete message.
     """
     position = 0
     while position < len(message):
@@ -44,7 +44,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
 
 
 def read_varint(message: bytes, position: int) -> tuple[int, int]:
-    """Returns the integer at a position, seven bits a byte, and the position behind."""
+    """Returns the varint at a position, and the position after it."""
     value = 0
     for i, byte in enumerate(message[position : position + 10]):
         value |= (byte & 0x7F) << 7 * i

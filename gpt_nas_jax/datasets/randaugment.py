@@ -1,9 +1,8 @@
 """RandAugment (arXiv 1909.13719): random operations of one magnitude.
 
-The ranges of the operations are AutoAugment's (arXiv 1805.09501, table 6). Those that
-have two directions take either with equal probability; colour, contrast, brightness and
-sharpness change by a factor from 0.1 to 1.9, so that magnitude 0 leaves every image as
-it is.
+The ranges of the operations are AutoAugment's (arXiv 1805.09501, table 6). Operations
+with two directions use either with equal probability; colour, contrast, brightness and
+sharpness change by a factor from 0.1 to 1.9, which is 1 at magnitude 0.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ OPERATIONS = (
     *("color", "contrast", "brightness", "sharpness"),
     *("rotate", "shear_x", "shear_y", "translate_x", "translate_y"),
 )
-"""The paper's 14, in the order of the numbers that `applied` takes."""
+"""The paper's 14 operations, indexed by `applied`."""
 
 STRONGEST = 10.0
 """The magnitude at the end of every range."""
@@ -27,7 +26,7 @@ STRONGEST = 10.0
 _DEGREES = 30.0
 _SHEAR = 0.3
 _TRANSLATION = 150 / 331
-"""Of the side of an image: AutoAugment's are 331 pixels high and wide."""
+"""As a fraction of the image's side, which is 331 pixels in AutoAugment."""
 _FACTOR = 0.9
 _BITS = 4
 _FIRST_WARP = OPERATIONS.index("rotate")
@@ -36,14 +35,14 @@ _FIRST_WARP = OPERATIONS.index("rotate")
 def randaugment(
     key: Key, images: jax.Array, operations: int, magnitude: float, fill: jax.Array
 ) -> jax.Array:
-    """So many operations on every image, each drawn from all 14.
+    """Applies random operations to every image, each drawn from all 14.
 
     Args:
-      key: decides everything.
+      key: a PRNG key.
       images: ``uint8[B, H, W, C]``.
-      operations: N of the paper; static under jit.
-      magnitude: M of the paper, from 0 to `STRONGEST`.
-      fill: ``uint8[C]``, the colour that moves in from outside.
+      operations: number of operations, N in the paper; static under jit.
+      magnitude: M in the paper, from 0 to `STRONGEST`.
+      fill: ``uint8[C]``, the colour outside the image.
 
     Returns:
       ``uint8[B, H, W, C]``.
@@ -64,14 +63,14 @@ def randaugment(
 def applied(
     operation: jax.Array, image: jax.Array, level: jax.Array, fill: jax.Array
 ) -> jax.Array:
-    """One operation on one image.
+    """Applies one operation to one image.
 
     Args:
-      operation: ``int32[]``, a number of `OPERATIONS`.
+      operation: ``int32[]``, an index into `OPERATIONS`.
       image: ``uint8[H, W, C]``.
-      level: ``float[]`` from -1 to 1: a share of the operation's range, and the
-        direction where it has two.
-      fill: ``uint8[C]``, the colour that moves in from outside.
+      level: ``float[]`` from -1 to 1: the fraction of the operation's range; its sign
+        is the direction, if the operation has two.
+      fill: ``uint8[C]``, the colour outside the image.
 
     Returns:
       ``uint8[H, W, C]``.
@@ -79,7 +78,7 @@ def applied(
     strength, factor = jnp.abs(level), 1 + _FACTOR * level
     bits = 8 - jnp.round(_BITS * strength).astype(jnp.int32)
     threshold = jnp.round(256 * (1 - strength)).astype(jnp.int32)
-    # Under vmap all branches run, so those that move pixels are one.
+    # Under vmap all branches run, so the geometric operations share one.
     branches: list[Callable[[], jax.Array]] = [
         lambda: image,
         lambda: pixels.auto_contrast(image),
@@ -98,7 +97,7 @@ def applied(
 def _matrix(
     operation: jax.Array, shape: tuple[int, ...], level: jax.Array
 ) -> jax.Array:
-    """``float32[2, 3]`` of the operation, from places in its result to the image."""
+    """``float32[2, 3]`` of the operation, from positions in its result to the image."""
     height, width = shape[:2]
     straight = jnp.eye(2, 3)
     matrices = [

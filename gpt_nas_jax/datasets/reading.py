@@ -1,4 +1,4 @@
-"""Pictures of a folder as images, decoded into memory or left on disk."""
+"""Reads pictures of a folder into memory, or leaves them on disk."""
 
 import dataclasses
 import pathlib
@@ -12,19 +12,19 @@ from gpt_nas_jax.datasets.pictures import UnreadableError
 from gpt_nas_jax.datasets.source import Source
 
 MOST = 1 << 30
-"""Bytes of decoded pictures, three a pixel, of which more stay on disk by default."""
+"""Bytes of decoded pictures, three per pixel, above which they stay on disk."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Read:
-    """Pictures that were read, and those that could not be.
+    """Pictures that were read, and failures.
 
     Attributes:
       failures: in the order of the pictures.
       images: makes an image set of the others, given their labels ``int32[M]``.
       streamed: whether they stay on disk.
-      side: pixels that their short sides are resized to; 0 where they are not.
-      why: how the side was chosen; empty where it was given or there is none.
+      side: pixels that their short sides are resized to; 0 for no resizing.
+      why: how the side was chosen; empty if it was given or there is none.
     """
 
     failures: list[UnreadableError]
@@ -35,10 +35,10 @@ class Read:
 
 
 def read(paths: Sequence[pathlib.Path], source: Source) -> Read:
-    """Reads all pictures, each in one size: of ``source.side``, or one that is chosen.
+    """Reads all pictures in one size: ``source.side``, or a chosen one.
 
-    Without a side headers are read first. Where they are of one size, that is kept;
-    else the side is `sides.chosen` of them.
+    Without a side, headers are read first. If all sizes are equal, that size is kept;
+    else the side is `sides.chosen`.
     """
     side, shape, why = source.side, (source.side, source.side), ""
     if not side:
@@ -88,7 +88,7 @@ def _of_shape(path: pathlib.Path, side: int, shape: tuple[int, ...]) -> np.ndarr
     """Reads a picture.
 
     Raises:
-      UnreadableError: it cannot be read, or is of another size than its header says.
+      UnreadableError: it cannot be read, or its size differs from its header's.
     """
     picture = pictures.read(path, side)
     if picture.shape[:2] != shape:
@@ -102,7 +102,7 @@ def _of_shape(path: pathlib.Path, side: int, shape: tuple[int, ...]) -> np.ndarr
 def _on_disk(
     paths: Sequence[pathlib.Path], source: Source, shape: tuple[int, ...]
 ) -> Made:
-    # Importing Grain takes a second, which pictures in memory need not wait.
+    # Importing Grain takes a second, which pictures in memory should not cost.
     from gpt_nas_jax.datasets import survey
     from gpt_nas_jax.datasets.picture_files import PictureFiles
 
@@ -115,7 +115,7 @@ def _on_disk(
         except UnreadableError as error:
             failures.append(error)
         else:
-            reason = "it could be read at the second attempt alone"
+            reason = "it could be read only at the second attempt"
             failures.append(UnreadableError(paths[row], reason))
     facts = facts.take(np.flatnonzero(good))
     chosen = survey.encoded([paths[row] for row in np.flatnonzero(good)])

@@ -1,4 +1,4 @@
-"""The data sets by name: built in, prepared by TFDS, or a user's own."""
+"""The data sets by name: built-in, prepared by TFDS, or user-defined."""
 
 import dataclasses
 import functools
@@ -15,11 +15,11 @@ from gpt_nas_jax.datasets.source import Progress, Source, silent
 from gpt_nas_jax.types import UsageError
 
 Loader = Callable[[Source], Dataset]
-"""The function that a name, or a user's ``module:Name``, stands for."""
+"""The function of a name, or of a user's ``module:Name``."""
 
 
 def _imagenet2012(source: Source) -> Dataset:
-    # Importing Grain takes a second, which other data sets need not wait.
+    # Importing Grain takes a second, which only this data set should cost.
     from gpt_nas_jax.datasets import imagenet
 
     return imagenet.load(source)
@@ -35,7 +35,7 @@ LOADERS: dict[str, Loader] = {
 }
 
 _ON_A_DISK = ("folder", "npz")
-"""Data sets that are read from a disk alone."""
+"""Data sets that can only be read from disk."""
 
 
 def load(
@@ -49,24 +49,24 @@ def load(
     skip_unreadable: bool = False,
     stream: str = "auto",
 ) -> Dataset:
-    """Loads the data set ``name``; those not built in are read from ``data_dir``.
+    """Loads the data set ``name``, from ``data_dir`` unless it needs no files.
 
     Args:
-      name: of `LOADERS`; ``tfds:NAME`` for what TensorFlow Datasets has prepared; or
-        ``module:Name``, the import path of a user's own loader.
-      data_dir: where it lies; ``gs://...`` for what TFDS has prepared there.
-      side: of the images in pixels where they are resized; 0 for the default.
+      name: of `LOADERS`; ``tfds:NAME`` for data prepared by TensorFlow Datasets; or
+        ``module:Name``, the import path of a user-defined loader.
+      data_dir: its folder or file; ``gs://...`` for data that TFDS has prepared there.
+      side: of resized images, in pixels; 0 for the default.
       flip: ``yes`` or ``no``: whether a mirrored image keeps its label; ``auto``: as
         the data set says.
-      workers: processes that decode a data set that is streamed; 0 for none.
-      progress: shows how far the reading is where it can take minutes.
-      skip_unreadable: whether pictures that cannot be read are left out.
+      workers: processes that decode a streamed data set; 0 for none.
+      progress: displays the progress of long reads.
+      skip_unreadable: whether to skip unreadable pictures.
       stream: ``yes`` or ``no``: whether pictures of a folder stay on disk; ``auto``: by
         their size.
 
     Raises:
       UsageError: the name is unknown, ``data_dir`` does not hold the data set, or a
-        user's loader fails or returns what is no data set.
+        user's loader fails or returns an invalid data set.
     """
     path = located(data_dir)
     if is_on_store(path) and name in _ON_A_DISK:
@@ -94,7 +94,7 @@ def _loader(name: str) -> Loader:
 
 
 def _plugged(name: str, source: Source) -> Dataset:
-    """Calls a user's loader and holds what it returns to the contract."""
+    """Calls a user's loader and checks the data set that it returns."""
     where = f"--data_name={name}"
     loader = plugins.load("--data_name", name)
     if not callable(loader):

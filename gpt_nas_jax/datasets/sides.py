@@ -1,4 +1,4 @@
-"""The side that pictures of several sizes are cut to, chosen by their headers."""
+"""Chooses a common side for pictures of several sizes, from their headers."""
 
 import contextlib
 import pathlib
@@ -9,22 +9,22 @@ import numpy as np
 from gpt_nas_jax.datasets import pictures
 
 MOST = 224
-"""Pixels of a chosen side at most, as usual for ImageNet."""
+"""Maximum of a chosen side in pixels, as usual for ImageNet."""
 
 
 def sizes(paths: Sequence[pathlib.Path], advance: Callable[[], None]) -> np.ndarray:
-    """Widths and heights by the headers of pictures; decodes none.
+    """Reads widths and heights from the headers of pictures; decodes none.
 
     Args:
       paths: N pictures.
       advance: called after each.
 
     Returns:
-      ``int32[M, 2]`` of those whose headers can be read, in their order.
+      ``int32[M, 2]`` of those whose headers can be read, in order.
     """
     found = []
     for path in paths:
-        # Decoding tells of those that cannot be read, header or not.
+        # Decoding reports unreadable pictures, whether by header or not.
         with contextlib.suppress(pictures.UnreadableError):
             found.append(pictures.size(path))
         advance()
@@ -32,12 +32,10 @@ def sizes(paths: Sequence[pathlib.Path], advance: Callable[[], None]) -> np.ndar
 
 
 def chosen(found: np.ndarray) -> int:
-    """The median of the short sides, at most `MOST`; 0 where all sizes are equal.
-
-    Of an even number the lower one in the middle is taken.
+    """The lower median of the short sides, at most `MOST`; 0 if all sizes are equal.
 
     Args:
-      found: ``int32[M, 2]`` as of `sizes`.
+      found: ``int32[M, 2]`` from `sizes`.
     """
     if (found == found[:1]).all():
         return 0

@@ -1,27 +1,27 @@
-"""Pictures that must be of one size to become one array."""
+"""Stacks pictures of the same size into one array."""
 
 import numpy as np
 
 from gpt_nas_jax.datasets import layout, pictures
 from gpt_nas_jax.types import UsageError
 
-# What --data_side is suggested at most, as usual for ImageNet.
+# The largest --data_side to suggest, as usual for ImageNet.
 _SIDE = 224
 
 
 class SameSize:
-    """Collects pictures and the sizes that they are of.
+    """Collects pictures and their sizes.
 
-    Those of several sizes are of no use and may be large: only their sizes are kept.
+    As soon as sizes differ, only the sizes are kept, to save memory.
     """
 
     def __init__(self) -> None:
         self._pictures: list[np.ndarray] = []
-        # Width and height to how many there are and the name of the first.
+        # By width and height: the count and the name of the first.
         self._sizes: dict[tuple[int, int], tuple[int, str]] = {}
 
     def add(self, name: str, picture: np.ndarray) -> None:
-        """Takes one more picture, ``uint8[H, W, C]``."""
+        """Adds a picture, ``uint8[H, W, C]``."""
         height, width, _ = picture.shape
         count, first = self._sizes.get((width, height), (0, name))
         self._sizes[width, height] = count + 1, first
@@ -30,17 +30,17 @@ class SameSize:
             self.drop()
 
     def drop(self) -> None:
-        """Lets go of the pictures."""
+        """Drops the pictures."""
         self._pictures.clear()
 
     def stacked(self, where: str) -> np.ndarray:
-        """All pictures in the order they came, ``uint8[N, H, W, C]``.
+        """Stacks all pictures in order, ``uint8[N, H, W, C]``.
 
         Args:
           where: they come from, for the message.
 
         Raises:
-          UsageError: they are of several sizes.
+          UsageError: their sizes differ.
         """
         if len(self._sizes) == 1:
             return pictures.stack(self._pictures)

@@ -1,4 +1,4 @@
-"""Where a data set lies and how it is read: what every loader is given."""
+"""The argument of every loader: where a data set is and how to read it."""
 
 import contextlib
 import dataclasses
@@ -6,8 +6,8 @@ import pathlib
 from collections.abc import Callable, Iterator
 
 Progress = Callable[..., contextlib.AbstractContextManager[Callable[..., None]]]
-"""``progress(title, total, done=0)`` shows how far long work is. The context's value is
-called after each item, or with how many more are done."""
+"""``progress(title, total, done=0)`` displays the progress of long work. The context's
+value is called after each item, or with a number of items."""
 
 
 @contextlib.contextmanager
@@ -21,15 +21,14 @@ class Source:
     """The argument of every loader; each reads what it needs.
 
     Attributes:
-      dir: ``--data_dir``, a folder or file; the current folder where it is not given.
+      dir: ``--data_dir``, a folder or file; the current folder by default.
       side: ``--data_side``, pixels that images are resized to; 0 for their own size, or
         one that the loader chooses.
-      workers: ``--data_workers``, processes that decode a data set that is streamed.
-      progress: shows how far the reading is where it can take minutes.
-      skip_unreadable: ``--data_unreadable=skip``, whether pictures that cannot be read
-        are left out.
-      stream: ``--data_stream``, ``yes`` or ``no`` where a loader that can do either is
-        to leave pictures on disk or not; ``auto`` by their size.
+      workers: ``--data_workers``, processes that decode a streamed data set.
+      progress: displays the progress of long reads.
+      skip_unreadable: ``--data_unreadable=skip``, whether to skip unreadable pictures.
+      stream: ``--data_stream``, ``yes`` or ``no``: whether pictures stay on disk, for
+        loaders that support both; ``auto``: by their size.
     """
 
     dir: pathlib.Path

@@ -1,4 +1,4 @@
-"""Images that stay on disk and are decoded, batch by batch, by Grain."""
+"""Images on disk, streamed and decoded batch by batch with Grain."""
 
 import contextlib
 import dataclasses
@@ -19,24 +19,24 @@ from absl import flags
 from gpt_nas_jax.datasets import example, pictures
 from gpt_nas_jax.types import UsageError
 
-# Batches that a process decodes ahead.
+# Batches that a process prefetches.
 _AHEAD = 2
 _FEW = 64
 
 Decode = Callable[[bytes, int], np.ndarray]
-"""An encoded image and its row to ``uint8[side, side, 3]``."""
+"""Maps an encoded image and its row to ``uint8[side, side, 3]``."""
 
 Plan = Sequence[tuple[int, int]]
-"""Which image comes when, and 64 bits that decide what becomes of it; goes to the
-processes that decode, so it may be worked out there, entry by entry."""
+"""The images in order, each with 64 bits that seed its augmentation. It is sent to the
+worker processes, so it may be computed there, entry by entry."""
 
 
 def batches(source: Sequence[Any], batch: int, workers: int) -> Iterator[Any]:
-    """The items of a sequence in their order, ``batch`` of them stacked at a time.
+    """Yields the items of a sequence in order, stacked into batches.
 
     Args:
-      source: random access to arrays; is sent to the processes.
-      batch: the last one may be smaller.
+      source: random access to arrays; is sent to the worker processes.
+      batch: size of a batch; the last one may be smaller.
       workers: processes that read items; 0 for a thread of this one.
     """
     ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
@@ -52,22 +52,22 @@ def batches(source: Sequence[Any], batch: int, workers: int) -> Iterator[Any]:
     finally:
         found.close()
         if workers:
-            # A cycle of Grain's keeps the last batch, which lies in shared memory.
+            # A reference cycle in Grain keeps the last batch in shared memory.
             del found
             gc.collect()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredImages:
-    """Images in ArrayRecord files as TFDS writes them, with their classes.
+    """Images in ArrayRecord files written by TFDS, with their classes.
 
     Attributes:
       records: the files as one sequence, each record an example.
-      rows: ``int64[N]`` which of the records.
+      rows: ``int64[N]``, indices of the records.
       labels: ``int32[N]``.
-      side: of decoded images, pixels.
+      side: of decoded images, in pixels.
       workers: processes that decode; 0 for a thread of this one.
-      mean: by channel, of pixels in [0, 1].
+      mean: per channel, of pixels in [0, 1].
       std: likewise.
     """
 
@@ -79,7 +79,7 @@ class StoredImages:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     whole: ClassVar[bool] = False
-    """Whether `augmented` gives whole images, to be augmented on the device."""
+    """Whether `augmented` yields whole images, to be augmented on the device."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,12 +96,12 @@ class StoredImages:
         return self.side, self.side, 3
 
     def pixels(self) -> np.ndarray:
-        """All of them, not augmented, ``uint8[N, H, W, C]``; for a few."""
+        """All images, not augmented, ``uint8[N, H, W, C]``; meant for a few."""
         alone = dataclasses.replace(self, workers=0)
         return np.concatenate(list(alone.plain(_FEW)))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation by channel, ``float32[C]`` each."""
+        """Mean and deviation per channel, ``float32[C]`` each."""
         return np.array(self.mean, np.float32), np.array(self.std, np.float32)
 
     def highest(self) -> int:
@@ -109,15 +109,15 @@ class StoredImages:
         return 255
 
     def plain(self, batch: int) -> Iterator[np.ndarray]:
-        """The central part of every image, ``uint8[batch, H, W, C]`` at a time."""
+        """The central crop of every image, ``uint8[batch, H, W, C]`` at a time."""
         return batches(_Centres(self), batch, self.workers)
 
     def augmented(
         self, batch: int, plan: Plan, flip: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """A random part of every image of a plan, with its class, batch by batch.
+        """Random crops of the images of a plan with their classes, batch by batch.
 
-        What becomes of an image depends on its bits and the image alone. Each batch is
+        The crop depends only on the image and its 64 bits. Each batch is
         ``uint8[batch, H, W, C]`` and ``int32[batch]``.
         """
         return batches(_Parts(self, plan, flip), batch, self.workers)
@@ -125,7 +125,7 @@ class StoredImages:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Centres:
-    """Random access to the centres of images, in a process of its own or not."""
+    """Random access to central crops of images, also from worker processes."""
 
     images: StoredImages
 
@@ -141,7 +141,7 @@ class _Centres:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Parts:
-    """Likewise to random parts, as a plan wants them."""
+    """Random access to random crops, according to a plan."""
 
     images: StoredImages
     plan: Plan
@@ -165,7 +165,7 @@ def _decoded(images: StoredImages, index: int, decode: Decode) -> np.ndarray:
     try:
         encoded, _ = example.read(images.records[row])
         return decode(encoded, row)
-    # Neither ArrayRecord nor Pillow has an error class of its own.
+    # Neither ArrayRecord nor Pillow has its own error class.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(
@@ -175,7 +175,7 @@ def _decoded(images: StoredImages, index: int, decode: Decode) -> np.ndarray:
 
 
 class Records(grain.sources.ArrayRecordDataSource):
-    """ArrayRecord files as one sequence; may be sent to other processes."""
+    """ArrayRecord files as one sequence; can be pickled."""
 
     def __init__(self, files: Sequence[os.PathLike[str]]) -> None:
         _raise_open_files()
@@ -185,10 +185,10 @@ class Records(grain.sources.ArrayRecordDataSource):
         return os.path.dirname(self.paths[0])
 
     def labels(self, advance: Callable[[int], None]) -> np.ndarray:
-        """``int32[N]``, by one pass over the files.
+        """Reads all labels, ``int32[N]``, in one pass over the files.
 
         Args:
-          advance: called with how many more are read.
+          advance: called with the number of labels just read.
         """
         found = np.empty(len(self), np.int32)
         for begin in range(0, len(self), 256):
@@ -200,8 +200,8 @@ class Records(grain.sources.ArrayRecordDataSource):
 
 
 def _begin_worker(index: int, count: int) -> None:
-    """Prepares a decoding process: its signals, the end of its parent, its device."""
-    # The process that it works for ends it: by itself, or by being killed.
+    """Sets up a worker process: its signals, exit with its parent, and device."""
+    # The parent ends it, by request or by dying.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -211,13 +211,13 @@ def _begin_worker(index: int, count: int) -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    # The accelerator belongs to the one that trains.
+    # The accelerator belongs to the training process.
     jax.config.update("jax_platforms", "cpu")
     _raise_open_files()
 
 
 def _let_grain_read_flags() -> None:
-    # Its own settings are flags of absl's global registry, which nothing parses here.
+    # Grain's settings are flags in absl's global registry, which nothing parses here.
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
 

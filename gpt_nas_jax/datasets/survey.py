@@ -1,4 +1,4 @@
-"""One pass over pictures that stay on disk: which can be read, and their sums."""
+"""Surveys pictures on disk in one pass: which are readable, and their statistics."""
 
 import contextlib
 import dataclasses
@@ -25,10 +25,10 @@ _BATCH = 64
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Facts:
-    """Facts of N decoded pictures.
+    """Statistics of N decoded pictures.
 
     Attributes:
-      rows: ``int64[N, 10]``, zeros for a picture that cannot be read.
+      rows: ``int64[N, 10]``, zeros for an unreadable picture.
     """
 
     rows: np.ndarray
@@ -44,7 +44,7 @@ class Facts:
 
     @property
     def channels(self) -> int:
-        """3 where any picture has colours, else 1."""
+        """3 if any picture has colours, else 1."""
         return int(self.rows[:, 2].max())
 
     @property
@@ -59,10 +59,10 @@ class Facts:
 
 
 def of(paths: Sequence[pathlib.Path], source: Source) -> Facts:
-    """Decodes each picture once, in processes, unless its facts are kept.
+    """Decodes each picture once, in worker processes, unless its facts are cached.
 
-    They are kept in `location.cache` for files of the same path, size and time. A
-    picture that cannot be read is tried again by every call.
+    `location.cache` holds them for files of the same path, size and time. Unreadable
+    pictures are tried again by every call.
     """
     names = _names(paths, source.side)
     file = location.cache("pictures") / f"{_home(source)}.npy"
@@ -78,7 +78,7 @@ def of(paths: Sequence[pathlib.Path], source: Source) -> Facts:
             begin += len(part)
             advance(len(part))
     there = rows.any(1)
-    # Without a place to keep them pictures are decoded again.
+    # If facts cannot be cached, pictures are decoded again next time.
     with contextlib.suppress(UsageError):
         kept = np.hstack([names.view(np.int64), rows])[there]
         workdir.write_array(file, kept)
@@ -86,13 +86,13 @@ def of(paths: Sequence[pathlib.Path], source: Source) -> Facts:
 
 
 def encoded(paths: Sequence[pathlib.Path]) -> np.ndarray:
-    """Paths as one array of bytes, which is small and quickly sent."""
+    """Paths as one array of bytes, which is small and fast to send."""
     return np.array([os.fsencode(path) for path in paths])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Files:
-    """Random access to the facts of pictures, in a process of its own or not."""
+    """Random access to the facts of pictures, also from worker processes."""
 
     paths: np.ndarray
     side: int
@@ -106,13 +106,13 @@ class _Files:
         with contextlib.suppress(UnreadableError):
             pixels = pictures.read(path, self.side)
             row[:4] = *pixels.shape, pixels.max()
-            # Greyscale has the same sums in each channel of colours.
+            # For greyscale, the sums are broadcast to all three channels.
             row[_SUMS:].reshape(2, 3)[:] = moments.sums(pixels[None])
         return row
 
 
 def _home(source: Source) -> str:
-    """The name of the file of a folder's facts."""
+    """The cache key of a folder's facts."""
     home = os.path.realpath(source.dir)
     # Versions of Pillow may decode differently.
     text = f"{home} {source.side} {PIL.__version__}"
@@ -120,7 +120,7 @@ def _home(source: Source) -> str:
 
 
 def _names(paths: Sequence[pathlib.Path], side: int) -> np.ndarray:
-    """``int64[N, 2]`` that differ where files do."""
+    """``int64[N, 2]``: hashes of the files' path, size and time."""
     digests = b"".join(
         hashlib.blake2b(_stamp(path), digest_size=_DIGEST).digest() for path in paths
     )
@@ -130,13 +130,13 @@ def _names(paths: Sequence[pathlib.Path], side: int) -> np.ndarray:
 def _stamp(path: pathlib.Path) -> bytes:
     try:
         return os.fsencode(location.stamp(path))
-    # Decoding says why it cannot be read.
+    # Decoding reports why it cannot be read.
     except OSError:
         return os.fsencode(path)
 
 
 def _kept(file: pathlib.Path, names: np.ndarray) -> np.ndarray:
-    """``int64[N, 10]``: the facts that are kept, and zeros."""
+    """``int64[N, 10]``: the cached facts, zeros for the rest."""
     rows = np.zeros((len(names), _COLUMNS), np.int64)
     with contextlib.suppress(UsageError):
         kept = workdir.read_array(file)

@@ -1,4 +1,4 @@
-"""Records of a TFRecord file, without TensorFlow."""
+"""Reads TFRecord files without TensorFlow."""
 
 import os
 import pathlib
@@ -14,15 +14,15 @@ _FOOTER = struct.Struct("<I")
 
 
 def read_records(path: pathlib.Path) -> Iterator[bytes]:
-    """Yields the records of a TFRecord file, first to last, one in memory at a time.
+    """Yields the records of a TFRecord file in order, one in memory at a time.
 
-    Each record is framed by its length (uint64), a masked CRC-32C of that length,
-    and behind the record a masked CRC-32C of the record, all little-endian.
+    Each record is preceded by its length (uint64) and a masked CRC-32C of that length,
+    and followed by a masked CRC-32C of the record, all little-endian.
     Source: https://www.tensorflow.org/tutorials/load_data/tfrecord.
 
     Raises:
-      UsageError: the file cannot be opened, is truncated, or a checksum differs;
-        the message holds the byte offset at which the damaged record starts.
+      UsageError: the file cannot be opened, is truncated, or a checksum differs; the
+        message contains the byte offset of the damaged record.
     """
     try:
         with path.open("rb") as file:

@@ -1,11 +1,11 @@
 """The blocks of the paper's Table II as Linen modules.
 
-They are parametrised enough that the 36 networks of the zoo are built from them.
-Every block maps ``[B, H, W, C]`` to ``[B, H', W', features]`` and is called as
-``block(x, train)``; ``train`` lets BatchNorm use the statistics of the batch.
-Linen modules are frozen dataclasses that hash by value, so equal blocks share one
-compiled program. ``ConvNormActivation`` and ``SqueezeExcitation``, which other blocks
-contain, are defined in `gpt_nas_jax.networks.units`.
+They have enough parameters to build the 36 networks of the zoo. Every block maps
+``[B, H, W, C]`` to ``[B, H', W', features]`` and is called as ``block(x, train)``;
+with ``train``, BatchNorm uses the statistics of the batch. Linen modules are frozen
+dataclasses that hash by value, so equal blocks share one compiled program.
+``ConvNormActivation`` and ``SqueezeExcitation``, which other blocks contain, are
+defined in `gpt_nas_jax.networks.units`.
 """
 
 import flax.linen as nn
@@ -33,18 +33,18 @@ from gpt_nas_jax.networks.units import (
 
 
 class Inception(Block):
-    """Four parallel branches joined along the channels (arXiv 1409.4842).
+    """Four parallel branches concatenated along the channels (arXiv 1409.4842).
 
-    The second wide branch is 3x3, not the 5x5 of the paper: that is how the
-    public GoogLeNet with 6,624,904 parameters is built.
+    The second wide branch is 3x3 instead of the paper's 5x5, as in the public
+    GoogLeNet with 6,624,904 parameters.
 
     Attributes:
       one: channels of the 1x1 branch.
-      reduce_a: channels of the 1x1 in front of the first 3x3 branch.
+      reduce_a: channels of the 1x1 before the first 3x3 branch.
       wide_a: channels of the first 3x3 branch.
-      reduce_b: channels of the 1x1 in front of the second 3x3 branch.
+      reduce_b: channels of the 1x1 before the second 3x3 branch.
       wide_b: channels of the second 3x3 branch.
-      pool: channels of the 1x1 behind the pooling.
+      pool: channels of the 1x1 after the pooling.
       stride: of the last convolution of every branch.
     """
 
@@ -58,7 +58,7 @@ class Inception(Block):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        # Those of stride 1 that read the same images; Linen numbers them in this order.
+        # Layers of stride 1 with the same input; Linen numbers them in this order.
         count = 3 if self.stride == 1 else 2
         names = [f"{ConvNormActivation.__name__}_{i}" for i in range(count)]
         first, second, *third = side_by_side(self, names, x)
@@ -104,7 +104,7 @@ class AvgPool(Block):
 
 
 class Stem(Block):
-    """RegNet's entry: a 3x3 convolution, BatchNorm and ReLU (arXiv 2003.13678)."""
+    """RegNet's stem: a 3x3 convolution, BatchNorm and ReLU (arXiv 2003.13678)."""
 
     features: int
     stride: int = 2
@@ -117,7 +117,7 @@ class Stem(Block):
 class ResBottleneckBlock(Block):
     """RegNet's residual block: 1x1, grouped 3x3, 1x1 (arXiv 2003.13678).
 
-    ``squeeze`` channels of a SqueezeExcitation behind the 3x3, none where it is 0.
+    With ``squeeze``, a SqueezeExcitation of that many channels follows the 3x3.
     """
 
     features: int
@@ -180,10 +180,10 @@ class Bottleneck(Block):
 
 
 class InvertedResidual(Block):
-    """ShuffleNetV2's unit: half the channels pass, half are worked on.
+    """ShuffleNetV2's unit: half the channels pass, half are transformed.
 
-    Where the shape changes both halves come from the whole input
-    (arXiv 1807.11164, figure 3 c and d).
+    If the shape changes, both halves come from the whole input (arXiv 1807.11164,
+    figure 3 c and d).
     """
 
     features: int
@@ -218,7 +218,7 @@ class MaxPool(Block):
 
 
 class BatchNorm(Block):
-    """BatchNorm alone."""
+    """A single BatchNorm."""
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -226,7 +226,7 @@ class BatchNorm(Block):
 
 
 class ReLU(Block):
-    """A ReLU alone."""
+    """A single ReLU."""
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
@@ -234,7 +234,7 @@ class ReLU(Block):
 
 
 class Conv(Block):
-    """A convolution alone."""
+    """A single convolution."""
 
     features: int
     kernel: int = 3
@@ -247,7 +247,7 @@ class Conv(Block):
 
 
 def _residual(x: jax.Array, y: jax.Array, stride: int, train: bool) -> jax.Array:
-    """ReLU of the sum, the shortcut projected where the shape changes."""
+    """ReLU of the sum; projects the shortcut if the shape changes."""
     if stride != 1 or x.shape[-1] != y.shape[-1]:
         x = conv_norm(y.shape[-1], 1, stride)(x, train)
     return Activation("relu")(Shortcut()(x, y))

@@ -8,7 +8,7 @@ from gpt_nas_jax.networks.blocks import AvgPool
 
 
 class Head(nn.Module):
-    """Global average pooling, dropout where asked for, and the classifier."""
+    """Global average pooling, optional dropout, and the classifier."""
 
     num_classes: int
     dropout: float = 0.0
@@ -20,19 +20,19 @@ class Head(nn.Module):
         x = x.reshape(x.shape[0], -1)
         if self.dropout:
             x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        # In bfloat16 the logits of many classes would be equal.
+        # In bfloat16, the logits of many classes would be equal.
         return nn.Dense(self.num_classes)(x.astype(jnp.float32))
 
 
 class Chain(nn.Module):
-    """Modules called one after the other, each as ``module(x, train)``.
+    """Modules called in sequence, each as ``module(x, train)``.
 
     The networks of the zoo and the candidates of a search are chains, so that one
     trainer, one tracer and one cost model serve both.
 
     Raises:
-      ValueError: one module stands at two places. Linen would let them share their
-        parameters; equal blocks must be modules of their own.
+      ValueError: the same module instance occurs twice. Linen would share its
+        parameters; equal blocks must be separate instances.
     """
 
     blocks: tuple[nn.Module, ...]
@@ -40,7 +40,7 @@ class Chain(nn.Module):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len({id(block) for block in self.blocks}) < len(self.blocks):
-            raise ValueError("a module stands at two places of a chain: build it twice")
+            raise ValueError("a module is at two places of a chain: build it twice")
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:

@@ -1,17 +1,17 @@
-"""Convolutions in the form that each platform runs fastest.
+"""Convolutions in the form that runs fastest on each platform.
 
-XLA's CPU backend is slow where the arithmetic is small or split. Value and both
-gradients, native against the form here (`launch/benchmarks/operations.py`, 2 CPU cores,
-JAX 0.10.2, 22 November 2026): a depthwise 3x3 on 64x32x32x128 as a sum of shifted
-products, 765 against 72 ms; a 3x3 in 8 groups on 64x32x32x32 as a dense one with zeros,
-1397 against 38 ms; a 1x1 on the same as a product, 23 against 5.6 ms; a 3x3 on
-64x2x2x128 as a product, 10 against 1.5 ms.
+XLA's CPU backend is slow for small or grouped convolutions. Value and both gradients,
+native against the form here (`launch/benchmarks/operations.py`, 2 CPU cores, JAX
+0.10.2, 22 November 2026): a depthwise 3x3 on 64x32x32x128 as a sum of shifted products,
+765 against 72 ms; a 3x3 in 8 groups on 64x32x32x32 as a dense one with zeros, 1397
+against 38 ms; a 1x1 on the same as a matrix product, 23 against 5.6 ms; a 3x3 on
+64x2x2x128 as a matrix product, 10 against 1.5 ms.
 
-On a TPU, groups that fill no more than one of its registers are convolved as one, with
-zeros between them. XLA moves such images into an order that fits the groups and back: a
-ResBottleneckBlock of 512x32x32x128 reads and writes 4.8 instead of 5.9 GB by that
-(`launch/check_accelerators.py`, libtpu 0.0.42, 25 November 2026). Everything else keeps
-the native form.
+On a TPU, a grouped convolution of at most as many channels as a register has lanes runs
+as a dense one, with zeros between the groups. Natively, XLA would reorder the images to
+fit the groups and back: a ResBottleneckBlock of 512x32x32x128 reads and writes 4.8
+instead of 5.9 GB without that (`launch/check_accelerators.py`, libtpu 0.0.42, 25
+November 2026). Everything else keeps the native form.
 """
 
 import math
@@ -28,14 +28,14 @@ from gpt_nas_jax.networks.platform import by_platform, target
 from gpt_nas_jax.networks.window import Window
 
 CONVOLVED = "convolved"
-"""The name under which a policy of `jax.checkpoint` finds what comes out."""
+"""The name of the outputs for policies of `jax.checkpoint`."""
 
-# On fewer pixels XLA's convolution takes many times longer than a product: 4.9 and
-# 0.6 ms on 64x2x2x128.
+# On so few output pixels XLA's convolution is many times slower than a matrix product:
+# 4.9 against 0.6 ms on 64x2x2x128.
 _FEW_PIXELS = 4
 
 LANES = 128
-"""Numbers in a row of a TPU's registers."""
+"""Lanes of a TPU's vector registers."""
 
 
 Convolution = Callable[..., jax.Array]
@@ -92,7 +92,7 @@ _Form = Callable[[jax.Array, jax.Array, Window], jax.Array]
 def _cpu_form(
     lhs: jax.Array, rhs: jax.Array, window: Window, options: dict[str, Any]
 ) -> _Form | None:
-    """The form for the CPU; None where the native one is best."""
+    """The form for the CPU; None if the native one is best."""
     groups = options.get("feature_group_count", 1)
     channels, features = lhs.shape[-1], rhs.shape[-1]
     if any(d != 1 for d in options.get("lhs_dilation") or ()):
@@ -105,18 +105,18 @@ def _cpu_form(
 
 
 def _dense_form(x: jax.Array, kernel: jax.Array, window: Window) -> _Form | None:
-    """The form of a convolution without groups; None where the native one is best."""
+    """The form of a convolution without groups; None if the native one is best."""
     if window.taps == (1, 1) or math.prod(window.sides(x)) <= _FEW_PIXELS:
         return _product
     return _narrow if kernel_gradient.is_fast(x, kernel, window) else None
 
 
 def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """A sum over the kernel's places of shifted images times a row of weights."""
+    """A sum over the kernel's taps of shifted images times a row of weights."""
 
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         rows = kernel.reshape(-1, kernel.shape[-1])
-        # What makes the images would else be fused into every place's read of them.
+        # Else XLA fuses the computation of the images into the read of every tap.
         images = window.images(lax.optimization_barrier(window.padded(x)))
         terms = [image * row for image, row in zip(images, rows, strict=True)]
         return sum(terms[1:], terms[0])
@@ -125,7 +125,7 @@ def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def _narrow(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """The native form with another gradient of the kernel."""
+    """The native form with a custom gradient of the kernel."""
 
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return _dense(x, kernel, window)
@@ -141,7 +141,7 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def _without_groups(kernel: jax.Array, groups: int) -> jax.Array:
-    """The kernel ``[h, w, C, F]`` of a dense convolution, zero between groups."""
+    """The kernel ``[h, w, C, F]`` of an equivalent dense convolution."""
     *taps, inner, features = kernel.shape
     mask = jnp.repeat(jnp.eye(groups, dtype=kernel.dtype), features // groups, axis=1)
     dense = kernel[:, :, None] * mask[:, None]
@@ -149,7 +149,7 @@ def _without_groups(kernel: jax.Array, groups: int) -> jax.Array:
 
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """A product of a matrix with all that the kernel meets at a pixel."""
+    """A matrix product of the kernel with the patch at each pixel."""
 
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return window.met(x) @ kernel.reshape(-1, kernel.shape[-1])
@@ -173,7 +173,7 @@ def _with_gradient(
     gradient: Callable[[jax.Array, jax.Array, Window], jax.Array],
     window: Window,
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """A convolution of (x, kernel) whose kernel gets its gradient in another way."""
+    """A convolution of (x, kernel) with a custom gradient of the kernel."""
 
     @jax.custom_vjp
     def function(x: jax.Array, kernel: jax.Array) -> jax.Array:

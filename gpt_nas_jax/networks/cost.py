@@ -1,4 +1,4 @@
-"""Parameters, arithmetic and depth of a network without running it."""
+"""Parameters, FLOPs, memory and depth of a network without running it."""
 
 import dataclasses
 import functools
@@ -24,10 +24,10 @@ class Cost:
     Attributes:
       params: number of parameters.
       macs: multiply-accumulates of convolutions and fully connected layers for one
-        image; the field often calls this number FLOPs.
-      activations: numbers that all layers put out for one image.
-      memory: bytes of the largest sum of a layer's input and output, in float32 for
-        one image; what skip connections and branches keep meanwhile is not counted.
+        image, often called FLOPs in the literature.
+      activations: total size of all layers' outputs for one image.
+      memory: bytes of the largest input and output of a layer, in float32 for one
+        image; values kept for skip connections and branches are not counted.
     """
 
     params: int
@@ -37,7 +37,7 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations for one image: two a multiply-accumulate."""
+        """Floating-point operations for one image: two per multiply-accumulate."""
         return 2 * self.macs
 
 
@@ -53,7 +53,7 @@ def cost(module: nn.Module, in_size: layers.Size) -> Cost:
 
 
 def layer_macs(layer: layers.Layer) -> int:
-    """Multiply-accumulates of one layer on one image; 0 for the cheap kinds."""
+    """Multiply-accumulates on one image; 0 unless convolution or fully connected."""
     return fan_in(layer) * _volume(layer.out_size)
 
 
@@ -63,7 +63,7 @@ def layer_memory(layer: layers.Layer) -> int:
 
 
 def fan_in(layer: layers.Layer) -> int:
-    """How many weights make one channel of a layer's output; 0 for the cheap kinds."""
+    """Weights per output channel; 0 unless convolution or fully connected."""
     match layer:
         case layers.Conv():
             height, width = layer.kernel
@@ -120,10 +120,10 @@ def _depths(jaxpr: core.Jaxpr, inputs: list[int]) -> list[int]:
 
 
 def _called(equation: core.JaxprEqn) -> list[core.Jaxpr]:
-    """The jaxprs that an equation calls on its last operands: one, or one a branch.
+    """The jaxprs that an equation calls on its last operands: one, or one per branch.
 
-    A convolution in a form for each platform is a branch for each; the native one
-    among them shows what it is.
+    A convolution with platform-specific forms has a branch for each; the native branch
+    reveals that it is a convolution.
     """
     params = equation.params
     inner = params.get("jaxpr") or params.get("call_jaxpr")

@@ -11,15 +11,15 @@ import jax.numpy as jnp
 from gpt_nas_jax.types import Key
 
 _drawn = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-# Counts among what a jitted function is traced by.
+# Part of the key of jit's trace cache.
 _SHAPES = jax.make_user_context(default_value=False)
 
 
 @contextlib.contextmanager
 def shapes_only() -> Iterator[None]:
-    """Makes `he_normal`, traced in here, return zeros.
+    """Makes `he_normal` return zeros when traced in this context.
 
-    Drawing takes half the time in which a network is traced for its shapes.
+    Random initialisation would take half the time of tracing a network's shapes.
     """
     with _SHAPES(True):
         yield

@@ -1,4 +1,4 @@
-"""Reading a Linen module while it runs."""
+"""Interception of calls to Linen modules."""
 
 import abc
 import functools
@@ -9,7 +9,7 @@ import flax.linen as nn
 
 
 class Interceptor(abc.ABC):
-    """Reads calls for `nn.intercept_methods`; leaves other methods alone."""
+    """Intercepts ``__call__`` for `nn.intercept_methods`; ignores other methods."""
 
     def __call__(
         self,
@@ -27,4 +27,4 @@ class Interceptor(abc.ABC):
     def called(
         self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
     ) -> Any:
-        """The output of a module that is called with ``args``, which ``call`` does."""
+        """Returns the output of a module called with ``args``; ``call()`` runs it."""

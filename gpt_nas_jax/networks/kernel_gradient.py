@@ -1,10 +1,10 @@
 """Gradients of a convolution's kernel for the CPU, a few images at a time.
 
-What the kernel meets is nine times the images of a 3x3: written and read as a whole it
-takes longer than the arithmetic. A few images at a time it stays in the cache. Against
-XLA's gradients of the forms in `convolution`, medians in one run (2 CPU cores, JAX
-0.10.2, 22 November 2026): depthwise on 64x32x32x128 39 against 121 ms, dense on
-64x32x32x16 3.0 against 5.9 ms.
+The patches of a 3x3 kernel are nine times as large as the images: written and read as a
+whole, they take longer than the arithmetic. For a few images at a time they stay in the
+cache. Against XLA's gradients of the forms in `convolution`, medians in one run (2 CPU
+cores, JAX 0.10.2, 22 November 2026): depthwise on 64x32x32x128 39 against 121 ms, dense
+on 64x32x32x16 3.0 against 5.9 ms.
 """
 
 import math
@@ -17,17 +17,17 @@ from jax import lax
 from gpt_nas_jax.networks.product import transposed_product
 from gpt_nas_jax.networks.window import Window
 
-# Of more channels or fewer pixels XLA's own gradient is as fast.
+# For more channels or fewer pixels, XLA's own gradient is as fast.
 _MOST_CHANNELS = 16
 _FEWEST_PIXELS = 2**14
-# Of so few channels this one is faster on few pixels, too (64x8x8x8 to 8: 0.17 against
-# 0.29 ms), and XLA's depends on the number of threads (`product`).
+# For so few channels, this one is faster on few pixels, too (64x8x8x8 to 8: 0.17
+# against 0.29 ms), and XLA's depends on the number of threads (`product`).
 _FEW_CHANNELS = 8
 _PIXELS_AT_A_TIME = 2**12
 
 
 def is_fast(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
-    """Whether `dense` is faster than XLA's own; not for a batch of unknown size."""
+    """Whether `dense` beats XLA's own gradient; False for a batch of unknown size."""
     batch = x.shape[0]
     if not isinstance(batch, int):
         return False
@@ -45,7 +45,7 @@ def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
     def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple:
         x, dy = part
         rows = (a.reshape(-1, a.shape[-1]) for a in (dy, window.met(x)))
-        # This way around the product is twice as fast as the other.
+        # In this order the product is twice as fast.
         return total + transposed_product(*rows), None
 
     total = jnp.zeros((features, math.prod(window.taps) * channels), dy.dtype)
@@ -55,7 +55,7 @@ def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
 
 
 def product(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
-    """The gradient ``[h * w * C, F]`` for images ``[B, H, W, C]``, all at a time."""
+    """The gradient ``[h * w * C, F]`` for images ``[B, H, W, C]``, all at once."""
     rows = (a.reshape(-1, a.shape[-1]) for a in (window.met(x), dy))
     return transposed_product(*rows)
 
@@ -67,7 +67,7 @@ def depthwise(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
     def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple:
         x, dy = part
         met = tuple(image[0] * dy for image in window.images(window.padded(x[None])))
-        # One pass for all places; the rows of the image go, its columns stay.
+        # One pass for all taps, which sums over the rows and keeps the columns.
         zeros = (jnp.zeros((), dy.dtype),) * places
         rows = lax.reduce(met, zeros, _plus, (0,))
         return total + jnp.stack(rows), None

@@ -1,4 +1,4 @@
-"""The four kinds of layer of the paper's Table I, and their text form."""
+"""The four kinds of layers of the paper's Table I, and their text form."""
 
 import dataclasses
 import re
@@ -53,7 +53,7 @@ class Pool(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class FullyConnected(Layer):
-    """A fully connected layer over the channels; behind a flattening sizes are 1x1."""
+    """A fully connected layer over the channels; after flattening, sizes are 1x1."""
 
     kind: ClassVar[str] = "fc"
     bias: bool
@@ -61,7 +61,7 @@ class FullyConnected(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Other(Layer):
-    """BatchNorm, an activation, a sum, ...: a name and the values that fix it."""
+    """BatchNorm, an activation, a sum, ...: a name and its parameter values."""
 
     kind: ClassVar[str] = "other"
     name: str
@@ -83,7 +83,7 @@ _TYPES = {"max", "avg"}
 
 
 def to_text(layer: Layer) -> str:
-    """Writes a layer as ``kind name=value ...``; `from_text` reads it back."""
+    """Formats a layer as ``kind name=value ...``; `from_text` parses it."""
     fields = [
         f"{field.name}={_format(field.name, getattr(layer, field.name))}"
         for field in dataclasses.fields(layer)
@@ -92,7 +92,7 @@ def to_text(layer: Layer) -> str:
 
 
 def from_text(text: str) -> Layer:
-    """Reads the text form of one layer.
+    """Parses the text form of one layer.
 
     Raises:
       UsageError: the text names no known kind, or a field is missing, unknown

@@ -1,9 +1,9 @@
-"""BatchNorm, with a gradient of its own on a TPU.
+"""BatchNorm with a custom gradient on TPUs.
 
-Differentiated as `nn.BatchNorm` is written, XLA for TPUs sums the gradient up to three
-times, each time reading it anew. In closed form (arXiv 1502.03167, section 3) two sums
-are enough, both taken in one pass and in float32: of the gradient, and of its product
-with the input. Other platforms keep Flax's own gradient.
+For the automatic gradient of `nn.BatchNorm`, XLA for TPUs reads and sums the output
+gradient up to three times. In closed form (arXiv 1502.03167, section 3) two sums in one
+pass are enough, in float32: of the gradient, and of its product with the input. Other
+platforms keep the automatic gradient.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ from gpt_nas_jax.networks.platform import target
 def batch_norm(
     train: bool, momentum: float = 0.9, epsilon: float = 1e-5
 ) -> nn.BatchNorm:
-    """A BatchNorm for the platform that is compiled for.
+    """A BatchNorm for the target platform.
 
     Args:
-      train: whether it normalises by the batch, instead of the running statistics.
+      train: whether to normalise by batch statistics instead of running ones.
       momentum: of the running statistics.
       epsilon: added to the variance.
     """
@@ -30,9 +30,9 @@ def batch_norm(
     return kind(not train, momentum=momentum, epsilon=epsilon)
 
 
-# Of this name, so that Linen names its parameters as those of `nn.BatchNorm`.
+# Has this name so that Linen names its parameters like those of `nn.BatchNorm`.
 class BatchNorm(nn.BatchNorm):
-    """`nn.BatchNorm` that normalises the last axis by the batch, in training alone.
+    """`nn.BatchNorm` over the last axis by batch statistics, for training only.
 
     Parameters, running statistics and values are those of `nn.BatchNorm`.
     """
@@ -55,7 +55,7 @@ class BatchNorm(nn.BatchNorm):
 def _normalized(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float, axis: str | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The output, and the batch's mean and variance, through which none flows back."""
+    """The output and the batch's mean and variance; these two get no gradient."""
 
     def mean_of(*arrays: jax.Array) -> Any:
         means = tuple(array.mean(tuple(range(array.ndim - 1))) for array in arrays)

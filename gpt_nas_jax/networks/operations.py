@@ -1,7 +1,7 @@
-"""The smallest Linen modules: what networks are made of and what tracing sees.
+"""Elementary Linen modules, which networks are built from and tracing records.
 
-Flax has no modules for pooling, activations and merges; these make each of them
-visible to `gpt_nas_jax.networks.trace`, as `nn.Conv` and `nn.BatchNorm` are.
+Flax has no modules for pooling, activations and merges; these make them visible to
+`gpt_nas_jax.networks.trace`, like `nn.Conv` and `nn.BatchNorm`.
 """
 
 from typing import ClassVar
@@ -33,7 +33,7 @@ def conv(
 ) -> nn.Conv:
     """A square convolution, initialised by `he_normal`.
 
-    An odd kernel keeps the size at stride 1.
+    An odd kernel preserves the size at stride 1.
     """
     return nn.Conv(
         features,
@@ -48,7 +48,7 @@ def conv(
 
 
 class Operation(nn.Module):
-    """A parameterless layer of the kind "other": a name and its values."""
+    """A parameter-free layer of the kind "other": a name and its values."""
 
     layer_name: ClassVar[str]
 
@@ -59,8 +59,8 @@ class Operation(nn.Module):
 class Pool(nn.Module):
     """Max or average pooling; ``kernel=None`` pools the whole feature map.
 
-    Padding is top, bottom, left, right; padded pixels count in no average. Pooling
-    the whole feature map takes none.
+    Padding is top, bottom, left, right; averages exclude padded pixels. Pooling the
+    whole feature map is unpadded.
     """
 
     type: str
@@ -98,7 +98,7 @@ class Activation(nn.Module):
 
 
 class Add(Operation):
-    """The sum of two equal shapes, as at the end of a residual block."""
+    """The sum of two equal shapes."""
 
     layer_name: ClassVar[str] = "add"
 
@@ -108,9 +108,9 @@ class Add(Operation):
 
 
 class Shortcut(Add):
-    """The sum at the end of a residual block: of a shortcut and what stands beside it.
+    """The sum of shortcut and branch at the end of a residual block.
 
-    Called as ``Shortcut()(shortcut, branch)``. Stochastic depth leaves the branch out.
+    Called as ``Shortcut()(shortcut, branch)``. Stochastic depth drops the branch.
     """
 
 
@@ -125,7 +125,7 @@ class Scale(Operation):
 
 
 class Concat(Operation):
-    """Feature maps joined along the channels."""
+    """Concatenation along the channels."""
 
     layer_name: ClassVar[str] = "concat"
 
@@ -135,7 +135,7 @@ class Concat(Operation):
 
 
 class ChannelShuffle(Operation):
-    """Channels dealt out over groups (ShuffleNet, arXiv 1707.01083).
+    """Shuffles channels between groups (ShuffleNet, arXiv 1707.01083).
 
     Channel ``i`` of group ``g`` becomes channel ``g`` of the new group ``i``.
     """

@@ -1,14 +1,14 @@
-"""Several convolutions of the same images, convolved as one on a TPU.
+"""Merges several convolutions of the same images into one on a TPU.
 
-Alone, each of them reads the images, and takes XLA for TPUs a second to compile.
-Merged, an Inception's backward program on 512x32x32x128 is compiled in 12 instead of
-15 s and moves 3.6 instead of 4.5 GB (`launch/check_accelerators.py`, libtpu 0.0.42, one
-core of a CPU, 25 November 2026).
+Separately, each of them reads the images, and takes XLA for TPUs a second to compile.
+Merged, an Inception's backward program on 512x32x32x128 compiles in 12 instead of 15 s
+and moves 3.6 instead of 4.5 GB (`launch/check_accelerators.py`, libtpu 0.0.42, one core
+of a CPU, 25 November 2026).
 
-Of 1,024 channels and more, three are not merged: an Inception's backward program on
-14x14x1024 would be compiled in 24 instead of 11 s. Two are, behind a barrier, without
-which the same program at stride 2 takes 16 instead of 14 s (two cores, 28 November
-2026).
+For 1,024 channels or more, three are not merged: an Inception's backward program on
+14x14x1024 would compile in 24 instead of 11 s. Two are, followed by a barrier, without
+which the same program at stride 2 compiles in 16 instead of 14 s (two cores, 28
+November 2026).
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ _MERGED_OF_MANY = 2
 def side_by_side(
     module: nn.Module, names: Sequence[str], x: jax.Array
 ) -> list[Convolution]:
-    """Returns functions that do the 1x1 convolutions of several layers at once.
+    """Computes the 1x1 convolutions of several layers at once.
 
     Args:
       module: the module, within its call.
-      names: of its layers with such a convolution, without bias and of stride 1.
+      names: of its layers with such a convolution, without bias and with stride 1.
       x: input of all these layers, ``[B, H, W, C]``.
 
     Returns:
-      A function for each name, which returns the output of that layer's convolution.
+      For each name, a function that returns the output of that layer's convolution.
     """
     are_many = x.shape[-1] >= _MANY_CHANNELS
     too_many = are_many and len(names) > _MERGED_OF_MANY

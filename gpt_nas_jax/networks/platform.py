@@ -1,4 +1,4 @@
-"""One operation in two forms: one for the CPU, one for every other platform."""
+"""Operations with two implementations: one for the CPU, one for other platforms."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,31 +7,31 @@ from typing import Any
 import jax
 from jax import lax
 
-# Both count among what a jitted function is traced by.
+# Both are part of the key of jit's trace cache.
 _NATIVE = jax.make_user_context(default_value=False)
 _TARGET = jax.make_user_context(default_value=None)
 
 
 def target() -> str | None:
-    """The platform that is compiled for, such as ``tpu``; None in `native_forms`.
+    """The target platform, such as ``tpu``; None in `native_forms`.
 
-    It is the one that JAX runs on, unless `compiling_for` says otherwise.
+    It is JAX's default backend, unless `compiling_for` sets another.
     """
     return None if _NATIVE.value else _TARGET.value or jax.default_backend()
 
 
 @contextlib.contextmanager
 def compiling_for(platform: str) -> Iterator[None]:
-    """Traces what is traced in here for another platform than JAX runs on."""
+    """Sets the `target` platform for everything traced in this context."""
     with _TARGET(platform):
         yield
 
 
 @contextlib.contextmanager
 def native_forms() -> Iterator[None]:
-    """Makes `by_platform`, traced in here, take the native form on every platform.
+    """Makes `by_platform` use the native form when traced in this context.
 
-    Only that can be differentiated forwards: the other has a gradient of its own.
+    Only that supports forward-mode differentiation; the other has a custom VJP.
     """
     with _NATIVE(True):
         yield
@@ -42,13 +42,13 @@ def by_platform(
 ) -> Callable[..., jax.Array]:
     """Returns a function that runs ``cpu`` on the CPU and ``native`` elsewhere.
 
-    So does its gradient. Differentiated as it is, `lax.platform_dependent` would
-    carry the platform as a number from the forward to the backward pass, which then,
-    where it is a program of its own, could not be compiled for one form alone.
+    So does its gradient. The automatic gradient of `lax.platform_dependent` would pass
+    the platform as a number from the forward to the backward pass, which could then not
+    be compiled for a single form as a separate program.
 
     Raises:
-      TypeError: when the function is traced, on any platform, and the two forms put
-        out arrays of different shapes or types.
+      TypeError: when the function is traced, on any platform, if the two forms return
+        arrays of different shapes or types.
     """
     if _NATIVE.value:
         return native
@@ -77,7 +77,7 @@ def _check_same_type(
     native: Callable[..., jax.Array],
     args: tuple[jax.Array, ...],
 ) -> None:
-    """Raises TypeError where two forms differ in what they put out."""
+    """Raises TypeError if the outputs of two forms differ in shape or type."""
     ours, theirs = (jax.eval_shape(form, *args) for form in (cpu, native))
     if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
         given = ", ".join(map(_short, args))

@@ -1,10 +1,10 @@
-"""Pooling in the form that each platform runs fastest.
+"""Pooling in the form that runs fastest on each platform.
 
-XLA's CPU backend runs a window element by element, and worse the gradient of a maximum.
-Here a window is taken along the width and then along the height as a few shifted
-images: value and gradient, a maximum over 3x3 of 64x32x32x16 takes 45 ms natively and
-3.6 ms so, an average 4.0 and 3.5 ms (`launch/benchmarks/operations.py`, 2 CPU cores,
-JAX 0.10.2, 22 November 2026).
+XLA's CPU backend processes windows element by element, and is slowest for the gradient
+of a maximum. Here a window is reduced along the width and then along the height, over a
+few shifted images: value and gradient of a 3x3 maximum on 64x32x32x16 take 3.6 instead
+of 45 ms, of an average 3.5 instead of 4.0 ms (`launch/benchmarks/operations.py`, 2 CPU
+cores, JAX 0.10.2, 22 November 2026).
 """
 
 import functools
@@ -22,16 +22,17 @@ Pair = tuple[int, int]
 def max_pool(
     x: jax.Array, window: Pair, strides: Pair, pads: tuple[Pair, Pair]
 ) -> jax.Array:
-    """The largest of each window, ``[B, H, W, C]`` to ``[B, H', W', C]``.
+    """The maximum of each window, ``[B, H, W, C]`` to ``[B, H', W', C]``.
 
-    Of equal pixels the first, by row, gets the gradient. Padding never wins.
+    Among equal pixels, the first in row-major order gets the gradient. Padding is
+    ignored.
     """
 
     def native(x: jax.Array) -> jax.Array:
         return nn.max_pool(x, window, strides, pads)
 
     def separable(x: jax.Array) -> jax.Array:
-        # Columns first, so that of equal pixels the one in the first row wins.
+        # Width first, so that among equal pixels the one in the first row wins.
         for axis in (2, 1):
             images = _shifted(x, axis, -jnp.inf, window, strides, pads)
             x = functools.reduce(_larger, images)
@@ -45,11 +46,11 @@ def avg_pool(
 ) -> jax.Array:
     """The mean of each window, ``[B, H, W, C]`` to ``[B, H', W', C]``.
 
-    Padding counts in no mean.
+    Means exclude padding.
     """
 
     def native(x: jax.Array) -> jax.Array:
-        # Flax divides by counts in float32, and so puts out float32 for any input.
+        # Flax divides by float32 counts, so it returns float32 for any input.
         mean = nn.avg_pool(x, window, strides, pads, count_include_pad=False)
         return mean.astype(x.dtype)
 
@@ -72,7 +73,7 @@ def _shifted(
     strides: Pair,
     pads: tuple[Pair, Pair],
 ) -> list[jax.Array]:
-    """The pixels that each place of a window meets, along one axis."""
+    """The input pixels at each tap of a window, along one axis."""
     taps, stride, pad = (numbers[axis - 1] for numbers in (window, strides, pads))
     numpy = np if isinstance(x, np.ndarray) else jnp
     widths = [pad if i == axis else (0, 0) for i in range(x.ndim)]
@@ -83,5 +84,5 @@ def _shifted(
 
 
 def _larger(best: jax.Array, image: jax.Array) -> jax.Array:
-    """The larger pixels; what is no number stays, as in the native form."""
+    """The larger pixels; propagates NaN, as the native form does."""
     return jnp.where((image > best) | jnp.isnan(image), image, best)

@@ -1,4 +1,4 @@
-"""Layers read off any Flax module by running it on shapes alone."""
+"""Extracts the layers of any Flax module by abstract evaluation."""
 
 import dataclasses
 import functools
@@ -22,12 +22,12 @@ from gpt_nas_jax.types import UsageError
 
 @dataclasses.dataclass(frozen=True)
 class TracedLayer:
-    """A layer and where it stands.
+    """A layer and the block around it.
 
     Attributes:
       layer: the layer with its sizes.
       block: name in Table II of the outermost block around it, or None.
-      instance: a number that the layers of one such block share; -1 without one.
+      instance: a number that the layers of one such block share; -1 for none.
     """
 
     layer: layers.Layer
@@ -37,14 +37,14 @@ class TracedLayer:
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """One module on one input size.
+    """The trace of a module for one input size.
 
     Attributes:
-      layers: in the order they run.
-      out_size: the module's output (heights and widths 1 for logits).
-      params: how many parameters it has.
-      state: how many further numbers it carries (running means and variances).
-      shortcuts: how many sums of residual blocks there are.
+      layers: in order of execution.
+      out_size: size of the module's output, 1x1 for logits.
+      params: number of parameters.
+      state: number of further values, such as running means and variances.
+      shortcuts: number of residual sums.
       variables: shapes of parameters and state, in Linen's collections.
     """
 
@@ -60,13 +60,13 @@ def trace(module: nn.Module, in_size: layers.Size) -> Trace:
     """Traces a module called as ``module(x, train)`` on images of ``in_size``.
 
     A `Chain` is traced block by block: equal blocks at equal sizes are traced once
-    in a process. Nothing is computed and no memory is used (`jax.eval_shape`).
+    per process. Nothing is computed or allocated (`jax.eval_shape`). The trace records
     `nn.Conv`, `nn.Dense`, `nn.BatchNorm`, `nn.Dropout` and the modules of
-    `gpt_nas_jax.networks.operations` are seen; functions called bare are not.
-    Other modules need not hash, but are then traced anew each time.
+    `gpt_nas_jax.networks.operations`, but no plain functions. Modules that are not
+    hashable are traced again each time.
 
     Raises:
-      UsageError: a convolution is not 2-D or dilated unequally.
+      UsageError: a convolution is not 2-D, or its dilations differ.
     """
     if not isinstance(module, Chain):
         return _trace_block(module, in_size)
@@ -89,12 +89,12 @@ def trace(module: nn.Module, in_size: layers.Size) -> Trace:
 
 
 def layers_of(module: nn.Module, in_size: layers.Size) -> tuple[layers.Layer, ...]:
-    """The layers of a module, without where they stand."""
+    """The layers of a module called as ``module(x, train)`` on ``in_size`` images."""
     return tuple(traced.layer for traced in trace(module, in_size).layers)
 
 
 def _joined(parts: Iterable[tuple[TracedLayer, ...]]) -> tuple[TracedLayer, ...]:
-    """The layers of parts in a row, ids and instances counted through."""
+    """Concatenates layers and renumbers ids and instances."""
     result: list[TracedLayer] = []
     instances = 0
     for part in parts:
@@ -118,11 +118,11 @@ def _traced(module: nn.Module, in_size: layers.Size) -> Trace:
     recorder = _Recorder()
 
     def run(key: jax.Array, x: jax.Array) -> tuple[jax.Array, Any]:
-        # The CPU's forms have the same shapes, and take as long again to trace.
+        # The CPU's forms have the same shapes and would double the tracing time.
         with nn.intercept_methods(recorder), native_forms(), shapes_only():
             return module.init_with_output(key, x, False)
 
-    # Between the blocks of a chain vectors count as images of 1x1.
+    # Between the blocks of a chain, vectors are treated as 1x1 images.
     x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     out, variables = jax.eval_shape(run, key, x)
@@ -145,7 +145,7 @@ _traced_once = functools.cache(_traced)
 
 
 class _Recorder(Interceptor):
-    """An interceptor of Linen calls that keeps the layers it sees."""
+    """Records the layers of intercepted calls."""
 
     def __init__(self) -> None:
         self.layers: list[TracedLayer] = []

@@ -1,4 +1,4 @@
-"""The blocks that other blocks of Table II contain, and what all blocks share."""
+"""The base class of blocks, and blocks of Table II that others contain."""
 
 import flax.linen as nn
 import jax
@@ -19,7 +19,7 @@ class Block(nn.Module):
 class ConvNormActivation(Block):
     """Convolution, BatchNorm and, unless None, an activation.
 
-    ``convolution`` is what convolves.
+    ``convolution`` implements the convolution.
     """
 
     features: int
@@ -42,19 +42,19 @@ class ConvNormActivation(Block):
 def conv_norm(
     features: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> ConvNormActivation:
-    """A convolution and its BatchNorm without an activation."""
+    """A convolution and BatchNorm without an activation."""
     return ConvNormActivation(features, kernel, stride, groups, activation=None)
 
 
 def conv_norm_relu(
     features: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> ConvNormActivation:
-    """A convolution, its BatchNorm and a ReLU."""
+    """A convolution, BatchNorm and ReLU."""
     return ConvNormActivation(features, kernel, stride, groups, activation="relu")
 
 
 class SqueezeExcitation(Block):
-    """Channels gated by what the whole feature map holds (arXiv 1709.01507)."""
+    """Gates channels by their global averages (arXiv 1709.01507)."""
 
     squeeze: int
     activation: str = "silu"

@@ -1,4 +1,4 @@
-"""Where the kernel of a convolution is laid on an image."""
+"""Sliding windows of a convolution."""
 
 import dataclasses
 import itertools
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """Where a kernel is laid on an image, along height and width."""
+    """The sliding window of a kernel, along height and width."""
 
     taps: tuple[int, int]
     strides: tuple[int, int]
@@ -18,18 +18,18 @@ class Window:
     dilation: tuple[int, int]
 
     def sides(self, x: jax.Array) -> tuple[int, ...]:
-        """Height and width of what comes out for images ``[B, H, W, C]``."""
+        """Height and width of the output for images ``[B, H, W, C]``."""
         sides = zip(x.shape[1:3], self.pads, strict=True)
         return self._places([side + sum(pad) for side, pad in sides])
 
     def padded(self, x: jax.Array) -> jax.Array:
-        """Images ``[B, H, W, C]`` with zeros around them."""
+        """Images ``[B, H, W, C]`` with zero padding."""
         if any(any(pad) for pad in self.pads):
             return jnp.pad(x, ((0, 0), *self.pads, (0, 0)))
         return x
 
     def images(self, padded: jax.Array) -> list[jax.Array]:
-        """The inputs of each place of the kernel, by row: ``[B, H', W', C]``."""
+        """The inputs at each tap of the kernel, by row: ``[B, H', W', C]``."""
         sides = self._places(padded.shape[1:3])
         images = []
         for place in itertools.product(*map(range, self.taps)):
@@ -43,11 +43,11 @@ class Window:
         return images
 
     def met(self, x: jax.Array) -> jax.Array:
-        """All that the kernel meets at a pixel, ``[B, H', W', h * w * C]``."""
+        """The patch that the kernel covers per pixel, ``[B, H', W', h * w * C]``."""
         return jnp.concatenate(self.images(self.padded(x)), axis=-1)
 
     def _places(self, padded: Sequence[int]) -> tuple[int, ...]:
-        """At how many places the kernel is laid, along height and width."""
+        """Number of positions of the kernel along height and width."""
         return tuple(
             (side - (taps - 1) * step - 1) // stride + 1
             for side, taps, stride, step in zip(

@@ -12,12 +12,13 @@ from gpt_nas_jax.tokens.vocabulary import Vocabulary
 
 @dataclasses.dataclass(frozen=True)
 class CellBenchmark:
-    """How the cells of a benchmark read as networks.
+    """How to turn the cells of a benchmark into token sequences.
 
     Attributes:
-      title: its name, for people.
-      words: all words of its networks; takes ``keep_groups`` of `vocabulary.word`.
-      architectures: token sequences of the networks of cells.
+      title: its name, for display.
+      words: returns all words of its networks, given the ``keep_groups`` of
+        `vocabulary.word`.
+      architectures: returns the token sequences of the networks of cells.
     """
 
     title: str

@@ -1,7 +1,7 @@
-"""A GPT over the genes of a space, told first how good the network is.
+"""A GPT over the genes of a space, conditioned on how good the network is.
 
 Decision transformers condition on a return in the same way (arXiv 2106.01345); here it
-is the level of a network among those known.
+is the quantile level of a network among the known ones.
 """
 
 import functools
@@ -15,7 +15,7 @@ from gpt_nas_jax.prior.gpt import GPT
 from gpt_nas_jax.types import PAD, Genome, Key, Space, Tokens
 
 SHARES = (0.1, 0.3, 0.6, 1.0)
-"""A level holds the networks up to this share of the best, from level 0 on."""
+"""Upper bounds of the levels, from level 0 on, as fractions of the ranked networks."""
 
 OPTIMIZER = optax.adam(3e-3)
 _WIDTH, _LAYERS, _HEADS = 32, 2, 2
@@ -23,7 +23,7 @@ _EXAMPLES, _PRETRAIN_STEPS, _PRETRAIN_BATCH = 4096, 500, 128
 
 
 def model(space: Space, decode: bool = False) -> GPT:
-    """A small GPT for the genomes of a space; ``decode`` as of `GPT`."""
+    """A small GPT for the genomes of a space; ``decode`` as in `GPT`."""
     size = space.num_genes + 1 + len(SHARES)
     return GPT(size, _WIDTH, _LAYERS, _HEADS, space.length, decode)
 
@@ -31,7 +31,7 @@ def model(space: Space, decode: bool = False) -> GPT:
 def levels(values: jax.Array, known: jax.Array) -> jax.Array:
     """Level of each of ``[N]`` values among the known ones, ``int32[N]``.
 
-    What failed, with ``-inf``, is of the last level whatever the others are.
+    Failures, which are ``-inf``, always get the last level.
     """
     better = ((values[None] > values[:, None]) & known).sum(-1)
     share = better / jnp.maximum(known.sum(), 1)
@@ -40,7 +40,7 @@ def levels(values: jax.Array, known: jax.Array) -> jax.Array:
 
 
 def encode(space: Space, genomes: Genome, level: jax.Array) -> Tokens:
-    """Levels ``[N]`` in front of genomes ``[N, L]``, as tokens ``[N, L + 1]``."""
+    """Prepends levels ``[N]`` to genomes ``[N, L]``, as tokens ``[N, L + 1]``."""
     genes = jnp.where(genomes == PAD, space.num_genes, genomes)
     first = jnp.broadcast_to(space.num_genes + 1 + level, genomes.shape[:1])
     return jnp.concatenate([first[:, None], genes], -1)
@@ -49,12 +49,12 @@ def encode(space: Space, genomes: Genome, level: jax.Array) -> Tokens:
 def update(
     space: Space, params: Any, optimizer: Any, tokens: Tokens
 ) -> tuple[Any, Any]:
-    """One step of Adam on sequences ``[N, L + 1]``; new parameters and its state."""
+    """One step of Adam on ``[N, L + 1]``; returns new parameters and its new state."""
 
     def loss(params: Any) -> jax.Array:
         logits = model(space).apply({"params": params}, tokens[:, :-1])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, tokens[:, 1:])
-        # What follows the end is known.
+        # After the end token there is nothing to learn.
         counts = tokens[:, :-1] != space.num_genes
         return (losses * counts).sum() / counts.sum()
 
@@ -65,17 +65,17 @@ def update(
 def generate(
     space: Space, params: Any, key: Key, genomes: Genome, kept: jax.Array
 ) -> Genome:
-    """Networks for the best level, gene after gene.
+    """Samples networks of the best level, gene by gene.
 
     Args:
       space: of the genomes.
       params: of `model`.
-      key: decides what is drawn.
+      key: for sampling.
       genomes: ``int32[N, L]``.
       kept: ``bool[N, L]``, genes that stay.
 
     Returns:
-      ``int32[N, L]``; a space may refuse some.
+      ``int32[N, L]``; some may be invalid in the space.
     """
     choices, writer = space.choices(), model(space, decode=True)
 
@@ -104,9 +104,9 @@ def generate(
 
 @functools.partial(jax.jit, static_argnames="space")
 def pretrained(space: Space, key: Key) -> Any:
-    """Parameters that know the space, with size for quality.
+    """Parameters pretrained on random networks, with `Space.size` as the quality.
 
-    Learned from random networks: what is large is no label, but a good first guess.
+    Size is not the fitness, but a good first guess.
     """
     sample_key, init_key, batch_key = jax.random.split(key, 3)
     genomes = space.sample(sample_key, _EXAMPLES)

@@ -1,4 +1,4 @@
-"""Controls of a prior: fill the same gaps, and know less."""
+"""Controls of a prior, which fill the same gaps with less knowledge."""
 
 import flax.struct
 import jax
@@ -19,47 +19,47 @@ _CONTEXTS = 256
 
 @flax.struct.dataclass
 class Unigram:
-    """Proposes genes alike at every place.
+    """Proposes genes from the same distribution at every place.
 
     Attributes:
       genes: ``float32[G]``, their logits.
-      table: how genomes read.
+      table: turns genomes into tokens.
     """
 
     genes: jax.Array
     table: ReadingTable
 
     def logits(self, contexts: Tokens) -> jax.Array:
-        """As of `Proposer`, whatever the context."""
+        """See `Proposer`; ignores the context."""
         return jnp.broadcast_to(self.genes, (*contexts.shape[:-1], len(self.genes)))
 
 
 @flax.struct.dataclass
 class NGramPrior(LayerPrior):
-    """A prior with an n-gram model, of the GPT's own context, in place of the GPT.
+    """A prior with an n-gram model, of the GPT's context length, instead of the GPT.
 
     Attributes:
-      ngram: counts of what the GPT has learned from.
+      ngram: counts of the GPT's training windows.
     """
 
     ngram: NGramTable
 
     def next_layer(self, contexts: Tokens) -> jax.Array:
-        """As of `LayerPrior`."""
+        """See `LayerPrior`."""
         return only_layers(jnp.log(self.ngram.probabilities(contexts)))
 
 
 def uniform(space: ReadableSpace) -> Unigram:
-    """Every gene equally likely."""
+    """Proposes every gene with equal probability."""
     table = space.reading(vocabulary.build([]))
     return Unigram(jnp.zeros(table.num_genes), table)
 
 
 def unigram(space: ReadableSpace, prior: Prior) -> Unigram:
-    """Genes as often as in the corpus: the prior's mean proposal without a context.
+    """Proposes genes by their frequency in the corpus, regardless of the context.
 
-    Layers are as likely as in the corpus; the FCN's answers are averaged over contexts
-    of random genomes.
+    Layers have their frequencies in the corpus; the FCN's predictions are averaged over
+    contexts of random genomes.
     """
     genomes = jax.jit(space.sample, static_argnums=1)(jax.random.key(0), _CONTEXTS)
     contexts = examples.of_genomes(genomes, prior.table).contexts[:_CONTEXTS]

@@ -1,8 +1,8 @@
-"""The corpora that a prior learns from, and their train, validation and test parts.
+"""The corpora of a prior, and their train, validation and test parts.
 
-Architectures are split whole. The GPT learns from the train part. The validation part
-measures the learning curve and decides when to stop. The test part takes no part in any
-choice, so the result measured on it is unbiased.
+Architectures are never divided between parts. The GPT is trained on the train part. The
+learning curve is measured on the validation part, which decides when to stop. The test
+part takes no part in any choice, so the result measured on it is unbiased.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from gpt_nas_jax.tokens.corpus import Architectures, Windows
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import Key
 
-# Between two measurements: a measurement costs as much as a few dozen steps.
+# Between two measurements, since one costs as much as a few dozen steps.
 _PASSES = 2
 
 
@@ -30,10 +30,10 @@ class Corpora:
 
     Attributes:
       vocabulary: of both corpora.
-      words_with_groups: the words there would be if numbers of groups were kept.
+      words_with_groups: the words if numbers of groups were kept.
       cells: the benchmark's networks.
-      human: networks of the zoo; those that read the same count as one architecture.
-      traces: of the zoo's networks, split alike.
+      human: networks of the zoo; those with equal tokens are one architecture.
+      traces: of the zoo's networks, split in the same way.
     """
 
     vocabulary: Vocabulary
@@ -45,16 +45,16 @@ class Corpora:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Phase:
-    """One phase of the GPT's learning: the parts of its corpus, and how long it lasts.
+    """One training phase of the GPT: the parts of its corpus, and its length.
 
     Attributes:
-      networks: in the corpus.
+      networks: number in the corpus.
       sizes: distinct architectures for (train, validation, test).
-      train: windows to learn from.
+      train: windows to train on.
       validation: windows that the learning curve is measured on; without patience
         those of ``test``.
       test: windows that the result is measured on.
-      known: windows of all architectures but those of ``test``.
+      known: windows of all architectures except those of ``test``.
       pass_steps: updates in one pass over ``train``.
       steps: updates, at most.
       interval: updates between two measurements, a multiple of `STEPS_A_CALL`; a
@@ -88,14 +88,14 @@ def build_corpora(
     holdout: float,
     benchmark: CellBenchmark = NASBENCH101,
 ) -> Corpora:
-    """Tokenises both corpora and sets whole architectures of each aside for the test.
+    """Tokenises both corpora and holds out architectures of each for the test.
 
     Args:
       cells: columns of the benchmark.
-      zoo_traces: the human networks.
-      key: decides which architectures are set aside.
-      holdout: share of the architectures that is set aside, in [0, 1].
-      benchmark: says how the cells read.
+      zoo_traces: the human-designed networks.
+      key: decides which architectures are held out.
+      holdout: fraction of the architectures that is held out, in [0, 1].
+      benchmark: turns the cells into tokens.
 
     Raises:
       UsageError: a corpus has fewer than two distinct architectures.
@@ -104,7 +104,7 @@ def build_corpora(
     words = vocabulary.build([*networks, benchmark.words(False)])
     grouped = {word(p.layer, True) for trace in zoo_traces for p in trace.layers}
     cell_key, human_key = jax.random.split(key)
-    # Networks that differ only in widths read the same; they stay together.
+    # Networks that differ only in widths have the same tokens; they stay together.
     tokens = [words.encode(network) for network in networks]
     alike = corpus.alike(tokens)
     human = corpus.distinct(tokens, alike)
@@ -138,14 +138,14 @@ def build_phase(
     epochs: int,
     key: Key,
 ) -> Phase:
-    """One phase on a corpus.
+    """Builds a training phase on a corpus.
 
     Args:
-      config: of the prior. With ``patience``, the share ``holdout`` of the train and
+      config: of the prior. With ``patience``, the fraction ``holdout`` of the train and
         validation part is for validation.
       parts: the corpus as (train and validation, test).
       epochs: passes over the distinct windows, at most.
-      key: decides what is for validation.
+      key: decides which architectures are for validation.
 
     Raises:
       UsageError: there are too few architectures to split.
@@ -175,11 +175,11 @@ def build_phase(
 
 
 def steps(config: PriorConfig, windows: int, epochs: int) -> int:
-    """Updates in a number of passes over distinct windows."""
+    """Number of updates in ``epochs`` passes over distinct windows."""
     return math.ceil(windows / config.batch) * epochs
 
 
 def interval(config: PriorConfig, windows: int) -> int:
-    """Updates between two measurements: about two passes, in whole calls."""
+    """Number of updates between measurements: about two passes, in whole calls."""
     calls = round(steps(config, windows, _PASSES) / STEPS_A_CALL)
     return STEPS_A_CALL * max(1, calls)

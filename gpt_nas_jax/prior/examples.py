@@ -19,11 +19,11 @@ class Examples:
     """Layers, each with the gene that it belongs to.
 
     Attributes:
-      contexts: ``int32[N, C]`` tokens of the layers before.
+      contexts: ``int32[N, C]`` tokens of the preceding layers.
       tokens: ``int32[N]`` tokens of the layers.
       labels: ``int32[N]`` genes.
-      starts: ``bool[N]``, whether the layer is the first of its gene, which is
-        where the search asks.
+      starts: ``bool[N]``, whether the layer is the first of its gene, the only kind
+        that a search needs.
     """
 
     contexts: np.ndarray
@@ -41,12 +41,12 @@ def of_networks(
     genes: Mapping[str, int],
     context: int = CONTEXT,
 ) -> Examples:
-    """Every layer of traced networks that lies in a block of these names.
+    """Every layer of traced networks that is part of a named block.
 
     Args:
       traces: of the networks.
-      vocabulary: of the tokens.
-      genes: of the names.
+      vocabulary: encodes the layers.
+      genes: by block name.
       context: length of the examples' contexts.
     """
     rows = []
@@ -72,14 +72,14 @@ def of_networks(
 
 
 def of_genes(genomes: Genome, asked: np.ndarray, table: ReadingTable) -> Examples:
-    """The first layer behind every asked gene of ``int32[N, L]`` genomes.
+    """The first layer after the start of every selected gene of ``int32[N, L]``.
 
-    Where a gene has no layers of its own, that is the first of a later one.
+    If a gene has no layers of its own, that is the first of a later one.
 
     Args:
       genomes: to read.
-      asked: ``bool[N, L]``, among the genes that can be eliminated.
-      table: how genomes read.
+      asked: ``bool[N, L]``, the selected genes, some of those that can be eliminated.
+      table: turns genomes into tokens.
     """
     asked = asked[:, table.positions]
     contexts, tokens = [], []
@@ -110,7 +110,7 @@ def eliminable(genome: Genome, table: ReadingTable) -> jax.Array:
 
 
 def context_of(table: ReadingTable) -> int:
-    """How long the contexts are that a table makes."""
+    """The context length of a table."""
     genome = jax.ShapeDtypeStruct((1 + max(table.positions),), np.int32)
     return jax.eval_shape(table.start, genome).shape[0]
 
@@ -118,12 +118,12 @@ def context_of(table: ReadingTable) -> int:
 def read(
     genomes: Genome, table: ReadingTable
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The layers of each of ``int32[N, L]`` genomes, and where each position begins.
+    """The tokens of each of ``int32[N, L]`` genomes, and where each position begins.
 
     Yields:
-      Tokens ``int32[M]``, the start context in front and what follows behind. Also, for
-      each of the table's positions, the place of its context, ``int[P]``; the layers
-      at the position begin `context_of` the table behind that.
+      Tokens ``int32[M]``, from the start context to the tokens after the genome. Also,
+      for each of the table's positions, the index where its context begins, ``int[P]``;
+      its layers begin `context_of` the table later.
     """
     starts, words = jax.tree.map(np.asarray, _spelled(genomes, table))
     for start, row, lengths in zip(starts, words.tokens, words.lengths, strict=True):
@@ -136,13 +136,13 @@ def read(
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, None))
 def _spelled(genome: Genome, table: ReadingTable) -> tuple[jax.Array, Rows]:
-    """The start tokens, and the words of all positions."""
+    """The start context, and the words of all positions."""
     words = jax.vmap(table.words, (None, 0))(genome, np.array(table.positions))
     return table.start(genome), words
 
 
 def joined(parts: list[Examples]) -> Examples:
-    """The examples of all parts."""
+    """Concatenates examples."""
     return Examples(
         *(
             np.concatenate([getattr(part, field.name) for part in parts])

@@ -1,4 +1,4 @@
-"""The FCN: from the layers so far and the proposed layer to a block."""
+"""The FCN, which predicts a block from a proposed layer and its context."""
 
 import flax.linen as nn
 import jax
@@ -10,8 +10,8 @@ from gpt_nas_jax.types import Tokens
 class FCN(nn.Module):
     """Two hidden layers over the embeddings of context and proposed layer.
 
-    The paper says only that the network is fully connected and names its inputs
-    and outputs; its size is ours.
+    The paper specifies only that the network is fully connected, and its inputs and
+    outputs; the sizes are ours.
 
     Attributes:
       vocabulary_size: number of tokens.

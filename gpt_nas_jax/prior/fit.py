@@ -1,4 +1,4 @@
-"""Fitting by Adam to samples drawn by weight; losses of the GPT and the FCN."""
+"""Training with Adam on weighted samples; losses of the GPT and the FCN."""
 
 import dataclasses
 import functools
@@ -24,7 +24,7 @@ Batch: TypeAlias = tuple[np.ndarray, ...]
 STEPS_A_CALL = 50
 """Updates in one call of a jitted program."""
 _EVALUATION_BATCH = 4096
-# Teaches the models what to make of a layer that the corpus does not hold.
+# Teaches the models to handle layers that are not in the corpus.
 _UNKNOWN_SHARE = 0.02
 _FCN_BATCH = 128
 _FCN_RATE = 1e-3
@@ -58,7 +58,7 @@ class BlockLoss:
 
 
 class Sampler:
-    """Draws rows by weight, on the host and in float64, where weights span decades."""
+    """Samples rows by weight, on the host in float64, since weights span decades."""
 
     def __init__(self, weights: np.ndarray, key: Key) -> None:
         self._random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
@@ -70,7 +70,7 @@ class Sampler:
         return np.minimum(rows, len(self._cumulative) - 1)
 
     def forget(self, tokens: np.ndarray) -> np.ndarray:
-        """The tokens, a few layers replaced by `UNKNOWN`."""
+        """Replaces a few layers by `UNKNOWN`."""
         gone = self._random.random(tokens.shape) < _UNKNOWN_SHARE
         return np.where(gone & (tokens != START), UNKNOWN, tokens)
 
@@ -84,7 +84,7 @@ def fit_fcn(
     steps: int,
     progress: Progress,
 ) -> Any:
-    """Fits the FCN to examples drawn by ``weights[N]``; returns the last parameters."""
+    """Trains the FCN on examples sampled by ``weights[N]``; returns its parameters."""
     sampler, optimizer = Sampler(weights, key), adam(_FCN_RATE)
     state = optimizer.init(params)
     for count in calls(0, steps):
@@ -96,7 +96,7 @@ def fit_fcn(
     return params
 
 
-# One for each rate: jit compares its functions by identity.
+# One per rate, since jit compares functions by identity.
 @functools.cache
 def adam(learning_rate: float) -> optax.GradientTransformation:
     """The optimiser of both models."""
@@ -104,7 +104,7 @@ def adam(learning_rate: float) -> optax.GradientTransformation:
 
 
 def calls(start: int, stop: int) -> Iterator[int]:
-    """The number of updates in each call of `update` that leads from start to stop."""
+    """Yields the number of updates in each call of `update` from start to stop."""
     for step in range(start, stop, STEPS_A_CALL):
         yield min(STEPS_A_CALL, stop - step)
 
@@ -151,7 +151,7 @@ def last_layer_losses(model: GPT, params: Any, tokens: np.ndarray) -> np.ndarray
 
 
 def accuracy(model: FCN, params: Any, examples: Examples) -> tuple[float, float]:
-    """Share of right blocks at the first layers of blocks, and at all layers."""
+    """Accuracy of the blocks at the first layers of blocks, and at all layers."""
     right = np.concatenate(
         [
             np.asarray(

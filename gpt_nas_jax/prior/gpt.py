@@ -10,19 +10,19 @@ from gpt_nas_jax.types import Tokens
 
 
 class GPT(nn.Module):
-    """Predicts the token behind each of up to ``context`` tokens.
+    """Predicts the token after each of up to ``context`` tokens.
 
-    The paper (arXiv 2305.05351) gives 4 layers and 4 heads and no width. Pre-norm
+    The paper (arXiv 2305.05351) specifies 4 layers and 4 heads, but no width. Pre-norm
     blocks as in GPT-2, without dropout.
 
     Attributes:
       vocabulary_size: number of tokens.
-      width: of the embedding; the feed-forward part is four times as wide.
-      num_layers: Transformer blocks.
-      num_heads: of attention, a divisor of the width.
-      context: most tokens read.
-      decode: read one token a call and remember those before in the collection
-        ``cache``, which `init` makes for as many as it is given.
+      width: of the embedding; the feed-forward layer is four times as wide.
+      num_layers: number of Transformer blocks.
+      num_heads: number of attention heads, a divisor of the width.
+      context: maximum number of tokens.
+      decode: read one token per call and keep the earlier ones in the collection
+        ``cache``, which `init` allocates for as many tokens as it is given.
     """
 
     vocabulary_size: int
@@ -36,8 +36,8 @@ class GPT(nn.Module):
     def __call__(self, tokens: Tokens, position: jax.Array | int = 0) -> jax.Array:
         """``int32[B, L <= context]`` to logits ``[B, L, vocabulary_size]``.
 
-        With ``decode``, ``position`` is how many tokens came before; without, the last
-        token stands at the last position.
+        With ``decode``, ``position`` is the number of earlier tokens; without, the last
+        token is at the last position.
         """
         length = tokens.shape[-1]
         positions = self.param(
@@ -61,7 +61,7 @@ class GPT(nn.Module):
 
 
 def next_layer_logits(model: GPT, params: dict, context: Tokens) -> jax.Array:
-    """Logits ``[..., V]`` behind ``int32[..., C]``, as of `only_layers`."""
+    """Logits ``[..., V]`` of the layer after ``int32[..., C]``, see `only_layers`."""
     return only_layers(model.apply({"params": params}, context)[..., -1, :])
 
 

@@ -1,6 +1,6 @@
-"""Learning a prior: the GPT in two phases, then the FCN.
+"""Trains a prior: the GPT in two phases, then the FCN.
 
-The GPT's learning can be resumed at every measurement: its `State` is one pytree.
+The training of the GPT can be resumed at every measurement; its `State` is a pytree.
 """
 
 import dataclasses
@@ -31,23 +31,24 @@ from gpt_nas_jax.types import Key
 
 PHASES = ("pretrain", "finetune")
 PARTS = ("reading", "pretrain", "measuring", "finetune", "fcn")
-"""The parts of learning whose seconds a `State` counts."""
+"""The parts of the training that a `State` times."""
 
 
 @flax.struct.dataclass
 class State:
-    """The GPT's learning at a measurement: all it takes to go on from there.
+    """The GPT's training state at a measurement, from which it can be resumed.
 
-    ``P`` is the number of phases, ``M`` that of measurements in the longest one. What
-    has not been measured yet is 0. Numbers are NumPy arrays: JAX's have no float64.
+    ``P`` is the number of phases, ``M`` the number of measurements in the longest one.
+    Pending measurements are 0. Numbers are NumPy arrays, since JAX lacks float64 by
+    default.
 
     Attributes:
       step: ``int32[]``, updates so far, in all phases.
       phase: ``int32[]``, index of the current phase; ``P`` once all have ended.
       params: parameters after the last update.
-      optimizer: the optimiser's state after the last update.
-      kept: parameters that the phase would end with now.
-      measurements: ``int32[P]``, how many there have been.
+      optimizer: optimiser state after the last update.
+      kept: the best parameters of the phase so far.
+      measurements: ``int32[P]``, number of measurements so far.
       kept_at: ``int32[P]``, index of the measurement of ``kept``.
       train_losses: ``float64[P, M]``, in nats; see `Point`.
       losses: ``float64[P, M]``, in nats, on the validation windows.
@@ -68,10 +69,10 @@ class State:
     seconds: np.ndarray
 
     def measured(self, train_loss: float, loss: float, patience: int) -> "State":
-        """The state with one more measurement of its parameters.
+        """Adds a measurement of the current parameters.
 
-        They are kept if their loss is the lowest so far; without patience in any case.
-        NaN is higher than any number.
+        They are kept if their loss is the lowest so far; without patience, always.
+        NaN counts as higher than any number.
         """
         phase = int(self.phase)
         count, kept_at = self.measurements[phase], self.kept_at[phase]
@@ -88,12 +89,12 @@ class State:
 
     @property
     def stale(self) -> int:
-        """Measurements of the current phase since that of the kept parameters."""
+        """Measurements of the current phase since the kept parameters."""
         phase = int(self.phase)
         return int(self.measurements[phase] - 1 - self.kept_at[phase])
 
     def spent(self, part: str, seconds: float) -> "State":
-        """The state with seconds added to one of `PARTS`."""
+        """Adds seconds to one of `PARTS`."""
         index = PARTS.index(part)
         return self.replace(
             seconds=_put(self.seconds, index, self.seconds[index] + seconds)
@@ -123,7 +124,7 @@ def gpt(config: PriorConfig, vocabulary_size: int) -> GPT:
 def begin(
     config: PriorConfig, corpora: Corpora, phases: Sequence[Phase], key: Key
 ) -> State:
-    """The state from which `learn` starts; the arguments are those of `learn`."""
+    """The initial state of `learn`, for the same arguments."""
     model = gpt(config, corpora.vocabulary.size)
     init_key, *_ = jax.random.split(key, 5)
     empty = empty_context(config.context)[None]
@@ -132,7 +133,7 @@ def begin(
 
 
 def begin_with(params: Any, config: PriorConfig, phases: Sequence[Phase]) -> State:
-    """The state before the first update, with these parameters of the GPT."""
+    """The initial state with given parameters of the GPT."""
     rows, columns = len(phases), max(phase.measurements for phase in phases)
     return State(
         step=np.zeros((), np.int32),
@@ -159,17 +160,16 @@ def learn(
     progress: Progress,
     after: Callable[[State], None] = lambda state: None,
 ) -> tuple[Prior, PriorReport]:
-    """Pre-trains and fine-tunes the GPT, fits the FCN, and measures both.
+    """Pre-trains and fine-tunes the GPT, trains the FCN, and measures both.
 
     Args:
-      config: sizes and lengths of the learning.
+      config: sizes of the models and lengths of the training.
       space: whose genes the FCN proposes.
-      corpora: what to learn from.
+      corpora: the training data.
       phases: of the GPT, made from ``corpora``.
-      key: decides initial parameters, the order of samples and what the report shows.
-      state: that of `begin`, or a later one of the same learning. The result is the
-        same from each of them.
-      progress: called as steps are done.
+      key: of initial parameters, order of samples and the report's samples.
+      state: from `begin`, or a later one of the same training; the result is the same.
+      progress: called after steps.
       after: called with each state of `learn_gpt`.
     """
     words = corpora.vocabulary
@@ -205,17 +205,17 @@ def with_fcn(
     key: Key,
     progress: Progress,
 ) -> tuple[Prior, Examples]:
-    """The prior of a learned GPT, and the examples that its FCN is measured on.
+    """Trains the FCN for a trained GPT; returns the prior and the FCN's test examples.
 
     Args:
-      config: says how long the FCN learns.
-      space: whose genes the FCN names.
-      corpora: what it learns from.
-      phases: what the GPT has learned from.
+      config: sets the length of the FCN's training.
+      space: whose genes the FCN predicts.
+      corpora: the training data.
+      phases: that the GPT was trained in.
       model: the GPT.
       params: its parameters.
-      key: decides examples, initial parameters and the order of samples.
-      progress: called as steps are done.
+      key: of examples, initial parameters and order of samples.
+      progress: called after steps.
     """
     words = corpora.vocabulary
     table = space.reading(words, model.context)
@@ -234,7 +234,7 @@ def with_fcn(
 
 
 def seen(phases: Sequence[Phase]) -> Windows:
-    """All windows that the GPT has learned from, each phase with the same weight."""
+    """All training and validation windows of the GPT, phases weighted equally."""
     return corpus.balanced([phase.known for phase in phases])
 
 
@@ -246,19 +246,19 @@ def learn_gpt(
     state: State,
     progress: Progress,
 ) -> Iterator[State]:
-    """Learns each phase from the parameters that the one before has kept.
+    """Trains in each phase, starting from the parameters kept in the previous one.
 
     Args:
       model: the GPT.
       config: batch, learning rate and patience.
-      phases: to learn, at most as many as `PHASES`.
-      keys: one for each phase, decides what is drawn.
-      state: before the first update, or one of those yielded.
-      progress: called as steps are done.
+      phases: at most as many as `PHASES`.
+      keys: one per phase, for sampling.
+      state: the initial one, or one of those yielded.
+      progress: called after steps.
 
     Yields:
       The state at each measurement and at the end of each phase. The last one has
-      the learned parameters in ``kept``.
+      the trained parameters in ``kept``.
     """
     clock = _Stopwatch()
     for index in range(int(state.phase), len(phases)):
@@ -269,7 +269,7 @@ def learn_gpt(
             state = state.spent(name, clock.lap())
             yield state
         else:
-            # What follows depends on how much was drawn before.
+            # Advances the random state to where the phase was interrupted.
             for count in fit.calls(0, phase.step(state.measurements[index] - 1)):
                 draw(count)
         while not ended(state, phase, config.patience):
@@ -282,7 +282,7 @@ def learn_gpt(
 
 
 def _drawing(phase: Phase, key: Key, batch: int) -> Callable[[int], Batch]:
-    """A function that draws windows for some updates, as often as they occur."""
+    """Returns a function that samples windows for some updates, by frequency."""
     sampler, tokens = fit.Sampler(phase.train.weights, key), phase.train.tokens
 
     def draw(count: int) -> Batch:
@@ -307,7 +307,7 @@ def _advance(
     draw: Callable[[int], Batch],
     progress: Progress,
 ) -> tuple[State, float]:
-    """Makes the updates up to the next measurement; returns their mean loss, too."""
+    """Makes the updates up to the next measurement; also returns their mean loss."""
     place = int(state.measurements[int(state.phase)])
     start, stop = phase.step(place - 1), phase.step(place)
     loss, adam = NextLayerLoss(model), fit.adam(config.learning_rate)
@@ -353,14 +353,14 @@ def _quality(state: State, phases: Sequence[Phase], vocabulary_size: int) -> Qua
 
 
 def _put(array: np.ndarray, index: int | tuple[int, int], value: float) -> np.ndarray:
-    """A copy of an array with one other value."""
+    """Copies an array with one value replaced."""
     array = array.copy()
     array[index] = value
     return array
 
 
 class _Stopwatch:
-    """Tells the seconds since it was last asked."""
+    """Measures the seconds since the last lap."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()

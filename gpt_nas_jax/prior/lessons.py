@@ -1,4 +1,4 @@
-"""The examples that the FCN learns from, and those that it is measured on."""
+"""Training and test examples of the FCN."""
 
 import jax
 import numpy as np
@@ -19,8 +19,8 @@ from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key
 
 # Random genomes teach the FCN contexts that only a search produces. In a space of
-# chains, most examples still come from human networks; in one of cells there are no
-# others, and of these the GPT writes half of the genes.
+# chains, most examples still come from human-designed networks. In a space of cells
+# there are no others, and the GPT writes half of their genes.
 _RANDOM = 2000
 _RANDOM_SHARE = 0.25
 _WRITTEN_SHARE = 0.5
@@ -34,15 +34,15 @@ def to_learn(
     surprise: Surprise,
     key: Key,
 ) -> tuple[Examples, np.ndarray]:
-    """The examples that the FCN learns from, and their weights ``float64[N]``.
+    """The training examples of the FCN, and their weights ``float64[N]``.
 
     Args:
-      space: whose genes the examples belong to.
-      table: says how the space's genes read.
-      vocabulary: of the tokens.
-      traces: of human networks to learn from.
-      surprise: of the learned GPT.
-      key: decides the random genomes, and what is written.
+      space: whose genes are the labels.
+      table: turns the space's genomes into tokens.
+      vocabulary: encodes the layers.
+      traces: of human-designed networks for training.
+      surprise: of the trained GPT.
+      key: of the random genomes and of what the GPT writes.
     """
     if not space.human_genes:
         written = _written(space, table, surprise, key)
@@ -65,10 +65,10 @@ def to_measure(
     surprise: Surprise,
     key: Key,
 ) -> Examples:
-    """The examples that the FCN is measured on; arguments as of `to_learn`.
+    """The test examples of the FCN; the arguments are those of `to_learn`.
 
-    They come from human networks for the test; where the space has no genes for them,
-    from other genomes that the GPT has written.
+    They come from human-designed test networks or, if the space has no genes for
+    these, from other genomes written by the GPT.
     """
     if not space.human_genes:
         return _written(space, table, surprise, jax.random.fold_in(key, 1))

@@ -1,4 +1,4 @@
-"""A prior whose proposals are worked out beforehand, for spaces of few contexts."""
+"""A prior with precomputed proposals, for spaces with few contexts."""
 
 import flax.struct
 import jax
@@ -15,15 +15,15 @@ _BATCH = 1024
 
 @flax.struct.dataclass
 class LookupPrior:
-    """Proposes genes as likely as a `LayerPrior` does, without running its models.
+    """Looks up the gene logits of a `LayerPrior` instead of running its models.
 
-    So thousands of searches on a table cost no more than without a prior.
+    This makes thousands of searches on a table as cheap as without a prior.
 
     Attributes:
-      factors: ``uint32[C]``, by which a context becomes one number.
-      codes: ``uint32[N]``, those of all contexts of the space, ascending.
-      genes: ``float32[N, G]``, logits of the genes behind each.
-      table: that of the prior.
+      factors: ``uint32[C]``, which map a context to its code.
+      codes: ``uint32[N]``, of all contexts of the space, ascending.
+      genes: ``float32[N, G]``, logits of the genes after each.
+      table: of the prior.
     """
 
     factors: jax.Array
@@ -32,12 +32,12 @@ class LookupPrior:
     table: EdgeTable | VertexTable
 
     def logits(self, contexts: Tokens) -> jax.Array:
-        """As of `Proposer`, for contexts of the space."""
+        """See `Proposer`; for contexts of the space only."""
         return self.genes[jnp.searchsorted(self.codes, _code(contexts, self.factors))]
 
 
 def work_out(prior: LayerPrior) -> LookupPrior:
-    """Runs the models of a prior for cells once on every context of its space."""
+    """Runs a cell prior's models once on every context of its space."""
     contexts = prior.table.contexts()
     rest = -len(contexts) % _BATCH
     padded = np.pad(contexts, ((0, rest), (0, 0)), mode="edge")
@@ -58,7 +58,7 @@ def _logits(prior: LayerPrior, contexts: Tokens) -> jax.Array:
 
 
 def _distinct_codes(contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Factors by which no two of these contexts get the same code, and the codes."""
+    """Factors that give all these contexts distinct codes, and the codes."""
     random = np.random.default_rng(0)
     while True:
         factors = random.integers(0, 2**32, contexts.shape[1], np.uint32)
@@ -68,5 +68,5 @@ def _distinct_codes(contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _code(contexts: Tokens, factors: jax.Array) -> jax.Array:
-    """One number for each of ``int32[..., C]``."""
+    """The code of each of ``int32[..., C]``, ``uint32[...]``."""
     return (contexts.astype(jnp.uint32) * factors).sum(-1, dtype=jnp.uint32)

@@ -1,4 +1,4 @@
-"""The baseline of the GPT: an n-gram model with Witten-Bell back-off."""
+"""The baseline of the GPT: an n-gram model with Witten-Bell smoothing."""
 
 import dataclasses
 
@@ -7,30 +7,30 @@ import numpy as np
 from gpt_nas_jax.tokens.corpus import Windows, merge
 
 SHORT = 5
-"""Tokens that the usual n-gram spans: it predicts one from the four before it."""
+"""Length of the usual n-gram, which predicts a token from the previous four."""
 LONGEST = 129
-"""Most tokens that an n-gram can span."""
+"""Maximum length of an n-gram."""
 
 FACTORS = 1 + 2 * np.random.default_rng(0).integers(0, 2**31, (LONGEST, 2))
-"""Random odd numbers, two a token, the last token first; see `codes`."""
+"""Random odd numbers, two per token, the last token first; see `codes`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Counts:
-    """Codes of the sequences that were seen, ascending, and how often each was."""
+    """Codes of the seen sequences, ascending, and their counts."""
 
     codes: np.ndarray
     counts: np.ndarray
 
     def of(self, codes: np.ndarray) -> np.ndarray:
-        """How often each code was seen; 0 for unseen ones."""
+        """The count of each code; 0 for unseen ones."""
         place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[place] == codes, self.counts[place], 0.0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Level:
-    """Counts of n-grams of one length, of their contexts, and of followers."""
+    """Counts of n-grams of one length, of their contexts, and of distinct followers."""
 
     grams: Counts
     contexts: Counts
@@ -41,9 +41,8 @@ class Level:
 class NGram:
     """Interpolated n-gram model (Witten and Bell, IEEE Trans. Inf. Theory 37, 1991).
 
-    The share that a context hands to the next shorter one grows with the number of
-    distinct tokens seen behind it; the shortest hands on to the uniform
-    distribution.
+    The weight of the next shorter context grows with the number of distinct tokens seen
+    after the context; the shortest one backs off to the uniform distribution.
     """
 
     vocabulary_size: int
@@ -63,7 +62,7 @@ class NGram:
 
 
 def fit(windows: Windows, vocabulary_size: int, longest: int = SHORT) -> NGram:
-    """Counts the n-grams that end the windows, of every length up to ``longest``."""
+    """Counts the n-grams at the end of windows, of every length up to ``longest``."""
     levels = []
     for order in range(1, longest + 1):
         grams = merge(windows.tokens[:, -order:], windows.weights)
@@ -87,8 +86,8 @@ def perplexity(model: NGram, windows: Windows) -> float:
 def codes(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes ``uint64[N]`` of sequences ``[N, K]``, and of all but their last tokens.
 
-    Each half of a code is a sum of products with `FACTORS`, modulo 2**32. Two
-    sequences of one length share a code with a probability of about 2**-62.
+    Each half of a code is a sum of products with `FACTORS`, modulo 2**32. Two sequences
+    of equal length collide with a probability of about 2**-62.
     """
     factors = FACTORS[: tokens.shape[1]][::-1]
     products = (tokens[..., None].astype(np.uint64) + 1) * factors.astype(np.uint64)

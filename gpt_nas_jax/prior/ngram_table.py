@@ -1,4 +1,4 @@
-"""An n-gram model as arrays, to ask under jit."""
+"""An n-gram model as arrays, for use under jit."""
 
 import flax.struct
 import jax
@@ -13,7 +13,7 @@ from gpt_nas_jax.types import Tokens
 
 @flax.struct.dataclass
 class CountTable:
-    """As `ngram.Counts`.
+    """`ngram.Counts` on the device.
 
     Attributes:
       codes: ``uint32[N, 2]``, ascending, the halves of the codes.
@@ -24,14 +24,14 @@ class CountTable:
     counts: jax.Array
 
     def of(self, codes: jax.Array) -> jax.Array:
-        """How often each of ``uint32[..., 2]`` was seen; 0 for unseen ones."""
+        """The count of each of ``uint32[..., 2]``; 0 for unseen ones."""
         place = sorted_rows.find(self.codes, codes)
         return jnp.where(place >= 0, self.counts[place], 0.0)
 
 
 @flax.struct.dataclass
 class LevelTable:
-    """As `ngram.Level`."""
+    """`ngram.Level` on the device."""
 
     grams: CountTable
     contexts: CountTable
@@ -40,13 +40,13 @@ class LevelTable:
 
 @flax.struct.dataclass
 class NGramTable:
-    """As `ngram.NGram`."""
+    """`ngram.NGram` on the device."""
 
     vocabulary_size: int = flax.struct.field(pytree_node=False)
     levels: tuple[LevelTable, ...]
 
     def probabilities(self, contexts: Tokens) -> jax.Array:
-        """Of every token behind ``int32[..., C]``, ``float32[..., V]``."""
+        """Of every token after ``int32[..., C]``, ``float32[..., V]``."""
         shape = (*contexts.shape[:-1], self.vocabulary_size)
         result = jnp.full(shape, 1.0 / self.vocabulary_size)
         last = _products(jnp.arange(self.vocabulary_size), FACTORS[0])
@@ -64,12 +64,12 @@ class NGramTable:
 
 
 def of_windows(windows: Windows, vocabulary_size: int) -> NGramTable:
-    """The model of the GPT's own context, fitted to windows."""
+    """Fits a model with the GPT's context length to windows."""
     return table_of(fit(windows, vocabulary_size, windows.context + 1))
 
 
 def table_of(model: NGram) -> NGramTable:
-    """The arrays of a model."""
+    """Converts a model to arrays."""
     return NGramTable(
         model.vocabulary_size,
         tuple(
@@ -89,5 +89,5 @@ def _table(counts: Counts) -> CountTable:
 
 
 def _products(tokens: Tokens, factors: np.ndarray) -> jax.Array:
-    """The share of each token in the two halves of a code, ``uint32[..., 2]``."""
+    """The terms of each token in the two halves of a code, ``uint32[..., 2]``."""
     return (tokens[..., None].astype(jnp.uint32) + 1) * jnp.asarray(factors, jnp.uint32)

@@ -1,4 +1,4 @@
-"""The prior: a model that proposes layers, and the FCN that names their genes."""
+"""The prior: a model that proposes layers, and the FCN that maps them to genes."""
 
 import flax.struct
 import jax
@@ -13,14 +13,14 @@ from gpt_nas_jax.types import Tokens
 
 @flax.struct.dataclass
 class LayerPrior:
-    """Proposes layers and genes for them; subclasses say how likely layers are.
+    """Proposes layers and genes for them; subclasses model the layers.
 
     A pytree: modules are static, parameters and tables are leaves.
 
     Attributes:
-      fcn: names the genes that layers belong to.
+      fcn: predicts the genes that layers belong to.
       fcn_params: its parameters.
-      table: how genomes read.
+      table: turns genomes into tokens.
     """
 
     fcn: FCN = flax.struct.field(pytree_node=False)
@@ -28,11 +28,11 @@ class LayerPrior:
     table: ReadingTable
 
     def next_layer(self, contexts: Tokens) -> jax.Array:
-        """Logits ``[..., V]`` of the layer behind ``int32[..., C]``."""
+        """Logits ``[..., V]`` of the layer after ``int32[..., C]``."""
         raise NotImplementedError
 
     def layer_logits(self, contexts: Tokens) -> jax.Array:
-        """The same for the layers alone that can be the first of a gene."""
+        """`next_layer`, restricted to layers that can be the first of a gene."""
         return only_openers(self.table, self.next_layer(contexts))
 
     def gene_logits(self, contexts: Tokens, layers: Tokens) -> jax.Array:
@@ -40,7 +40,7 @@ class LayerPrior:
         return self.fcn.apply({"params": self.fcn_params}, contexts, layers)
 
     def logits(self, contexts: Tokens) -> jax.Array:
-        """As of `Proposer`, averaged over the layers that may be proposed."""
+        """See `Proposer`; averaged over the layers that may be proposed."""
         layers = jax.nn.softmax(self.layer_logits(contexts))
         size = layers.shape[-1]
         shape = (*layers.shape, contexts.shape[-1])
@@ -52,12 +52,12 @@ class LayerPrior:
 
 @flax.struct.dataclass
 class Prior(LayerPrior):
-    """The paper's: a GPT proposes layers.
+    """The paper's prior, whose layers are proposed by a GPT.
 
     Attributes:
       gpt: the GPT.
       gpt_params: its parameters.
-      seen: what it has learned from, for the controls.
+      seen: its training windows, for the controls.
     """
 
     gpt: GPT = flax.struct.field(pytree_node=False)
@@ -65,7 +65,7 @@ class Prior(LayerPrior):
     seen: Windows
 
     def next_layer(self, contexts: Tokens) -> jax.Array:
-        """As of `LayerPrior`."""
+        """See `LayerPrior`."""
         return next_layer_logits(self.gpt, self.gpt_params, contexts)
 
 

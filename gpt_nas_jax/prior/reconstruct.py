@@ -7,7 +7,7 @@ from gpt_nas_jax.tokens.reading import Proposer, read
 from gpt_nas_jax.types import Genome, Key, Tokens
 
 _LEAST_ENTROPY = 0.01
-"""In nats: of a prior that is sure, small surprises are as good as none."""
+"""In nats; keeps small surprises small when the prior is confident."""
 
 
 def elimination_rate(
@@ -15,8 +15,8 @@ def elimination_rate(
 ) -> jax.Array:
     """Eq. 3: falls linearly from ``initial`` in generation 0 to 0 in ``generations``.
 
-    It stays there. The last generation of a search is ``generations - 1`` by default,
-    so it still eliminates.
+    It stays 0 from then on. The last generation of a search is ``generations - 1`` by
+    default, so it still eliminates genes.
     """
     return jnp.maximum(initial - generation / generations * initial, 0.0)
 
@@ -31,17 +31,17 @@ def reconstruct(
 ) -> tuple[Genome, jax.Array]:
     """Eliminates genes and lets the prior fill the gaps.
 
-    Walks every genome from the front, so that later proposals read earlier ones.
+    Goes through every genome from the front, so that proposals depend on earlier ones.
 
     Args:
-      prior: the trained models, or their proposals worked out.
+      prior: the trained models, or their precomputed proposals.
       key: one key for all genomes.
       genomes: ``int32[P, L]``, valid.
       rate: scalar in [0, 1], the probability that a gene is eliminated.
-      uniform: share of proposals that are drawn uniformly, in [0, 1].
-      by_surprise: multiply it by how much the gene surprises the prior, in units of its
-        entropy there: what the prior would not expect goes first. Without, all genes
-        are alike, as in the paper.
+      uniform: fraction of proposals that are drawn uniformly, in [0, 1].
+      by_surprise: multiply ``rate`` by the surprisal of the gene under the prior,
+        relative to the prior's entropy there, so that unlikely genes are eliminated
+        first. If False, all genes are equally likely to be, as in the paper.
 
     Returns:
       The new genomes ``int32[P, L]`` and which genes were proposed, ``bool[P, L]``.
@@ -88,7 +88,7 @@ def _one(
 
 
 def _surprise(logits: jax.Array, gene: jax.Array) -> jax.Array:
-    """Surprise by a gene, in units of the mean surprise by what is proposed."""
+    """Surprisal of a gene, relative to the entropy of the proposals."""
     surprises = -jax.nn.log_softmax(logits)
     mean = (jnp.exp(-surprises) * surprises).sum(where=jnp.isfinite(surprises))
     return surprises[gene] / jnp.maximum(mean, _LEAST_ENTROPY)

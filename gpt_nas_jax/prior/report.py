@@ -1,4 +1,4 @@
-"""How well a prior has learned: the contents of its ``report.json``."""
+"""The quality of a trained prior: the contents of its ``report.json``."""
 
 import collections
 import dataclasses
@@ -21,9 +21,9 @@ class Point:
     Attributes:
       step: updates so far.
       train_loss: of the samples since the last point, averaged over all layers of a
-        window, some of which were replaced by an unknown one; None before the first
+        window, some of them replaced by the unknown token; None before the first
         update.
-      held_out_loss: of the last layer of validation windows; without patience of test
+      held_out_loss: of the last layer of validation windows or, without patience, test
         windows.
     """
 
@@ -37,17 +37,17 @@ class Quality:
     """How well the GPT predicts the next layer after one phase.
 
     Attributes:
-      networks: in the corpus.
-      architectures: distinct ones for training; several networks may read the same.
+      networks: number in the corpus.
+      architectures: distinct ones for training; several networks may have equal tokens.
       stopping: distinct ones for validation; 0 without patience.
       held_out: distinct ones for the test.
       windows: distinct windows for training.
       gpt_perplexity: of the GPT, on the test windows.
-      ngram_perplexity: of the better of two n-gram models on the test windows. One is
+      ngram_perplexity: of the better of two 5-gram models on the test windows. One is
         fitted to the train and validation windows of this phase, one to those of all
-        phases so far, each phase with the same weight. They span 5 tokens.
-      equal_ngram_perplexity: the same for n-grams that read as much as the GPT.
-      passes: over the distinct windows until learning ended.
+        phases so far, weighted equally.
+      equal_ngram_perplexity: the same for n-grams with the GPT's context length.
+      passes: over the distinct windows until the training ended.
       kept_step: the update after which the parameters were kept.
       curve: the learning curve.
     """
@@ -70,19 +70,19 @@ class PriorReport:
     """A prior's vocabulary, corpora and quality.
 
     Attributes:
-      vocabulary_size: words, special tokens not counted.
-      words_with_groups: how many there would be if numbers of groups were kept; the
-        paper counts 168.
+      vocabulary_size: number of words, without special tokens.
+      words_with_groups: number of words if numbers of groups were kept; the paper
+        counts 168.
       words_by_kind: both counts for each kind of layer.
       corpus_hash: of the train windows of both phases.
       pretrain: on the cells of a benchmark.
-      finetune: on the human networks.
-      fcn_accuracy: share of right genes at the first layers of genes: of the blocks of
-        human networks for the test; in a space of cells, of the operations of random
-        cells. Operations without a layer cannot be told apart.
+      finetune: on the human-designed networks.
+      fcn_accuracy: accuracy of the FCN at the first layers of genes: of the blocks of
+        human-designed test networks; in a space of cells, of the operations of random
+        cells. Operations without a layer are indistinguishable.
       fcn_layer_accuracy: the same at every layer; in a space of cells, the same number.
-      samples: proposals at some of the places that ``fcn_accuracy`` is measured at.
-      seconds: that each part took.
+      samples: proposals at some of the places where ``fcn_accuracy`` is measured.
+      seconds: duration of each part.
     """
 
     vocabulary_size: int
@@ -106,16 +106,16 @@ def measure(
     test: Examples,
     key: Key,
 ) -> PriorReport:
-    """The report of a prior, its seconds left empty.
+    """Measures a prior; leaves the seconds of the report empty.
 
     Args:
-      prior: the learned models.
+      prior: the trained models.
       space: whose genes the FCN proposes.
-      corpora: what it has learned from.
-      phases: how the GPT has learned from them.
+      corpora: its training data.
+      phases: of the GPT's training.
       qualities: after each phase.
-      test: examples that the FCN is measured on.
-      key: decides which proposals the report shows.
+      test: test examples of the FCN.
+      key: selects the report's samples.
     """
     words, grouped = corpora.vocabulary.words, corpora.words_with_groups
     begins, everywhere = fit.accuracy(prior.fcn, prior.fcn_params, test)
@@ -167,7 +167,7 @@ def quality(
 
 
 def _by_kind(words: Iterable[str], grouped: Iterable[str]) -> dict[str, tuple]:
-    """How many words of each kind of layer there are, and with numbers of groups."""
+    """Number of words per kind of layer, without and with numbers of groups."""
     counts, more = (
         collections.Counter(word.split()[0] for word in some)
         for some in (words, grouped)

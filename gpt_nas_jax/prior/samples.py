@@ -1,4 +1,4 @@
-"""Some proposals of a prior, in words for people to read."""
+"""Sample proposals of a prior, as readable words."""
 
 import dataclasses
 from typing import Any
@@ -22,14 +22,14 @@ _RATES = (0.5, 1.0)
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """The models' answers at a place where a gene begins.
+    """The models' predictions at the start of a gene.
 
     Attributes:
       context: the last layers before it.
-      layers: the likeliest next ones and their probabilities, descending.
-      gene: the likeliest for the first of them.
-      actual_layer: the layer at that place.
-      actual_gene: the gene that it belongs to.
+      layers: the most likely next layers and their probabilities, descending.
+      gene: the most likely one for the first of these layers.
+      actual_layer: the true layer.
+      actual_gene: the true gene.
     """
 
     context: tuple[str, ...]
@@ -44,10 +44,10 @@ class Rewriting:
     """A random genome of the space, reconstructed.
 
     Attributes:
-      rate: of elimination; at 1 every gene is proposed anew.
-      before: its genes.
+      rate: of elimination; at 1 every gene is replaced.
+      before: the original genes.
       eliminated: which of them were eliminated.
-      after: the genes of the result.
+      after: the resulting genes.
     """
 
     rate: float
@@ -67,14 +67,14 @@ class Samples:
 def draw(
     prior: Prior, space: ReadableSpace, vocabulary: Vocabulary, test: Examples, key: Key
 ) -> Samples:
-    """Asks a prior at a few places of the test part, and for a few genomes.
+    """Samples a prior at a few test examples, and reconstructs a few genomes.
 
     Args:
       prior: the trained models.
       space: of the genomes.
-      vocabulary: of the tokens.
-      test: examples that the prior has not learned from.
-      key: decides the places and genomes, and what is proposed for the genomes.
+      vocabulary: decodes the tokens.
+      test: examples that the prior was not trained on.
+      key: of the places, the genomes and their reconstructions.
     """
     place_key, sample_key, *keys = jax.random.split(key, 2 + len(_RATES))
     names = space.gene_names
@@ -99,7 +99,7 @@ def _proposals(
     places = np.asarray(
         jax.random.permutation(key, np.flatnonzero(test.starts & whole))
     )
-    # One for each gene: the places of the commonest look alike.
+    # One per gene, since examples of the most common genes look alike.
     _, first = np.unique(test.labels[places], return_index=True)
     places = places[np.sort(first)[:_PLACES]]
     contexts = test.contexts[places]
@@ -127,7 +127,7 @@ def _proposals(
 
 @jax.jit
 def _asked(prior: Prior, contexts: Any) -> tuple[jax.Array, jax.Array]:
-    """Probabilities of the layers after ``[N, C]``, the gene of the likeliest."""
+    """Probabilities of the layers after ``[N, C]``, and the gene of the likeliest."""
     logits = prior.next_layer(contexts)
     layer = jnp.argmax(logits, -1)
     genes = prior.gene_logits(contexts, layer)

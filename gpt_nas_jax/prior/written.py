@@ -12,7 +12,7 @@ from gpt_nas_jax.tokens.vocabulary import START
 from gpt_nas_jax.types import Genome, Key
 
 Surprise: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Nats ``float[N]`` by which the last of each ``int32[N, C + 1]`` surprises."""
+"""Surprisal in nats, ``float[N]``, of the last token of each of ``int32[N, C + 1]``."""
 
 _AHEAD = 10
 
@@ -20,21 +20,21 @@ _AHEAD = 10
 def rewritten(
     surprise: Surprise, table: ReadingTable, genomes: Genome, rate: float, key: Key
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draws some genes anew, each given all others, from the front.
+    """Resamples some genes from the front, each conditioned on all others.
 
-    A gene is as likely as the model finds the next ten layers that are read with it in
-    its place. So genes without layers, or with the same first layer, are told apart by
-    what follows them.
+    The probability of a gene is that of the ten layers read from its position on, given
+    the context. So what follows them distinguishes genes without layers and genes with
+    the same first layer.
 
     Args:
       surprise: of the model.
-      table: how genomes read.
+      table: turns genomes into tokens.
       genomes: ``int32[N, L]``, valid.
-      rate: probability that a gene is drawn anew.
-      key: decides which, and what is drawn.
+      rate: probability that a gene is resampled.
+      key: for sampling.
 
     Returns:
-      The new genomes ``int32[N, L]`` and which genes were drawn, ``bool[N, L]``.
+      The new genomes ``int32[N, L]`` and which genes were resampled, ``bool[N, L]``.
     """
     result = np.array(genomes)
     random = np.random.default_rng(np.asarray(jax.random.key_data(key)))
@@ -64,6 +64,6 @@ def _logits(
         windows.reshape(-1, context + 1), axis=0, return_inverse=True
     )
     losses = surprise(np.ascontiguousarray(distinct))[where.ravel()]
-    # Nothing stands behind the end.
+    # Padding after the end costs nothing.
     losses = np.where(windows[..., -1].ravel() == START, 0.0, losses)
     return -losses.reshape(count, genes, -1).sum(-1)

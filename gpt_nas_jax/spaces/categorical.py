@@ -1,4 +1,4 @@
-"""A space of independent choices, to search as it is or to derive one's own from."""
+"""A space of independent categorical choices, to search as is or to subclass."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from gpt_nas_jax.types import Genome, Key, Tokens, UsageError
 
 @dataclasses.dataclass(frozen=True)
 class CategoricalSpace:
-    """Genomes with one of several named choices at each place.
+    """A space with one of several named choices at each place.
 
-    A genome is ``int32[L]``: for every place an index into its choices. All are valid.
-    Derive a class to say more: `layers` lets the prior propose genes, `size` and
-    `features` help the strategies that learn from the search.
+    A genome is ``int32[L]``: an index into the choices of each place. All are valid.
+    Subclass it to tell the search more: `layers` lets the prior propose genes; `size`
+    and `features` help the model-based strategies.
 
     Example:
       >>> space = CategoricalSpace((("conv", "pool"), ("relu", "silu", "tanh")))
@@ -32,10 +32,10 @@ class CategoricalSpace:
       ('pool', 'tanh')
 
     Attributes:
-      options: names of the choices of each place, two or more.
+      options: names of the choices at each place, two or more.
 
     Raises:
-      UsageError: a place has fewer than two choices, or two of one name.
+      UsageError: a place has fewer than two choices, or two with the same name.
     """
 
     options: tuple[tuple[str, ...], ...]
@@ -57,17 +57,17 @@ class CategoricalSpace:
 
     @property
     def length(self) -> int:
-        """Genes of a genome, L."""
+        """Number of genes, L."""
         return len(self.options)
 
     @property
     def num_genes(self) -> int:
-        """The most choices that a place has."""
+        """The largest number of choices at a place."""
         return max(map(len, self.options))
 
     @property
     def num_neighbours(self) -> int:
-        """Single edits of a genome, were all places to have the most choices."""
+        """Number of single edits if every place had `num_genes` choices."""
         return self.length * (self.num_genes - 1)
 
     def sample(self, key: Key, count: int) -> Genome:
@@ -80,15 +80,15 @@ class CategoricalSpace:
         return jnp.all((genomes >= 0) & (genomes < self._counts()), -1)
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
-        """The front of one genome, the back of the other."""
+        """One-point crossover."""
         return cells.crossover(key, first, second)
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
-        """One gene replaced by another choice of its place."""
+        """Replaces one gene by another choice of its place."""
         return random_neighbour(self, key, genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One gene replaced, and whether its place has that many choices."""
+        """Replaces one gene; also returns whether its place has that many choices."""
         place, step = index // (self.num_genes - 1), index % (self.num_genes - 1)
         count = self._counts()[place]
         gene = (genome[place] + 1 + step) % count
@@ -103,11 +103,11 @@ class CategoricalSpace:
         return jnp.arange(self.num_genes + 1) < self._counts()[:, None]
 
     def size(self, genomes: Genome) -> jax.Array:
-        """A guess of quality at no cost, ``float32[...]``; here 0 for all genomes."""
+        """A zero-cost estimate of quality, ``float32[...]``; here 0 for all genomes."""
         return jnp.zeros(genomes.shape[:-1])
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """The logarithm of 1 more than `size`, ``[..., 1]``."""
+        """``log(1 + size)``, ``[..., 1]``."""
         return jnp.log1p(self.size(genomes))[..., None]
 
     def features(self, genomes: Genome) -> jax.Array:
@@ -116,7 +116,7 @@ class CategoricalSpace:
         return chosen.reshape(*genomes.shape[:-1], -1)
 
     def names(self, genome: Genome) -> tuple[str, ...]:
-        """The choice of every place, by name."""
+        """The name of the choice at each place."""
         genes = np.asarray(genome)
         return tuple(
             names[gene] for names, gene in zip(self.options, genes, strict=True)
@@ -126,7 +126,7 @@ class CategoricalSpace:
         """The genome of named choices, ``int32[L]``.
 
         Raises:
-          UsageError: a name is no choice of its place, or they are not L.
+          UsageError: a name is not a choice of its place, or there are not L names.
         """
         known = len(names) == self.length and all(
             name in options for name, options in zip(names, self.options, strict=True)
@@ -137,15 +137,15 @@ class CategoricalSpace:
         return np.array(genes, np.int32)
 
     def layers(self, name: str) -> Sequence[Layer]:
-        """The layers that a choice stands for; here none, so that no prior reads it.
+        """The layers of a choice; here none, so the prior cannot be used.
 
-        `gpt_nas_jax.layers_of` lists those of a Linen module.
+        `gpt_nas_jax.layers_of` lists the layers of a Linen module.
         """
         return ()
 
     @property
     def gene_names(self) -> tuple[str, ...]:
-        """The choices, which must be the same at all places for a prior.
+        """The choices; the prior needs the same ones at all places.
 
         Raises:
           UsageError: places have different choices.
@@ -159,13 +159,11 @@ class CategoricalSpace:
 
     @property
     def human_genes(self) -> Mapping[str, int]:
-        """None: the prior learns the choices from random genomes."""
+        """Empty: the prior learns the choices from random genomes."""
         return {}
 
     def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> "ChoiceTable":
-        """How genomes read, in the tokens of a vocabulary: choice after choice.
-
-        Contexts have the given length.
+        """The tokens of genomes, choice after choice, for contexts of a given length.
 
         Raises:
           UsageError: places have different choices, or no choice has layers.
@@ -191,7 +189,7 @@ class CategoricalSpace:
         return "\n".join(lines)
 
     def _layers(self, name: str) -> tuple[Layer, ...]:
-        """The layers of a choice, each of them known to be one."""
+        """The layers of a choice, checked."""
         where = f"{type(self).__name__}: layers({name!r})"
         found = called(where, self.layers, name)
         if not isinstance(found, Sequence) or isinstance(found, str):
@@ -212,12 +210,12 @@ class CategoricalSpace:
 
 @flax.struct.dataclass
 class ChoiceTable:
-    """A `ReadingTable` of genomes that read one choice after the other.
+    """A `ReadingTable` of genomes that are read choice after choice.
 
     Attributes:
       choices: rows ``[G]``, the words of every choice.
-      front: the context in front of the first choice, ``int32[C]``.
-      length: genes of a genome.
+      front: the context before the first choice, ``int32[C]``.
+      length: number of genes.
     """
 
     choices: Rows
@@ -231,7 +229,7 @@ class ChoiceTable:
 
     @property
     def num_genes(self) -> int:
-        """As many as there are choices."""
+        """Number of choices."""
         return len(self.choices.lengths)
 
     def eliminable(self, genome: Genome) -> jax.Array:
@@ -239,7 +237,7 @@ class ChoiceTable:
         return jnp.ones(self.length, bool)
 
     def start(self, genome: Genome) -> Tokens:
-        """Nothing stands in front of the first choice."""
+        """The empty context before the first choice."""
         return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
@@ -247,7 +245,7 @@ class ChoiceTable:
         return self.choices.at(genome[position])
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The genome again, and its end, should its last choices have no layers."""
+        """The genome again, then `UNKNOWN`, in case its last choices have no layers."""
         return np.append(sequence, UNKNOWN)
 
     def openers(self, vocabulary_size: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Shared by the spaces of cells: variation, paths as features, common blocks."""
+"""Code shared by the cell spaces: variation, path features, common blocks."""
 
 from collections.abc import Mapping
 
@@ -18,12 +18,12 @@ class CellSpace:
 
     @property
     def human_genes(self) -> Mapping[str, int]:
-        """Empty: no block of the human networks is a cell's operation."""
+        """Empty: no block of the human-designed networks is a cell's operation."""
         return {}
 
     @property
     def settings(self) -> Mapping[str, int]:
-        """Empty: images and classes are all that decoding takes."""
+        """Empty: decoding needs only the image size and the number of classes."""
         return {}
 
     def mutate(self: Space, key: Key, genome: Genome) -> Genome:
@@ -32,27 +32,27 @@ class CellSpace:
 
 
 def crossover(key: Key, first: Genome, second: Genome) -> Genome:
-    """The genes of one in front of a random cut, those of the other behind it."""
+    """One-point crossover at a random cut."""
     cut = jax.random.randint(key, (), 0, len(first) + 1)
     return jnp.where(jnp.arange(len(first)) < cut, first, second)
 
 
 Paths = list[jax.Array]
-"""How many paths lead to a place: entry ``k`` is ``[layers ** k]``, one number for
-every sequence of ``k`` layers."""
+"""Number of paths to a vertex: entry ``k`` is ``[kinds ** k]``, one count for every
+sequence of ``k`` layers."""
 
 
 def start_paths(kinds: int, longest: int) -> Paths:
-    """At the input: one path, without layers."""
+    """The paths at the input: a single one without layers."""
     return [jnp.ones(1), *(jnp.zeros(kinds**k) for k in range(1, longest + 1))]
 
 
 def extend_paths(paths: Paths, layer: jax.Array) -> Paths:
-    """Every path one layer longer.
+    """Extends every path by one layer.
 
     Args:
-      paths: those in front of it; the longest ones end.
-      layer: ``[kinds]``, one-hot; all zero where there is no layer.
+      paths: those that lead to the layer; the longest ones are dropped.
+      layer: ``[kinds]``, one-hot; all zero for no layer.
     """
     return [jnp.zeros(1), *(jnp.outer(part, layer).ravel() for part in paths[:-1])]
 
@@ -60,7 +60,7 @@ def extend_paths(paths: Paths, layer: jax.Array) -> Paths:
 def shared_blocks(
     chain: Chain, image: Size, cell: type[nn.Module]
 ) -> tuple[tuple[nn.Module, Size], ...]:
-    """The distinct blocks of a network but its cells, with their input sizes."""
+    """The distinct blocks of a network except its cells, with their input sizes."""
     found, size = {}, image
     for block in chain.blocks:
         if not isinstance(block, cell):

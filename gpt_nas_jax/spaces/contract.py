@@ -1,4 +1,4 @@
-"""Checks of a space, on shapes alone."""
+"""Checks of a space by tracing its shapes."""
 
 import dataclasses
 from typing import Any
@@ -18,7 +18,7 @@ _KINDS = {"bool": "b", "int32": "iu", "float32": "iuf"}
 
 @dataclasses.dataclass(frozen=True)
 class _Array:
-    """An array that a method returns: its type, and its sizes, None for any size."""
+    """The type and sizes of an array that a method returns; None is any size."""
 
     type: str
     sizes: tuple[int | None, ...]
@@ -38,10 +38,10 @@ class _Array:
 
 
 def check(where: str, space: Space) -> None:
-    """Raises UsageError where strategies could not use a space; nothing is computed.
+    """Raises UsageError if strategies cannot use a space; nothing is computed.
 
     Args:
-      where: the argument or setting that gives the space, for the message.
+      where: the argument or setting that names the space, for the message.
       space: its methods are traced for three genomes.
     """
     if space is None or isinstance(space, type):
@@ -66,7 +66,7 @@ def check(where: str, space: Space) -> None:
 
 
 def check_networks(where: str, space: NetworkSpace) -> None:
-    """As `check`, for a space whose genomes are networks; decodes a random one."""
+    """Like `check`, for a space of networks; also decodes a random one."""
     check(where, space)
     require(where, space, NetworkSpace)
     genome = np.asarray(space.sample(jax.random.key(0), 1)[0])
@@ -78,9 +78,9 @@ def check_networks(where: str, space: NetworkSpace) -> None:
 
 
 def _calls(space: Space) -> dict[str, tuple[tuple[Any, ...], tuple[_Array, ...]]]:
-    """A call of each method, its function first, and the arrays that it returns.
+    """By method: a call, its function first, and the arrays that it must return.
 
-    Those that others are made of stand in front of them.
+    Methods that others use come first.
     """
     length = space.length
     key = jax.random.key(0)

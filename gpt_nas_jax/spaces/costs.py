@@ -1,11 +1,11 @@
 """Costs of networks that are known before they are trained.
 
-``params`` counts parameters, ``flops`` floating-point operations for one image, two a
+``params`` counts parameters, ``flops`` floating-point operations for one image, two per
 multiply-accumulate, ``memory`` bytes of the largest input and output of a layer
-(`networks.cost`), ``latency`` milliseconds by a table of measured blocks
-(`spaces.blocks.timed`). A space knows a cost if it has the method of its name, which
-takes genomes ``int32[..., L]`` to ``float32[...]`` without building a network, under
-jit and vmap.
+(`networks.cost`), ``latency`` milliseconds from a table of measured blocks
+(`spaces.blocks.timed`). A space supports a cost if it has a method with that name,
+which maps genomes ``int32[..., L]`` to ``float32[...]`` without building a network,
+under jit and vmap.
 """
 
 import math
@@ -22,7 +22,7 @@ UNITS = {
     "memory": "bytes of memory",
     "latency": "ms of latency",
 }
-"""Behind a number of each cost."""
+"""The unit of each cost, for messages."""
 _LATENCY_DECIMALS = 6
 
 
@@ -34,7 +34,7 @@ def of(space: Space, costs: tuple[str, ...], genomes: Genome) -> jax.Array:
 def noted(
     space: Space, costs: tuple[str, ...], genome: np.ndarray
 ) -> dict[str, int | float]:
-    """The named costs of one genome, those that the space knows, for JSON files."""
+    """The named costs of one genome that the space supports, for JSON files."""
     known = [name for name in costs if hasattr(space, name)]
     values = {name: float(getattr(space, name)(genome)) for name in known}
     return {
@@ -44,7 +44,7 @@ def noted(
 
 
 def text(cost: str, value: float) -> str:
-    """A cost as a number for messages: a limit of it is kept."""
+    """Formats a cost for messages; as an upper limit it admits the network."""
     if cost != "latency" or value <= 0:
         return f"{value:,.0f}"
     # Four digits, rounded up.
@@ -53,7 +53,7 @@ def text(cost: str, value: float) -> str:
 
 
 def require(flags: str, space: Space, costs: tuple[str, ...]) -> None:
-    """Raises UsageError where a space does not know one of these costs."""
+    """Raises UsageError if a space does not support one of these costs."""
     for name in costs:
         if not hasattr(space, name):
             kind = type(space).__name__

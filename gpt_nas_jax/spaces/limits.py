@@ -1,4 +1,4 @@
-"""A space without the networks whose costs lie outside given limits."""
+"""A space restricted to networks whose costs are within given limits."""
 
 import dataclasses
 import functools
@@ -24,8 +24,8 @@ class Limit:
 
     Attributes:
       cost: its name, see `spaces.costs`.
-      low: the least; 0 for no bound.
-      high: the most; 0 for no bound.
+      low: the minimum; 0 for no bound.
+      high: the maximum; 0 for no bound.
     """
 
     cost: str
@@ -33,7 +33,7 @@ class Limit:
     high: float
 
     def __str__(self) -> str:
-        """As the flags that set it."""
+        """The flags that set it."""
         flags = {"min": self.low, "max": self.high}
         return " and ".join(
             f"--search_{name}_{self.cost}={value:.10g}"
@@ -42,21 +42,21 @@ class Limit:
         )
 
     def holds(self, space: Space, genomes: Genome) -> jax.Array:
-        """``bool[...]``: whether networks lie within."""
+        """``bool[...]``: whether networks are within the limit."""
         found = getattr(space, self.cost)(genomes)
         return (found >= self.low) & (found <= (self.high or math.inf))
 
 
 @dataclasses.dataclass(frozen=True)
 class Limited(Wrapped):
-    """A space within limits; in all else the same.
+    """A space restricted to networks within limits, otherwise unchanged.
 
-    Variation is repeated until a child lies within, `_TRIES` times, so that strategies
-    ask for nothing that is trained in vain.
+    Variation makes `_TRIES` children and keeps the first within the limits, so that
+    strategies do not propose networks that would be trained in vain.
 
     Attributes:
-      space: the whole.
-      limits: all of which its networks keep.
+      space: the unrestricted space.
+      limits: all of which its networks satisfy.
       oversampling: random networks drawn for each one that is kept.
     """
 
@@ -68,7 +68,7 @@ class Limited(Wrapped):
         return self.space.valid(genomes) & _within(self.space, self.limits, genomes)
 
     def sample(self, key: Key, count: int) -> Genome:
-        """``int32[count, L]`` random networks; too few are filled up with the first."""
+        """``int32[count, L]`` random networks; if too few, the first is repeated."""
         drawn = self.space.sample(key, self.oversampling * count)
         outside = ~self.valid(drawn)
         rows = jnp.argsort(outside, stable=True)[:count]
@@ -83,7 +83,7 @@ class Limited(Wrapped):
         return self._first(key, lambda k: self.space.mutate(k, genome), genome)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """The genome one edit away, and whether there is such a one in the limits."""
+        """The genome one edit away, and whether it exists within the limits."""
         edited, exists = self.space.neighbour(genome, index)
         return edited, exists & self.valid(edited)
 
@@ -96,11 +96,11 @@ class Limited(Wrapped):
 
 
 def limited(space: Space, limits: Iterable[Limit]) -> Space:
-    """The space within limits; itself where none of them bounds anything.
+    """Restricts a space; returns it unchanged if no limit bounds anything.
 
     Raises:
-      UsageError: the space does not know a cost, or none of 4,096 random networks lies
-        within.
+      UsageError: the space does not support a cost, or none of 4,096 random networks is
+        within the limits.
     """
     chosen = tuple(limit for limit in limits if limit.low or limit.high)
     if not chosen:
@@ -125,7 +125,7 @@ def _within(space: Space, limits: tuple[Limit, ...], genomes: Genome) -> jax.Arr
 
 
 def _known(space: Space, limit: Limit, genomes: Genome) -> str:
-    """The range of a cost, for messages."""
+    """Describes the range of a cost, for messages."""
     found = getattr(space, limit.cost)(genomes)
     number = functools.partial(costs.text, limit.cost)
     ends = f"the median {number(float(np.median(found)))}"
@@ -136,7 +136,7 @@ def _known(space: Space, limit: Limit, genomes: Genome) -> str:
 
 
 def _smallest(space: Space, cost: str, genomes: Genome) -> float:
-    """The least cost that is found by single edits of the cheapest of some networks."""
+    """The lowest cost found by local search from the cheapest of some networks."""
     measure: Callable[[Genome], jax.Array] = getattr(space, cost)
     indices = jnp.arange(space.num_neighbours)
 

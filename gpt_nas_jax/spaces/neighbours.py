@@ -13,6 +13,6 @@ def neighbours(space: Space, genome: Genome) -> tuple[Genome, jax.Array]:
 
 
 def random_neighbour(space: Space, key: Key, genome: Genome) -> Genome:
-    """One of a genome's neighbours, all equally likely."""
+    """A uniformly random neighbour of a genome."""
     genomes, exist = neighbours(space, genome)
     return genomes[jax.random.categorical(key, jnp.where(exist, 0.0, -jnp.inf))]

@@ -1,4 +1,4 @@
-"""Spaces whose genomes read as layers, and spaces whose genomes are networks."""
+"""Spaces that a prior can read, and spaces of trainable networks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -23,13 +23,13 @@ class ReadableSpace(Space, Protocol):
 
     @property
     def human_genes(self) -> Mapping[str, int]:
-        """Genes that are blocks of the zoo's networks, by the block's name."""
+        """Genes that occur as blocks in the zoo's networks, by block name."""
 
     def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> ReadingTable:
-        """How genomes read, in the tokens of a vocabulary and contexts of a length."""
+        """The table that turns genomes into tokens, for contexts of a given length."""
 
     def definition(self) -> str:
-        """Text that changes whenever a gene comes to mean other layers."""
+        """Text that changes whenever the layers of a gene change."""
 
 
 class NetworkSpace(ReadableSpace, Protocol):
@@ -41,17 +41,17 @@ class NetworkSpace(ReadableSpace, Protocol):
 
     @property
     def num_classes(self) -> int:
-        """Size of the output."""
+        """Number of outputs."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Further numbers that decoding takes; kept beside a trained network."""
+        """Further numbers that decoding needs; saved with a trained network."""
 
     def decode(self, genome: Genome) -> Chain:
-        """The network of one valid genome, its classifier last."""
+        """Builds the network of one valid genome, its classifier last."""
 
     def names(self, genome: Genome) -> tuple[str, ...]:
-        """The name of every gene in front of `PAD`."""
+        """The name of every gene before `PAD`."""
 
     def genome(self, names: Sequence[str]) -> np.ndarray:
         """The genome of these names, ``int32[L]``; the inverse of `names`."""
@@ -59,7 +59,7 @@ class NetworkSpace(ReadableSpace, Protocol):
     def proposed_blocks(
         self, genome: np.ndarray, proposed: np.ndarray
     ) -> tuple[bool, ...]:
-        """Whether each block in front of the classifier counts as proposed.
+        """Whether each block before the classifier counts as proposed.
 
         Args:
           genome: ``int32[L]``.

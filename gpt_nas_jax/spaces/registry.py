@@ -39,14 +39,14 @@ SPACES: Mapping[str, Build] = {
 
 
 def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
-    """The space of ``--space_name`` for images of a size.
+    """Builds the space of ``--space_name`` for a given image size.
 
-    ``module:Name`` is called with the keywords ``image`` and ``num_classes``. It makes
-    a `NetworkSpace`.
+    ``module:Name`` is called with the keywords ``image`` and ``num_classes``, and
+    returns a `NetworkSpace`.
 
     Raises:
-      UsageError: there is no such space, it lacks a part, or its settings contradict
-        each other or the images.
+      UsageError: there is no such space, it lacks a method or attribute, or its
+        settings contradict each other or the images.
     """
     if config.name in SPACES:
         return SPACES[config.name](config, image, num_classes)

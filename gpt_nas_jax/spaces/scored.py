@@ -1,4 +1,4 @@
-"""A space of which zero-cost scores are known."""
+"""A space with known zero-cost scores."""
 
 import dataclasses
 from typing import Any
@@ -13,12 +13,12 @@ from gpt_nas_jax.types import Genome, Space
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ScoredSpace:
-    """A space with more trends and another order; in all else that which it wraps.
+    """A wrapped space with scores as further trends and as its `size`.
 
     Attributes:
-      space: its networks' identity is one number from 0 to N - 1, as that of
-        `spaces.nasbench201`.
-      ranks: ``float32[N, K]``, of the network with each number; see `scored`.
+      space: identifies its networks by one number from 0 to N - 1, as
+        `spaces.nasbench201` does.
+      ranks: ``float32[N, K]``, by the network's number; see `scored`.
       merits: ``float32[N]``, likewise.
     """
 
@@ -30,20 +30,20 @@ class ScoredSpace:
         return getattr(self.space, name)
 
     def size(self, genomes: Genome) -> jax.Array:
-        """The networks' merit, in place of the number of their weights."""
+        """The networks' merit, instead of their number of weights."""
         return jnp.asarray(self.merits)[self.space.identity(genomes)[..., 0]]
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """Those of the space, ``T``, and behind them ranks: ``[..., T + K]``."""
+        """The ``T`` trends of the space, then the ranks: ``[..., T + K]``."""
         ranks = jnp.asarray(self.ranks)[self.space.identity(genomes)[..., 0]]
         return jnp.concatenate([self.space.trends(genomes), ranks], -1)
 
 
 def scored(space: Space, scores: np.ndarray) -> ScoredSpace:
-    """A space with scores of all its networks.
+    """Adds scores of all its networks to a space.
 
-    Scores of different proxies have nothing in common but their order, so trends
-    are ranks, with mean 0 and standard deviation 1; 0 where all are equal. A network's
+    Scores of different proxies are comparable only by their order, so trends are ranks,
+    standardised to mean 0 and standard deviation 1; 0 if all are equal. A network's
     merit is the sum of the logarithms of its ranks, as in AZ-NAS (arXiv 2403.19232).
 
     Args:

@@ -1,4 +1,4 @@
-"""The parts around the equal cells of a benchmark's network."""
+"""The parts around the identical cells of a benchmark's network."""
 
 import collections
 import dataclasses
@@ -15,14 +15,14 @@ from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
-    """Words around stacks of equal cells.
+    """Words around stacks of identical cells.
 
     Attributes:
-      stem: in front of the first cell.
+      stem: before the first cell.
       between: between two stacks.
-      head: behind the last cell.
-      cells: in a stack.
-      stacks: how many.
+      head: after the last cell.
+      cells: number of cells in a stack.
+      stacks: number of stacks.
     """
 
     stem: tuple[str, ...]
@@ -36,13 +36,13 @@ class Skeleton:
         cells: Iterable[tuple[Sequence[str], Sequence[str], int]],
         vocabulary: Vocabulary,
     ) -> Architectures:
-        """Networks of cells, equal ones merged.
+        """The networks of cells as token sequences, duplicates merged.
 
         Args:
-          cells: the words of each, those of the same cell where it is the first behind
-            ``between``, and how many networks have it. Cells that read the same are
-            joined only once.
-          vocabulary: of the words.
+          cells: for each cell its words, its words as the first cell after ``between``,
+            and how many networks have it. Cells with the same words are built only
+            once.
+          vocabulary: encodes the words.
         """
         merged: collections.Counter[tuple[bytes, bytes]] = collections.Counter()
         for cell, first, count in cells:
@@ -61,5 +61,5 @@ class Skeleton:
 
 
 def words_of(module: nn.Module, size: Size, keep_groups: bool) -> tuple[str, ...]:
-    """The words of a module on images of a size; `word` explains the argument."""
+    """The words of a module on images of a size; ``keep_groups`` as in `word`."""
     return tuple(word(layer, keep_groups) for layer in layers_of(module, size))

@@ -1,4 +1,4 @@
-"""Spaces that change some methods of another one."""
+"""A base class of spaces that wrap another one."""
 
 import dataclasses
 from typing import Any
@@ -8,16 +8,16 @@ from gpt_nas_jax.types import Space
 
 @dataclasses.dataclass(frozen=True)
 class Wrapped:
-    """Has all that the space within has; a subclass adds methods and replaces some.
+    """Delegates to the wrapped space; subclasses add or override methods.
 
     Attributes:
-      space: within.
+      space: the wrapped space.
     """
 
     space: Space
 
     def __getattr__(self, name: str) -> Any:
-        # Where it is unpickled, it is asked for methods before it has a space.
+        # Unpickling looks up methods before the field exists.
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.space, name)

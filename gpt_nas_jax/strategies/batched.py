@@ -1,4 +1,4 @@
-"""Base classes of the strategies that ask a few candidates at a time."""
+"""Base classes of strategies that propose candidates in small batches."""
 
 import flax.struct
 import jax
@@ -9,12 +9,12 @@ from gpt_nas_jax.types import Candidates, Key, Space
 
 @flax.struct.dataclass
 class Batched:
-    """Their settings.
+    """Settings of a batched strategy.
 
     Attributes:
-      space: where genomes come from.
-      batch: candidates asked at a time.
-      queries: evaluations of a whole search.
+      space: the search space.
+      batch: candidates per `ask`.
+      queries: evaluations in the whole search.
     """
 
     space: Space = flax.struct.field(pytree_node=False)
@@ -24,14 +24,14 @@ class Batched:
 
 @flax.struct.dataclass
 class Remembering(Batched):
-    """Those whose state is what was evaluated, and nothing else."""
+    """A batched strategy whose only state is the history of evaluations."""
 
     def init(self, key: Key) -> History:
-        """Nothing was evaluated."""
+        """An empty history."""
         return empty(self.space, self.queries)
 
     def tell(
         self, state: History, candidates: Candidates, fitness: jax.Array
     ) -> History:
-        """Notes what was evaluated."""
+        """Adds the evaluations to the history."""
         return state.add(self.space, candidates.genomes, fitness)

@@ -1,4 +1,4 @@
-"""Checks of a strategy, on shapes alone."""
+"""Checks of a strategy by tracing its shapes."""
 
 import dataclasses
 from typing import Any
@@ -11,11 +11,11 @@ from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
 
 
 def asked(name: str, strategy: Strategy, space: Space) -> int:
-    """How many candidates a strategy asks at a time; nothing is computed.
+    """Checks a strategy and returns its candidates per `ask`; nothing is computed.
 
     Raises:
-      UsageError: it is no instance, lacks a method, or a method raises under jit or
-        returns something else than it should.
+      UsageError: it is not an instance, lacks a method, or a method raises under jit
+        or returns a wrong type or shape.
     """
     if isinstance(strategy, type):
         raise UsageError(
@@ -82,7 +82,7 @@ _STATIC = ("space", "batch", "queries", "population", "generations")
 
 
 def require_static(where: str, kind: type) -> None:
-    """Raises UsageError where a field that is a Python number would be traced."""
+    """Raises UsageError if a field that holds a Python value would be traced."""
     for field in dataclasses.fields(kind):
         plain = field.type in (int, bool, str) or field.type in ("int", "bool", "str")
         traced = field.metadata.get("pytree_node", True)

@@ -1,4 +1,4 @@
-"""A strategy by name, without a run."""
+"""Creates a strategy by name, outside a run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def create(
     objectives: Sequence[str] = (ACCURACY,),
     **settings: Any,
 ) -> Strategy:
-    """A strategy, for `search` or to ask and tell by hand.
+    """Creates a strategy, for `search` or for your own ask-tell loop.
 
     Example:
       >>> import gpt_nas_jax as gnj
@@ -38,16 +38,16 @@ def create(
 
     Args:
       strategy: a name or an import path, ``module:Name``.
-      space: where it searches.
-      evaluations: of the whole search.
-      seed: decides the initial weights of a GPT.
-      batch: candidates asked at a time; None for the largest divisor of the
-        evaluations up to 5.
-      population: of those that ask a whole one; None for the largest divisor of the
-        evaluations up to 30.
-      objectives: accuracy, which stands for fitness, and costs to keep low, of
-        ``params``, ``flops``, ``memory`` and ``latency``; the space has a method for
-        each of these.
+      space: the search space.
+      evaluations: number in the whole search.
+      seed: of the initial weights of a GPT.
+      batch: candidates per `ask`; None for the largest divisor of the evaluations up
+        to 5.
+      population: of strategies that propose a whole one; None for the largest divisor
+        of the evaluations up to 30.
+      objectives: ``accuracy``, which is the fitness, and costs to minimise, of
+        ``params``, ``flops``, ``memory`` and ``latency``; the space must have a method
+        for each.
       prior: for ``gpt_nas`` and its controls, from `learn_prior`.
       **settings: further fields of the strategy's class.
 

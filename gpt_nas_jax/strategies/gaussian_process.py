@@ -16,15 +16,15 @@ _LEAST = 1e-6
 
 @flax.struct.dataclass
 class Posterior:
-    """A fitted process, of which rows that are not known are no part.
+    """A Gaussian process fitted to the known rows; the others are masked.
 
     Attributes:
       features: ``float32[Q, F]``.
       trends: ``float32[Q, T]``.
       known: ``bool[Q]``.
-      length: scale of the kernel.
-      slope: variance of how steeply the mean follows each trend.
-      cholesky: ``float32[Q, Q]``, lower factor of the covariance with noise.
+      length: length scale of the kernel.
+      slope: prior variance of the mean's slope along each trend.
+      cholesky: ``float32[Q, Q]``, lower factor of the noisy covariance.
       weights: ``float32[Q]``, the covariance's inverse times the targets.
     """
 
@@ -48,16 +48,16 @@ class Posterior:
         return cross @ self.weights, jnp.sqrt(variance)
 
     def correlation(self, first: jax.Array, second: jax.Array) -> jax.Array:
-        """``[N, M]``: how alike networks are before any is known."""
+        """``[N, M]``: prior correlation of networks by their features."""
         return _kernel(_squares(first, second), self.length)
 
 
 def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
-    """How good ``[Q]`` networks are, with mean 0 and standard deviation 1.
+    """Standardised scores of ``[Q]`` networks, with mean 0 and standard deviation 1.
 
-    The logarithm of what a network lacks to the best one, so that the many bad ones
-    do not hide the differences among the good. Failures are as bad as the worst; what
-    is not known gets 0.
+    A score is the negative logarithm of the regret, so that the many bad networks do
+    not hide the differences among the good ones. Failures score like the worst
+    network; unknown rows score 0.
     """
     there = known & jnp.isfinite(fitness)
     regret = jnp.where(there, fitness, -jnp.inf).max() - fitness
@@ -74,14 +74,14 @@ def scores(fitness: jax.Array, known: jax.Array) -> jax.Array:
 def fit(
     features: jax.Array, trends: jax.Array, targets: jax.Array, known: jax.Array
 ) -> Posterior:
-    """The process whose length, noise and slope make the known targets most likely.
+    """Fits a process; length, noise and slope maximise the marginal likelihood.
 
-    Its mean is a sum of straight lines over the trends, of slopes that are unknown, and
-    of a smooth function of the features.
+    The process is the sum of a linear function of the trends, with unknown slopes, and
+    a smooth function of the features.
 
     Args:
       features: ``float32[Q, F]``.
-      trends: ``float32[Q, T]``, each of mean 0 and standard deviation 1 or so.
+      trends: ``float32[Q, T]``, each of mean 0 and standard deviation 1, roughly.
       targets: ``float32[Q]``, of mean 0 and standard deviation 1.
       known: ``bool[Q]``.
     """
@@ -109,21 +109,20 @@ def fit(
 
 
 def expected_improvement(mean: jax.Array, std: jax.Array, best: jax.Array) -> jax.Array:
-    """By how much ``[N]`` normal variables surpass the best so far on average."""
+    """Expected improvement of ``[N]`` normal variables over the best so far."""
     gain = (mean - best) / std
     return std * (gain * norm.cdf(gain) + norm.pdf(gain))
 
 
 def _kernel(squares: jax.Array, length: jax.Array) -> jax.Array:
-    # Matern's, twice differentiable (arXiv 1206.2944, section 3.1). A squared
-    # exponential is surer of what it has not seen: of 200 searches on NAS-Bench-101 37
-    # got stuck by it, 19 by this.
+    # Matern 5/2 (arXiv 1206.2944, section 3.1). A squared exponential is overconfident
+    # away from the data: of 200 searches on NAS-Bench-101 it got 37 stuck, this one 19.
     far = jnp.sqrt(5 * squares) / length
     return (1 + far + far**2 / 3) * jnp.exp(-far)
 
 
 def _squares(first: jax.Array, second: jax.Array) -> jax.Array:
-    """Squared distances ``[N, M]`` of rows."""
+    """Squared distances ``[N, M]`` between rows."""
     products = first @ second.T
     norms = (first**2).sum(-1)[:, None] + (second**2).sum(-1)
     return jnp.maximum(norms - 2 * products, 0.0)

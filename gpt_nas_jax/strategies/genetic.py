@@ -13,12 +13,12 @@ from gpt_nas_jax.types import Candidates, Genome, Key, Space
 
 @flax.struct.dataclass
 class PopulationState:
-    """The survivors and how far the search is.
+    """The survivors, the generation and the history.
 
     Attributes:
-      genomes: ``int32[P, L]``, the best first once a generation was told.
+      genomes: ``int32[P, L]``, the best first after the first `tell`.
       fitness: ``float32[P]``; ``-inf`` before that.
-      generation: ``int32``, generations told.
+      generation: ``int32``, generations evaluated.
       history: all evaluations.
     """
 
@@ -32,22 +32,22 @@ class PopulationState:
 class Genetic:
     """Variable-length genetic algorithm with survival of the fittest.
 
-    The first generation is random. Every further one has as many children: of
-    parents chosen by binary tournament, crossed with ``crossover_rate``, mutated
-    with ``mutation_rate``. The fittest of parents and children survive. The paper
-    gives the rates (section 4 of the experiments); operators and selection are
-    ours, as in its authors' earlier searches (arXiv 1710.10741). No network is asked
-    twice, unless `pool` holds too few new ones.
+    The first generation is random. Each later one consists of children, whose parents
+    are chosen by binary tournament, crossed with ``crossover_rate`` and mutated with
+    ``mutation_rate``. The fittest of parents and children survive. The paper gives the
+    rates (section 4 of the experiments); operators and selection are ours, as in its
+    authors' earlier searches (arXiv 1710.10741). No network is proposed twice, unless
+    `pool` holds too few new ones.
 
-    With ``costs`` it is NSGA-II: survival and tournaments go by `pareto.standing`.
+    With ``costs`` it is NSGA-II: survival and tournaments use `pareto.standing`.
 
     Attributes:
-      space: where genomes come from.
-      population: individuals.
-      queries: evaluations of a whole search.
+      space: the search space.
+      population: number of individuals.
+      queries: evaluations in the whole search.
       crossover_rate: probability that a child has two parents.
       mutation_rate: probability that a child mutates.
-      costs: objectives beside fitness, to be kept low.
+      costs: further objectives, to be minimised.
     """
 
     space: Space = flax.struct.field(pytree_node=False)
@@ -60,7 +60,7 @@ class Genetic:
     VERSION: ClassVar[int] = 2
 
     def init(self, key: Key) -> PopulationState:
-        """Random genomes of unknown fitness, in the place of survivors."""
+        """A random population of unknown fitness."""
         return PopulationState(
             self.space.sample(key, self.population),
             jnp.full(self.population, -jnp.inf),
@@ -69,16 +69,16 @@ class Genetic:
         )
 
     def ask(self, key: Key, state: PopulationState) -> Candidates:
-        """New random networks first, later new children; none is proposed."""
+        """New random networks at first, then new children; no gene is proposed."""
         pool = self.pool(key, state)
         rows = state.history.fresh_rows(self.space, pool.genomes, self.population)
         return jax.tree.map(lambda part: part[rows], pool)
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
-        """The ``4 * P`` genomes that candidates are taken from.
+        """The ``4 * P`` genomes that candidates are chosen from.
 
-        Twice as many children as are asked, then a mutant of each, since a population
-        that has converged has few new children.
+        These are ``2 * P`` children and a mutant of each, since a converged population
+        has few new children.
         """
         sample_key, child_key, mutate_key = jax.random.split(key, 3)
         keys = jax.random.split(child_key, 2 * self.population)
@@ -97,7 +97,7 @@ class Genetic:
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
     ) -> PopulationState:
-        """The best of survivors and candidates survive; of equals the candidate.
+        """Keeps the best of survivors and candidates; ties go to the candidate.
 
         No network survives twice.
         """
@@ -110,15 +110,15 @@ class Genetic:
         return PopulationState(genomes[rows], fitness, state.generation + 1, history)
 
     def _merit(self, state: PopulationState) -> jax.Array:
-        """``float32[P]``: the numbers that tournaments compare survivors by."""
+        """``float32[P]``: the survivors' values in tournaments."""
         if not self.costs:
             return state.fitness
-        # Survivors stand in their order.
+        # Survivors are sorted already.
         alive = jnp.isfinite(state.fitness)
         return jnp.where(alive, -jnp.arange(self.population, dtype=float), -jnp.inf)
 
     def _child(self, key: Key, state: PopulationState) -> tuple[Genome, jax.Array]:
-        """A child, and which survivors it has genes of; -1 for no second one."""
+        """A child and the survivors it has genes from; -1 for no second one."""
         parent_key, cross_key, cut_key, mutate_key, change_key = jax.random.split(
             key, 5
         )
@@ -132,7 +132,7 @@ class Genetic:
         child = jnp.where(crosses, crossed, first)
         mutated = self.space.mutate(change_key, child)
         mutates = jax.random.bernoulli(mutate_key, self.mutation_rate)
-        # A crossing with itself changes nothing, either.
+        # Crossing a genome with itself changes nothing, either.
         second = jnp.where(crosses & (parents[1] != parents[0]), parents[1], -1)
         pair = jnp.stack([parents[0], second])
         return jnp.where(mutates, mutated, child), pair

@@ -1,4 +1,4 @@
-"""GPT-NAS: the genetic algorithm with blocks that the GPT proposes."""
+"""GPT-NAS: the genetic algorithm with blocks proposed by the GPT."""
 
 from typing import ClassVar
 
@@ -15,20 +15,20 @@ from gpt_nas_jax.types import Candidates, Key
 
 @flax.struct.dataclass
 class GptNas:
-    """`Genetic`, whose candidates lose genes and get others (Eq. 3).
+    """`Genetic` with genes of its candidates eliminated and reconstructed (Eq. 3).
 
     Attributes:
-      genetic: the algorithm underneath.
-      elimination_rate: probability in generation 0 that a gene is eliminated.
-      generations: after which the probability is 0.
+      genetic: the underlying genetic algorithm.
+      elimination_rate: probability that a gene is eliminated in generation 0.
+      generations: number after which this probability is 0.
       prior: fills the gaps (Algorithm 1).
-      uniform_share: of the proposals that are drawn uniformly, so that a prior that is
-        sure does not make all candidates alike; 0 in the paper.
-      by_surprise: whether genes that surprise the prior are eliminated first, instead
-        of all alike as in the paper.
-      drafts: reconstructions of each child, each with other genes eliminated. Of more
-        than one, those are evaluated by which `surrogate.promising` expects to gain
-        most; 1, as in the paper, asks no surrogate.
+      uniform_share: fraction of the proposals that are drawn uniformly, so that a
+        confident prior does not make all candidates alike; 0 in the paper.
+      by_surprise: whether genes that the prior finds unlikely are eliminated first,
+        instead of all with equal probability as in the paper.
+      drafts: reconstructions of each child, each with other genes eliminated. If more
+        than one, `surrogate.promising` chooses those to evaluate; 1, as in the paper,
+        uses no surrogate.
     """
 
     genetic: Genetic
@@ -46,7 +46,7 @@ class GptNas:
         return self.genetic.init(key)
 
     def ask(self, key: Key, state: PopulationState) -> Candidates:
-        """New ones of the genetic algorithm's, eliminated and reconstructed."""
+        """New candidates of the genetic algorithm, with genes reconstructed."""
         pool = self.pool(key, state)
         space, count = self.genetic.space, self.genetic.population
         rows = state.history.fresh_rows(space, pool.genomes, count)
@@ -58,9 +58,9 @@ class GptNas:
         return jax.tree.map(lambda part: part[rows], pool)
 
     def pool(self, key: Key, state: PopulationState) -> Candidates:
-        """The genetic algorithm's pool, reconstructed, and behind it as it was.
+        """The genetic algorithm's pool, reconstructed, followed by the original.
 
-        The space may refuse what the prior makes of it.
+        The original is needed where the space rejects the reconstructions.
         """
         pool_key, reconstruct_key = jax.random.split(key)
         plain = self.genetic.pool(pool_key, state)
@@ -82,5 +82,5 @@ class GptNas:
     def tell(
         self, state: PopulationState, candidates: Candidates, fitness: jax.Array
     ) -> PopulationState:
-        """The fittest of survivors and candidates survive."""
+        """Keeps the fittest of survivors and candidates."""
         return self.genetic.tell(state, candidates, fitness)

@@ -1,4 +1,4 @@
-"""GPT-NAS online: the GPT learns from the search itself, a surrogate chooses."""
+"""GPT-NAS online: the GPT learns during the search, and a surrogate selects."""
 
 from typing import Any, ClassVar
 
@@ -17,13 +17,13 @@ _BATCH = 32
 
 @flax.struct.dataclass
 class OnlineState:
-    """The evaluations and the GPT that has learned from them.
+    """The evaluations and the GPT trained on them.
 
     Attributes:
       history: all evaluations.
       params: of the GPT.
-      optimizer: its state.
-      key: decides the order in which it learns.
+      optimizer: state of its optimizer.
+      key: draws its training batches.
     """
 
     history: History
@@ -34,27 +34,26 @@ class OnlineState:
 
 @flax.struct.dataclass
 class GptNasOnline(Batched):
-    """A GPT, told to write networks of the best level, proposes; a surrogate picks.
+    """A GPT conditioned on the best fitness level proposes; a surrogate selects.
 
-    After every batch the GPT learns from the whole history, each network behind the
-    level that its fitness has by now. It writes whole networks, and the missing genes
-    of the best ones, of which some are eliminated as in the paper. The surrogate
-    chooses among these and random edits of the best ones, so that small steps remain
-    when the GPT repeats itself. The first batch comes from `conditional.pretrained`,
-    for which large is good.
+    After every batch the GPT is trained on the whole history, each network preceded by
+    the current level of its fitness. It generates whole networks and regenerates genes
+    of the best ones, eliminated as in the paper. The surrogate chooses among these and
+    random edits of the best ones, so that small steps remain when the GPT repeats
+    itself. The first batch comes from `conditional.pretrained`, which takes large
+    networks for good ones.
 
-    With ``costs`` levels and elites go by `pareto.standing`, and the surrogate picks
-    what it expects to extend the front most.
+    With ``costs``, levels and elites are ranked by `pareto.standing`, and the surrogate
+    chooses the networks that it expects to extend the front most.
 
     Attributes:
-      params: of the GPT in the beginning.
+      params: initial parameters of the GPT.
       pool: proposals of the GPT to choose from.
       edits: random edits of elites to choose from.
-      elites: as many of the best so far, from which the edits and half of the pool are
-        made.
-      elimination_rate: probability that a gene of an elite is written anew.
+      elites: number of best networks that the edits and half of the pool start from.
+      elimination_rate: probability that a gene of an elite is regenerated.
       steps: updates of the GPT after each batch.
-      costs: objectives beside fitness, to be kept low.
+      costs: further objectives, to be minimised.
     """
 
     VERSION: ClassVar[int] = 2
@@ -68,16 +67,16 @@ class GptNasOnline(Batched):
     costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
 
     def init(self, key: Key) -> OnlineState:
-        """Nothing was evaluated; the GPT knows the space."""
+        """An empty history and the pretrained GPT."""
         optimizer = conditional.OPTIMIZER.init(self.params)
         history = empty(self.space, self.queries)
         return OnlineState(history, self.params, optimizer, key)
 
     def ask(self, key: Key, state: OnlineState) -> Candidates:
-        """The most promising proposals and edits; at first proposals as they come."""
+        """The most promising proposals and edits; at first, the first proposals."""
         random_key, edit_key, key = jax.random.split(key, 3)
         history = state.history
-        # Should the space refuse what the GPT writes, a few it does not refuse.
+        # Valid networks in case the space rejects those that the GPT writes.
         spare = self.space.sample(random_key, self.batch)
         ranked = surrogate.standing(self.space, self.costs, history)
         edits, edited = self._edits(edit_key, ranked)
@@ -94,7 +93,7 @@ class GptNasOnline(Batched):
     def tell(
         self, state: OnlineState, candidates: Candidates, fitness: jax.Array
     ) -> OnlineState:
-        """Notes what was evaluated and learns from all of it."""
+        """Adds the evaluations and trains the GPT on the whole history."""
         history = state.history.add(self.space, candidates.genomes, fitness)
         ranked = surrogate.standing(self.space, self.costs, history)
         level = conditional.levels(ranked.fitness, history.known)
@@ -111,9 +110,9 @@ class GptNasOnline(Batched):
         return OnlineState(history, params, optimizer, key)
 
     def _edits(self, key: Key, history: History) -> tuple[Genome, jax.Array]:
-        """Edits of elites, and which evaluations these are.
+        """Edits of elites, and the rows of these in the history.
 
-        Before anything is evaluated they are no networks.
+        Meaningless before the first evaluations.
         """
         parent_key, edit_key = jax.random.split(key)
         elites = surrogate.parents(parent_key, history, self.elites, self.edits)
@@ -122,10 +121,10 @@ class GptNasOnline(Batched):
     def _proposals(
         self, key: Key, params: Any, history: History
     ) -> tuple[Genome, jax.Array]:
-        """Writes half of the networks from scratch and half from elites.
+        """Generates half of the networks from scratch and half from elites.
 
-        Writes all from scratch while there are no elites. Also returns the evaluation
-        that each is made from, -1 for none.
+        Generates all from scratch while there are no elites. Also returns the history
+        row that each is made from, -1 for none.
         """
         parent_key, keep_key, key = jax.random.split(key, 3)
         elites = surrogate.parents(parent_key, history, self.elites, self.pool)

@@ -9,13 +9,13 @@ from gpt_nas_jax.types import Genome, Space
 
 @flax.struct.dataclass
 class History:
-    """All evaluations in their order.
+    """All evaluations in order.
 
     Attributes:
       genomes: ``int32[Q, L]``.
-      identity: ``int32[Q, K]``, which network each is: `Space.identity`.
+      identity: ``int32[Q, K]``, from `Space.identity`.
       fitness: ``float32[Q]``; ``-inf`` where an evaluation failed or is to come.
-      count: ``int32``, how many there are.
+      count: ``int32``, number of evaluations so far.
     """
 
     genomes: Genome
@@ -25,11 +25,11 @@ class History:
 
     @property
     def known(self) -> jax.Array:
-        """``bool[Q]``: which evaluations there are."""
+        """``bool[Q]``: which rows hold an evaluation."""
         return jnp.arange(len(self.fitness)) < self.count
 
     def add(self, space: Space, genomes: Genome, fitness: jax.Array) -> "History":
-        """With ``int32[P, L]`` genomes of ``float32[P]`` fitness behind the rest."""
+        """Appends ``int32[P, L]`` genomes of ``float32[P]`` fitness."""
 
         def put(rows: jax.Array, new: jax.Array) -> jax.Array:
             return jax.lax.dynamic_update_slice_in_dim(rows, new, self.count, 0)
@@ -42,22 +42,22 @@ class History:
         )
 
     def match(self, identity: jax.Array) -> jax.Array:
-        """``bool[N, Q]``: which evaluations are of networks ``int32[N, K]``."""
+        """``bool[N, Q]``: which evaluations are of which networks ``int32[N, K]``."""
         same = jnp.all(identity[:, None] == self.identity, -1)
         return same & self.known
 
     def places(self, space: Space, genomes: Genome) -> jax.Array:
-        """``int32[N]``: the first evaluation of each of ``int32[N, L]``, -1 without."""
+        """``int32[N]``: first evaluation of each of ``int32[N, L]``; -1 for none."""
         match = self.match(space.identity(genomes))
         return jnp.where(match.any(-1), jnp.argmax(match, -1), -1)
 
     def fresh_rows(self, space: Space, genomes: Genome, count: int) -> jax.Array:
-        """The first ``count`` of ``int32[N, L]`` that are valid, new and distinct.
+        """Rows of the first ``count`` of ``int32[N, L]``: valid, new and distinct.
 
-        Where there are too few, the first of the other valid ones follow.
+        If there are too few, other valid ones follow, then invalid ones.
 
         Returns:
-          Their rows, ``int32[count]``.
+          ``int32[count]``.
         """
         identity = space.identity(genomes)
         stale = self.match(identity).any(-1) | repeated(identity)
@@ -70,7 +70,7 @@ class History:
 
 
 def repeated(identity: jax.Array) -> jax.Array:
-    """``bool[N]``: which of ``int32[N, K]`` equal one in front of them."""
+    """``bool[N]``: which of ``int32[N, K]`` equal an earlier one."""
     same = jnp.all(identity[:, None] == identity, -1)
     return jnp.tril(same, -1).any(-1)
 

@@ -10,11 +10,10 @@ import jax
 def jit_by_class(
     function: Callable[..., Any], static_argnums: tuple[int, ...] = ()
 ) -> Callable[..., Any]:
-    """`jax.jit` with a program of its own for each class of the first argument.
+    """`jax.jit` that compiles separately for each class of the first argument.
 
-    JAX takes dataclasses of equal fields for the same structure whatever their class
-    (0.10.2), so that of two strategies with equal settings the one may be given the
-    other's program.
+    JAX (0.10.2) treats dataclasses with equal fields as the same structure whatever
+    their class, so a strategy could run the program of another with equal settings.
     """
     static = (0, *(number + 1 for number in static_argnums))
 

@@ -13,15 +13,15 @@ from gpt_nas_jax.types import Candidates, Genome, Key
 
 @flax.struct.dataclass
 class LocalState:
-    """Where the search stands.
+    """The current network and the order of its neighbours.
 
     Attributes:
       history: all evaluations.
       genome: ``int32[L]``, the network whose neighbours are tried.
-      fitness: ``float32``, of it; ``-inf`` before the first.
-      order: ``float32[N]``, its neighbours are tried from the least on.
+      fitness: ``float32``, its fitness; ``-inf`` before the first.
+      order: ``float32[N]``, sort keys of its neighbours, the smallest tried first.
       restarts: ``bool``, whether the next candidates are random.
-      key: decides the orders.
+      key: draws the orders.
     """
 
     history: History
@@ -34,14 +34,14 @@ class LocalState:
 
 @flax.struct.dataclass
 class LocalSearch(Batched):
-    """Moves to the first better neighbour; without one, begins at a random network.
+    """Moves to the first better neighbour; restarts at random if there is none.
 
-    Neighbours are tried in random order. One that was evaluated before is not asked
-    again, but moved to where it is better.
+    Neighbours are tried in random order. One that was evaluated before is not
+    evaluated again, but the search moves to it if it is better.
     """
 
     def init(self, key: Key) -> LocalState:
-        """Nothing was evaluated; the first candidates are random."""
+        """An empty history; the first candidates are random."""
         return LocalState(
             empty(self.space, self.queries),
             jnp.zeros(self.space.length, jnp.int32),
@@ -52,11 +52,11 @@ class LocalSearch(Batched):
         )
 
     def ask(self, key: Key, state: LocalState) -> Candidates:
-        """The next new neighbours, random networks where there are too few."""
+        """The next new neighbours, padded with random networks."""
         history = state.history
         randoms = random_fresh(self.space, key, history, self.batch)
         neighbours, exists = neighbours_of(self.space, state.genome)
-        # What stands for an edit that is none was evaluated, so it is not asked.
+        # The current genome was evaluated, so it is not proposed again.
         neighbours = jnp.where(exists[:, None], neighbours, state.genome)
         neighbours = neighbours[jnp.argsort(state.order)]
         both = jnp.concatenate([neighbours, randoms])
@@ -70,7 +70,7 @@ class LocalSearch(Batched):
     def tell(
         self, state: LocalState, candidates: Candidates, fitness: jax.Array
     ) -> LocalState:
-        """Moves to the first better candidate, and on while better ones are known."""
+        """Moves to the first better candidate, then on to better known neighbours."""
         history = state.history.add(self.space, candidates.genomes, fitness)
         better = state.restarts | (fitness > state.fitness)
         first = jnp.where(state.restarts, jnp.argmax(fitness), jnp.argmax(better))

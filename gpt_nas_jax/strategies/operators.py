@@ -1,4 +1,4 @@
-"""Selection among individuals; free functions."""
+"""Selection operators."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from gpt_nas_jax.types import Genome, Key, Space
 def tournament(key: Key, fitness: jax.Array) -> jax.Array:
     """Index of the better of two individuals drawn at random from ``float32[P]``.
 
-    They are drawn independently, so both may be the same one.
+    They are drawn with replacement, so both may be the same.
     """
     pair = jax.random.randint(key, (2,), 0, len(fitness))
     return pair[jnp.argmax(fitness[pair])]
@@ -21,11 +21,10 @@ def best(
 ) -> tuple[jax.Array, jax.Array]:
     """Rows of the ``count`` fittest distinct networks of ``int32[N, L]``.
 
-    Of equally fit ones those that come first. A network that comes again stands behind
-    all others, as a failure.
+    Ties go to the one that comes first. Repeated networks come last, as failures.
 
     Returns:
-      ``int32[count]``, the fittest first, and ``bool[count]``, which come again.
+      ``int32[count]``, the fittest first, and ``bool[count]``, which are repeated.
     """
     order = jnp.argsort(-fitness, stable=True)
     again = repeated(space.identity(genomes[order]))

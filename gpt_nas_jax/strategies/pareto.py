@@ -1,4 +1,4 @@
-"""Comparing networks by several objectives: NSGA-II's ranks and crowding.
+"""Multi-objective comparison of networks: NSGA-II's ranks and crowding.
 
 Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE
 Transactions on Evolutionary Computation 6(2), 2002. All objectives are maximised.
@@ -14,13 +14,13 @@ from gpt_nas_jax.types import Genome, Space
 def dominates(values: jax.Array, violation: jax.Array) -> jax.Array:
     """``bool[N, N]``: whether the row's network dominates the column's.
 
-    A network dominates another if it is nowhere worse and somewhere better. Of two that
-    are not both feasible the one of the smaller violation dominates (section VI of the
+    A network dominates another if it is nowhere worse and somewhere better. Unless both
+    are feasible, the one with the smaller violation dominates (section VI of the
     paper).
 
     Args:
       values: ``float32[N, M]``.
-      violation: ``float32[N]``, by how much limits are broken; 0 where they are kept.
+      violation: ``float32[N]``, how far the constraints are violated; 0 if feasible.
     """
     mine, other = values[:, None], values[None]
     better = jnp.all(mine >= other, -1) & jnp.any(mine > other, -1)
@@ -29,7 +29,7 @@ def dominates(values: jax.Array, violation: jax.Array) -> jax.Array:
 
 
 def ranks(values: jax.Array, violation: jax.Array) -> jax.Array:
-    """``int32[N]``: the front that each network is in, 0 for those none dominates.
+    """``int32[N]``: the front that each network is in, 0 for the nondominated.
 
     Args:
       values: ``float32[N, M]``.
@@ -48,14 +48,14 @@ def ranks(values: jax.Array, violation: jax.Array) -> jax.Array:
 
 
 def crowding(values: jax.Array, rank: jax.Array) -> jax.Array:
-    """``float32[N]``: how far a network's neighbours in its front lie apart.
+    """``float32[N]``: crowding distance of each network within its front.
 
     The sum over objectives of the distance between the next better and the next worse
-    one, in units of the front's range; infinite at the ends of a front.
+    network, relative to the front's range; infinite at the ends of a front.
 
     Args:
       values: ``float32[N, M]``.
-      rank: ``int32[N]``, the fronts, from `ranks`.
+      rank: ``int32[N]``, from `ranks`.
     """
 
     def along(value: jax.Array) -> jax.Array:
@@ -67,7 +67,7 @@ def crowding(values: jax.Array, rank: jax.Array) -> jax.Array:
         gap = jnp.roll(value, -1) - jnp.roll(value, 1)
         low = jax.ops.segment_min(value, front, len(value))[front]
         high = jax.ops.segment_max(value, front, len(value))[front]
-        # Where all are equal there is nothing to be far from.
+        # Where all are equal, the distance is 0.
         share = jnp.where(high > low, gap / jnp.where(high > low, high - low, 1), 0)
         distance = jnp.where(begins | ends, jnp.inf, share)
         return jnp.zeros_like(distance).at[order].set(distance)
@@ -85,14 +85,14 @@ def objectives(
 def standing(
     space: Space, names: tuple[str, ...], genomes: Genome, fitness: jax.Array
 ) -> jax.Array:
-    """``float32[N]``: one number that orders networks as NSGA-II does.
+    """``float32[N]``: a scalar that orders networks as NSGA-II does, higher is better.
 
-    The higher the better: first by front, then by crowding, then as they come. The
-    ``-inf`` of failures stays. Without costs it is the fitness itself.
+    Networks are ordered by front, then by crowding, then by row. Failures remain
+    ``-inf``. Without costs it is the fitness itself.
 
     Args:
-      space: of the genomes; knows the costs.
-      names: of the costs that are objectives beside fitness.
+      space: of the genomes; computes the costs.
+      names: of the costs that are further objectives.
       genomes: ``int32[N, L]``.
       fitness: ``float32[N]``.
     """

@@ -1,4 +1,4 @@
-"""A prior and its controls, in the form that a search asks."""
+"""The prior and its controls, as proposers for a search."""
 
 import dataclasses
 import functools
@@ -13,13 +13,13 @@ from gpt_nas_jax.types import Space
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Proposers:
-    """The proposers of ``gpt_nas`` and of its controls, each made when first asked for.
+    """The proposers of ``gpt_nas`` and its controls, each built on first use.
 
     Attributes:
       space: of the genomes.
-      learned: the prior; None where no strategy asks it.
+      learned: the prior; None if no strategy uses it.
       few_contexts: whether the space has so few contexts that all proposals of a prior
-        are worked out beforehand.
+        are computed beforehand.
     """
 
     space: Space

@@ -11,19 +11,19 @@ from gpt_nas_jax.types import Candidates, Key, Space
 
 @flax.struct.dataclass
 class RandomSearch(Remembering):
-    """Networks drawn at random, none twice."""
+    """Random networks, without repetition."""
 
     def ask(self, key: Key, state: History) -> Candidates:
-        """Random networks that were not asked before."""
+        """Random networks that were not proposed before."""
         genomes = random_fresh(self.space, key, state, self.batch)
         parents = jnp.full((self.batch, 1), -1)
         return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)
 
 
 SPARE = 8
-"""More draws than are asked, should some be known."""
+"""Extra draws, since some may be known already."""
 
 
 def random_fresh(space: Space, key: Key, history: History, count: int) -> jax.Array:
-    """``int32[count, L]`` random networks, as new as some spare draws can make them."""
+    """``int32[count, L]`` random networks, new ones if enough of the draws are."""
     return history.fresh(space, space.sample(key, count + SPARE), count)

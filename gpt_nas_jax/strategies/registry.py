@@ -18,8 +18,7 @@ from gpt_nas_jax.strategies.regularised import RegularisedEvolution
 from gpt_nas_jax.strategies.surrogate import Surrogate
 from gpt_nas_jax.types import Key, Space, Strategy, UsageError
 
-# Regularised evolution's parents are the best of so large a share of the population,
-# as usual on NAS-Bench-201.
+# Regularised evolution samples 1/5 of the population, as usual on NAS-Bench-201.
 _SAMPLE_SHARE = 5
 
 _BATCHED = ("space", "batch", "queries")
@@ -30,21 +29,21 @@ _GENETIC = (
 )
 _ELIMINATION = ("elimination_rate", "generations", "prior")
 FILLED = tuple(sorted({*_BATCHED, *_GENETIC, *_ELIMINATION, "key"}))
-"""The fields of a strategy that a search fills in, whoever wrote the class."""
+"""The fields that a search fills in, in built-in and user-defined strategies."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A strategy.
+    """A registered strategy.
 
     Attributes:
       kind: its dataclass.
       filled: the fields that a search fills in; the rest are `--search_settings`.
-      whole: whether it asks a whole population at a time, else a batch.
-      build: makes it from the filled fields and the settings.
-      optional: settings that `build` derives where they are not given.
-      learned: whether it asks a prior that is learned before the search.
-      several: whether it knows several objectives.
+      whole: whether it proposes a whole population at a time, else a batch.
+      build: creates it from the filled fields and the settings.
+      optional: settings that `build` derives if they are not given.
+      learned: whether it uses a prior learned before the search.
+      several: whether it supports several objectives.
     """
 
     kind: type
@@ -56,10 +55,10 @@ class Entry:
     several: bool = False
 
     def settings(self, name: str, config: SearchConfig) -> dict[str, Any]:
-        """The values of ``--search_settings`` for the strategy of this name.
+        """The values of ``--search_settings`` for the strategy with this name.
 
         Raises:
-          UsageError: they do not fit its fields.
+          UsageError: they do not match its fields.
         """
         return settings.values(
             name, self.kind, self.filled, config.settings, self.optional
@@ -68,15 +67,15 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Setup:
-    """The values that strategies are made from.
+    """The values that strategies are built from.
 
     Attributes:
       config: their settings.
-      space: where they search.
-      queries: evaluations of a whole search.
-      batch: candidates that those ask at a time which need not ask a population.
+      space: the search space.
+      queries: evaluations in the whole search.
+      batch: candidates per `ask` of strategies that do not propose a population.
       ageing: the population of regularised evolution, unless set otherwise.
-      key: decides the initial weights of a GPT.
+      key: of the initial weights of a GPT.
       proposers: the prior and its controls.
       repeats: whether regularised evolution may evaluate a network again.
     """
@@ -91,7 +90,7 @@ class Setup:
     repeats: bool = False
 
     def build(self, name: str) -> Strategy:
-        """The strategy of this name, a pytree.
+        """Builds the strategy with this name, a pytree.
 
         Raises:
           UsageError: see `check`.
@@ -100,7 +99,7 @@ class Setup:
         return entry.build(self, entry.settings(name, self.config))
 
     def asked(self, name: str) -> int:
-        """Candidates that a strategy asks at a time."""
+        """Candidates per `ask` of a strategy."""
         return self.config.population if find(name).whole else self.batch
 
     def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class Setup:
 
 
 def _plain(kind: type, filled: tuple[str, ...], whole: bool = False) -> Entry:
-    """A strategy whose fields are filled by their names."""
+    """A strategy whose fields are filled in by name."""
     return Entry(
         kind,
         filled,
@@ -164,7 +163,7 @@ def _online(setup: Setup, chosen: Mapping[str, Any]) -> GptNasOnline:
 
 
 STRATEGIES: Mapping[str, Entry] = {
-    # Every front that random networks have is what it searches.
+    # Random search ignores the objectives, so it supports any number of them.
     "random": dataclasses.replace(_plain(RandomSearch, _BATCHED), several=True),
     "regularised_evolution": Entry(
         RegularisedEvolution,
@@ -187,15 +186,15 @@ STRATEGIES: Mapping[str, Entry] = {
 
 
 def find(name: str) -> Entry:
-    """The strategy of a name, or of an import path, ``module:Name``.
+    """Finds a strategy by name or import path, ``module:Name``.
 
-    A class of the user's is a dataclass that is a pytree, such as one made by
-    ``flax.struct.dataclass``, with the methods of `Strategy`. Those of its fields that
-    bear the names of `FILLED` are filled in by the search. It asks ``batch`` candidates
-    at a time where it has this field, else ``population``.
+    A user-defined class is a dataclass that is a pytree, such as one decorated with
+    ``flax.struct.dataclass``, with the methods of `Strategy`. The search fills in the
+    fields named in `FILLED`. Each `ask` returns ``batch`` candidates if there is such a
+    field, else ``population``.
 
     Raises:
-      UsageError: it cannot be imported, or lacks a part.
+      UsageError: it cannot be imported, or lacks a method or field.
     """
     if name in STRATEGIES:
         return STRATEGIES[name]
@@ -219,19 +218,19 @@ def find(name: str) -> Entry:
 
 
 def check(name: str, config: SearchConfig, evaluations: int) -> None:
-    """Raises UsageError where a strategy cannot be made by these settings.
+    """Raises UsageError if a strategy cannot be built from these settings.
 
     Args:
       name: of the strategy.
       config: of the search.
-      evaluations: of a whole search.
+      evaluations: number in the whole search.
     """
     entry = find(name)
     entry.settings(name, config)
     if config.costs() and not entry.several:
         known = ", ".join(name for name, one in STRATEGIES.items() if one.several)
         raise UsageError(
-            f"--search_objectives={config.objectives}: {name} knows one objective; "
+            f"--search_objectives={config.objectives}: {name} takes one objective; "
             f"choose one of {known}, or a class with the field costs"
         )
     size = asked(name, config)
@@ -244,15 +243,15 @@ def check(name: str, config: SearchConfig, evaluations: int) -> None:
 
 
 def asks_prior(name: str) -> bool:
-    """Whether a strategy asks the paper's prior."""
+    """Whether a strategy uses the learned prior."""
     return find(name).learned
 
 
 def asked(name: str, config: SearchConfig) -> int:
-    """How many candidates a strategy asks at a time by these settings."""
+    """Candidates per `ask` of a strategy with these settings."""
     return config.population if find(name).whole else config.batch
 
 
 def version(name: str) -> int:
-    """The version of a strategy: another one may ask for other candidates."""
+    """The version of a strategy; versions may propose different candidates."""
     return getattr(find(name).kind, "VERSION", 1)

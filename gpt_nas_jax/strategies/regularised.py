@@ -12,16 +12,15 @@ from gpt_nas_jax.types import Candidates, Genome, Key
 
 @flax.struct.dataclass
 class RegularisedEvolution(Remembering):
-    """The best of a random sample of the youngest has the next child.
+    """Mutates the best of a random sample of the population.
 
     The population is the last ``population`` evaluations, so the oldest dies whatever
-    its fitness. Parents of one batch are of one population.
+    its fitness. The parents of a batch come from the same population.
 
     Attributes:
-      population: individuals, at first random.
-      sample: individuals that a parent is the best of, drawn with replacement.
-      repeats: whether a child may be a network that was evaluated before, and is
-        evaluated again, as in the published algorithm.
+      population: number of individuals, at first random.
+      sample: tournament size, drawn with replacement.
+      repeats: whether networks may be evaluated again, as in the published algorithm.
     """
 
     population: int = flax.struct.field(pytree_node=False)
@@ -29,7 +28,7 @@ class RegularisedEvolution(Remembering):
     repeats: bool = flax.struct.field(pytree_node=False)
 
     def ask(self, key: Key, state: History) -> Candidates:
-        """Random networks until the population is full, then mutated parents."""
+        """Random networks until the population is full, then mutants."""
         random_key, child_key = jax.random.split(key)
         keys = jax.random.split(child_key, self.batch + (0 if self.repeats else SPARE))
         children, parents = jax.vmap(self._child, (0, None))(keys, state)
@@ -43,7 +42,7 @@ class RegularisedEvolution(Remembering):
         return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)
 
     def _child(self, key: Key, state: History) -> tuple[Genome, jax.Array]:
-        """A child, and the evaluation of its parent."""
+        """A child, and the history row of its parent."""
         sample_key, mutate_key = jax.random.split(key)
         ages = jax.random.randint(sample_key, (self.sample,), 0, self.population)
         rows = jnp.maximum(state.count - 1 - ages, 0)

@@ -1,4 +1,4 @@
-"""Settings of a strategy: read from text and checked against its fields."""
+"""Settings of a strategy: parsed from text and checked against its fields."""
 
 import dataclasses
 from collections.abc import Collection
@@ -11,10 +11,10 @@ _TRUTH = {"true": True, "false": False}
 
 
 def parse(text: str) -> dict[str, str]:
-    """The values of ``--search_settings``, such as ``pool=512,elites=16``.
+    """Parses ``--search_settings``, such as ``pool=512,elites=16``.
 
     Raises:
-      UsageError: a part is no ``name=value``, or a name stands there twice.
+      UsageError: a part is not ``name=value``, or a name is given twice.
     """
     found: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -37,17 +37,17 @@ def values(
     text: str,
     optional: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The settings of a strategy by field, in the fields' types.
+    """The settings of a strategy by field, converted to the fields' types.
 
     Args:
       strategy: its name, for messages.
       kind: its dataclass.
-      filled: the fields that the search itself fills in.
+      filled: the fields that the search fills in.
       text: ``--search_settings``.
-      optional: fields without a default that need not be set all the same.
+      optional: fields without a default that may still be omitted.
 
     Raises:
-      UsageError: a setting is no field, has another type, or is missing.
+      UsageError: a setting is unknown, has the wrong type, or is missing.
     """
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     settable = {name: field for name, field in fields.items() if name not in filled}
@@ -77,7 +77,7 @@ def values(
 
 def _value(strategy: str, field: dataclasses.Field[Any], text: str) -> Any:
     kind = field.type if field.default is dataclasses.MISSING else type(field.default)
-    # Annotations may be text.
+    # Annotations may be strings.
     name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
     try:
         if name == "bool":

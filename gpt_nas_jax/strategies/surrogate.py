@@ -1,4 +1,4 @@
-"""Search by a surrogate: a Gaussian process with expected improvement."""
+"""Bayesian optimisation: a Gaussian process with expected improvement."""
 
 import flax.struct
 import jax
@@ -17,20 +17,20 @@ _LEAST = 1e-4
 
 @flax.struct.dataclass
 class Surrogate(Remembering):
-    """Asks for the networks that a Gaussian process expects to gain most by.
+    """Proposes the networks with the highest expected improvement.
 
-    The process sees the log of what fitness lacks, `Space.features` and `Space.trends`;
-    it chooses among random networks and edits of the best ones, as BANANAS does (arXiv
+    A Gaussian process models the log regret from `Space.features` and `Space.trends`.
+    It chooses among random networks and edits of the best ones, as BANANAS does (arXiv
     1910.11858).
 
-    With ``costs`` it asks for those that it expects to extend the front most: see
+    With ``costs`` it maximises the expected hypervolume improvement, see
     `volume.gains`.
 
     Attributes:
-      costs: objectives beside fitness, to be kept low.
-      initial: random networks in the beginning.
+      costs: further objectives, to be minimised.
+      initial: random networks to start with.
       pool: networks to choose from, half of them random.
-      elites: the best so far, whose edits are the other half.
+      elites: number of best networks, whose edits are the other half.
     """
 
     costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
@@ -56,15 +56,15 @@ class Surrogate(Remembering):
 
 
 def standing(space: Space, costs: tuple[str, ...], history: History) -> History:
-    """A history whose fitness orders networks as `pareto.standing` does."""
+    """The history with `pareto.standing` in place of the fitness."""
     fitness = pareto.standing(space, costs, history.genomes, history.fitness)
     return history.replace(fitness=fitness)
 
 
 def parents(key: Key, history: History, elites: int, count: int) -> jax.Array:
-    """``int32[count]`` evaluations, drawn from the ``elites`` fittest there are.
+    """``int32[count]`` history rows, drawn from the ``elites`` fittest.
 
-    Before anything is evaluated they are of no networks of the space.
+    Meaningless before the first evaluations.
     """
     best = jax.lax.top_k(history.fitness, min(elites, len(history.fitness)))[1]
     drawn = jax.random.randint(key, (count,), 0, jnp.clip(history.count, 1, len(best)))
@@ -74,7 +74,7 @@ def parents(key: Key, history: History, elites: int, count: int) -> jax.Array:
 def edited(space: Space, key: Key, genomes: Genome) -> Genome:
     """``int32[N, L]`` genomes after one to three random edits each.
 
-    An edit that does not exist is none, which is cheaper than to look for another.
+    An edit that does not exist changes nothing; to search for another costs more.
     """
 
     def child(key: Key, genome: Genome) -> Genome:
@@ -96,26 +96,26 @@ def promising(
     count: int,
     costs: tuple[str, ...] = (),
 ) -> jax.Array:
-    """``int32[count]`` rows of a pool: new networks that together promise the most.
+    """``int32[count]`` rows of a pool: the most promising batch of new networks.
 
-    One after the other the network of highest expected improvement. What is like one
-    chosen before is taken for known in part, so that a batch does not try one thing.
+    Greedily chooses the network of highest expected improvement. Each choice lowers
+    the uncertainty of networks like it, so that a batch is diverse.
 
     Args:
       space: of the genomes.
-      history: what was evaluated.
+      history: the evaluations so far.
       pool: ``int32[N, L]``, networks to choose from.
       count: how many to choose.
-      costs: objectives beside fitness.
+      costs: further objectives.
     """
     scores = gaussian_process.scores(history.fitness, history.known)
     features, pool_features = space.features(history.genomes), space.features(pool)
     trends, pool_trends = space.trends(history.genomes), space.trends(pool)
-    # The pool tells what is usual; the first few evaluations do not.
+    # Standardised by the pool, since the first few evaluations are too few for that.
     middle, spread = pool_trends.mean(0), pool_trends.std(0) + _LEAST
     trends, pool_trends = (trends - middle) / spread, (pool_trends - middle) / spread
     process = gaussian_process.fit(features, trends, scores, history.known)
-    # The best score itself is luck in part; measured by it nothing seems to gain.
+    # The best observed score is partly luck; against it, no network seems to improve.
     expected = jnp.where(history.known, process(features, trends)[0], -jnp.inf)
     identity = space.identity(pool)
     stale, invalid = history.match(identity).any(-1), ~space.valid(pool)
@@ -123,7 +123,7 @@ def promising(
     chosen = []
     for _ in range(count):
         gained = gains(space, costs, history.genomes, expected, pool, mean, std)
-        # Known networks rather than none.
+        # Known networks are better than invalid ones.
         gained = jnp.where(stale, -1.0, gained)
         index = jnp.argmax(jnp.where(invalid, -jnp.inf, gained))
         chosen.append(index)

@@ -1,4 +1,4 @@
-"""How much a network is expected to add to what a front dominates."""
+"""Expected hypervolume improvement of a Pareto front."""
 
 import jax
 import jax.numpy as jnp
@@ -19,22 +19,22 @@ def gains(
     mean: jax.Array,
     std: jax.Array,
 ) -> jax.Array:
-    """``float32[N]``: expected improvement of the volume that is dominated.
+    """``float32[N]``: expected hypervolume improvement.
 
-    Costs are known and the score alone is uncertain. So the expected gain in volume is
-    the mean over budgets, of which each bounds every cost, of the expected improvement
-    over the best network within the budget, for networks that are within it, too.
-    Budgets lie evenly between the least and the greatest costs of the pool. Without
-    costs there is one budget that holds all: expected improvement.
+    Costs are known exactly; only the score is uncertain. The expected gain in volume is
+    therefore the mean over budgets, each a bound on every cost, of the expected
+    improvement over the best network within the budget, for networks within it. Budgets
+    are spread evenly between the lowest and the highest costs of the pool. Without
+    costs it is the plain expected improvement.
 
     Args:
-      space: of the genomes; knows the costs.
+      space: of the genomes; computes the costs.
       names: of the costs.
-      genomes: ``int32[Q, L]``, what was evaluated.
-      scores: ``float32[Q]``, what they are worth; ``-inf`` for none.
+      genomes: ``int32[Q, L]``, the evaluated networks.
+      scores: ``float32[Q]``, their scores; ``-inf`` for empty rows.
       pool: ``int32[N, L]``, networks to choose from.
-      mean: ``float32[N]``, the score that each is expected to have.
-      std: ``float32[N]``, how uncertain that is.
+      mean: ``float32[N]``, predicted mean of their scores.
+      std: ``float32[N]``, its standard deviation.
     """
     if not names:
         return gaussian_process.expected_improvement(mean, std, scores.max())
@@ -42,7 +42,7 @@ def gains(
     low, high = offered.min(0), offered.max(0)
     budgets = low + _lattice(len(names)) * (high - low)
     fits = jnp.all(known[:, None] <= budgets, -1)
-    # A budget that holds nothing yet is measured by the worst there is.
+    # A budget without an evaluated network is compared with the worst of all.
     worst = jnp.where(jnp.isfinite(scores), scores, jnp.inf).min()
     top = jnp.maximum(jnp.where(fits, scores[:, None], -jnp.inf).max(0), worst)
     improvement = jax.vmap(gaussian_process.expected_improvement, (None, None, 0), 1)
@@ -53,8 +53,8 @@ def gains(
 def _lattice(dimensions: int) -> jax.Array:
     """``float32[_BUDGETS + 1, dimensions]``, spread evenly over the unit cube.
 
-    A Korobov lattice, along each axis of which points are equally spaced, and the
-    corner, in which all networks lie.
+    A Korobov lattice, whose points are equally spaced along each axis, and the corner,
+    the budget that all networks are within.
     """
     steps = jnp.array([27**power % _BUDGETS for power in range(dimensions)])
     points = jnp.arange(_BUDGETS)[:, None] * steps % _BUDGETS

@@ -11,14 +11,14 @@ from gpt_nas_jax.tokens.vocabulary import START
 from gpt_nas_jax.types import Key, UsageError
 
 CONTEXT = 10
-"""Layers that the GPT reads before the one it predicts, in the paper."""
+"""Context length of the GPT in the paper, in layers."""
 
 _CHUNK = 20_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Architectures:
-    """Distinct token sequences and how many networks share each.
+    """Distinct token sequences and the number of networks with each.
 
     Attributes:
       sequences: ``int32[L]`` each.
@@ -40,7 +40,7 @@ class Architectures:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """Distinct runs of ``C + 1`` tokens; the last is the one to predict.
+    """Distinct windows of ``C + 1`` tokens; the last is the one to predict.
 
     A pytree of arrays on the host.
 
@@ -57,7 +57,7 @@ class Windows:
 
     @property
     def context(self) -> int:
-        """How many tokens stand before the one to predict."""
+        """Number of tokens before the one to predict."""
         return self.tokens.shape[1] - 1
 
     def digest(self) -> str:
@@ -76,12 +76,12 @@ def hold_out(
 
 
 def split(count: int, key: Key, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of what is seen and of what is held out, at least one of each.
+    """Splits positions into seen and held out ones, at least one of each.
 
     Args:
-      count: how many there are to split.
-      key: decides which.
-      fraction: share that is held out, in [0, 1].
+      count: number of positions.
+      key: decides which are held out.
+      fraction: that is held out, in [0, 1].
 
     Returns:
       ``int32`` positions below ``count``, both ascending.
@@ -100,7 +100,7 @@ def split(count: int, key: Key, fraction: float) -> tuple[np.ndarray, np.ndarray
 
 
 def alike(sequences: Sequence[np.ndarray]) -> list[list[int]]:
-    """Groups the positions of equal sequences, in the order of their first ones."""
+    """Groups the positions of equal sequences, in order of first occurrence."""
     groups: dict[bytes, list[int]] = {}
     for index, sequence in enumerate(sequences):
         groups.setdefault(sequence.tobytes(), []).append(index)
@@ -110,7 +110,7 @@ def alike(sequences: Sequence[np.ndarray]) -> list[list[int]]:
 def distinct(
     sequences: Sequence[np.ndarray], groups: Sequence[Sequence[int]]
 ) -> Architectures:
-    """The architectures of groups, as of `alike`, each as often as it occurs."""
+    """The architectures of groups from `alike`, with the groups' sizes as counts."""
     return Architectures(
         tuple(sequences[group[0]] for group in groups),
         np.array([len(group) for group in groups], np.float64),
@@ -120,8 +120,8 @@ def distinct(
 def windows(architectures: Architectures, context: int = CONTEXT) -> Windows:
     """All windows with stride 1, equal ones merged and their weights added.
 
-    Sequences are led in by ``context`` start tokens, so that the first layer is
-    predicted too.
+    Sequences are preceded by ``context`` start tokens, so that the first layer is
+    predicted, too.
     """
     merged = Windows(np.zeros((0, context + 1), np.int32), np.zeros(0))
     for start in range(0, len(architectures), _CHUNK):
@@ -133,7 +133,7 @@ def windows(architectures: Architectures, context: int = CONTEXT) -> Windows:
 
 
 def balanced(phases: Sequence[Windows]) -> Windows:
-    """The windows of several corpora, each corpus with the weight of the last one."""
+    """Joins several corpora, each rescaled to the total weight of the last one."""
     total = phases[-1].weights.sum()
     return joined(
         [
@@ -144,7 +144,7 @@ def balanced(phases: Sequence[Windows]) -> Windows:
 
 
 def joined(parts: Sequence[Windows]) -> Windows:
-    """The windows of all parts."""
+    """Joins windows and merges equal ones."""
     return merge(
         np.concatenate([part.tokens for part in parts]),
         np.concatenate([part.weights for part in parts]),
@@ -152,7 +152,7 @@ def joined(parts: Sequence[Windows]) -> Windows:
 
 
 def merge(tokens: np.ndarray, weights: np.ndarray) -> Windows:
-    """Equal rows of ``tokens[N, K]`` made one, their weights added."""
+    """Merges equal rows of ``tokens[N, K]`` and adds their weights."""
     _, first, inverse = np.unique(
         _row_codes(tokens), return_index=True, return_inverse=True
     )
@@ -166,21 +166,21 @@ def _windows_of(
     lengths = np.array([len(sequence) for sequence in sequences])
     padded = np.concatenate([part for s in sequences for part in (lead, s)])
     rows = np.lib.stride_tricks.sliding_window_view(padded, context + 1)
-    # A window belongs to the sequence that holds its last token; those whose last
-    # token is a lead-in are none.
+    # A window belongs to the sequence of its last token; windows that end in a start
+    # token are dropped.
     starts = np.cumsum(lengths + context) - lengths - context
     index = np.repeat(starts, lengths) + _ranges(lengths)
     return merge(rows[index], np.repeat(counts, lengths))
 
 
 def _ranges(lengths: np.ndarray) -> np.ndarray:
-    """0, 1, .. length - 1 for every length, joined."""
+    """Concatenates ``arange(length)`` for every length."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
 
 
 def _row_codes(tokens: np.ndarray) -> np.ndarray:
-    """One sortable value a row: an integer where it fits, else the bytes."""
+    """One sortable value per row: an integer if it fits, else the bytes."""
     base = int(tokens.max(initial=0)) + 1
     if base ** tokens.shape[1] < 2**63:
         return tokens.astype(np.int64) @ (base ** np.arange(tokens.shape[1]))

@@ -1,4 +1,4 @@
-"""How the prior reads genomes: rows of tokens and the interface of tables."""
+"""How genomes become tokens for the prior: token rows and the table interface."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from gpt_nas_jax.types import Genome, Tokens
 
 
 def empty_context(length: int) -> np.ndarray:
-    """The context in front of the first layer of a network, ``int32[length]``."""
+    """The context before the first layer of a network, ``int32[length]``."""
     return np.full(length, START, np.int32)
 
 
@@ -23,19 +23,19 @@ class Rows:
 
     Attributes:
       tokens: ``int32[..., K]``, padded.
-      lengths: ``int32[...]``, how many of the K count.
+      lengths: ``int32[...]``, number of tokens before the padding.
     """
 
     tokens: Tokens
     lengths: jax.Array
 
     def at(self, *place: jax.Array | int) -> "Rows":
-        """The rows at a place of the leading axes."""
+        """Indexes the leading axes."""
         return Rows(self.tokens[place], self.lengths[place])
 
 
 def rows(sequences: Sequence[np.ndarray], shape: tuple[int, ...]) -> Rows:
-    """Sequences ``int32[L]`` as rows ``int32[*shape, K]``, dealt out in order."""
+    """Pads sequences ``int32[L]`` to rows ``int32[*shape, K]``, in row-major order."""
     longest = max(map(len, sequences))
     tokens = np.full((len(sequences), longest), START, np.int32)
     for row, sequence in zip(tokens, sequences, strict=True):
@@ -50,8 +50,8 @@ def rows(sequences: Sequence[np.ndarray], shape: tuple[int, ...]) -> Rows:
 def first_words(words: Rows, vocabulary_size: int) -> jax.Array:
     """Which tokens are the first of some row, ``bool[V]``.
 
-    All of them where a row is empty, which reads like whatever follows it, or where the
-    vocabulary holds none of these words.
+    All of them if a row is empty, since any token may then follow, or if the vocabulary
+    has none of these words.
     """
     found = jnp.zeros(vocabulary_size, bool).at[words.tokens[..., 0].ravel()].set(True)
     known = found & (jnp.arange(vocabulary_size) >= NUM_SPECIAL)
@@ -59,14 +59,14 @@ def first_words(words: Rows, vocabulary_size: int) -> jax.Array:
 
 
 def joined(first: Rows, second: Rows) -> Rows:
-    """One row behind another."""
+    """Concatenates two rows."""
     room = jnp.pad(first.tokens, (0, len(second.tokens)), constant_values=START)
     tokens = jax.lax.dynamic_update_slice(room, second.tokens, (first.lengths,))
     return Rows(tokens, first.lengths + second.lengths)
 
 
 def append(context: Tokens, row: Rows) -> Tokens:
-    """The context ``int32[C]``, as long as before, once a row follows."""
+    """Appends a row to a context ``int32[C]`` and keeps the last ``C`` tokens."""
     both = jnp.concatenate([context, row.tokens])
     return jax.lax.dynamic_slice(both, (row.lengths,), context.shape)
 
@@ -79,7 +79,7 @@ def appended(contexts: np.ndarray, row: Rows) -> np.ndarray:
 
 
 class ReadingTable(Protocol):
-    """How genomes of one space read, gene by gene; a pytree of small arrays.
+    """Turns genomes of one space into tokens, gene by gene; a pytree of small arrays.
 
     Methods take one genome and may be called under jit and vmap; `behind` may not.
     """
@@ -90,22 +90,22 @@ class ReadingTable(Protocol):
 
     @property
     def num_genes(self) -> int:
-        """How many there are to choose from at each of `positions`."""
+        """Number of genes to choose from at each of `positions`."""
 
     def eliminable(self, genome: Genome) -> jax.Array:
         """Which genes the prior may replace, ``bool[L]``, some of `positions`."""
 
     def start(self, genome: Genome) -> Tokens:
-        """The context in front of the first of `positions`, ``int32[C]``."""
+        """The context before the first of `positions`, ``int32[C]``."""
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
-        """One row: what is read from one of `positions` up to the next.
+        """The tokens from one of `positions` up to the next, as one row.
 
-        It depends on no gene of later `positions`.
+        They do not depend on genes at later `positions`.
         """
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The tokens behind the words of a whole genome, ``int32[L]``."""
+        """The tokens that follow the words of a whole genome, ``int32[L]``."""
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """Which tokens may be the first of a gene's words, ``bool[V]``."""
@@ -114,7 +114,7 @@ class ReadingTable(Protocol):
 def read(
     table: ReadingTable, context: Tokens, genome: Genome, position: jax.Array
 ) -> Tokens:
-    """The context of the next of a table's positions."""
+    """The context at the next of a table's positions."""
     return append(context, table.words(genome, position))
 
 
@@ -124,4 +124,4 @@ class Proposer(Protocol):
     table: ReadingTable
 
     def logits(self, contexts: Tokens) -> jax.Array:
-        """Logits ``float32[..., G]`` of the genes behind ``int32[..., C]``."""
+        """Logits ``float32[..., G]`` of the genes after ``int32[..., C]``."""

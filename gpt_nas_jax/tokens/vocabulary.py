@@ -10,12 +10,12 @@ import numpy as np
 from gpt_nas_jax.networks import layers
 
 START = 0
-"""The token in front of every network."""
+"""The token before every network."""
 UNKNOWN = 1
-"""The token of a layer that the corpus does not hold."""
+"""The token of a layer that is not in the corpus."""
 NUM_SPECIAL = 2
 
-# Constants of training, not of structure: running-average factors, drop rates.
+# Their values are of the training, not the structure: momentum and drop rates.
 _VALUELESS = {"batch_norm", "dropout"}
 
 
@@ -23,16 +23,14 @@ _VALUELESS = {"batch_norm", "dropout"}
 def word(layer: layers.Layer, keep_groups: bool = False) -> str:
     """The structure of a layer as text.
 
-    The id and the sizes are taken out, and with them what is a size in disguise:
-    the window of an unpadded pooling over the whole feature map reads ``global``, and
-    a number of groups reads ``one``, ``many`` or, where every channel is its own
-    group, ``all``. Of a convolution's widths their ratio stays, so that blocks that
-    differ in the width inside them are told apart.
+    The id and the sizes are removed, including implicit sizes: the kernel of an
+    unpadded pooling over the whole feature map becomes ``global``, and a number of
+    groups ``one``, ``many`` or, for a depthwise convolution, ``all``. The ratio of a
+    convolution's widths is kept, to distinguish blocks with different inner widths.
 
     Args:
       layer: any layer.
-      keep_groups: leave the number of groups as it is and the ratio out, as the paper
-        does.
+      keep_groups: keep the number of groups and omit the ratio, as the paper does.
     """
     fields = {}
     for part in layers.to_text(layer).split()[1:]:
@@ -55,7 +53,7 @@ def word(layer: layers.Layer, keep_groups: bool = False) -> str:
 
 
 def _ratio(before: int, behind: int) -> str:
-    """Which power of two widths change by, at most by four."""
+    """The ratio of two widths, rounded to a power of two from 1/4 to 4."""
     power = round(math.log2(behind / before))
     return ("/4", "/2", "same", "x2", "x4")[min(max(power, -2), 2) + 2]
 
@@ -68,7 +66,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many tokens there are, the two special ones included."""
+        """Number of tokens, including the two special ones."""
         return len(self.words) + NUM_SPECIAL
 
     @functools.cached_property
@@ -76,15 +74,15 @@ class Vocabulary:
         return {text: index + NUM_SPECIAL for index, text in enumerate(self.words)}
 
     def encode(self, words: Iterable[str]) -> np.ndarray:
-        """``int32[L]`` tokens of words; unseen ones become ``UNKNOWN``."""
+        """Tokens ``int32[L]`` of words; unseen ones become ``UNKNOWN``."""
         return np.array([self._tokens.get(w, UNKNOWN) for w in words], np.int32)
 
     def decode(self, tokens: Iterable[int]) -> list[str]:
-        """The words of tokens, for people to read."""
+        """The words of tokens, for display."""
         special = ["<start>", "<unknown>"]
         return [(special + list(self.words))[token] for token in tokens]
 
 
 def build(networks: Iterable[Iterable[str]]) -> Vocabulary:
-    """The vocabulary of all words in the networks."""
+    """Builds the vocabulary of all words in the networks."""
     return Vocabulary(tuple(sorted({w for network in networks for w in network})))

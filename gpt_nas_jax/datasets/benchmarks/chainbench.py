@@ -1,7 +1,7 @@
-"""chainbench: chains of the paper's blocks, trained on CIFAR-10 in small.
+"""chainbench: chains of the paper's blocks, trained on downscaled CIFAR-10.
 
-The file holds the trainings and the weights of the ensemble that predicts the accuracy
-of any other chain, made by ``launch/chainbench/fit.py``.
+The file holds the results of the trainings and the weights of an ensemble that predicts
+the accuracy of any other chain, made by ``launch/chainbench/fit.py``.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from gpt_nas_jax.datasets.benchmarks.compact import ANY, N
 from gpt_nas_jax.types import UsageError
 
 LEAST_R2, LEAST_TAU = 0.8, 0.7
-"""An ensemble that predicts held-out chains worse than this is refused."""
+"""An ensemble that predicts held-out chains worse than this is rejected."""
 
 SPACE = {
     "image": (16, 16, 3),
@@ -25,7 +25,7 @@ SPACE = {
     "width": 16,
     "num_stages": 3,
 }
-"""The space of its chains, as `BlockSpace` takes it."""
+"""Arguments of `BlockSpace` for the space of its chains."""
 
 _COLUMNS: Mapping[str, compact.Column] = {
     "genomes": (np.int8, (N, SPACE["max_depth"])),
@@ -43,12 +43,12 @@ class Chainbench:
     Attributes:
       genomes: ``int8[N, L]``, distinct chains.
       accuracy: ``float32[N]``, on validation images in [0, 1], mean over trainings.
-      keys: ``int8[N]``, how many trainings.
+      keys: ``int8[N]``, number of trainings.
       weights: ``float32[M, N]``, of the ensemble.
       noise: standard deviation of a training's accuracy over keys.
-      r2: of what the ensemble says of held-out chains.
+      r2: of the ensemble's predictions for held-out chains.
       tau: Kendall's, likewise.
-      held_out: how many chains these two are measured on.
+      held_out: number of chains these two are measured on.
     """
 
     genomes: np.ndarray
@@ -62,11 +62,11 @@ class Chainbench:
 
 
 def read(path: Path) -> Chainbench:
-    """Reads a file that `to_bytes` made.
+    """Reads a file written by `to_bytes`.
 
     Raises:
-      UsageError: it cannot be read, is damaged or another's, or its ensemble is not
-        good enough.
+      UsageError: it cannot be read, is damaged or of another kind, or its ensemble is
+        not good enough.
     """
     columns = compact.read(path, "chainbench", _COLUMNS)
     noise, r2, tau, held_out = columns.pop("quality").tolist()
@@ -76,7 +76,7 @@ def read(path: Path) -> Chainbench:
 
 
 def check(found: Chainbench) -> None:
-    """Raises UsageError where the ensemble is not good enough to compare searches."""
+    """Raises UsageError if the ensemble is not good enough to compare searches."""
     if found.r2 < LEAST_R2 or found.tau < LEAST_TAU:
         raise UsageError(
             f"chainbench: on {found.held_out} held-out chains the ensemble has R2 "
@@ -86,7 +86,7 @@ def check(found: Chainbench) -> None:
 
 
 def to_bytes(found: Chainbench) -> bytes:
-    """The file of these contents."""
+    """Serialises the contents; `read` reads them."""
     quality = np.array([found.noise, found.r2, found.tau, found.held_out], np.float64)
     columns = {
         name: getattr(found, name).astype(kind)

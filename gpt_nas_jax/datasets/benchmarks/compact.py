@@ -14,10 +14,10 @@ import numpy.typing as npt
 from gpt_nas_jax.types import UsageError
 
 N = None
-"""In the shape of a column: as many as there are cells."""
+"""In the shape of a column: the number of cells."""
 
 ANY = -1
-"""In the shape of a column: however many there are."""
+"""In the shape of a column: any size."""
 
 Column = tuple[npt.DTypeLike, tuple[int | None, ...]]
 """The type and shape that a column must have."""
@@ -28,8 +28,8 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-# zipfile raises RuntimeError where a damaged header asks for what it cannot do;
-# a header of numpy's is parsed as Python.
+# zipfile raises RuntimeError if a damaged header requires an unsupported feature;
+# numpy's headers are parsed as Python.
 _DAMAGED = (
     *(ValueError, EOFError, OSError, RuntimeError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
@@ -40,7 +40,7 @@ class ObjectsError(UsageError):
     """Columns hold Python objects, which would have to be unpickled.
 
     Attributes:
-      names: of these columns, in ascending order.
+      names: of these columns, sorted.
     """
 
     def __init__(self, path: pathlib.Path, names: Sequence[str]) -> None:
@@ -57,17 +57,17 @@ def read(
     declared: Mapping[str, Column],
     optional: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Reads the declared columns of a file, of which it may hold others, too.
+    """Reads the declared columns of a file, which may hold others, too.
 
     Args:
-      path: whatever its name ends with.
-      benchmark: what the file should hold, for messages.
+      path: with any suffix.
+      benchmark: the expected contents, for messages.
       declared: name to type and shape; the first column's shape begins with `N`.
-      optional: those of them that may be missing.
+      optional: names of columns that may be missing.
 
     Raises:
-      UsageError: the file cannot be read, is damaged, lacks a column, holds one of
-        another type or shape, or its checksum, where it has one, differs.
+      UsageError: the file cannot be read, is damaged, lacks a column, has one of the
+        wrong type or shape, or has a checksum that differs.
     """
     columns = load(path, declared)
     if absent := declared.keys() - columns.keys() - {*optional}:
@@ -86,9 +86,9 @@ def read(
 
 
 def to_bytes(columns: Mapping[str, np.ndarray]) -> bytes:
-    """Returns a compact file of the columns and their checksum.
+    """Serialises columns and their checksum as a compact file.
 
-    Equal columns in the same order give equal bytes: numpy writes no time into it.
+    Equal columns in the same order give equal bytes, since numpy writes no timestamp.
     """
     checksum = np.frombuffer(digest(columns), np.uint8)
     buffer = io.BytesIO()
@@ -97,7 +97,7 @@ def to_bytes(columns: Mapping[str, np.ndarray]) -> bytes:
 
 
 def digest(columns: Mapping[str, np.ndarray]) -> bytes:
-    """Returns the SHA-256 of columns with their names, whatever their order."""
+    """Returns the SHA-256 of columns and their names, independent of their order."""
     sha = hashlib.sha256()
     for name in sorted(columns):
         column = columns[name]
@@ -113,7 +113,7 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
 
 
 def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The wanted columns that there are; all are read where there is a checksum.
+    """Reads the wanted columns that exist; verifies the checksum if there is one.
 
     Raises:
       ObjectsError: a column that is read holds Python objects.
@@ -146,10 +146,10 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
 
 
 def _load_column(archive: zipfile.ZipFile, name: str) -> np.ndarray | None:
-    """One column, or None where it holds Python objects."""
-    # Read whole before it is parsed: its CRC is known at its end only.
+    """One column, or None if it holds Python objects."""
+    # Read as a whole before parsing, since the CRC is checked only at the end.
     member = io.BytesIO(archive.read(f"{name}.npy"))
-    # The third version of the format is for names of fields, which no column has.
+    # Version 3 of the format is for Unicode field names, which no column has.
     read_header = _HEADERS.get(np.lib.format.read_magic(member))
     if read_header is not None:
         _, _, dtype = read_header(member)

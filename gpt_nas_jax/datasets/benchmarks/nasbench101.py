@@ -18,7 +18,7 @@ from gpt_nas_jax.types import UsageError
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 NO_OPERATION = 255
-"""The value in ``Cells.ops`` behind the last inner vertex."""
+"""The padding of ``Cells.ops`` after the last inner vertex."""
 
 MAX_VERTICES = 7
 EPOCHS = 108
@@ -49,16 +49,16 @@ _GRAPH_STRUCT = struct.Struct(f"=BI{MAX_VERTICES - 2}s")
 # Arrays have no single truth value, so a generated __eq__ could only raise.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cells:
-    """Columns over N cells, ascending by module hash where ``read`` made them.
+    """Columns over N cells, ascending by module hash if returned by ``read``.
 
     Attributes:
-      n_vertices: ``uint8[N]``, input and output included.
-      edge_bits: ``uint32[N]``, as ``pack_edges`` makes them.
+      n_vertices: ``uint8[N]``, including input and output.
+      edge_bits: ``uint32[N]``, from ``pack_edges``.
       ops: ``uint8[N, 5]``, per inner vertex an index into ``OPERATIONS``, then
         ``NO_OPERATION``.
       params: ``int32[N]``, trainable parameters of the whole network.
       accuracy: ``float64[N]`` in [0, 1], after 108 epochs, mean over the repeats; on
-        the validation images where that is known.
+        the validation images if known.
       accuracy_split: the images of CIFAR-10 on which ``accuracy`` was measured.
       test_accuracy: ``float64[N]``, the same on the test images.
     """
@@ -84,7 +84,7 @@ def pack_edges(edges: Iterable[tuple[int, int]]) -> int:
 
 
 def select(cells: Cells, minimum_accuracy: float) -> Cells:
-    """Returns the cells of at least this accuracy (in [0, 1]), in their order."""
+    """Returns the cells of at least this accuracy (in [0, 1]), in order."""
     chosen = cells.accuracy >= minimum_accuracy
     return Cells(
         n_vertices=cells.n_vertices[chosen],
@@ -100,11 +100,11 @@ def select(cells: Cells, minimum_accuracy: float) -> Cells:
 def read(path: pathlib.Path) -> Cells:
     """Reads all cells trained for 108 epochs, ascending by module hash.
 
-    Takes the compact ``nasbench101.npz``, of which some hold test accuracies alone, or
-    the official ``nasbench_only108.tfrecord`` (or ``nasbench_full.tfrecord``).
+    Accepts the compact ``nasbench101.npz``, possibly with test accuracies only, or the
+    official ``nasbench_only108.tfrecord`` (or ``nasbench_full.tfrecord``).
 
     Raises:
-      UsageError: the file is missing, damaged, or of neither format.
+      UsageError: the file is missing, damaged, or in neither format.
     """
     try:
         with path.open("rb") as file:
@@ -128,7 +128,7 @@ def read(path: pathlib.Path) -> Cells:
 
 
 class _Repeat(NamedTuple):
-    """One training of one cell, as one record of the official file holds it."""
+    """One training of one cell: a record of the official file."""
 
     digest: bytes
     graph: bytes
@@ -140,12 +140,13 @@ class _Repeat(NamedTuple):
 def read_official(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Reads ``nasbench_only108.tfrecord`` as the columns of the compact file.
 
-    They are those ``read`` takes and ``hash``, ``uint8[N, 16]``, ascending.
+    These are the columns that ``read`` accepts and ``hash``, ``uint8[N, 16]``,
+    ascending.
 
     Raises:
-      UsageError: the file is missing, damaged, or of another format.
+      UsageError: the file is missing, damaged, or in another format.
     """
-    # Packed buffers: a Python object a cell would multiply the memory of 423,624.
+    # Packed buffers, since a Python object for each of 423,624 cells takes far more.
     rows: dict[bytes, int] = {}
     graphs = bytearray()
     params, repeats = array.array("i"), array.array("I")
@@ -205,7 +206,7 @@ def _parse_record(record: bytes) -> tuple[bytes, int, str, str, str]:
 
 
 def _parse_graph(adjacency: str, operations: str) -> bytes:
-    """Returns one ``_GRAPH`` of a row-major 0/1 matrix and comma-separated names."""
+    """Packs a row-major 0/1 matrix and comma-separated names into a ``_GRAPH``."""
     names = operations.split(",")
     n, inner = len(names), names[1:-1]
     ends = (names[0], names[-1])

@@ -12,14 +12,14 @@ from gpt_nas_jax.types import UsageError
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""From node to node, in the order in which a cell names its operations."""
+"""Source and target node, in the order of the operations in a cell's name."""
 
 DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 CELLS = len(OPERATIONS) ** len(EDGES)
 
 VALID, TEST = "val_acc_200", "test_acc_200"
 ACCURACIES = tuple((name, kind) for name in DATASETS for kind in (VALID, TEST))
-"""Data set and kind of every accuracy, as columns and the text forms call them."""
+"""Data set and kind of every accuracy, as named in columns and text files."""
 
 _FORM = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 _OPERATION = f"({'|'.join(OPERATIONS)})"
@@ -40,10 +40,10 @@ class NasBench201:
 
     Attributes:
       ops: ``uint8[N, 6]``, per edge of ``EDGES`` an index into ``OPERATIONS``.
-      valid: ``float64[3, N]`` validation accuracies after 200 epochs, per cent, means
+      valid: ``float64[3, N]`` validation accuracies after 200 epochs in per cent, means
         over the repeats; the rows are ``DATASETS``.
-      test: the same of the test images. On CIFAR-10 they are of another training, on
-        training and validation images.
+      test: the same on the test images. On CIFAR-10 they are from a separate training
+        on training and validation images.
     """
 
     ops: np.ndarray
@@ -73,7 +73,7 @@ def read(path: pathlib.Path) -> NasBench201:
 def from_rows(
     rows: Iterable[tuple[str, Sequence[float]]], source: pathlib.Path
 ) -> NasBench201:
-    """Gathers the cells one by one: the name of each and its ``ACCURACIES``.
+    """Builds the benchmark from rows of a cell's name and its ``ACCURACIES``.
 
     Raises:
       UsageError: a name is invalid, a cell is missing or duplicated, or an accuracy is
@@ -91,7 +91,7 @@ def from_rows(
 
 
 def to_columns(benchmark: NasBench201) -> dict[str, np.ndarray]:
-    """Returns the columns of the compact file that ``read`` takes."""
+    """Returns the columns of the compact file that ``read`` accepts."""
     columns = {
         "ops": benchmark.ops,
         "op_names": np.array(OPERATIONS),
@@ -104,7 +104,7 @@ def to_columns(benchmark: NasBench201) -> dict[str, np.ndarray]:
 
 
 def check_cells(names: Iterable[str], source: pathlib.Path) -> None:
-    """Raises UsageError unless every cell of the benchmark is named once."""
+    """Raises UsageError unless every cell of the benchmark is named exactly once."""
     ops = [_from_string_of(source, name) for name in names]
     _check_ops(np.array(ops, np.uint8).reshape(-1, len(EDGES)), source)
 
@@ -112,7 +112,7 @@ def check_cells(names: Iterable[str], source: pathlib.Path) -> None:
 def _checked(
     ops: np.ndarray, accuracies: np.ndarray, source: pathlib.Path
 ) -> NasBench201:
-    """The benchmark of ``uint8[N, 6]`` and ``float64[6, N]``, as ``ACCURACIES``."""
+    """Checks ``uint8[N, 6]`` and ``float64[6, N]``, the rows as ``ACCURACIES``."""
     _check_ops(ops, source)
     impossible = ~((accuracies >= 0) & (accuracies <= 100)).all(0)
     if impossible.any():
@@ -120,7 +120,7 @@ def _checked(
             f"{source}: {to_string(ops[impossible.argmax()])} has an accuracy that is "
             "not a percentage; fetch the benchmark again"
         )
-    # Rows of their own: views would keep the other half in memory.
+    # Copies, since views would keep the other half in memory.
     return NasBench201(ops, accuracies[::2].copy(), accuracies[1::2].copy())
 
 
@@ -145,10 +145,10 @@ def _from_string_of(source: pathlib.Path, name: str) -> tuple[int, ...]:
 
 
 def to_string(ops: Sequence[int] | np.ndarray) -> str:
-    """Returns the benchmark's name of a cell, one operation for each of ``EDGES``.
+    """Returns the benchmark's name of a cell, given one operation per edge.
 
-    Such as ``|avg_pool_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|none~2|``: the
-    inputs of nodes 1, 2 and 3, each an operation and the node it reads.
+    For example ``|avg_pool_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|none~2|``: the
+    inputs of nodes 1, 2 and 3, each an operation and its source node.
     """
     return _FORM.format(*(OPERATIONS[op] for op in ops))
 

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as a text file, JSON or CSV."""
+"""Reads NAS-Bench-201 from JSON or CSV files."""
 
 import collections
 import csv
@@ -15,11 +15,11 @@ _HEADER = [f"{name}/{kind}" for name, kind in nasbench201.ACCURACIES]
 
 
 def read_json(path: pathlib.Path) -> nasbench201.NasBench201:
-    """Reads one object from the cells' names to their accuracies, in per cent.
+    """Reads a JSON object from cell names to accuracies in per cent.
 
-    Of each cell it holds ``{"cifar10": {"val_acc_200": 81.98, "test_acc_200": 85.86},
+    The value of a cell is ``{"cifar10": {"val_acc_200": 81.98, "test_acc_200": 85.86},
     "cifar100": {...}, "imagenet16_120": {...}}``, and may hold more. The names are
-    those of ``nasbench201.to_string``; the order is the file's.
+    those of ``nasbench201.to_string``; cells keep the file's order.
 
     Raises:
       UsageError: the file is missing or not such JSON, or a cell is missing or
@@ -50,12 +50,12 @@ def _json_rows(path: pathlib.Path) -> Iterator[tuple[str, list[float]]]:
 
 
 def read_csv(path: pathlib.Path) -> nasbench201.NasBench201:
-    """Reads one line a cell, in per cent.
+    """Reads a CSV file with one line per cell and accuracies in per cent.
 
     The header names the columns ``arch``, ``cifar10/val_acc_200``,
-    ``cifar10/test_acc_200`` and the same of ``cifar100`` and ``imagenet16_120``, in
-    whatever order, and may name more. The names of cells are those of
-    ``nasbench201.to_string``; their order is the file's.
+    ``cifar10/test_acc_200`` and the same for ``cifar100`` and ``imagenet16_120``, in
+    any order, and may name more. The names of cells are those of
+    ``nasbench201.to_string``; cells keep the file's order.
 
     Raises:
       UsageError: the file is missing or not such a CSV, or a cell is missing or
@@ -97,7 +97,7 @@ def _load_text(path: pathlib.Path) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names all differ; Python would keep the last of two."""
+    """A JSON object without duplicate names; Python would keep the last one."""
     table = dict(pairs)
     if len(table) < len(pairs):
         counts = collections.Counter(name for name, _ in pairs)

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as NATS-Bench (Dong et al., 2021, arXiv 2009.00437) releases it."""
+"""Reads NAS-Bench-201 as released by NATS-Bench (Dong et al., arXiv 2009.00437)."""
 
 import bz2
 import pathlib
@@ -10,8 +10,8 @@ from gpt_nas_jax.types import UsageError
 
 _EPOCHS = 200
 _ADVICE = "give the unpacked folder NATS-tss-v1_0-3ffb9-simple"
-# What was trained on, and the images on which that was measured last: on CIFAR-10
-# the validation images joined the training before it was tested.
+# Training set, and images of the final evaluation: on CIFAR-10, the test accuracy is of
+# a training that includes the validation images.
 _MEASURED = {
     ("cifar10", "val_acc_200"): ("cifar10-valid", "x-valid"),
     ("cifar10", "test_acc_200"): ("cifar10", "ori-test"),
@@ -28,17 +28,17 @@ def read(
     """Reads the unpacked ``NATS-tss-v1_0-3ffb9-simple``, one file in memory at a time.
 
     It holds ``meta.pickle.pbz2``, which names the cells, and ``000000.pickle.pbz2`` to
-    ``015624.pickle.pbz2``, one a cell. An accuracy is the mean over the seeds trained
+    ``015624.pickle.pbz2``, one per cell. An accuracy is the mean over the seeds trained
     for 200 epochs, after the last epoch. Source: nats_bench/api_utils.py and
     api_topology.py of D-X-Y/NATS-Bench.
 
     Args:
-      folder: the folder.
+      folder: the unpacked folder.
       advance: called after each cell.
 
     Raises:
-      UsageError: a file is missing, damaged, of another release, or holds a pickle of
-        anything but plain data; nothing that it names is run.
+      UsageError: a file is missing, damaged, of another release, or pickles anything
+        but plain data, which is never executed.
     """
     names = _cell_names(folder / "meta.pickle.pbz2")
     paths = [folder / f"{i:06d}.pickle.pbz2" for i in range(len(names))]

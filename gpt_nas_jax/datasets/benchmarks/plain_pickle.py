@@ -1,4 +1,4 @@
-"""Pickles of plain data, read without running anything that they name."""
+"""Unpickles plain data without executing code."""
 
 import collections
 import io
@@ -10,16 +10,16 @@ import numpy as np
 
 
 def loads(content: bytes) -> Any:
-    """Returns what was pickled: numbers, text and containers of these.
+    """Unpickles numbers, strings and containers of these.
 
-    Scalars of numpy come back as numbers of Python.
+    NumPy scalars become Python numbers.
 
     Raises:
-      ValueError: the bytes are no pickle, or one of anything else.
+      ValueError: the bytes are not a pickle, or a pickle of anything else.
     """
     try:
         return _Unpickler(io.BytesIO(content)).load()
-    # Bytes that are no pickle raise whatever they happen to spell.
+    # Bytes that are not a pickle may raise any error.
     except Exception as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"no pickle of plain data: {reason}") from error
@@ -44,7 +44,7 @@ class _ScalarType:
         self._byte_order = state[1]
 
     def parse(self, content: bytes) -> bool | int | float:
-        """The number that these bytes are."""
+        """The number that these bytes encode."""
         text = self._byte_order + self._code
         if not re.fullmatch("[<>|][biuf][1248]", text):
             raise ValueError(f"a scalar of type {text!r}")
@@ -53,14 +53,14 @@ class _ScalarType:
 
 
 def _scalar(kind: _ScalarType, content: bytes) -> bool | int | float:
-    """Stands in for numpy's function ``scalar``."""
+    """Stands in for numpy's ``scalar`` function."""
     return kind.parse(content)
 
 
 _ALLOWED = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("numpy", "dtype"): _ScalarType,
-    # The module moved with numpy 2.
+    # The module was renamed in numpy 2.
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy._core.multiarray", "scalar"): _scalar,
 }

@@ -1,4 +1,4 @@
-"""Scores of NAS-Bench-201's cells by zero-cost proxies, as a compact file."""
+"""Zero-cost proxy scores of NAS-Bench-201's cells, as a compact file."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,7 @@ from gpt_nas_jax.datasets.benchmarks import compact
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import EDGES, OPERATIONS
 from gpt_nas_jax.types import UsageError
 
-# Wider than any name; of one width, so that every file has the same type.
+# Wider than any name, and fixed so that every file has the same type.
 _NAME = np.dtype("U32")
 _COMPACT: dict[str, compact.Column] = {
     "ops": (np.uint8, (compact.N, len(EDGES))),
@@ -25,7 +25,7 @@ class Scores:
     """The scores of N different cells by K proxies.
 
     Attributes:
-      ops: ``uint8[N, 6]``, as of `nasbench201.NasBench201`.
+      ops: ``uint8[N, 6]``, as in `nasbench201.NasBench201`.
       names: of the K proxies.
       scores: ``float64[N, K]``, higher is better; ``-inf`` for a degenerate network,
         never nan.
@@ -40,10 +40,10 @@ class Scores:
 
 
 def read(path: pathlib.Path) -> Scores:
-    """Reads a file of `to_bytes`, its cells in the file's order.
+    """Reads a file written by `to_bytes`, its cells in the file's order.
 
     Raises:
-      UsageError: it is missing, damaged or another's.
+      UsageError: it is missing, damaged or of another kind.
     """
     columns = compact.read(path, "proxy scores", _COMPACT)
     scores = Scores(
@@ -56,7 +56,7 @@ def read(path: pathlib.Path) -> Scores:
 
 
 def to_bytes(scores: Scores) -> bytes:
-    """The file that `read` takes; equal scores give equal bytes."""
+    """Serialises scores for `read`; equal scores give equal bytes."""
     return compact.to_bytes(
         {
             "ops": scores.ops,
@@ -67,7 +67,7 @@ def to_bytes(scores: Scores) -> bytes:
 
 
 def _problem(scores: Scores) -> str | None:
-    """Says what is wrong with columns of the right types; None where nothing is."""
+    """Describes what is wrong with columns of the right types; None if nothing."""
     columns = scores.scores.shape[1]
     if len(scores.names) != columns:
         return f"{len(scores.names)} names for {columns} columns of scores"

@@ -22,10 +22,10 @@ class ZooEntry:
     """A network of the zoo.
 
     Attributes:
-      family: the paper's name for its kind.
+      family: the paper's name for its family.
       image: the image size it was designed for.
-      design: from a number of classes to the network.
-      most: FLOPs that the network is narrowed to (`narrow`), or None.
+      design: builds the network for a number of classes.
+      most: maximum FLOPs, to which the network is narrowed (`narrow`), or None.
     """
 
     family: str
@@ -34,12 +34,10 @@ class ZooEntry:
     most: float | None = None
 
     def build(self, num_classes: int, image: Size | None = None) -> Chain:
-        """The network; for small images, one that was made for large ones is changed.
-
-        See `small`.
+        """Builds the network; adapts one for large images to small ones, see `small`.
 
         Raises:
-          UsageError: it cannot be made as narrow as asked for.
+          UsageError: it cannot be narrowed to ``most`` FLOPs.
         """
         chain, size = self.design(num_classes), image or self.image
         if small.is_small(size) and not small.is_small(self.image):
@@ -76,9 +74,9 @@ _RESNET20 = ZooEntry("ResNet", (32, 32, 3), resnet20)
 
 
 def human(name: str) -> ZooEntry:
-    """The network of a name: one of `ZOO`, or ResNet-20.
+    """Finds a network by name: one of `ZOO`, or ResNet-20.
 
-    ``NAME@FLOPS`` is the network narrowed to at most so many FLOPs for one image.
+    ``NAME@FLOPS`` is the network narrowed to at most this many FLOPs for one image.
     """
     plain, _, most = name.partition("@")
     entry = _RESNET20 if plain == "ResNet-20" else ZOO[plain]

@@ -49,7 +49,7 @@ _STAGES = (
 
 
 class MBConv(nn.Module):
-    """The inverted bottleneck with a depthwise convolution and a squeeze."""
+    """The inverted bottleneck with depthwise convolution and SqueezeExcitation."""
 
     features: int
     expansion: int

@@ -3,7 +3,7 @@
 from gpt_nas_jax.networks.blocks import ConvNormActivation, Inception, MaxPool
 from gpt_nas_jax.networks.chain import Chain, Head
 
-# A half-padded window is what rounding the output size up amounts to.
+# Padding on one side is equivalent to rounding the output size up.
 _CEIL = (0, 1, 0, 1)
 _EVEN = (0, 0, 0, 0)
 

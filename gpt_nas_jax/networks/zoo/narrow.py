@@ -1,4 +1,4 @@
-"""Human networks made narrower until they cost what a search allows (ours)."""
+"""Narrows human-designed networks to the cost limits of a search (ours)."""
 
 import dataclasses
 
@@ -20,11 +20,11 @@ _WIDTHS = {
 
 
 def narrowed(chain: Chain, factor: float) -> Chain:
-    """A chain with every width multiplied by ``factor``, to the nearest multiple of 4.
+    """Multiplies every width by ``factor``, rounded to a multiple of 4.
 
-    Depth, strides, kernels, the channels of a group and the classifier stay. Where
-    convolutions are grouped, widths are multiples of a group's channels; those of
-    EfficientNet's blocks are multiples of 8, as in its own scaling.
+    Depth, strides, kernels, channels per group and classifier stay. Widths of grouped
+    convolutions are multiples of the channels per group; those of EfficientNet's blocks
+    are multiples of 8, as in its own scaling.
     """
     *blocks, head = chain.blocks
     return Chain((*(_narrowed(block, factor) for block in blocks), head))
@@ -67,7 +67,7 @@ def fitted(chain: Chain, image: Size, most: float) -> Chain:
             f"at its narrowest the network has {flops:,} FLOPs for an image, more than "
             f"{most:,.0f}"
         )
-    # FLOPs rise with the factor, but for rounding.
+    # FLOPs increase with the factor, except for rounding.
     while high - low > 1:
         middle = (low + high) // 2
         if cost(narrowed(chain, middle / _GRAIN), image).flops <= most:

@@ -43,7 +43,7 @@ class _Line:
         return [(self._fitted(width), count) for width, count in counts.items()]
 
     def _fitted(self, width: int) -> int:
-        """The width made a multiple of the group width."""
+        """The width rounded to a multiple of the group width."""
         return nearest_multiple(width, min(self.group_width, width))
 
 

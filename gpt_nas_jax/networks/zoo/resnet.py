@@ -17,9 +17,9 @@ from gpt_nas_jax.networks.chain import Chain, Head
 
 @dataclasses.dataclass(frozen=True)
 class _Design:
-    """Blocks a stage, and the 3x3 of a bottleneck (``base`` 0: basic blocks).
+    """Blocks per stage, and the 3x3 of a bottleneck (``base`` 0: basic blocks).
 
-    ``base`` is the channels of a group of the 3x3 in the first stage.
+    ``base`` is the number of channels per group of the 3x3 in the first stage.
     """
 
     stages: tuple[int, int, int, int]
@@ -63,7 +63,7 @@ def resnet(name: str, num_classes: int) -> Chain:
 
 
 def resnet20(num_classes: int) -> Chain:
-    """CIFAR's ResNet of 20 layers (section 4.2 of arXiv 1512.03385).
+    """Builds CIFAR's ResNet with 20 layers (section 4.2 of arXiv 1512.03385).
 
     Two shortcuts that change the shape are projected here, with 2,752 parameters.
     """

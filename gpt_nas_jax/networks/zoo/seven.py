@@ -1,6 +1,6 @@
-"""The seven human networks of the paper's Table III, as networks of the zoo.
+"""The seven human-designed networks of the paper's Table III, from the zoo.
 
-The paper gives families and parameters in millions, which do not always name one of
+The paper gives families and parameters in millions, which do not always identify one of
 its own 36 networks. With 1000 classes:
 
 | paper | parameters there | here | parameters |

@@ -1,8 +1,8 @@
-"""Networks made for 224x224 pixels, changed for small images.
+"""Adapts networks for 224x224 pixels to small images.
 
 All 36 halve the resolution five times, which leaves one pixel of a 32x32 image. Usual
 on CIFAR are three times and a last feature map of 4x4 (arXiv 1512.03385 and 1605.07146
-begin with a 3x3 of stride 1 and no pooling), so the first two are taken out:
+begin with a 3x3 of stride 1 and no pooling), so the first two are removed:
 
 - ResNet, ResNeXt, Wide-ResNet: the stem's stride and its max pooling; 7x7 becomes 3x3;
 - GoogLeNet: the same, at the first of its poolings;
@@ -10,8 +10,8 @@ begin with a 3x3 of stride 1 and no pooling), so the first two are taken out:
 - RegNet: the strides of the stem and of the first stage;
 - EfficientNet: the strides of the stem and of the second stage, with 24 channels in B0.
 
-Widths stay. So do the parameters, but for the smaller kernel, and in RegNetX-400MF the
-projection of a shortcut that no longer changes the shape.
+Widths stay. So do the parameters, except for the smaller kernel, and in RegNetX-400MF
+the projection of a shortcut that no longer changes the shape.
 """
 
 from gpt_nas_jax.networks.blocks import MaxPool
@@ -19,18 +19,18 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.layers import Size
 
 LARGEST_SIDE = 64
-"""Pixels; on larger images networks stay as they are (ours)."""
+"""In pixels; for larger images, networks are not adapted (ours)."""
 
 _TAKEN_OUT = 2
 
 
 def is_small(image: Size) -> bool:
-    """Whether networks are changed for images of this size."""
+    """Whether networks are adapted to images of this size."""
     return max(image[:2]) <= LARGEST_SIDE
 
 
 def adapted(chain: Chain) -> Chain:
-    """The network for small images; the chain must be one of the zoo."""
+    """Adapts a network of the zoo to small images."""
     blocks, left = [], _TAKEN_OUT
     for block in chain.blocks:
         if left and getattr(block, "stride", 1) > 1:

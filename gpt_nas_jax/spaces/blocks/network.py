@@ -1,10 +1,9 @@
-"""From the names of blocks to a network: where width and resolution change.
+"""Builds networks from block names: where width and resolution change.
 
-The paper does not say this; these rules are ours. A chain is cut into stages of
-nearly equal length. The first block of a stage changes the shape: that of the first
-stage to the width, that of every further stage to twice the width at half the
-resolution. A block that cannot change the shape by itself gets a 1x1 projection in
-front of it there.
+The paper does not specify this; these rules are ours. A chain is split into stages of
+nearly equal length. The first block of a stage changes the shape: in the first stage to
+the base width, in every later one to twice the width at half the resolution. A block
+that cannot change the shape is preceded by a 1x1 projection there.
 """
 
 import dataclasses
@@ -21,7 +20,7 @@ _CARDINAL_WIDTH = 4
 
 
 def _inception(features: int, stride: int) -> nn.Module:
-    # The shares of GoogLeNet's first Inception: 64, 128, 32 and 32 of 256.
+    # The proportions of GoogLeNet's first Inception: 64, 128, 32 and 32 of 256.
     quarter, eighth, sixteenth = features // 4, features // 8, features // 16
     wide = features - quarter - 2 * eighth
     return blocks.Inception(
@@ -39,11 +38,11 @@ class Block:
     """A block that chains are made of.
 
     Attributes:
-      name: as genomes are shown.
+      name: its name in printed genomes.
       build: ``build(features, stride)`` returns the module, called as
         ``module(x, train)``.
-      shapes: whether it changes width and resolution by itself; one that does not
-        stands behind a 1x1 projection where a stage begins.
+      shapes: whether it can change width and resolution; if not, it follows a 1x1
+        projection at the start of a stage.
     """
 
     name: str
@@ -74,7 +73,7 @@ TABLE_II: tuple[Block, ...] = (
     Block("ReLU", lambda f, s: blocks.ReLU(), shapes=False),
     Block("Conv", lambda f, s: blocks.Conv(f, stride=s)),
 )
-"""The 15 blocks of Table II in its order; a gene is an index into this tuple."""
+"""The 15 blocks of Table II in order; a gene is an index into this tuple."""
 
 BLOCK_NAMES: tuple[str, ...] = tuple(block.name for block in TABLE_II)
 
@@ -83,7 +82,7 @@ WIDTH_MULTIPLE = 16
 
 
 class Projected(nn.Module):
-    """A block that keeps its input's shape, behind a 1x1 that changes it."""
+    """A shape-preserving block after a 1x1 convolution that changes the shape."""
 
     features: int
     stride: int
@@ -96,12 +95,12 @@ class Projected(nn.Module):
 
 
 def module_of(block: Block, features: int, stride: int, first: bool) -> nn.Module:
-    """The module of a block in a candidate.
+    """Builds the module of a block in a candidate.
 
     Args:
       block: of the space.
-      features: channels of its output.
-      stride: 2 where it halves the resolution.
+      features: output channels.
+      stride: 2 if it halves the resolution.
       first: whether it is the first of its stage and so changes the shape.
     """
     module = block.build(features, stride)
@@ -116,13 +115,13 @@ def stage_starts(depth: int, num_stages: int) -> tuple[int, ...]:
 def chain_of(
     chosen: Sequence[Block], width: int, num_stages: int, num_classes: int
 ) -> Chain:
-    """The network of a chain of blocks; the classifier stands behind them.
+    """Builds the network of a chain of blocks, followed by the classifier.
 
     Args:
       chosen: at least ``num_stages`` blocks.
       width: channels of the first stage, a multiple of `WIDTH_MULTIPLE`.
-      num_stages: how many widths and resolutions there are.
-      num_classes: size of the output.
+      num_stages: number of stages, each with its own width and resolution.
+      num_classes: number of outputs.
     """
     starts = stage_starts(len(chosen), num_stages)
     modules, stage = [], -1
@@ -137,12 +136,12 @@ def chain_of(
 def candidate(
     names: Sequence[str], width: int, num_stages: int, num_classes: int
 ) -> Chain:
-    """`chain_of` blocks of Table II, given by their names."""
+    """`chain_of` for blocks of Table II, given by name."""
     return chain_of(named(names), width, num_stages, num_classes)
 
 
 def candidate_block(name: str, features: int, stride: int, first: bool) -> nn.Module:
-    """`module_of` a block of Table II, given by its name."""
+    """`module_of` for a block of Table II, given by name."""
     return module_of(*named((name,)), features, stride, first)
 
 

@@ -1,4 +1,4 @@
-"""Blocks of the user's own, beside those of Table II."""
+"""User-defined blocks, in addition to those of Table II."""
 
 import dataclasses
 import inspect
@@ -15,16 +15,16 @@ _SIDE = 8
 
 
 def block(path: str) -> Block:
-    """The block of a Linen module's import path.
+    """Makes a block from the import path of a Linen module.
 
-    A module with the fields ``features`` and ``stride`` makes ``features`` channels at
-    ``1 / stride`` of the resolution, rounded up. One without both fields keeps its
-    input's shape. Either is called as ``module(x, train)``. The block bears the name of
-    the class.
+    A module with the fields ``features`` and ``stride`` outputs ``features`` channels
+    at ``1 / stride`` of the resolution, rounded up. One with neither field keeps its
+    input's shape. Both are called as ``module(x, train)``. The block is named after the
+    class.
 
     Raises:
-      UsageError: it cannot be imported, is no such module, or its output has another
-        shape.
+      UsageError: it cannot be imported, is not such a module, or its output has a
+        different shape.
     """
     found, where = plugins.load(_FLAG, path), f"{_FLAG}={path}"
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):

@@ -1,4 +1,4 @@
-"""How chains of blocks read: the tokens of every block at every kind of place."""
+"""Tokens of chains of blocks, by block and kind of place."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ from gpt_nas_jax.types import PAD, Genome, Tokens
 class BlockTable:
     """A `ReadingTable` of block chains: tokens of every block at every kind of place.
 
-    A place is a stage and whether the block is the first of it.
+    A kind of place is a stage and whether the block is the first in it.
 
     Attributes:
       tokens: ``int32[S, 2, G, K]``, padded.
-      lengths: ``int32[S, 2, G]``, how many of the K count.
+      lengths: ``int32[S, 2, G]``, number of tokens before the padding.
       stage: ``int32[D + 1, D]``, stage of each position by depth of the chain.
       first: ``int32[D + 1, D]``, 1 where the position begins a stage.
-      front: the context in front of the first block, ``int32[C]``.
+      front: the context before the first block, ``int32[C]``.
     """
 
     tokens: jax.Array
@@ -40,7 +40,7 @@ class BlockTable:
 
     @property
     def num_genes(self) -> int:
-        """As many as there are blocks."""
+        """Number of blocks to choose from."""
         return self.tokens.shape[2]
 
     def eliminable(self, genome: Genome) -> jax.Array:
@@ -48,7 +48,7 @@ class BlockTable:
         return genome != PAD
 
     def start(self, genome: Genome) -> Tokens:
-        """Nothing stands in front of a chain."""
+        """The empty context before a chain."""
         return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
@@ -58,7 +58,7 @@ class BlockTable:
         return Rows(self.tokens, self.lengths).at(*place, genome[position])
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """Nothing: every block has layers."""
+        """Empty, since every block has layers."""
         return sequence[:0]
 
     def openers(self, vocabulary_size: int) -> jax.Array:
@@ -73,12 +73,12 @@ def build(
     first: np.ndarray,
     context: int,
 ) -> BlockTable:
-    """The table of a space.
+    """Builds the table of a space.
 
     Args:
-      vocabulary: of the tokens.
-      layers: of every block at every kind of place, by stage, whether it is the first
-        there, and gene.
+      vocabulary: encodes the layers.
+      layers: of every block at every kind of place, ordered by stage, whether it is the
+        first there, and gene.
       stage: ``int32[D + 1, D]``, see `BlockTable`.
       first: ``int32[D + 1, D]``, likewise.
       context: length of contexts.

@@ -23,22 +23,22 @@ from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 @dataclasses.dataclass(frozen=True)
 class BlockSpace:
-    """Chains of ``min_depth`` to ``max_depth`` blocks for one kind of image.
+    """Chains of ``min_depth`` to ``max_depth`` blocks for one image size.
 
-    A genome is ``int32[max_depth]``: indices into ``blocks``, then `PAD`. The module
-    that a gene becomes depends on its place: see `gpt_nas_jax.spaces.blocks.network`.
+    A genome is ``int32[max_depth]``: indices into ``blocks``, then `PAD`. The module of
+    a gene depends on its place: see `gpt_nas_jax.spaces.blocks.network`.
 
     Attributes:
       image: height, width and channels of the images.
-      num_classes: size of the output.
+      num_classes: number of outputs.
       min_depth: fewest blocks, at least ``num_stages``.
       max_depth: most blocks, the length of a genome.
       width: channels of the first stage, a multiple of `network.WIDTH_MULTIPLE`.
-      num_stages: how many widths and resolutions there are.
-      blocks: to choose from; names are distinct.
+      num_stages: number of stages, each with its own width and resolution.
+      blocks: to choose from, with distinct names.
 
     Raises:
-      UsageError: a number contradicts the above.
+      UsageError: a value violates these conditions.
     """
 
     image: Size
@@ -65,17 +65,17 @@ class BlockSpace:
 
     @property
     def num_genes(self) -> int:
-        """How many blocks there are to choose from."""
+        """Number of blocks to choose from."""
         return len(self.blocks)
 
     @property
     def length(self) -> int:
-        """Genes of the deepest chain."""
+        """Number of genes of the deepest chain."""
         return self.max_depth
 
     @property
     def num_neighbours(self) -> int:
-        """How many single edits a chain may have."""
+        """Number of single edits of a chain."""
         return variation.num_neighbours(self.max_depth, self.num_genes)
 
     def sample(self, key: Key, count: int) -> Genome:
@@ -98,15 +98,15 @@ class BlockSpace:
         return contiguous & known & (depths[..., 0] >= self.min_depth)
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
-        """The front of one chain joined to the back of another."""
+        """Joins the front of one chain to the back of another."""
         return variation.crossover(key, first, second)
 
     def mutate(self, key: Key, genome: Genome) -> Genome:
-        """One block replaced, inserted or removed, equally likely."""
+        """Replaces, inserts or removes one block, equally likely."""
         return variation.mutate(key, genome, self.min_depth, self.num_genes)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One block replaced, inserted or removed, and whether it can be."""
+        """Replaces, inserts or removes a block; also returns if the edit exists."""
         return variation.neighbour(genome, index, self.min_depth, self.num_genes)
 
     def identity(self, genomes: Genome) -> jax.Array:
@@ -136,11 +136,11 @@ class BlockSpace:
         return cost(head, size)
 
     def flops_by_block(self, genomes: Genome) -> jax.Array:
-        """Those of each block, ``[..., max_depth]``; 0 behind the last."""
+        """`flops` of each block, ``[..., max_depth]``; 0 after the last."""
         return self.by_block(_flops(self), genomes)
 
     def memory(self, genomes: Genome) -> jax.Array:
-        """Bytes of the layer with the largest input and output, ``[...]``.
+        """Bytes of the largest input and output of a layer, ``[...]``.
 
         In float32 for one image, see `networks.cost.Cost`.
         """
@@ -148,7 +148,7 @@ class BlockSpace:
         return jnp.maximum(largest, self._head().memory)
 
     def by_block(self, values: np.ndarray, genomes: Genome) -> jax.Array:
-        """The value of each block, ``[..., max_depth]``; 0 behind the last.
+        """Looks up a value for each block, ``[..., max_depth]``; 0 after the last.
 
         Args:
           values: ``float32[num_stages, 2, num_genes]``, the second index 1 for the
@@ -162,14 +162,11 @@ class BlockSpace:
         return jnp.where(genomes != PAD, each, 0)
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """The logarithm of `size`, ``[..., 1]``."""
+        """``log(1 + size)``, ``[..., 1]``."""
         return jnp.log1p(self.size(genomes))[..., None]
 
     def features(self, genomes: Genome) -> jax.Array:
-        """Blocks, pairs of neighbouring blocks and the depth, ``[..., G + G * G + 1]``.
-
-        Blocks and pairs count as often as they occur.
-        """
+        """Counts of blocks and of adjacent pairs, depth: ``[..., G + G * G + 1]``."""
         blocks = jax.nn.one_hot(genomes, self.num_genes)
         pairs = jnp.einsum(
             "...lg,...lh->...gh", blocks[..., :-1, :], blocks[..., 1:, :]
@@ -179,7 +176,7 @@ class BlockSpace:
         return jnp.concatenate([blocks.sum(-2), pairs, depth], -1)
 
     def stages(self) -> tuple[np.ndarray, np.ndarray]:
-        """Stage of every position, and 1 where it begins one, by depth of the chain.
+        """Stage of every position, and 1 where a stage begins, by depth of the chain.
 
         Both are ``int32[max_depth + 1, max_depth]``.
         """
@@ -198,23 +195,23 @@ class BlockSpace:
 
     @property
     def human_genes(self) -> Mapping[str, int]:
-        """Every block, by its name; human networks are made of those of Table II."""
+        """Every block by name; the zoo's networks consist of those of Table II."""
         return {name: gene for gene, name in enumerate(self.gene_names)}
 
     @property
     def settings(self) -> Mapping[str, int]:
-        """The numbers that decoding takes beside images and classes."""
+        """The numbers that decoding needs besides image size and classes."""
         return {"width": self.width, "num_stages": self.num_stages}
 
     def names(self, genome: Genome) -> tuple[str, ...]:
-        """The blocks of one genome, by name."""
+        """The names of one genome's blocks."""
         return tuple(self.blocks[g].name for g in np.asarray(genome) if g != PAD)
 
     def genome(self, names: Sequence[str]) -> np.ndarray:
         """The genome of named blocks, ``int32[max_depth]``.
 
         Raises:
-          UsageError: a name is none of the space's blocks, or they are too many.
+          UsageError: a name is not a block of the space, or there are too many.
         """
         unknown = sorted(set(names) - set(self.gene_names))
         if unknown:
@@ -228,18 +225,18 @@ class BlockSpace:
         return np.array(genes + [PAD] * (self.max_depth - len(genes)), np.int32)
 
     def decode(self, genome: Genome) -> Chain:
-        """The network of one valid genome."""
+        """Builds the network of one valid genome."""
         chosen = tuple(self.blocks[gene] for gene in np.asarray(genome) if gene != PAD)
         return network.chain_of(chosen, self.width, self.num_stages, self.num_classes)
 
     def proposed_blocks(
         self, genome: np.ndarray, proposed: np.ndarray
     ) -> tuple[bool, ...]:
-        """Whether each block in front of the classifier is proposed: its gene is."""
+        """Whether the gene of each block before the classifier is proposed."""
         return tuple(map(bool, proposed[: int((genome != PAD).sum())]))
 
     def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> BlockTable:
-        """How chains read, in the tokens of a vocabulary and contexts of a length."""
+        """The table that turns chains into tokens, for contexts of a given length."""
         layers = [[part.layer for part in traced.layers] for _, traced in _traces(self)]
         return reading.build(vocabulary, layers, *self.stages(), context)
 
@@ -263,7 +260,7 @@ class BlockSpace:
         return (*parts, (Head(self.num_classes), trace(last, size).out_size))
 
     def block(self, name: str, stage: int, first: bool) -> nn.Module:
-        """The module of a block in a stage; ``first`` of it changes the shape."""
+        """The module of a block in a stage; the ``first`` one changes the shape."""
         return self._module(self.blocks[self.gene_names.index(name)], stage, first)
 
     def _module(self, block: Block, stage: int, first: bool) -> nn.Module:
@@ -286,7 +283,7 @@ class BlockSpace:
 
 @functools.cache
 def _traces(space: BlockSpace) -> list[tuple[str, Trace]]:
-    """Name and trace of every block, by stage, whether it is the first, and gene."""
+    """Name and trace of every block, ordered by stage, ``first`` and gene."""
     return [
         (name, trace(space.block(name, stage, first), space.in_size(stage, first)))
         for stage in range(space.num_stages)
@@ -297,7 +294,7 @@ def _traces(space: BlockSpace) -> list[tuple[str, Trace]]:
 
 @functools.cache
 def _params(space: BlockSpace) -> np.ndarray:
-    """Parameters of every block, ``float32[stage, first of it, block]``."""
+    """Parameters of every block, ``float32[stage, first, block]``."""
     return _by_place(space, [traced.params for _, traced in _traces(space)])
 
 

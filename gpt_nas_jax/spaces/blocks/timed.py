@@ -1,4 +1,4 @@
-"""Chains of blocks whose latency is foretold by a table of measured blocks."""
+"""Chains of blocks with latency predicted from a table of measured blocks."""
 
 import dataclasses
 import functools
@@ -18,13 +18,13 @@ _MANTISSA = 24
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """Milliseconds that the parts of chains take on some device.
+    """Measured milliseconds of the parts of chains on a device.
 
     Attributes:
-      blocks: of every block at every place without its classifier, as of
-        `BlockSpace.places`, each less the call of a program.
+      blocks: of every block of `BlockSpace.places` except the classifier, each without
+        the overhead of a program call.
       head: of the classifier, likewise.
-      call: of a program that does nothing, once for a network.
+      call: overhead of an empty program, counted once per network.
     """
 
     blocks: tuple[float, ...]
@@ -34,20 +34,20 @@ class Times:
 
 @dataclasses.dataclass(frozen=True)
 class Timed(Wrapped):
-    """A space that knows the latency of its networks; in all else the same.
+    """A space extended by the latency of its networks.
 
     Attributes:
-      space: of chains.
-      times: of their parts.
+      space: the wrapped space of chains.
+      times: of the chains' parts.
     """
 
     space: BlockSpace
     times: Times
 
     def latency(self, genomes: Genome) -> jax.Array:
-        """Milliseconds of a network by the sum over its parts, ``[...]``.
+        """Milliseconds of a network, summed over its parts, ``[...]``.
 
-        Sums are exact, so that no limit depends on their order.
+        Sums are exact, so that limits do not depend on the order of summation.
         """
         blocks, rest = _exact(self)
         return self.space.by_block(blocks, genomes).sum(-1) + jnp.float32(rest)
@@ -55,17 +55,17 @@ class Timed(Wrapped):
 
 @functools.cache
 def _exact(timed: Timed) -> tuple[np.ndarray, float]:
-    """Times of blocks by stage, first of it and gene; those that every network has.
+    """Times of blocks by stage, ``first`` and gene, and the time every network takes.
 
-    They are multiples of a power of two so large that a float32 holds all sums; one
-    bit is left for what rounding adds.
+    They are multiples of a power of two chosen so that a float32 holds all sums
+    exactly; one bit is left for the rounding.
     """
     space, times = timed.space, timed.times
     rest = times.head + times.call
     bound = rest + space.max_depth * max(times.blocks)
     unit = 2.0 ** (math.ceil(math.log2(bound or 1.0)) + 1 - _MANTISSA)
     shape = space.num_stages, 2, space.num_genes
-    # Places begin with the first block of a stage.
+    # `places` lists the first block of a stage before the others.
     blocks = np.array(times.blocks).reshape(shape)[:, ::-1]
     rounded = (np.round(blocks / unit) * unit).astype(np.float32)
     return rounded, round(rest / unit) * unit

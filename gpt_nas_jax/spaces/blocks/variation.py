@@ -1,6 +1,6 @@
-"""Variation of padded chains of genes; free functions for one individual.
+"""Variation operators on padded chains of genes, for one individual.
 
-``jax.vmap`` makes them operators on a population.
+``jax.vmap`` applies them to a population.
 """
 
 import jax
@@ -10,10 +10,10 @@ from gpt_nas_jax.types import PAD, Genome, Key
 
 
 def crossover(key: Key, first: Genome, second: Genome) -> Genome:
-    """The front of one chain joined to the back of another.
+    """Joins the front of one chain to the back of another.
 
-    The first is cut at a random point, the second after the same share of its blocks,
-    so that most blocks keep their stage. The child's depth lies between its parents'.
+    The first is cut at a random point, the second at the same relative depth, so that
+    most blocks keep their stage. The child's depth lies between its parents'.
 
     Args:
       key: draws the cut.
@@ -33,15 +33,15 @@ def crossover(key: Key, first: Genome, second: Genome) -> Genome:
 
 
 def mutate(key: Key, genome: Genome, shortest: int, num_genes: int) -> Genome:
-    """One gene replaced, inserted or removed at a random place, equally likely.
+    """Replaces, inserts or removes one gene at a random place, equally likely.
 
-    At the depth limits inserting or removing becomes replacing.
+    At the depth limits, inserting or removing becomes replacing.
 
     Args:
       key: draws kind, place and gene.
       genome: ``int32[L]``.
       shortest: fewest blocks.
-      num_genes: how many blocks there are to choose from.
+      num_genes: number of blocks to choose from.
     """
     longest = len(genome)
     kind_key, place_key, gene_key = jax.random.split(key, 3)
@@ -50,7 +50,7 @@ def mutate(key: Key, genome: Genome, shortest: int, num_genes: int) -> Genome:
     kind = jax.random.randint(kind_key, (), 0, 3)
     insert = (kind == 1) & (depth < longest)
     remove = (kind == 2) & (depth > shortest)
-    # An insertion may also stand behind the last block.
+    # An insertion may also follow the last block.
     place = jax.random.randint(place_key, (), 0, depth + insert)
     inserted, removed = _with(genome, place, gene), _without(genome, place)
     replaced = genome.at[place].set(gene)
@@ -58,23 +58,23 @@ def mutate(key: Key, genome: Genome, shortest: int, num_genes: int) -> Genome:
 
 
 def num_neighbours(longest: int, num_genes: int) -> int:
-    """How many single edits of a chain `neighbour` counts."""
+    """Number of single edits of a chain, as indexed by `neighbour`."""
     return longest * (num_genes - 1) + (longest + 1) * num_genes + longest
 
 
 def neighbour(
     genome: Genome, index: jax.Array, shortest: int, num_genes: int
 ) -> tuple[Genome, jax.Array]:
-    """One single edit of a chain: a gene replaced, inserted or removed.
+    """Applies a single edit to a chain: replaces, inserts or removes a gene.
 
     Args:
       genome: ``int32[L]``.
       index: below `num_neighbours`; replacements first, then insertions.
       shortest: fewest blocks.
-      num_genes: how many blocks there are to choose from.
+      num_genes: number of blocks to choose from.
 
     Returns:
-      The chain, and whether there is such an edit.
+      The chain, and whether the edit exists.
     """
     longest = len(genome)
     depth = (genome != PAD).sum()
@@ -111,14 +111,14 @@ def neighbour(
 
 
 def _with(genome: Genome, place: jax.Array, gene: jax.Array) -> Genome:
-    """A chain with one gene more, which pushes the ones behind it."""
+    """Inserts a gene into a chain and shifts the later ones."""
     position = jnp.arange(len(genome))
     right = jnp.where(position > 0, jnp.roll(genome, 1), PAD)
     return jnp.where(position > place, right, genome).at[place].set(gene)
 
 
 def _without(genome: Genome, place: jax.Array) -> Genome:
-    """A chain with one gene less."""
+    """Removes a gene from a chain."""
     position = jnp.arange(len(genome))
     left = jnp.where(position < len(genome) - 1, jnp.roll(genome, -1), PAD)
     return jnp.where(position >= place, left, genome)

@@ -23,11 +23,11 @@ class Cell:
     """A directed acyclic graph: vertex 0 is the input, the last one the output.
 
     Attributes:
-      edge_bits: the edges x -> y, x < y, as ``nasbench101.pack_edges`` makes them.
+      edge_bits: the edges x -> y, x < y, as packed by ``nasbench101.pack_edges``.
       ops: per inner vertex an index into ``nasbench101.OPERATIONS``.
 
     Raises:
-      UsageError: an edge leads to a vertex that is not there, or an unknown operation.
+      UsageError: an edge leads to a missing vertex, or an operation is unknown.
     """
 
     edge_bits: int
@@ -58,8 +58,8 @@ def prune(cell: Cell) -> Cell | None:
     """Drops every vertex that lies on no path from the input to the output.
 
     Returns:
-      The cell of the vertices that remain, in their order; None where the input is
-      not connected to the output.
+      The cell of the remaining vertices, in order; None if the input is not connected
+      to the output.
     """
     output = cell.n_vertices - 1
     edges = cell.edges
@@ -81,7 +81,7 @@ def prune(cell: Cell) -> Cell | None:
 
 
 def is_valid(cell: Cell) -> bool:
-    """Says whether the pruned cell is of the space: <= 7 vertices and <= 9 edges."""
+    """Whether the pruned cell is in the space: <= 7 vertices and <= 9 edges."""
     pruned = prune(cell)
     return (
         pruned is not None
@@ -93,10 +93,10 @@ def is_valid(cell: Cell) -> bool:
 def module_hash(cell: Cell) -> str:
     """Returns the published identifier of a cell, equal for isomorphic pruned cells.
 
-    Every vertex starts with the MD5 of (out-degree, in-degree, operation) and takes
-    up its neighbours' values as often as there are vertices; the MD5 of the sorted
-    values is the hash, 32 hexadecimal digits. Cells of the space collide only where
-    they are isomorphic. Source: graph_util.py of google-research/nasbench.
+    Every vertex starts with the MD5 of (out-degree, in-degree, operation) and is
+    rehashed with its neighbours' values once per vertex; the MD5 of the sorted values
+    is the hash, 32 hexadecimal digits. Cells of the space collide only if they are
+    isomorphic. Source: graph_util.py of google-research/nasbench.
 
     Raises:
       UsageError: the input is not connected to the output.
@@ -180,7 +180,7 @@ def _possible_edges(n: int) -> Iterator[tuple[int, int]]:
 
 
 def _classes(n: int) -> Iterator[Cell]:
-    """Yields of each isomorphism class of n vertices the cell of least (graph, ops)."""
+    """Yields the cell of least (graph, ops) of each isomorphism class of n vertices."""
     graphs = _graphs(n)
     relabellings = [(0, *p, n - 1) for p in itertools.permutations(range(1, n - 1))]
     for labels in relabellings:
@@ -202,7 +202,7 @@ def _graphs(n: int) -> np.ndarray:
     graphs = np.arange(1 << n * (n - 1) // 2)
     graphs = graphs[np.bitwise_count(graphs) <= MAX_EDGES]
     for v in range(n - 1):
-        # In an acyclic graph an edge into and one out of each vertex suffice.
+        # In an acyclic graph, one edge into and one out of each vertex suffice.
         leaving = pack_edges((v, y) for y in range(v + 1, n))
         entering = pack_edges((x, v + 1) for x in range(v + 1))
         graphs = graphs[(graphs & leaving != 0) & (graphs & entering != 0)]
@@ -210,9 +210,9 @@ def _graphs(n: int) -> np.ndarray:
 
 
 def _relabel(graphs: np.ndarray, labels: tuple[int, ...]) -> np.ndarray:
-    """Edge bits once vertex v is called ``labels[v]``.
+    """Edge bits after vertex v is relabelled ``labels[v]``.
 
-    A graph in which an edge then leads backwards compares greater than any cell.
+    A graph in which an edge then points backwards compares greater than any cell.
     """
     relabelled = np.zeros_like(graphs)
     for i, (x, y) in enumerate(_possible_edges(len(labels))):

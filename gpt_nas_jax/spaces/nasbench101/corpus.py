@@ -1,7 +1,7 @@
-"""The layers of every NAS-Bench-101 network, without building each.
+"""The layers of every NAS-Bench-101 network, without building each one.
 
-A cell's layers are the layers of its parts in a fixed order, so the parts are
-traced once and joined; cells that give the same layers are joined only once.
+A cell's layers are the layers of its parts in a fixed order, so the parts are traced
+once and concatenated, and only once for cells with the same layers.
 """
 
 import dataclasses
@@ -27,16 +27,16 @@ _SIZE: Size = (32, 32, _WIDTH)
 
 @dataclasses.dataclass(frozen=True)
 class VertexWords:
-    """Words of what the networks are made of.
+    """Words of the networks' parts.
 
     Vertices that feed the output share its channels, and all others are about as wide.
-    So a projection reads by how many share, and whether the cell is twice as wide as
-    its input, as the first one of a later stack is.
+    So the words of a projection depend on how many vertices share, and on whether the
+    cell doubles the width, as the first one of a later stack does.
 
     Attributes:
       skeleton: around the cells.
-      operations: of each, its words.
-      projections: of each number of shares, from 1 on, the words of a projection in an
+      operations: the words of each operation.
+      projections: for 1 or more sharing vertices, the words of a projection in an
         ordinary cell and in one that doubles the width.
       add: the word of a sum.
       concat: the word of a concatenation.
@@ -51,12 +51,12 @@ class VertexWords:
     def wiring(
         self, projected: bool, inputs: int, shares: int, doubles: bool = False
     ) -> tuple[str, ...]:
-        """In front of an inner vertex.
+        """The words before an inner vertex.
 
         Args:
           projected: whether the cell's input feeds it.
-          inputs: how many feed it, the input among them.
-          shares: how many vertices share the channels of the output.
+          inputs: number of vertices that feed it, including the input.
+          shares: number of vertices that share the output's channels.
           doubles: whether the cell is twice as wide as its input.
         """
         projection = self.projections[shares - 1][doubles]
@@ -65,15 +65,15 @@ class VertexWords:
     def end(
         self, projected: bool, inner: int, doubles: bool = False
     ) -> tuple[str, ...]:
-        """Of the output, fed by so many inner vertices and by the input or not."""
+        """The words of the output, fed by ``inner`` vertices and maybe by the input."""
         projection = self.projections[0][doubles]
         joined = (self.concat,) * (inner > 1) + projection * projected
         return joined + (self.add,) * (projected and inner > 0)
 
 
 def parts(keep_groups: bool = False) -> VertexWords:
-    """The words of the parts, traced; arguments as of `word`."""
-    # A vertex behind the input carries its operation after one projection.
+    """Traces the words of the parts; ``keep_groups`` as in `word`."""
+    # A vertex fed by the input has one projection before its operation.
     cells = [
         network.CellModule(((0, 1), (1, 2)), (operation,), _WIDTH)
         for operation in range(len(OPERATIONS))
@@ -103,7 +103,7 @@ def parts(keep_groups: bool = False) -> VertexWords:
 
 
 def words(keep_groups: bool = False) -> tuple[str, ...]:
-    """All words that occur in the benchmark's networks; arguments as of `word`."""
+    """All words of the benchmark's networks; ``keep_groups`` as in `word`."""
     known = parts(keep_groups)
     around = known.skeleton
     operations = [w for operation in known.operations for w in operation]
@@ -113,7 +113,7 @@ def words(keep_groups: bool = False) -> tuple[str, ...]:
 
 
 def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
-    """Token sequences of the networks of all cells, equal ones merged."""
+    """Token sequences of the networks of all cells, duplicates merged."""
     rows, counts = np.unique(_recipes(cells), axis=0, return_counts=True)
     known = parts()
     spelled = (
@@ -124,7 +124,7 @@ def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
 
 
 def _cell_words(recipe: np.ndarray, parts: VertexWords, doubles: bool) -> list[str]:
-    """The words of one cell, spelled out of a row of `_recipes`."""
+    """The words of one cell, from a row of `_recipes`."""
     result: list[str] = []
     inner, projected_end = recipe[-2:].tolist()
     for projected, inputs, operation in recipe[:-2].reshape(_MAX_INNER, 3).tolist():
@@ -135,10 +135,10 @@ def _cell_words(recipe: np.ndarray, parts: VertexWords, doubles: bool) -> list[s
 
 
 def _recipes(cells: Columns) -> np.ndarray:
-    """The numbers that fix the layers of each cell, ``int8[N, 17]``.
+    """The numbers that determine the layers of each cell, ``int8[N, 17]``.
 
-    For each inner vertex: whether the input feeds it (0 or 1), how many vertices
-    feed it, its operation (-1: no such vertex). Then for the output: how many inner
+    For each inner vertex: whether the input feeds it (0 or 1), how many vertices feed
+    it, and its operation (-1 for no vertex). Then for the output: how many inner
     vertices feed it, and whether the input does.
     """
     vertices, bits, operations = (column.astype(np.int64) for column in cells)

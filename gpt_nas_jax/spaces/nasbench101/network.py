@@ -75,7 +75,7 @@ def network(
     operations: tuple[int, ...],
     num_classes: int = 10,
 ) -> Chain:
-    """Three stacks of three equal cells with 128, 256 and 512 channels."""
+    """Builds three stacks of three identical cells with 128, 256 and 512 channels."""
     blocks: list[nn.Module] = [unit(_WIDTH, 3)]
     for stack in range(STACKS):
         if stack:
@@ -88,7 +88,7 @@ def network(
 def vertex_channels(
     edges: tuple[tuple[int, int], ...], output: int, features: int
 ) -> dict[int, int]:
-    """Channels of every inner vertex, as the benchmark deals them out.
+    """Channels of every inner vertex, as the benchmark assigns them.
 
     Vertices that feed the output share its channels; each other vertex is as wide
     as the widest one it feeds.

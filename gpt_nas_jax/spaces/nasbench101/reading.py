@@ -1,4 +1,4 @@
-"""How cells of NAS-Bench-101 read: the tokens of every operation."""
+"""Tokens of NAS-Bench-101 cells, by operation."""
 
 import flax.struct
 import jax
@@ -23,18 +23,17 @@ from gpt_nas_jax.types import Genome, Tokens
 
 @flax.struct.dataclass
 class VertexTable:
-    """A `ReadingTable` of cells whose operations alone the prior proposes; edges stay.
+    """A `ReadingTable` of cells; the prior proposes only operations, not edges.
 
-    Between two operations stand the projections, sums and concatenations that follow
-    from the edges. The genome is read as the first cell of the network, without what
-    lies on no path from its input to its output.
+    Between two operations come the projections, sums and concatenations that the edges
+    imply. The genome is read as the first cell of the network, after pruning.
 
     Attributes:
       operations: rows ``[G]``.
-      wiring: rows ``[2, 2, V, S]`` in front of a vertex, by whether it is the output,
-        whether the input feeds it, how many inner vertices do, and how many of these
-        share the channels of the output, less one.
-      stem: the context in front of the first cell, ``int32[C]``.
+      wiring: rows ``[2, 2, V, S]`` before a vertex, indexed by whether it is the
+        output, whether the input feeds it, how many inner vertices do, and the number
+        of vertices that share the output's channels, minus one.
+      stem: the context before the first cell, ``int32[C]``.
     """
 
     operations: Rows
@@ -48,28 +47,28 @@ class VertexTable:
 
     @property
     def num_genes(self) -> int:
-        """As many as there are operations."""
+        """Number of operations."""
         return len(OPERATIONS)
 
     def eliminable(self, genome: Genome) -> jax.Array:
-        """The operations of vertices that are part of the network, ``bool[26]``."""
+        """The operations of vertices that pruning keeps, ``bool[26]``."""
         _, kept = pruned(genome)
         return jnp.concatenate([jnp.zeros(NUM_EDGES, bool), kept[1:OUTPUT]])
 
     def start(self, genome: Genome) -> Tokens:
-        """The stem, and what the first vertex is fed by."""
+        """The stem and the wiring of the first vertex."""
         edges, _ = pruned(genome)
         return append(self.stem, self._wiring(edges, 1))
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
-        """The layers of a vertex, and what the next one is fed by."""
+        """The layers of a vertex and the wiring of the next one."""
         (edges, kept), vertex = pruned(genome), position - NUM_EDGES + 1
         own = self.operations.at(genome[position])
         own = own.replace(lengths=jnp.where(kept[vertex], own.lengths, 0))
         return joined(own, self._wiring(edges, vertex + 1))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """An equal cell, without what its first vertex is fed by."""
+        """The same cell again, without the wiring of its first vertex."""
         return sequence
 
     def openers(self, vocabulary_size: int) -> jax.Array:
@@ -77,13 +76,13 @@ class VertexTable:
         return first_words(self.operations, vocabulary_size)
 
     def contexts(self) -> np.ndarray:
-        """All that can stand in front of an operation, ``int32[N, C]``."""
+        """All contexts that can precede an operation, ``int32[N, C]``."""
         shares = self.wiring.lengths.shape[-1]
         each = [self._contexts(share) for share in range(shares)]
         return np.unique(np.concatenate(each), axis=0)
 
     def _contexts(self, share: int) -> np.ndarray:
-        """The same of cells whose output so many feed, plus one."""
+        """Those of cells whose output is fed by ``share + 1`` inner vertices."""
         fronts, asked = np.asarray(self.stem)[None], []
         for vertex in range(1, OUTPUT):
             fed = np.concatenate(
@@ -99,7 +98,7 @@ class VertexTable:
                 appended(asked[-1], self.operations.at(operation))
                 for operation in range(self.num_genes)
             ]
-            # A vertex need not be part of the network.
+            # Pruning may remove a vertex.
             fronts = np.unique(np.concatenate([fronts, *behind]), axis=0)
         return np.unique(np.concatenate(asked), axis=0)
 
@@ -111,10 +110,7 @@ class VertexTable:
 
 
 def build(vocabulary: Vocabulary, context: int) -> VertexTable:
-    """Encodes the words of every operation and of all that stands between.
-
-    Contexts are of the given length.
-    """
+    """Encodes all operations and the wiring, for contexts of the given length."""
     parts = corpus.parts()
     shares = range(1, len(parts.projections) + 1)
     inner = [

@@ -26,32 +26,32 @@ from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Key, UsageError
 
 _INNER = MAX_VERTICES - 2
-# From input to output: where the edge between them stands.
+# Index of the edge from input to output.
 _DIRECT = NUM_EDGES - MAX_VERTICES + 1
 _ATTEMPTS = 24
 NO_EDGE = "none"
-"""The name of an edge that is not there."""
+"""The name of a missing edge."""
 _LEAST_SIZE = 0.1
 _WEIGHTS = np.array([9.0, 1.0, 0.0])
-"""Of an operation, in squares of its channels: `OPERATIONS`."""
-# Any four numbers do; with these no two cells collide.
+"""Weights of each of `OPERATIONS`, in units of its squared channels."""
+# Arbitrary, but with these no two cells collide.
 _SEEDS = np.array([0x9E3779B9, 0x85EBCA6B, 0x27D4EB2F, 0x165667B1], np.uint32)
 
 
-# Arrays have no single truth value: spaces are equal where they are the same.
+# Arrays have no single truth value, so spaces compare by object identity.
 @dataclasses.dataclass(frozen=True, eq=False)
 class NasBench101Space(cells.CellSpace):
     """Cells of up to seven vertices and nine edges.
 
-    A genome is ``int32[26]``: whether each of the 21 possible edges is there, in the
+    A genome is ``int32[26]``: whether each of the 21 possible edges exists, in the
     order of `nasbench101.pack_edges`, then for every inner vertex an index into
-    `OPERATIONS`. What lies on no path from input to output does not count.
+    `OPERATIONS`. Vertices on no path from input to output are ignored.
 
     Attributes:
-      listed: ``int8[N, 26]``, one genome of every network, from which all are drawn
-        equally likely; without it random graphs are, most of them large.
+      listed: ``int8[N, 26]``, one genome of every network, to sample uniformly from; if
+        None, samples are random graphs, most of them large.
       image: height, width and channels of the images.
-      num_classes: size of the output.
+      num_classes: number of outputs.
     """
 
     listed: np.ndarray | None = None
@@ -60,17 +60,17 @@ class NasBench101Space(cells.CellSpace):
 
     @property
     def length(self) -> int:
-        """Genes of a genome."""
+        """Number of genes."""
         return NUM_EDGES + _INNER
 
     @property
     def num_genes(self) -> int:
-        """How many values a gene may have; one of an edge has two."""
+        """Number of values of a gene; those of edges have two."""
         return len(OPERATIONS)
 
     @property
     def num_neighbours(self) -> int:
-        """An edge more or less, or another operation."""
+        """Number of single edits: flipped edges and replaced operations."""
         return NUM_EDGES + _INNER * (len(OPERATIONS) - 1)
 
     @property
@@ -79,7 +79,7 @@ class NasBench101Space(cells.CellSpace):
         return OPERATIONS
 
     def names(self, genome: Genome) -> tuple[str, ...]:
-        """Every edge as ``source-target``, or `NO_EDGE`, then the operations."""
+        """Every edge as ``source-target`` or `NO_EDGE`, then the operations."""
         genes = [int(gene) for gene in np.asarray(genome)]
         edges = [
             f"{source}-{target}" if gene else NO_EDGE
@@ -88,7 +88,7 @@ class NasBench101Space(cells.CellSpace):
         return (*edges, *(OPERATIONS[gene] for gene in genes[NUM_EDGES:]))
 
     def genome(self, names: Sequence[str]) -> np.ndarray:
-        """The genome that `names` reads so, ``int32[26]``.
+        """The genome with these `names`, ``int32[26]``.
 
         Raises:
           UsageError: there is no such genome.
@@ -107,7 +107,7 @@ class NasBench101Space(cells.CellSpace):
         return genome
 
     def decode(self, genome: Genome) -> Chain:
-        """The benchmark's network of one valid genome.
+        """Builds the benchmark's network of one valid genome.
 
         Raises:
           UsageError: input and output are not connected.
@@ -122,7 +122,7 @@ class NasBench101Space(cells.CellSpace):
     def proposed_blocks(
         self, genome: np.ndarray, proposed: np.ndarray
     ) -> tuple[bool, ...]:
-        """All blocks, if an operation is proposed: each cell holds it; else none."""
+        """All blocks if any operation is proposed, since all cells have it."""
         return (bool(proposed.any()),) * (network.DEPTH - 1)
 
     def places(self) -> tuple[tuple[nn.Module, Size], ...]:
@@ -132,15 +132,15 @@ class NasBench101Space(cells.CellSpace):
         return cells.shared_blocks(chain, self.image, network.CellModule)
 
     def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> VertexTable:
-        """How cells read, in the tokens of a vocabulary and contexts of a length."""
+        """The table that turns cells into tokens, for contexts of a given length."""
         return reading.build(vocabulary, context)
 
     def definition(self) -> str:
-        """The words of every operation, and of all that stands around cells."""
+        """The words of every operation and of the parts around the cells."""
         return json.dumps(dataclasses.asdict(corpus.parts()))
 
     def sample(self, key: Key, count: int) -> Genome:
-        """``int32[count, 26]``: of those listed, or random graphs that are valid."""
+        """``int32[count, 26]``: drawn from ``listed``, or random valid graphs."""
         if self.listed is not None:
             rows = jax.random.randint(key, (count,), 0, len(self.listed))
             return jnp.asarray(self.listed)[rows].astype(jnp.int32)
@@ -149,7 +149,7 @@ class NasBench101Space(cells.CellSpace):
     def _sample(self, key: Key) -> Genome:
         edge_key, operation_key = jax.random.split(key)
         edges = jax.random.bernoulli(edge_key, 0.5, (_ATTEMPTS, NUM_EDGES))
-        # The last is valid, should none before it be.
+        # The last attempt is always valid.
         edges = edges.at[-1].set(jnp.arange(NUM_EDGES) == _DIRECT)
         operations = jax.random.randint(
             operation_key, (_ATTEMPTS, _INNER), 0, len(OPERATIONS)
@@ -168,14 +168,14 @@ class NasBench101Space(cells.CellSpace):
         return known & few & kept[..., 0] & kept[..., -1]
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
-        """The front of one genome, the back of the other; the first if that is none."""
+        """One-point crossover; returns the first genome if the child is invalid."""
         child = cells.crossover(key, first, second)
         return jnp.where(self.valid(child), child, first)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One edge flipped or one operation replaced, and whether it stays valid.
+        """Flips an edge or replaces an operation; also returns if that is valid.
 
-        It may be the same network still, by what is on no path.
+        The network may stay the same, if the edit is on no path.
         """
         flips = index < NUM_EDGES
         rest = index - NUM_EDGES
@@ -188,8 +188,8 @@ class NasBench101Space(cells.CellSpace):
     def identity(self, genomes: Genome) -> jax.Array:
         """``int32[..., 2]``, equal for isomorphic pruned cells.
 
-        Vertices take up their neighbours' values as in the benchmark's module hash,
-        with an integer hash in place of MD5. No two of the 423,624 cells share one.
+        Computed like the benchmark's module hash, with an integer hash instead of MD5.
+        It differs for all 423,624 cells.
         """
         adjacency, kept = pruned(genomes)
         edges = adjacency.astype(jnp.uint32)
@@ -210,9 +210,9 @@ class NasBench101Space(cells.CellSpace):
         return jnp.where(edge, value < 2, value < self.num_genes)
 
     def size(self, genomes: Genome) -> jax.Array:
-        """About the cell's weights, in squares of its width, ``[...]``.
+        """Approximate number of the cell's weights, over its squared width, ``[...]``.
 
-        Channels are shared out as in `spaces.nasbench101.network`, without rounding.
+        Channels are assigned as in `spaces.nasbench101.network`, without rounding.
         """
         adjacency, _ = pruned(genomes)
         to_output = adjacency[..., 1:OUTPUT, OUTPUT]
@@ -233,16 +233,17 @@ class NasBench101Space(cells.CellSpace):
         return total
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """The logarithm of `size`, ``[..., 1]``."""
+        """``log(size)``, offset to be finite, ``[..., 1]``."""
         return jnp.log(self.size(genomes) + _LEAST_SIZE)[..., None]
 
     def features(self, genomes: Genome) -> jax.Array:
         """Paths, operations and shape of ``int32[..., 26]``, ``[..., 373]``.
 
-        Each sequence of operations weighs the root of how many input-to-output paths
-        read so (BANANAS, arXiv 1910.11858, notes whether one does). Then how many
-        vertices have each operation, the edges, those into the output, the longest
-        path in vertices and in 3x3 convolutions, and twice the logarithm of `size`.
+        For each sequence of operations, the square root of the number of
+        input-to-output paths with it (BANANAS, arXiv 1910.11858, uses only whether
+        there is one). Then the number of vertices per operation, of edges and of edges
+        into the output, the longest path in vertices and in 3x3 convolutions, and twice
+        `trends`.
         """
         flat = genomes.reshape(-1, self.length)
         size = 2 * self.trends(flat)
@@ -253,9 +254,9 @@ class NasBench101Space(cells.CellSpace):
 def genomes_of(
     n_vertices: np.ndarray, edge_bits: np.ndarray, ops: np.ndarray
 ) -> np.ndarray:
-    """Genomes ``int8[N, 26]`` of columns as `nasbench101.Cells` holds them.
+    """Converts columns of `nasbench101.Cells` to genomes ``int8[N, 26]``.
 
-    The output becomes the last of seven vertices; those between are on no path.
+    The output becomes the last of seven vertices; missing ones are on no path.
     """
     genomes = np.zeros((len(n_vertices), NUM_EDGES + _INNER), np.int8)
     for index, (source, target) in enumerate(EDGES):
@@ -268,7 +269,7 @@ def genomes_of(
 
 
 def _labels(genomes: Genome) -> jax.Array:
-    """``uint32[..., 7]``: operations between input and output."""
+    """``uint32[..., 7]``: labels of the vertices, from input to output."""
     operations = genomes[..., NUM_EDGES:].astype(jnp.uint32)
     ends = [(0, 0)] * (genomes.ndim - 1) + [(1, 1)]
     labels = jnp.pad(operations, ends, constant_values=len(OPERATIONS))
@@ -307,7 +308,7 @@ def _features(genome: Genome) -> jax.Array:
 
 
 def _longest(adjacency: jax.Array, weights: jax.Array) -> jax.Array:
-    """The weight of the heaviest path to the output; every vertex has one."""
+    """The weight of the heaviest path to the output, by weights of vertices."""
     totals = jnp.zeros(MAX_VERTICES)
     for vertex in range(1, MAX_VERTICES):
         before = jnp.where(adjacency[:, vertex], totals, 0).max()

@@ -1,4 +1,4 @@
-"""The layers of every NAS-Bench-201 network, without building each."""
+"""The layers of every NAS-Bench-201 network, without building each one."""
 
 import dataclasses
 
@@ -18,20 +18,20 @@ _SIZE: Size = (32, 32, 16)
 
 @dataclasses.dataclass(frozen=True)
 class EdgeWords:
-    """Words of what the networks are made of; some operations have none."""
+    """Words of the networks' parts; some operations have none."""
 
     skeleton: Skeleton
     operations: tuple[tuple[str, ...], ...]
     add: str = word(Other(0, _SIZE, _SIZE, "add", ()))
 
     def edge(self, operation: int, joins: bool) -> tuple[str, ...]:
-        """Of an operation into a node; ``joins`` where something is there already."""
+        """The words of an operation into a node, which ``joins`` earlier inputs."""
         added = joins and operation != network.NONE
         return self.operations[operation] + (self.add,) * added
 
 
 def parts(keep_groups: bool = False) -> EdgeWords:
-    """The words of the parts, traced; arguments as of `word`."""
+    """Traces the words of the parts; ``keep_groups`` as in `word`."""
     nothing = (network.NONE,) * (len(EDGES) - 1)
     tail = Chain((BatchNorm(), ReLU(), Head(10)))
     return EdgeWords(
@@ -50,7 +50,7 @@ def parts(keep_groups: bool = False) -> EdgeWords:
 
 
 def words(keep_groups: bool = False) -> tuple[str, ...]:
-    """All words that occur in the benchmark's networks; arguments as of `word`."""
+    """All words of the benchmark's networks; ``keep_groups`` as in `word`."""
     known = parts(keep_groups)
     around = known.skeleton
     operations = [w for operation in known.operations for w in operation]
@@ -59,11 +59,11 @@ def words(keep_groups: bool = False) -> tuple[str, ...]:
 
 
 def architectures(cells: Columns, vocabulary: Vocabulary) -> Architectures:
-    """Token sequences of the networks of all cells, equal ones merged.
+    """Token sequences of the networks of all cells, duplicates merged.
 
     Args:
       cells: the one column ``uint8[N, 6]``, operations of the edges.
-      vocabulary: of the words.
+      vocabulary: encodes the words.
     """
     (operations,) = cells
     known = parts()

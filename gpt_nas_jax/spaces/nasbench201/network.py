@@ -23,7 +23,7 @@ _OUTPUT = EDGES[-1][1]
 
 
 class ReluConvNorm(nn.Module):
-    """ReLU, convolution and BatchNorm, in this order; ``features=None`` keeps them."""
+    """ReLU, convolution and BatchNorm; ``features=None`` keeps the channels."""
 
     kernel: int
     features: int | None = None
@@ -38,14 +38,13 @@ class ReluConvNorm(nn.Module):
 
 
 class CellModule(nn.Module):
-    """One cell: four nodes, each the sum of operations on all nodes before it.
+    """One cell: four nodes, each the sum of operations on all earlier nodes.
 
-    An edge without an operation adds nothing. A node to which nothing is added is
-    zero, and operations on it have their parameters all the same.
+    An edge with `NONE` adds nothing. A node to which nothing is added is zero;
+    operations on it still have their parameters.
 
     Attributes:
-      operations: of `EDGES` in their order, indices into
-        `nasbench201.OPERATIONS`.
+      operations: of `EDGES` in order, indices into `nasbench201.OPERATIONS`.
     """
 
     operations: tuple[int, ...]
@@ -80,11 +79,11 @@ class Reduction(nn.Module):
 
 
 def network(operations: tuple[int, ...], num_classes: int = 10) -> Chain:
-    """Three stacks of five equal cells with 16, 32 and 64 channels.
+    """Builds three stacks of five identical cells with 16, 32 and 64 channels.
 
     Args:
-      operations: of the cell, as `CellModule` takes them.
-      num_classes: size of the output.
+      operations: of the cell, see `CellModule`.
+      num_classes: number of outputs.
     """
     blocks: list[nn.Module] = [conv_norm(_WIDTH, 3)]
     for stack in range(STACKS):
@@ -95,6 +94,6 @@ def network(operations: tuple[int, ...], num_classes: int = 10) -> Chain:
 
 
 def edge(operation: int) -> nn.Module:
-    """The block that stands for an operation other than `NONE` and `SKIP`."""
+    """The block of an operation other than `NONE` and `SKIP`."""
     name = OPERATIONS[operation]
     return AvgPool() if name == "avg_pool_3x3" else ReluConvNorm(_KERNELS[name])

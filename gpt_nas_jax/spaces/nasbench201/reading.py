@@ -1,4 +1,4 @@
-"""How cells of NAS-Bench-201 read: the tokens of every operation."""
+"""Tokens of NAS-Bench-201 cells, by operation."""
 
 import flax.struct
 import jax
@@ -19,7 +19,7 @@ from gpt_nas_jax.tokens.reading import (
 from gpt_nas_jax.tokens.vocabulary import Vocabulary
 from gpt_nas_jax.types import Genome, Tokens
 
-# For each edge, which edges before it lead into the same node.
+# For each edge, which earlier edges lead into the same node.
 _BESIDE = np.array(
     [[j < i and EDGES[j][1] == EDGES[i][1] for j in range(6)] for i in range(6)]
 )
@@ -27,16 +27,16 @@ _BESIDE = np.array(
 
 @flax.struct.dataclass
 class EdgeTable:
-    """A `ReadingTable` of cells: the words of an operation, and of the sum behind it.
+    """A `ReadingTable` of cells: the words of an operation and of the sum after it.
 
-    The genome is read as the first cell of the network. Some operations have no
-    words; so the first layer behind a gene need not be its own, and the gene is drawn
-    from what the FCN holds possible.
+    The genome is read as the first cell of the network. Some operations have no words,
+    so the first layer after a gene need not be its own, and the gene is sampled from
+    the FCN's distribution.
 
     Attributes:
       edges: rows ``[G, 2]`` by operation and whether its node is fed already.
-      stem: the context in front of the first cell, ``int32[C]``.
-      between: what stands behind the stack of cells, ``int32[K]``.
+      stem: the context before the first cell, ``int32[C]``.
+      between: the tokens after the stack of cells, ``int32[K]``.
     """
 
     edges: Rows
@@ -50,7 +50,7 @@ class EdgeTable:
 
     @property
     def num_genes(self) -> int:
-        """As many as there are operations."""
+        """Number of operations."""
         return len(OPERATIONS)
 
     def eliminable(self, genome: Genome) -> jax.Array:
@@ -58,18 +58,18 @@ class EdgeTable:
         return jnp.ones(len(EDGES), bool)
 
     def start(self, genome: Genome) -> Tokens:
-        """The stem stands in front of the cell."""
+        """The stem, which precedes the cell."""
         return self.stem
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
-        """The layers of an operation and, where it is not the first one, the sum."""
+        """The layers of an operation and, unless it is the node's first, the sum."""
         joins = (jnp.asarray(_BESIDE)[position] & (genome != NONE)).any()
         return self.edges.at(genome[position], joins.astype(int))
 
     def contexts(self) -> np.ndarray:
-        """All that can stand in front of an operation, ``int32[N, C]``."""
+        """All contexts that can precede an operation, ``int32[N, C]``."""
         start = np.asarray(self.stem)[None]
-        # By whether the node that is fed has something already.
+        # By whether the target node is fed already.
         fronts, asked = {False: start, True: start[:0]}, []
         for index, (_, target) in enumerate(EDGES):
             if index and target != EDGES[index - 1][1]:
@@ -88,7 +88,7 @@ class EdgeTable:
         return np.unique(np.concatenate(asked), axis=0)
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """An equal cell, and in the end what stands behind the stack."""
+        """The same cell again, then the tokens after the stack."""
         return np.concatenate([sequence, self.between])
 
     def openers(self, vocabulary_size: int) -> jax.Array:

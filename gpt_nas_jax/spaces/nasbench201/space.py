@@ -25,7 +25,7 @@ _NONE, _SKIP, _CONV1, _CONV3, _POOL = map(
     OPERATIONS.index,
     ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
 )
-# Operations that leave a layer behind, as a path reads them.
+# Operations that appear as a layer in a path.
 _LAYERS = (_CONV1, _CONV3, _POOL)
 _NODES = 1 + max(target for _, target in EDGES)
 _LONGEST_PATH = _NODES - 1
@@ -37,15 +37,15 @@ class NasBench201Space(cells.CellSpace):
     """Cells of four nodes with an operation on each of the six edges.
 
     A genome is ``int32[6]``: for every edge of `nasbench201.EDGES` an index into
-    `OPERATIONS`. All 15,625 are valid, and the benchmark trained each on its own.
+    `OPERATIONS`. All 15,625 are valid, and the benchmark trained each of them.
 
     Attributes:
       image: height, width and channels of the images; height and width are multiples
         of 4, since two reductions halve them.
-      num_classes: size of the output.
+      num_classes: number of outputs.
 
     Raises:
-      UsageError: the images' sides are no such multiples.
+      UsageError: height or width is not a multiple of 4.
     """
 
     image: Size = network.IMAGE
@@ -61,17 +61,17 @@ class NasBench201Space(cells.CellSpace):
 
     @property
     def length(self) -> int:
-        """Genes of a genome."""
+        """Number of genes."""
         return len(EDGES)
 
     @property
     def num_genes(self) -> int:
-        """How many values a gene may have."""
+        """Number of values of a gene."""
         return len(OPERATIONS)
 
     @property
     def num_neighbours(self) -> int:
-        """How many genomes differ in one gene."""
+        """Number of genomes that differ in one gene."""
         return len(EDGES) * (len(OPERATIONS) - 1)
 
     @property
@@ -80,14 +80,14 @@ class NasBench201Space(cells.CellSpace):
         return OPERATIONS
 
     def names(self, genome: Genome) -> tuple[str, ...]:
-        """The operation of every edge, by name."""
+        """The name of every edge's operation."""
         return tuple(OPERATIONS[gene] for gene in np.asarray(genome))
 
     def genome(self, names: Sequence[str]) -> np.ndarray:
         """The genome of six named operations, ``int32[6]``.
 
         Raises:
-          UsageError: they are not six, or a name is none of `OPERATIONS`.
+          UsageError: there are not six names, or one is not in `OPERATIONS`.
         """
         if len(names) != self.length or set(names) - {*OPERATIONS}:
             raise UsageError(
@@ -96,14 +96,14 @@ class NasBench201Space(cells.CellSpace):
         return np.array([OPERATIONS.index(name) for name in names], np.int32)
 
     def decode(self, genome: Genome) -> Chain:
-        """The benchmark's network of one genome."""
+        """Builds the benchmark's network of one genome."""
         operations = tuple(int(gene) for gene in np.asarray(genome))
         return network.network(operations, self.num_classes)
 
     def proposed_blocks(
         self, genome: np.ndarray, proposed: np.ndarray
     ) -> tuple[bool, ...]:
-        """All blocks, if an operation is proposed: each cell holds it; else none."""
+        """All blocks if any operation is proposed, since all cells have it."""
         return (bool(proposed.any()),) * (network.DEPTH - 1)
 
     def places(self) -> tuple[tuple[nn.Module, Size], ...]:
@@ -112,11 +112,11 @@ class NasBench201Space(cells.CellSpace):
         return cells.shared_blocks(self.decode(skips), self.image, network.CellModule)
 
     def reading(self, vocabulary: Vocabulary, context: int = CONTEXT) -> EdgeTable:
-        """How cells read, in the tokens of a vocabulary and contexts of a length."""
+        """The table that turns cells into tokens, for contexts of a given length."""
         return reading.build(vocabulary, context)
 
     def definition(self) -> str:
-        """The words of every operation and of all that stands around cells."""
+        """The words of every operation and of the parts around the cells."""
         return json.dumps(dataclasses.asdict(corpus.parts()))
 
     def sample(self, key: Key, count: int) -> Genome:
@@ -129,11 +129,11 @@ class NasBench201Space(cells.CellSpace):
         return jnp.all((genomes >= 0) & (genomes < self.num_genes), -1)
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
-        """The front of one genome, the back of the other."""
+        """One-point crossover."""
         return cells.crossover(key, first, second)
 
     def neighbour(self, genome: Genome, index: jax.Array) -> tuple[Genome, jax.Array]:
-        """One edge with another operation; there always is one."""
+        """Replaces the operation of one edge; every such edit exists."""
         place, step = index // (self.num_genes - 1), index % (self.num_genes - 1)
         gene = (genome[place] + 1 + step) % self.num_genes
         return genome.at[place].set(gene), jnp.bool_(True)
@@ -148,7 +148,7 @@ class NasBench201Space(cells.CellSpace):
         return jnp.ones((self.length, self.num_genes + 1), bool).at[:, -1].set(False)
 
     def size(self, genomes: Genome) -> jax.Array:
-        """Weights of the cell's convolutions, in squares of its width, ``[...]``."""
+        """Weights of the cell's convolutions over its squared width, ``[...]``."""
         return 9.0 * (genomes == _CONV3).sum(-1) + (genomes == _CONV1).sum(-1)
 
     def params(self, genomes: Genome) -> jax.Array:
@@ -160,19 +160,19 @@ class NasBench201Space(cells.CellSpace):
         return self._sum(_costs(self)[1], genomes)
 
     def _sum(self, values: np.ndarray, genomes: Genome) -> jax.Array:
-        """The sum of ``[1 + G]`` values: of all around the operations, then of each."""
+        """Sums ``[1 + G]`` values: first that of the skeleton, then one per gene."""
         return values[0] + jnp.asarray(values)[1 + genomes].sum(-1)
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """The logarithm of `size`, ``[..., 1]``."""
+        """``log(1 + size)``, ``[..., 1]``."""
         return jnp.log1p(self.size(genomes))[..., None]
 
     def features(self, genomes: Genome) -> jax.Array:
         """Operations, paths and size of ``int32[..., 6]``, ``[..., 71]``.
 
-        An operation is 1 at its edge. A path from input to output is read as its
-        layers, one that crosses a `none` not at all; each kind weighs twice the root of
-        how many there are. Last, twice the logarithm of 1 more than `size`.
+        Operations are one-hot per edge. For each sequence of layers, twice the square
+        root of the number of input-to-output paths with it; paths through a `none` do
+        not count. Last, twice `trends`.
         """
         flat = genomes.reshape(-1, self.length)
         size = 2 * self.trends(flat)
@@ -182,7 +182,7 @@ class NasBench201Space(cells.CellSpace):
 
 @functools.cache
 def _costs(space: NasBench201Space) -> np.ndarray:
-    """Parameters and operations of the rest and of each gene, ``float32[2, 1 + G]``."""
+    """Parameters and FLOPs of the skeleton and of each gene, ``float32[2, 1 + G]``."""
     found = []
     for gene in range(space.num_genes):
         known = cost(space.decode(np.full(space.length, gene)), space.image)
