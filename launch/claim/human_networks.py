@@ -148,7 +148,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seeds", default="0,1,2", help="comma-separated")
     parser.add_argument("--side", type=int, default=_SIDE, help="pixels")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--found", default="", help="comma-separated genes")
     parser.add_argument("--read", action="store_true", help="run nothing")
     known, others = parser.parse_known_args()
