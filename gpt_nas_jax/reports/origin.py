@@ -7,7 +7,7 @@ from gpt_nas_jax.executors import machine
 
 
 def line(program: str) -> str:
-    """The program, the date, the cores and the versions that figures come from."""
+    """The program, the date, and the cores and versions of the process that writes."""
     here = machine.describe()
     cores = f"{here['cores']} CPU core{'s' * (here['cores'] > 1)}"
     return (

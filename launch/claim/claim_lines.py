@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import fcntl
 import os
 from pathlib import Path
 from typing import ClassVar, Self
@@ -34,11 +35,13 @@ class _Line:
         home.mkdir(parents=True, exist_ok=True)
         path = home / cls.file
         rows = [dataclasses.astuple(line) for line in lines]
-        if not path.exists():
-            rows.insert(0, tuple(field.name for field in dataclasses.fields(cls)))
-        text = "".join(",".join(map(str, row)) + "\n" for row in rows)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
+            # Several processes append; one of them writes the header.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not os.fstat(descriptor).st_size:
+                rows.insert(0, tuple(field.name for field in dataclasses.fields(cls)))
+            text = "".join(",".join(map(str, row)) + "\n" for row in rows)
             os.write(descriptor, text.encode())
             os.fsync(descriptor)
         finally:

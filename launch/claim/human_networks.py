@@ -38,14 +38,14 @@ _FLOPS, _SIDE = 5e7, 32
 
 def trained(base: Config, name: str, genome: str, seed: int) -> Human:
     """Trains one network for a seed, and tests it once."""
-    config = dataclasses.replace(
-        base, seed=seed, workdir=f"{base.workdir}/{name}-{seed}"
-    )
-    if name == FOUND:
+    side, epochs = base.data.side, base.retrain.recipe.epochs
+    home = f"{base.workdir}/{name}-{side}-{epochs}-{seed}"
+    config = dataclasses.replace(base, seed=seed, workdir=home)
+    if name.startswith(FOUND):
         retrain = dataclasses.replace(base.retrain, genome=genome)
         config = dataclasses.replace(config, stage="retrain", retrain=retrain)
     else:
-        most = _FLOPS * (base.data.side / _SIDE) ** 2
+        most = _FLOPS * (side / _SIDE) ** 2
         human = BaselineConfig(f"{name}@{most:g}")
         config = dataclasses.replace(config, stage="baseline", baseline=human)
     main.run(config)
@@ -54,8 +54,8 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
     return Human(
         name,
         seed,
-        base.data.side,
-        base.retrain.recipe.epochs,
+        side,
+        epochs,
         best["params"],
         best["flops"],
         retrained["test_accuracy"],
@@ -63,7 +63,7 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
 
 
 def table(lines: Sequence[Human]) -> Table:
-    """The networks by accuracy, each against the one that was found, or the best."""
+    """The networks by accuracy, compared with the one that was found, or the best."""
     seeds = sorted({line.seed for line in lines})
     by_run = {(line.name, line.seed): line for line in lines}
     names = [
@@ -76,14 +76,14 @@ def table(lines: Sequence[Human]) -> Table:
         for name in names
     }
     names.sort(key=lambda name: -accuracy[name].mean())
-    reference = FOUND if FOUND in names else names[0]
+    reference = next((name for name in names if name.startswith(FOUND)), names[0])
     others = [name for name in names if name != reference]
     p = [t_test(accuracy[name], accuracy[reference]) for name in others]
     corrected = dict(zip(others, holm(p), strict=True))
     rows = []
     for name in names:
         one, values = by_run[name, seeds[0]], accuracy[name]
-        difference = (values - accuracy[reference]).mean()
+        difference = (accuracy[reference] - values).mean()
         texts = (
             name,
             f"{values.mean():.2f} +- {values.std(ddof=1):.2f}",
@@ -95,7 +95,7 @@ def table(lines: Sequence[Human]) -> Table:
         rows.append([Entry(text) for text in texts])
     return Table(
         f"Test accuracy in %, mean +- standard deviation over seeds "
-        f"{', '.join(map(str, seeds))}; the difference to {reference!r} and the p of a "
+        f"{', '.join(map(str, seeds))}; {reference!r} minus each, and the p of a "
         "paired t-test over seeds, corrected by Holm's method.",
         (
             "network",
@@ -131,7 +131,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
         f"--retrain_epochs={options.epochs}",
     ]
     base = flags.parse(argv)
-    names = (*NETWORKS, FOUND) if options.found else NETWORKS
+    found = f"{FOUND}-{options.found.replace(',', '-')}"
+    names = (*NETWORKS, found) if options.found else NETWORKS
     for seed in map(int, options.seeds.split(",")):
         for name in names:
             done = {

@@ -13,6 +13,7 @@ processes different seeds.
 import argparse
 import dataclasses
 import itertools
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ from gpt_nas_jax.types import UsageError
 
 FLAGS = Path(__file__).with_name("search.flags")
 STRATEGIES = ("gpt_nas", "gpt_nas_online", "genetic", "unigram_refill")
+_FEWEST = 4
+"""Generations of every search; only networks at the upper end of the band fill them."""
 BUDGET = 40 * 2.95e6
 """FLOPs of all candidates for one image: 40 networks from the middle of the band."""
 
@@ -40,7 +43,9 @@ def within(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def searched(config: Config) -> list[dict[str, Any]]:
     """The candidates of a search that are within the budget."""
-    for generations in itertools.count(4):
+    held = workdir.count(workdir.folder(config.workdir))
+    begun = -(-held // config.search.population)
+    for generations in itertools.count(max(_FEWEST, begun)):
         size = dataclasses.replace(config.search, generations=generations)
         config = dataclasses.replace(config, stage="search", search=size)
         main.run(config)
@@ -73,15 +78,22 @@ def run(base: Config, strategy: str, seed: int) -> None:
         search=dataclasses.replace(base.search, strategy=strategy),
     )
     records = searched(config)
-    fitness = [record["fitness"] or float("nan") for record in records]
+    fitness = [
+        math.nan if record["fitness"] is None else record["fitness"]
+        for record in records
+    ]
     chosen = records[int(np.nanargmax(fitness))]
     result = tested(config, [gene for gene in chosen["genome"] if gene >= 0])
     candidates = []
     for index, (record, value) in enumerate(zip(records, fitness, strict=True)):
         blocks = " ".join(record["blocks"])
-        line = (strategy, seed, index, blocks, record["flops"], value)
+        line = (strategy, seed, index, blocks, record["flops"] or 0, value)
         candidates.append(Candidate(*line))
-    Candidate.append(candidates)
+    # They are there if the program was stopped before it appended the outcome.
+    if not {(strategy, seed)} & {
+        (line.strategy, line.seed) for line in Candidate.read()
+    }:
+        Candidate.append(candidates)
     best, accuracy = result["best"], result["retrain"]["test_accuracy"]
     costs = best["params"], best["flops"]
     Outcome.append([Outcome(strategy, seed, len(records), *costs, accuracy)])

@@ -62,10 +62,10 @@ def test_the_ensemble_foretells_chains_it_has_learned_from() -> None:
 def test_human_networks_are_compared_with_the_one_that_was_found() -> None:
     lines = [
         Human(name, seed, 16, 4, 1000, 2_000_000, accuracy + seed / 100)
-        for name, accuracy in (("ResNet-20", 0.5), ("found", 0.6), ("half", 0.7))
+        for name, accuracy in (("ResNet-20", 0.5), ("found-5-7", 0.6), ("half", 0.7))
         for seed in range(2 if name != "half" else 1)
     ]
     rows = [[entry.text for entry in row] for row in human_networks.table(lines).rows]
-    assert [row[0] for row in rows] == ["found", "ResNet-20"]
+    assert [row[0] for row in rows] == ["found-5-7", "ResNet-20"]
     assert rows[0][1:3] == ["60.50 +- 0.71", ""]
-    assert rows[1][2] == "-10.00"
+    assert rows[1][2] == "+10.00"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import cost
-from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.layers import Conv
+from gpt_nas_jax.networks.trace import layers_of, trace
 from gpt_nas_jax.networks.zoo import ZOO, human
 from gpt_nas_jax.types import UsageError
 
@@ -30,6 +31,10 @@ def sides(chain: Chain) -> list[int]:
     return found
 
 
+def convolutions(chain: Chain) -> int:
+    return sum(isinstance(one, Conv) for one in layers_of(chain, CIFAR))
+
+
 def test_resnet_20_has_the_published_parameters() -> None:
     # 269,722 with padded shortcuts, 0.27 million in table 6 of arXiv 1512.03385; the
     # two projections have 16 * 32 + 32 * 64 weights, and their BatchNorm 192.
@@ -48,6 +53,7 @@ def test_a_narrowed_network_fills_its_budget(name: str) -> None:
         type(block) for block in whole.blocks
     ]
     assert sides(chain) == sides(whole)
+    assert convolutions(chain) == convolutions(whole)
 
 
 @pytest.mark.slow
@@ -61,6 +67,14 @@ def test_any_network_can_be_narrowed_and_runs(name: str, share: float) -> None:
         lambda key, x: chain.init(key, x), jax.random.key(0), np.zeros((2, *CIFAR))
     )
     assert shapes["params"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flops", ["2e7", "3.5e7"])
+def test_efficientnet_gains_no_convolution(flops: str) -> None:
+    chain = human(f"EfficientNet-B0@{flops}").build(10, CIFAR)
+    whole = ZOO["EfficientNet-B0"].build(10, CIFAR)
+    assert convolutions(chain) == convolutions(whole) == 81
 
 
 def test_a_budget_that_holds_the_network_changes_nothing() -> None:

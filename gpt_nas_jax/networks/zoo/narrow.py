@@ -23,15 +23,17 @@ def narrowed(chain: Chain, factor: float) -> Chain:
     """Multiplies every width by ``factor``, rounded to a multiple of 4.
 
     Depth, strides, kernels, channels per group and classifier stay. Widths of grouped
-    convolutions are multiples of the channels per group; those of EfficientNet's blocks
-    are multiples of 8, as in its own scaling.
+    convolutions are multiples of the channels per group; those of EfficientNet are
+    multiples of 8, as in its own scaling.
     """
     *blocks, head = chain.blocks
-    return Chain((*(_narrowed(block, factor) for block in blocks), head))
+    # A stem of other multiples would give EfficientNet's first block an expansion.
+    step = WIDTH_STEP if any(isinstance(block, MBConv) for block in blocks) else _STEP
+    return Chain((*(_narrowed(block, factor, step) for block in blocks), head))
 
 
-def _narrowed(block: nn.Module, factor: float) -> nn.Module:
-    def width(value: int, step: int = _STEP) -> int:
+def _narrowed(block: nn.Module, factor: float, step: int) -> nn.Module:
+    def width(value: int, step: int = step) -> int:
         return max(step, round(value * factor / step) * step)
 
     names = _WIDTHS.intersection(field.name for field in dataclasses.fields(block))
@@ -44,8 +46,6 @@ def _narrowed(block: nn.Module, factor: float) -> nn.Module:
             widths["groups"] = widths["inner"] // channels
         case ResBottleneckBlock():
             widths["features"] = width(block.features, block.group_width)
-        case MBConv():
-            widths["features"] = width(block.features, WIDTH_STEP)
     return block.clone(**widths)
 
 
