@@ -24,7 +24,8 @@ def narrowed(chain: Chain, factor: float) -> Chain:
 
     Depth, strides, kernels, channels per group and classifier stay. Widths of grouped
     convolutions are multiples of the channels per group; those of EfficientNet are
-    multiples of 8, as in its own scaling.
+    multiples of 8, as in its own scaling. So RegNet's stem and first block may get
+    different widths, and the shortcut a projection.
     """
     *blocks, head = chain.blocks
     # A stem of other multiples would give EfficientNet's first block an expansion.
