@@ -23,6 +23,21 @@ BATCH = 1024
 CLASSES = 10
 RECIPE = RetrainRecipe(batch=BATCH, label_smoothing=0.1, ema=0.9)
 UPDATE = optimizer(RECIPE, 1)
+EVERYTHING = RetrainRecipe(
+    epochs=2,
+    batch=64,
+    learning_rate=0.05,
+    warmup_epochs=0,
+    pad=1,
+    cutout=2,
+    label_smoothing=0.1,
+    randaugment_ops=2,
+    erasing=0.5,
+    mixup=0.2,
+    cutmix=1.0,
+    drop_path=0.5,
+)
+"""All that a retraining can do to its batches, and stochastic depth."""
 SPACE = BlockSpace((4, 4, 3), CLASSES, 2, 4, width=16, num_stages=2)
 # Behind the first block of a stage only the width tells one stage from another.
 PLACES = tuple(

@@ -36,7 +36,7 @@ from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.platform import by_platform, compiling_for
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.spaces.blocks.network import (
     BLOCK_NAMES,
@@ -49,6 +49,7 @@ from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import load, store
 
 # The blocks of the other human networks are those of the space, but for their widths.
+NARROWED = ("ResNet-20", "ShuffleNetV2-x1.0@5e7", "RegNetY-400MF@5e7")
 DIFFERENT = ("EfficientNet-B0", "GoogLeNet", "RegNetY-8GF")
 
 
@@ -175,11 +176,13 @@ def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
             name, marks=pytest.mark.slow if name in DIFFERENT else pytest.mark.long
         )
         for name in SEVEN.values()
-    ],
+    ]
+    # Widths that a narrowed network has and its original has not.
+    + [pytest.param(n, marks=pytest.mark.slow) for n in NARROWED],
 )
 def test_every_block_of_the_human_networks_can_be_trained(name: str) -> None:
     places, size = set(), (32, 32, 3)
-    for block in ZOO[name].build(CLASSES, size).blocks:
+    for block in human(name).build(CLASSES, size).blocks:
         if (block, size) not in places:
             check_human(block, size)
         places.add((block, size))

@@ -1,13 +1,13 @@
 """Balance and augmentation, lowered for every platform."""
 
+import dataclasses
 import functools
 
 import jax
 import jax.numpy as jnp
 import pytest
-from platforms_support import BATCH, CLASSES, DTYPES, images, lower
+from platforms_support import BATCH, CLASSES, DTYPES, EVERYTHING, images, lower
 
-from gpt_nas_jax.config import RetrainRecipe
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import candidate
@@ -19,19 +19,7 @@ from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.targets import Targets
 
 SIZE = (8, 8, 3)
-RECIPE = RetrainRecipe(
-    epochs=2,
-    batch=BATCH,
-    warmup_epochs=0,
-    pad=1,
-    cutout=2,
-    label_smoothing=0.1,
-    randaugment_ops=2,
-    erasing=0.5,
-    mixup=0.2,
-    cutmix=1.0,
-    drop_path=0.5,
-)
+RECIPE = dataclasses.replace(EVERYTHING, batch=BATCH)
 LABELS = jax.ShapeDtypeStruct((BATCH,), jnp.int32)
 TARGETS = Targets(
     jax.ShapeDtypeStruct((BATCH, 2), jnp.int32),

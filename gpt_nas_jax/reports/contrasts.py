@@ -79,15 +79,23 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def _contrast(curves: Curves, strategy: str, against: str, count: int) -> Contrast:
-    ours, theirs = (curves.accuracy[name][:, count - 1] for name in (strategy, against))
+def paired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
+    """The mean difference of ``float64[S]`` pairs and its 95 % confidence interval.
+
+    Returns:
+      Mean, lower end, upper end; the ends are nan with one seed.
+    """
     differences = ours - theirs
     seeds, mean = len(differences), float(differences.mean())
     margin = math.nan
     if seeds > 1:
         quantile = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, seeds - 1)
         margin = float(quantile * standard_error(differences))
+    return mean, mean - margin, mean + margin
+
+
+def _contrast(curves: Curves, strategy: str, against: str, count: int) -> Contrast:
+    ours, theirs = (curves.accuracy[name][:, count - 1] for name in (strategy, against))
     p = t_test(ours, theirs)
-    return Contrast(
-        strategy, against, count, mean, mean - margin, mean + margin, p, p, seeds
-    )
+    interval = paired(ours, theirs)
+    return Contrast(strategy, against, count, *interval, p, p, len(ours))

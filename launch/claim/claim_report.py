@@ -16,7 +16,7 @@ from claim_lines import HOME, Candidate, Outcome
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TablesConfig
 from gpt_nas_jax.reports import origin
-from gpt_nas_jax.reports.contrasts import holm
+from gpt_nas_jax.reports.contrasts import holm, paired
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
 from gpt_nas_jax.stages import tabular_benchmark
@@ -85,15 +85,10 @@ def contrasts(tested: dict[str, np.ndarray]) -> Table:
     p = [t_test(tested[first], tested[second]) for first, second in CONTRASTS]
     rows = []
     for (first, second), own, corrected in zip(CONTRASTS, p, holm(p), strict=True):
-        difference = tested[first] - tested[second]
-        error = scipy.stats.sem(difference)
-        low, high = scipy.stats.t.interval(
-            0.95, len(difference) - 1, difference.mean(), error
-        )
-        interval = f"{low:+.2f} to {high:+.2f}"
-        mean = f"{difference.mean():+.2f}"
+        mean, low, high = paired(tested[first], tested[second])
+        interval, text = f"{low:+.2f} to {high:+.2f}", f"{mean:+.2f}"
         rows.append(
-            _row(first, second, mean, interval, p_value(own), p_value(corrected))
+            _row(first, second, text, interval, p_value(own), p_value(corrected))
         )
     return Table(
         "Test accuracy of a strategy minus that of another with the same seed, in "

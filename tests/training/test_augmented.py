@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from imagenet_support import CLASSES, prepare_imagenet
-from platforms_support import lower
+from platforms_support import EVERYTHING, lower
 
 from gpt_nas_jax.config import Recipe, RetrainRecipe
 from gpt_nas_jax.datasets import registry
@@ -22,20 +22,6 @@ from gpt_nas_jax.training.streamed import StreamedImages, placed
 from gpt_nas_jax.training.targets import Targets
 
 KEY = jax.random.key(3)
-ALL = RetrainRecipe(
-    epochs=2,
-    batch=64,
-    learning_rate=0.05,
-    warmup_epochs=0,
-    pad=1,
-    cutout=2,
-    label_smoothing=0.1,
-    randaugment_ops=2,
-    erasing=0.5,
-    mixup=0.2,
-    cutmix=1.0,
-    drop_path=0.5,
-)
 MEAN, STD = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
 
 
@@ -105,7 +91,7 @@ def test_noise_is_of_pixels_and_what_moves_in_is_the_mean() -> None:
 
 def test_everything_lowers_for_every_platform() -> None:
     def batch(x: jax.Array, labels: jax.Array) -> Any:
-        return augmented(ALL, KEY, x, labels, MEAN, STD, jnp.ones(10), 1, True)
+        return augmented(EVERYTHING, KEY, x, labels, MEAN, STD, jnp.ones(10), 1, True)
 
     shape = jax.ShapeDtypeStruct((64,), jnp.int32)
     x, targets = lower(batch, jax.ShapeDtypeStruct((64, 8, 8, 3), jnp.uint8), shape)
@@ -139,10 +125,10 @@ def test_a_training_with_everything_goes_on_where_it_was_left(
         # The next step consumes the state.
         kept[done] = jax.tree.map(jnp.copy, state)
 
-    whole.fit(chain, ALL, data, KEY, None, keep)
+    whole.fit(chain, EVERYTHING, data, KEY, None, keep)
     assert len(kept) == 6
     finished, begun = kept[6], kept[4]
-    state = whole.fit(chain, ALL, data, KEY, (4, begun), keep)
+    state = whole.fit(chain, EVERYTHING, data, KEY, (4, begun), keep)
     assert jax.tree.all(jax.tree.map(jnp.array_equal, state, finished))
 
 
