@@ -49,7 +49,10 @@ from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import load, store
 
 # The blocks of the other human networks are those of the space, but for their widths.
-NARROWED = ("ResNet-20", "ShuffleNetV2-x1.0@5e7", "RegNetY-400MF@5e7")
+NARROWED = (
+    *("ResNet-20", "MobileNetV2@5e7"),
+    *("ShuffleNetV2-x1.0@5e7", "RegNetY-400MF@5e7"),
+)
 DIFFERENT = ("EfficientNet-B0", "GoogLeNet", "RegNetY-8GF")
 
 

@@ -70,7 +70,7 @@ EXPORT_PLATFORMS = ("cpu", "cuda", "tpu")
 SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
-_HUMAN = {*NETWORKS, "ResNet-20"}
+_HUMAN = {*NETWORKS, "ResNet-20", "MobileNetV2"}
 
 
 def each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:

@@ -213,10 +213,10 @@ class BaselineConfig(Section):
 
     name: str = setting(
         "ResNet-18",
-        "The network: one that --stage=zoo lists, or ResNet-20. NAME@FLOPS, such as "
-        "ResNet-18@5e7, narrows it to at most that many FLOPs per image. In networks "
-        "for large images the first two downsamplings are removed where images have "
-        "at most 64 pixels.",
+        "The network: one that --stage=zoo lists, ResNet-20 or MobileNetV2. "
+        "NAME@FLOPS, such as ResNet-18@5e7, narrows it to at most that many FLOPs per "
+        "image. In networks for large images the first two downsamplings are removed "
+        "where images have at most 64 pixels.",
     )
 
     def problems(self) -> Iterator[str]:
@@ -224,7 +224,7 @@ class BaselineConfig(Section):
         if not is_human(self.name):
             yield (
                 f"--baseline_name={self.name}: give a network that --stage=zoo lists, "
-                "or ResNet-20; NAME@FLOPS narrows it"
+                "ResNet-20 or MobileNetV2; NAME@FLOPS narrows it"
             )
 
 

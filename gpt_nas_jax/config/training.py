@@ -179,7 +179,7 @@ class RetrainConfig(Section):
         if not all(map(is_human, names)) or len(set(names)) < len(names):
             yield (
                 f"--retrain_baselines={self.baselines}: give networks that --stage=zoo "
-                "lists, or ResNet-20, each once; NAME@FLOPS narrows one"
+                "lists, ResNet-20 or MobileNetV2, each once; NAME@FLOPS narrows one"
             )
 
     def chosen_baselines(self) -> tuple[str, ...]:

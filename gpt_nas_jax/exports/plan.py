@@ -14,12 +14,14 @@ from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo.efficientnet import MBConv
+from gpt_nas_jax.networks.zoo.mobilenet import InvertedBottleneck
 from gpt_nas_jax.spaces.blocks.network import Projected, stage_starts
 from gpt_nas_jax.types import UsageError
 
 CLASSIFIER = "classifier"
 
 _UNIT = blocks.ConvNormActivation.__name__
+_INVERTED = ("expand", "depthwise", "project")
 _RESIDUAL = ("reduce", "middle", "expand", "shortcut")
 _UNITS: Mapping[str, tuple[str, ...]] = {
     "Inception": ("reduce_a", "reduce_b", "one", "wide_a", "wide_b", "pool"),
@@ -30,11 +32,12 @@ _UNITS: Mapping[str, tuple[str, ...]] = {
         *("passed_depthwise", "passed_project"),
         *("expand", "depthwise", "project"),
     ),
-    "MBConv": ("expand", "depthwise", "project"),
+    "MBConv": _INVERTED,
+    "InvertedBottleneck": _INVERTED,
 }
 """Names of the units of a block in the order in which Linen numbers them."""
 
-_FIRST_MAY_LACK = ("InvertedResidual", "MBConv")
+_FIRST_MAY_LACK = ("InvertedResidual", "MBConv", "InvertedBottleneck")
 """Blocks whose first units are optional; in the others the last one is."""
 
 _LEAVES: Mapping[str, Mapping[str, str]] = {
@@ -51,7 +54,9 @@ _ALONE = {
 _KNOWN = (
     *(blocks.ConvNormActivation, blocks.SqueezeExcitation, blocks.Inception),
     *(blocks.ResBottleneckBlock, blocks.Bottleneck, blocks.BasicBlock),
-    *(blocks.InvertedResidual, MBConv, *_ALONE, *_WITHOUT_WEIGHTS),
+    *(blocks.InvertedResidual, MBConv, InvertedBottleneck),
+    *_ALONE,
+    *_WITHOUT_WEIGHTS,
 )
 
 

@@ -18,6 +18,7 @@ Padding = tuple[int, int, int, int]
 
 _ACTIVATIONS = {
     "relu": nn.relu,
+    "relu6": nn.relu6,
     "silu": nn.silu,
     "sigmoid": nn.sigmoid,
 }
@@ -88,7 +89,7 @@ class Pool(nn.Module):
 
 
 class Activation(nn.Module):
-    """An elementwise nonlinearity: relu, silu or sigmoid."""
+    """An elementwise nonlinearity: relu, relu6, silu or sigmoid."""
 
     function: str
 

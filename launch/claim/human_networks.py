@@ -30,7 +30,7 @@ from gpt_nas_jax.types import UsageError
 FLAGS = Path(__file__).parents[1] / "cifar10_laptop.flags"
 NETWORKS = (
     *("ResNet-20", "ResNet-18", "ShuffleNetV2-x1.0", "EfficientNet-B0"),
-    *("GoogLeNet", "RegNetX-400MF", "RegNetY-400MF"),
+    *("MobileNetV2", "GoogLeNet", "RegNetX-400MF", "RegNetY-400MF"),
 )
 FOUND = "found"
 _FLOPS, _SIDE = 5e7, 32

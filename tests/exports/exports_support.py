@@ -19,6 +19,7 @@ from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.efficientnet import MBConv
+from gpt_nas_jax.networks.zoo.mobilenet import InvertedBottleneck
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, chain_of, named
 from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
@@ -51,6 +52,11 @@ def chain(name: str) -> Chain:
                 MBConv(*shape, epsilon=1e-3, momentum=_MOMENTUM)
                 for shape in ((16, 1, 3, 1), (24, 6, 5, 2), (24, 6, 3, 1))
             ]
+            return Chain((ConvNormActivation(16), *made, Head(10)))
+        case "mobile":
+            # MobileNetV2's: with and without an expansion and a sum.
+            shapes = ((16, 1), (24, 6, 2), (24, 6))
+            made = [InvertedBottleneck(*shape) for shape in shapes]
             return Chain((ConvNormActivation(16), *made, Head(10)))
         case "digits":
             return chain_of(named(WINNER), 32, 2, 10)

@@ -49,6 +49,7 @@ def programs() -> list[str]:
         "all blocks",
         pytest.param("digits", marks=pytest.mark.long),
         pytest.param("inverted bottlenecks", marks=pytest.mark.long),
+        pytest.param("mobile", marks=pytest.mark.long),
         pytest.param("ResNet-18", marks=pytest.mark.long),
         pytest.param("ShuffleNetV2-x0.5", marks=pytest.mark.long),
     ],

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.operations import Activation
 
-_RECTIFIERS = {"relu", "silu"}
+_RECTIFIERS = {"relu", "relu6", "silu"}
 
 
 class Taps(Interceptor):
@@ -20,7 +20,7 @@ class Taps(Interceptor):
       gates: what multiplies the outputs of convolutions and fully connected layers,
         ``[B, ..., C]`` each, in the order they run. A gate of ones has as its gradient
         output times gradient, summed over pixels.
-      signs: of the inputs of every rectifier (ReLU and SiLU), 1 where they are
+      signs: of the inputs of every rectifier (ReLU, ReLU6 and SiLU), 1 where they are
         positive and -1 where not, ``[B, n]``.
     """
 

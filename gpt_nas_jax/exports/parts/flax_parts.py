@@ -226,3 +226,21 @@ class MBConv(nn.Module):
         y = SqueezeExcitation(max(1, channels // 4), name="gate")(y)
         y = unit(y, "project", self.features, activation=None)
         return x + y if self.stride == 1 and channels == self.features else y
+
+
+class InvertedBottleneck(nn.Module):
+    """MobileNetV2's inverted bottleneck with a depthwise convolution."""
+
+    features: int
+    expansion: int
+    stride: int = 1
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        inner, y = x.shape[-1] * self.expansion, x
+        if self.expansion > 1:
+            y = ConvNormActivation(inner, 1, 1, 1, "relu6", name="expand")(y)
+        shape = (inner, 3, self.stride, inner)
+        y = ConvNormActivation(*shape, "relu6", name="depthwise")(y)
+        y = ConvNormActivation(self.features, 1, 1, 1, None, name="project")(y)
+        return x + y if self.stride == 1 and x.shape[-1] == self.features else y

@@ -236,3 +236,24 @@ class MBConv(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.project(self.gate(self.depthwise(self.expand(x))))
         return x + y if self.adds else y
+
+
+class InvertedBottleneck(nn.Module):
+    """MobileNetV2's inverted bottleneck with a depthwise convolution."""
+
+    def __init__(
+        self, channels: int, features: int, expansion: int, stride: int = 1
+    ) -> None:
+        super().__init__()
+        inner = channels * expansion
+        self.expand = nn.Identity()
+        if expansion > 1:
+            self.expand = ConvNormActivation(channels, inner, 1, activation="relu6")
+        wide = (inner, inner, 3, stride, inner)
+        self.depthwise = ConvNormActivation(*wide, "relu6")
+        self.project = ConvNormActivation(inner, features, 1, activation=None)
+        self.adds = stride == 1 and channels == features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.project(self.depthwise(self.expand(x)))
+        return x + y if self.adds else y

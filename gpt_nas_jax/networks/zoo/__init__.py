@@ -1,7 +1,7 @@
-"""Human-designed networks: the 36 of the paper's fine-tuning corpus, and ResNet-20.
+"""Human-designed networks: the 36 of the paper's fine-tuning corpus, and two more.
 
-`ZOO` maps the names of the 36 to their `ZooEntry`; `human` finds any network by its
-name. All are built from the blocks of Table II.
+`ZOO` maps the names of the 36 to their `ZooEntry`, all built from the blocks of Table
+II; `human` finds any network by its name, also ResNet-20 and MobileNetV2.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.networks.zoo import narrow, small
 from gpt_nas_jax.networks.zoo.efficientnet import IMAGE_SIZES, efficientnet
 from gpt_nas_jax.networks.zoo.googlenet import googlenet
+from gpt_nas_jax.networks.zoo.mobilenet import mobilenet_v2
 from gpt_nas_jax.networks.zoo.regnet import REGNETS, regnet
 from gpt_nas_jax.networks.zoo.resnet import RESNETS, resnet, resnet20
 from gpt_nas_jax.networks.zoo.shufflenet import SHUFFLENETS, shufflenet
@@ -70,14 +71,17 @@ def _entries() -> dict[str, ZooEntry]:
 
 
 ZOO: dict[str, ZooEntry] = _entries()
-_RESNET20 = ZooEntry("ResNet", (32, 32, 3), resnet20)
+_MORE = {
+    "ResNet-20": ZooEntry("ResNet", (32, 32, 3), resnet20),
+    "MobileNetV2": ZooEntry("MobileNet", (224, 224, 3), mobilenet_v2),
+}
 
 
 def human(name: str) -> ZooEntry:
-    """Finds a network by name: one of `ZOO`, or ResNet-20.
+    """Finds a network by name: one of `ZOO`, ResNet-20 or MobileNetV2.
 
     ``NAME@FLOPS`` is the network narrowed to at most this many FLOPs for one image.
     """
     plain, _, most = name.partition("@")
-    entry = _RESNET20 if plain == "ResNet-20" else ZOO[plain]
+    entry = (ZOO | _MORE)[plain]
     return dataclasses.replace(entry, most=float(most)) if most else entry
