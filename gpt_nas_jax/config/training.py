@@ -87,12 +87,15 @@ class EvalConfig(Section):
         """Whether the training of a candidate may end at a rung."""
         return self.method == "trained" and len(self.recipe.ends()) > 1
 
+    def climbs(self) -> tuple[int, ...]:
+        """Epochs from each rung to the next, the first from the start."""
+        ends = self.recipe.ends()
+        return tuple(end - begin for begin, end in zip((0, *ends), ends, strict=False))
+
     def mean_epochs(self) -> float:
         """Epochs of a candidate, on average over a large batch."""
-        begins = (0, *self.recipe.ends())
-        spans = zip(begins, self.recipe.ends(), strict=False)
         return sum(
-            (end - begin) / self.keep**rung for rung, (begin, end) in enumerate(spans)
+            epochs / self.keep**rung for rung, epochs in enumerate(self.climbs())
         )
 
     def problems(self) -> Iterator[str]:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -21,7 +22,11 @@ from rich.table import Table
 from rich.text import Text
 
 Advance = Callable[..., None]
-"""``advance(count=1, note="")``: ``count`` more are done; a note to show."""
+"""``advance(count=1, note="", ahead=0.0)``: ``count`` more are done; a note to show.
+
+``ahead`` is work on items that are not done yet, as a number of items. It counts for
+the pace and the time left, until ``count`` includes these items.
+"""
 
 _SECONDS_A_LINE = 60
 _UNBROKEN = 1_000_000
@@ -34,8 +39,12 @@ def _seconds_each(task: Task) -> float | None:
     Rich averages over the last half minute, in which two workers may have finished at
     once, after several minutes.
     """
-    count = task.completed - task.fields["done"]
+    count = task.completed - task.fields["done"] + task.fields["ahead"]
     return task.elapsed / count if count and task.elapsed else None
+
+
+def _remaining(task: Task) -> float:
+    return max(0.0, (task.remaining or 0.0) - task.fields["ahead"])
 
 
 class _Rate(ProgressColumn):
@@ -58,7 +67,7 @@ class _Left(ProgressColumn):
         each = _seconds_each(task)
         if each is None:
             return Text("-:--:--", "progress.remaining")
-        left = timedelta(seconds=math.ceil(each * task.remaining))
+        left = timedelta(seconds=math.ceil(each * _remaining(task)))
         return Text(str(left), "progress.remaining")
 
 
@@ -73,7 +82,7 @@ class _Whole(ProgressColumn):
         self._part = part
 
     def render(self, task: Task) -> Text:
-        seconds = _whole(self._part, _seconds_each(task), task.remaining)
+        seconds = _whole(self._part, _seconds_each(task), _remaining(task))
         if seconds is None:
             return Text("")
         left = timedelta(seconds=math.ceil(seconds))
@@ -88,6 +97,9 @@ class _Part:
 
 _part: contextvars.ContextVar[_Part | None] = contextvars.ContextVar(
     "part", default=None
+)
+_current: contextvars.ContextVar[Advance | None] = contextvars.ContextVar(
+    "current", default=None
 )
 
 
@@ -119,11 +131,13 @@ class _Lines:
     def __init__(self, title: str, total: int, done: int) -> None:
         self._title, self._total, self._done = title, total, done
         self._begin, self._begun, self._part = time.monotonic(), done, _part.get()
+        self._ahead = 0.0
         self._show("")
 
-    def advance(self, count: int = 1, note: str = "") -> None:
+    def advance(self, count: int = 1, note: str = "", ahead: float = 0.0) -> None:
         """See `Advance`."""
         self._done += count
+        self._ahead = max(0.0, self._ahead + ahead - count)
         if time.monotonic() - self._shown >= _SECONDS_A_LINE:
             self._show(note)
 
@@ -133,9 +147,10 @@ class _Lines:
         print("; ".join(filter(None, (text, note, self._left()))), flush=True)
 
     def _left(self) -> str:
-        count = self._done - self._begun
+        count = self._done - self._begun + self._ahead
         each = (time.monotonic() - self._begin) / count if count else None
-        seconds = _whole(self._part, each, self._total - self._done)
+        remaining = max(0.0, self._total - self._done - self._ahead)
+        seconds = _whole(self._part, each, remaining)
         if seconds is None:
             return ""
         return f"about {math.ceil(seconds / 60)} min left of the whole run"
@@ -150,6 +165,27 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
     """
     if (now := _part.get()) is not None:
         title = f"{now.label}: {title}"
+    with _bar(title, total, done) as advance:
+        token = _current.set(advance)
+        try:
+            yield advance
+        finally:
+            _current.reset(token)
+
+
+def note(text: str, ahead: float) -> None:
+    """Shows a note on the bar around, if there is one, and work on items not yet done.
+
+    Args:
+      text: the note.
+      ahead: the work since the last note; see `Advance`.
+    """
+    if (advance := _current.get()) is not None:
+        advance(0, text, ahead)
+
+
+@contextlib.contextmanager
+def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
     if not Console().is_terminal:
         yield _Lines(title, total, done).advance
         return
@@ -159,14 +195,17 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
         MofNCompleteColumn(),
         _Rate(),
         _Left(),
-        _Whole(now),
+        _Whole(_part.get()),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console()) as bar:
-        task = bar.add_task(title, total=total, completed=done, done=done, note="")
+        fields: dict[str, Any] = {"done": done, "note": "", "ahead": 0.0}
+        task = bar.add_task(title, total=total, completed=done, **fields)
 
-        def advance(count: int = 1, note: str = "") -> None:
-            bar.update(task, advance=count, **({"note": note} if note else {}))
+        def advance(count: int = 1, note: str = "", ahead: float = 0.0) -> None:
+            fields["ahead"] = max(0.0, fields["ahead"] + ahead - count)
+            fields["note"] = note or fields["note"]
+            bar.update(task, advance=count, **fields)
 
         yield advance
 

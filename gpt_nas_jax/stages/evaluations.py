@@ -10,6 +10,7 @@ from gpt_nas_jax.evaluation.evaluator import Candidate, Evaluator
 from gpt_nas_jax.evaluation.trained import TrainedEvaluator
 from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.executors.stamped import Stamped
+from gpt_nas_jax.reports import terminal
 from gpt_nas_jax.stages import scoring
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.stages.remembered import Remembered
@@ -62,10 +63,11 @@ def _by_rungs(
     rungs = Rungs(
         problem.space,
         settings.ruled(),
-        len(settings.recipe.ends()),
+        tuple(epochs / settings.mean_epochs() for epochs in settings.climbs()),
         settings.keep,
         config.search.costs(),
         Ledger(path, scoring.where(config)),
+        terminal.note,
     )
     rungs.read(records)
     executor = executors.find(config.executor)

@@ -32,18 +32,21 @@ class Rungs:
     Attributes:
       space: identifies equal networks.
       ruled: whether an evaluation depends on the proposed genes, too.
-      count: how many rungs there are.
+      shares: the work of a climb to each rung, as a share of the work of a candidate
+        on average.
       keep: one in this many candidates goes on.
       costs: objectives other than accuracy.
       ledger: where climbs are kept, in the order in which they ended.
+      note: shows the progress of a batch, and how many candidates its work equals.
     """
 
     space: Space
     ruled: bool
-    count: int
+    shares: tuple[float, ...]
     keep: int
     costs: tuple[str, ...]
     ledger: Ledger
+    note: Callable[[str, float], None] = lambda text, ahead: None
     _known: dict[tuple[Hashable, int], Evaluation] = dataclasses.field(
         default_factory=dict
     )
@@ -92,7 +95,7 @@ class Rungs:
         first = {name: index for index, name in reversed([*enumerate(names)])}
         climbing = sorted(first.values())
         climbs: list[dict[int, Evaluation]] = []
-        for rung in range(self.count):
+        for rung in range(len(self.shares)):
             found = self._climbed(run, items, names, climbing, rung)
             climbs.append(found)
             climbing = halving.survivors(self._standing(items, found), self.keep)
@@ -124,9 +127,11 @@ class Rungs:
         }
         made: dict[int, Evaluation] = {}
         results = run([Climb(items[index], rung) for index in due])
-        for index, result in zip(due, results, strict=True):
+        for done, (index, result) in enumerate(zip(due, results, strict=True), 1):
             self._append(items[index], rung, result)
             made[index] = result
+            text = f"rung {rung + 1} of {len(self.shares)}, {done} of {len(due)}"
+            self.note(text, self.shares[rung])
         found = {index: (known | made)[index] for index in climbing}
         for index, result in found.items():
             self._known[names[index], rung] = _remembered(result)

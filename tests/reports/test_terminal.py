@@ -3,7 +3,7 @@
 import pytest
 from rich.text import Text
 
-from gpt_nas_jax.reports.terminal import part, progress, show_table
+from gpt_nas_jax.reports.terminal import note, part, progress, show_table
 
 
 @pytest.fixture
@@ -69,6 +69,53 @@ def test_within_a_part_the_whole_run_is_estimated_by_the_pace(
         "part 1 of 3: learning, steps: 0 of 2 done",
         "part 1 of 3: learning, steps: 1 of 2 done",
     ]
+
+
+@pytest.mark.usefixtures("piped")
+def test_work_on_candidates_that_are_not_done_counts_for_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with part("part 1 of 2", 3.0), progress("search, candidates", 4) as advance:
+        for done in range(1, 5):
+            clock[0] += 60
+            note(f"rung 1 of 2, {done} of 4", 0.5)
+        for _ in range(2):
+            advance()
+        clock[0] += 60
+        advance()
+    # One candidate takes two minutes; as much as seven is to be done.
+    assert capfd.readouterr().out.splitlines() == [
+        "part 1 of 2: search, candidates: 0 of 4 done",
+        *(
+            f"part 1 of 2: search, candidates: 0 of 4 done; rung 1 of 2, {done} of 4; "
+            f"about {14 - done} min left of the whole run"
+            for done in range(1, 5)
+        ),
+        "part 1 of 2: search, candidates: 3 of 4 done; about 7 min left of the whole "
+        "run",
+    ]
+
+
+def test_without_a_bar_a_note_shows_nothing(capfd: pytest.CaptureFixture[str]):
+    note("rung 1 of 2, 1 of 4", 0.5)
+    assert not capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_bar_shows_notes_and_counts_work_on_candidates_that_are_not_done(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    clock = [1000.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    monkeypatch.setenv("COLUMNS", "140")
+    with progress("search, candidates", 4):
+        clock[0] += 60
+        note("rung 1 of 2, 1 of 4", 0.5)
+    shown = Text.from_ansi(capfd.readouterr().out).plain
+    assert "rung 1 of 2, 1 of 4" in shown
+    assert "120.0 s each 0:07:00" in shown
 
 
 @pytest.mark.usefixtures("terminal")

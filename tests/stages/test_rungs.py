@@ -1,6 +1,7 @@
 """Batches by successive halving, and a file of the climbs that goes on."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def accuracy(genome: np.ndarray, rung: int) -> float:
 
 
 def rungs(ledger: Ledger) -> Rungs:
-    return Rungs(SPACE, False, 3, 3, (), ledger)
+    return Rungs(SPACE, False, (1.0,) * 3, 3, (), ledger)
 
 
 def candidates(genomes: Sequence[Sequence[int]]) -> list[Candidate]:
@@ -94,3 +95,16 @@ def test_a_batch_that_was_cut_off_goes_on_in_its_middle(
     assert plain == [
         (e.fitness, e.rungs, e.accuracies, e.reason, e.params) for e in due
     ]
+
+
+def test_the_work_of_every_climb_is_told():
+    told: list[tuple[str, float]] = []
+    by_rungs = dataclasses.replace(
+        rungs(MemoryLedger()),
+        shares=(0.4, 0.8),
+        keep=2,
+        note=lambda text, ahead: told.append((text, ahead)),
+    )
+    by_rungs.evaluate(Trainer(), candidates([(0, 0, 0), (1, 0, 0), (0, 1, 0)]))
+    first = [(f"rung 1 of 2, {done} of 3", 0.4) for done in (1, 2, 3)]
+    assert told == [*first, ("rung 2 of 2, 1 of 1", 0.8)]
