@@ -58,9 +58,8 @@ def _share_of_epochs(config: Config) -> float:
     """The epochs of all climbs, relative to training all to the last rung."""
     path = workdir.folder(config.workdir) / workdir.RUNGS
     climbs = [record["rung"] for record in workdir.Ledger(path).look()]
-    ends = config.eval.recipe.ends()
-    spans = [end - begin for begin, end in zip((0, *ends), ends, strict=False)]
-    return sum(spans[rung] for rung in climbs) / (ends[-1] * climbs.count(0))
+    epochs = config.eval.climbs()
+    return sum(epochs[rung] for rung in climbs) / (sum(epochs) * climbs.count(0))
 
 
 def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:

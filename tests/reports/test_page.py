@@ -1,5 +1,6 @@
 """The report page, as its HTML: complete, self-contained and well formed."""
 
+import datetime
 import html.parser
 import json
 import os
@@ -295,3 +296,24 @@ def test_latency_stands_beside_parameters_and_flops(tmp_path: Path):
     assert "By latency, ms" in words
     assert "latency foretold, ms" in words
     assert data_of(text)["rows"][3][-1] == records[3]["latency"]
+
+
+def test_with_rungs_time_is_that_of_the_climbs_and_the_rung_is_shown(tmp_path: Path):
+    recipe = EvalRecipe(rungs="1,2,4", epochs=4)
+    evaluated = EvalConfig(recipe=recipe, keep=2)
+    settings = support.config(tmp_path, 2, 1, eval=evaluated)
+    records = support.evaluations(2, 2)
+    for record, rungs in zip(records, (3, 1), strict=True):
+        record |= {"rungs": rungs, "seconds": 40.0 * rungs}
+    path = support.search(tmp_path / "run", settings, records)
+    climbs = workdir.Ledger(path / workdir.RUNGS, support.MACHINE)
+    # Both start at once; the first one climbs on alone, after a pause of an hour.
+    for begin, place in ((0, 0), (0, 1), (3600, 0), (3640, 0)):
+        start = support.BEGIN + datetime.timedelta(seconds=begin)
+        climbs.append(records[place] | {"start": start.isoformat(), "seconds": 40.0})
+    page = Page(report.html(read(path)))
+    assert "by 2 workers, 2.7 min in all" in page.words()
+    assert "evaluating 2.0 min" in page.words()
+    assert "2026-03-01 10:01 UTC" in page.words()
+    assert "3 of 3" in page.words()
+    assert "1 of 3" in page.words()

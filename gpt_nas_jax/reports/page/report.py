@@ -59,6 +59,7 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
         finalists=learning.of_finalists(run),
         training=learning.of_trainings(_named(run, baselines)),
         rows=_rows(run),
+        rungs=_rungs(run),
         row_costs=_further(candidates.COSTS, run.scored),
         trained_costs=_further(further_costs.LABELS, _trained(run)),
         cost_text=further_costs.text,
@@ -80,8 +81,15 @@ def _named(run: Run, baselines: Sequence[Run]) -> dict[str, Run]:
 def _rows(run: Run) -> list[Mapping[str, Any]]:
     """The fittest evaluations; the first of equals."""
     order = sorted(run.scored, key=lambda record: -record["fitness"])
-    unknown = dict.fromkeys(("params", "flops"))
+    unknown = dict.fromkeys(("params", "flops", "rungs"))
     return [{**unknown, **r, "names": names(r)} for r in order[:_ROWS]]
+
+
+def _rungs(run: Run) -> int:
+    """The number of rungs; 0 if candidates do not climb any."""
+    if run.from_python or not run.config.eval.has_rungs():
+        return 0
+    return len(run.config.eval.climbs())
 
 
 def _trained(run: Run) -> list[Mapping[str, Any]]:

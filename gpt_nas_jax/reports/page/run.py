@@ -32,6 +32,7 @@ class Run:
       flags: of ``flags.txt``, as strings.
       records: all evaluations, each with its ``number``.
       machines: those that they were made on.
+      climbs: trainings to a rung; the evaluations themselves in a search without rungs.
       finalists: trainings of finalists.
       prior: ``prior.json``, or None.
       result: ``result.json``, or None.
@@ -44,6 +45,7 @@ class Run:
     flags: Mapping[str, str]
     records: tuple[Record, ...]
     machines: tuple[Mapping[str, Any], ...]
+    climbs: tuple[Record, ...]
     finalists: tuple[Record, ...]
     prior: Mapping[str, Any] | None
     result: Mapping[str, Any] | None
@@ -155,6 +157,7 @@ def read(path: Path) -> Run:
         flags,
         records,
         tuple(ledger.machines),
+        tuple(Ledger(path / workdir.RUNGS).look()) or records,
         tuple(Ledger(workdir.finalists(path, len(records))).look()),
         _sealed(path / "prior.json"),
         _sealed(path / "result.json"),

@@ -62,7 +62,7 @@ def latest(run: Run) -> str:
     """When the last evaluation ended, in UTC; empty if unknown."""
     ends = [
         begin + datetime.timedelta(seconds=record["seconds"])
-        for record in (*run.records, *run.finalists)
+        for record in (*run.climbs, *run.finalists)
         if (begin := began(record))
     ]
     return f"{max(ends):%Y-%m-%d %H:%M} UTC" if ends else ""
@@ -174,10 +174,10 @@ def changed_flags(run: Run) -> list[tuple[str, str, str]]:
 
 def _time(run: Run) -> Figure:
     total = seconds(run)
-    spans = [_span(record) for record in run.records if began(record)]
+    spans = [_span(record) for record in run.climbs if began(record)]
     if not spans:
         return Figure("evaluating", texts.duration(total), "sum of all candidates")
-    workers = {record["worker"] for record in run.records if record.get("worker")}
+    workers = {record["worker"] for record in run.climbs if record.get("worker")}
     kept = texts.counted(len(workers), "worker")
     note = f"by {kept}, {texts.duration(total)} in all"
     return Figure("evaluating", texts.duration(_union(spans)), note)
