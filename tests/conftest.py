@@ -60,7 +60,7 @@ def cache_home(shared_folder: pathlib.Path) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Restores SIGINT, which background jobs ignore, and SIGHUP, which nohup does."""
+    """Restores SIGINT and SIGHUP, which background jobs and nohup ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
