@@ -34,7 +34,7 @@ class Run:
         self._process.start()
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """The exit code, negative for a signal; None if the process is still running."""
+        """The exit code, negative for a signal; None while the process is running."""
         self._process.join(seconds)
         return self._process.exitcode
 

@@ -1,9 +1,9 @@
 """Runs a fault-injection campaign: ``python tests/campaign/run.py --home=DIR``.
 
-Every trial adds a line with its seed to ``DIR/outcomes.jsonl``; the same command resumes
-the campaign. Several campaigns may run in parallel, each with its own folder and
-``--first`` seed; their outcomes can be concatenated. ``--only=SEED`` repeats the trials
-of one seed. ``--table=FILE`` writes the summary as Markdown.
+Every trial adds a line with its seed to ``DIR/outcomes.jsonl``; the same command
+resumes the campaign. Several campaigns may run in parallel, each with its own folder
+and ``--first`` seed; their outcomes can be concatenated. ``--only=SEED`` repeats the
+trials of one seed. ``--table=FILE`` writes the summary as Markdown.
 """
 
 import argparse

@@ -71,7 +71,7 @@ class Home:
         return Run(kind.command(workdir, self.path), log, **options)
 
     def reference(self, kind: Kind) -> tuple[dict[str, Any], float]:
-        """The results of a kind's fault-free run, and its time with everything compiled."""
+        """The results of a kind's run without faults, and its time once compiled."""
         if kind.name not in self._references:
             path = self.finished(kind)
             again = self.fresh("timed")

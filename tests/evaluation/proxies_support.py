@@ -41,7 +41,7 @@ def tree_of(
     parts: tuple[Segment, ...],
     vectors: Mapping[tuple[int, int], np.ndarray],
 ) -> dict[str, Any]:
-    """Arranges the nodes' vectors as the whole network's tree; missing ones are zero."""
+    """Arranges nodes' vectors as the whole network's tree; missing ones are zero."""
     tree: dict[str, Any] = {}
     for number, part in enumerate(parts):
         convolutions = 0
