@@ -37,7 +37,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 _CODE_GENERATOR = "--xla_cpu_use_fusion_emitters=false"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_CODE_GENERATOR}".strip()
 
-# Every run has the same examples. No deadline, since any example may compile.
+# Every run has the same examples. No deadline, since any of them may compile.
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50
 )

@@ -83,7 +83,7 @@ def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None
     state, x = programs.shapes(block, rule, UPDATE, size), images(size, dtype)
     is_first = size == SPACE.image
     run = functools.partial(training, is_first=is_first)
-    # Rules differ only in how parameters are sliced from vectors.
+    # Rules differ in how parameters are sliced from vectors; tracing covers that.
     traced = lower if rule is Rule.ALL else jax.eval_shape
     check_types(block, dtype, state, x, traced(run, state, x))
     if rule is Rule.ALL and dtype == "bfloat16":

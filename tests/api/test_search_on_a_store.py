@@ -22,7 +22,7 @@ def evaluate(genome: np.ndarray) -> float:
 
 
 def search(workdir: str | pathlib.Path, at: int | None = None) -> tuple[list, int]:
-    """A search's candidates and its number of evaluations; it stops at number ``at``."""
+    """A search's candidates and number of evaluations; it stops at number ``at``."""
     calls = []
 
     def counted(genome: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Candidates that fail at random: with NaN, out of memory or any exception."""
+"""Candidates that fail at random: NaN losses, out-of-memory errors, any exception."""
 
 import functools
 import zlib

@@ -253,7 +253,7 @@ def test_a_slice_that_cannot_be_deleted_is_named(tpu: Slice, launch: Launcher):
 
 
 @pytest.mark.slow
-def test_requests_for_a_slice_end(cloud: Cloud, tpu: Slice, launch: Launcher):
+def test_slice_requests_are_limited(cloud: Cloud, tpu: Slice, launch: Launcher):
     launch.fail(tpu.makes, 1000)
     code, _, err = launch("0")
     assert code == 1
