@@ -294,7 +294,7 @@ def can_mount(home: Home) -> bool:
 
 
 def failures(home: Home, kind: Kind, seed: int) -> Outcome:
-    """Makes half of the candidates fail: NaN losses, out-of-memory errors, exceptions."""
+    """Makes half of the candidates fail: NaN losses, lack of memory, exceptions."""
     path = home.fresh("failing")
     flags = (*kind.flags, f"--seed={seed}")
     run = home.run(dataclasses.replace(kind, flags=flags), path, prepare=faulty.install)
