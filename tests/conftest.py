@@ -1,4 +1,4 @@
-"""Fixtures that the whole test suite shares."""
+"""Fixtures shared by the whole test suite."""
 
 import gc
 import itertools
@@ -32,12 +32,12 @@ Spell = Callable[[BlockSpace, Genome, Vocabulary], list[np.ndarray]]
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-# XLA's older code generator for the CPU compiles in two thirds of the time. The
-# variable is read when JAX starts its backend, here and in processes that tests start.
+# XLA's older code generator for the CPU compiles in two thirds of the time. JAX reads
+# the variable when it starts its backend, here and in processes that tests start.
 _CODE_GENERATOR = "--xla_cpu_use_fusion_emitters=false"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_CODE_GENERATOR}".strip()
 
-# The same examples in every run; an example may be the one that compiles.
+# Every run has the same examples. No deadline, since any of them may compile.
 hypothesis.settings.register_profile(
     "suite", deadline=None, derandomize=True, max_examples=50
 )
@@ -46,21 +46,21 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder that all processes of a test run share."""
+    """A folder shared by all processes of a test run."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(shared_folder: pathlib.Path) -> None:
-    """Programs are kept here, not at their user's home; each is compiled once."""
+    """Caches compiled programs in the shared folder, not in the user's home."""
     os.environ["XDG_CACHE_HOME"] = str(shared_folder / "cache")
     compile_cache.keep(TrainConfig())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Shells let background jobs and their children ignore SIGINT, nohup SIGHUP."""
+    """Restores SIGINT and SIGHUP, which background jobs and nohup ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -69,9 +69,10 @@ def interruptible() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def collects_rarely() -> None:
-    """Traces and programs stay cached: looking through all of them finds little.
+    """Makes garbage collection rare.
 
-    By Python's thresholds that takes a tenth of the time of all tests.
+    Traces and programs stay cached, so scanning them frees little. With Python's
+    default thresholds this takes a tenth of the time of all tests.
     """
     gc.collect()
     gc.freeze()
@@ -80,7 +81,7 @@ def collects_rarely() -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> pathlib.Path:
-    """The folder with NAS-Bench-101 and CIFAR-10, beside the checkout."""
+    """The folder with NAS-Bench-101 and CIFAR-10, next to the checkout."""
     path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
         pytest.skip(f"needs the data folder {path.name} beside the checkout")
@@ -89,7 +90,7 @@ def shared_data() -> pathlib.Path:
 
 @pytest.fixture
 def compiled() -> Iterator[list[str]]:
-    """Grows by an entry whenever XLA compiles a program."""
+    """A list that grows by one entry whenever XLA compiles a program."""
     events: list[str] = []
 
     def listen(event: str, seconds: float, **details: object) -> None:
@@ -104,9 +105,9 @@ def compiled() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiles_quickly() -> None:
-    """Programs take milliseconds to run here and, optimised, seconds to compile.
+    """Turns off most of XLA's optimisations, also in processes that tests start.
 
-    So do those of runs in processes of their own.
+    The programs here run for milliseconds but take seconds to compile optimised.
     """
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     jax.config.update("jax_disable_most_optimizations", True)
@@ -114,7 +115,7 @@ def compiles_quickly() -> None:
 
 @pytest.fixture(scope="module")
 def optimised() -> Iterator[None]:
-    """For tests about what XLA's optimisations do."""
+    """Turns on XLA's optimisations, for tests that are about them."""
     jax.config.update("jax_disable_most_optimizations", False)
     yield
     jax.config.update("jax_disable_most_optimizations", True)
@@ -122,9 +123,9 @@ def optimised() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def zoo_traces(shared_folder: pathlib.Path) -> dict[str, Trace]:
-    """The 36 networks of the zoo with 1000 classes, each at its own image size.
+    """Traces of the zoo's 36 networks with 1000 classes, each at its own image size.
 
-    One of the processes of a test run traces them; the others read what it has found.
+    One process of a test run computes them; the others read its results.
     """
     path = shared_folder / "zoo.pickle"
     with filelock.FileLock(path.with_suffix(".lock")):
@@ -157,12 +158,12 @@ def zoo_vocabulary(zoo_traces: dict[str, Trace]) -> Vocabulary:
 
 @pytest.fixture(scope="session")
 def spell() -> Spell:
-    """Tokens of each block of a genome, read off the whole decoded network."""
+    """The tokens of each block of a genome, taken from the whole decoded network."""
 
     def tokens(space: BlockSpace, genome: Genome, words: Vocabulary) -> list:
         depth = int((np.asarray(genome) != PAD).sum())
         blocks = space.decode(genome).blocks
-        # How many layers a block has shows in how far the chain up to it reaches.
+        # The layers up to a block are those of the chain that ends with it.
         ends = [
             len(trace(Chain(blocks[:count]), space.image).layers)
             for count in range(depth + 1)

@@ -1,4 +1,4 @@
-"""Starts the processes of one run on this machine, and sees what they leave."""
+"""Starts the processes of one run on this machine and inspects what they did."""
 
 import contextlib
 import json
@@ -15,10 +15,10 @@ import pytest
 
 from gpt_nas_jax.main import main
 
-# Nothing here takes so many seconds but a deadlock.
+# Seconds after which a process counts as deadlocked.
 STUCK = 600
 
-# Notes what a process writes, makes or removes, and reads of a folder.
+# Records the paths that a process changes anywhere, and those it reads below HOME.
 _WATCHED = """
 import json, os, sys
 seen = set()
@@ -43,7 +43,7 @@ with open(REPORT, "w", encoding="utf-8") as file:
 sys.exit(code)
 """
 
-# Notes the programs that a process compiles.
+# Records the programs that a process compiles.
 _COMPILING = """
 import json, logging, sys
 found = []
@@ -64,7 +64,7 @@ sys.exit(code)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
-    """The line with which the program refuses flags."""
+    """The one-line error with which the program rejects these flags."""
     assert main(["main", "--search_strategy=random", *flags]) == 2
     line = capsys.readouterr().err
     assert line.count("\n") == 1
@@ -72,26 +72,26 @@ def refusal(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """A port that is not in use."""
     with socket.socket() as found:
         found.bind(("localhost", 0))
         return found.getsockname()[1]
 
 
 def watched(home: Path, report: Path) -> list[str]:
-    """A command that runs the program and reports on its files.
+    """A command that runs the program and records its file accesses.
 
-    The report lists, once the program has ended by itself, what it wrote anywhere and
-    what it read of ``home``.
+    When the program exits normally, the report lists every path it changed and the
+    paths it read below ``home``.
     """
     code = f"HOME = {str(home)!r}\nREPORT = {str(report)!r}\n{_WATCHED}"
     return [sys.executable, "-c", code]
 
 
 def noting_programs(report: Path) -> list[str]:
-    """A command that runs the program and reports on what it compiles.
+    """A command that runs the program and records what it compiles.
 
-    The report lists names and keys, once the program has ended by itself.
+    When the program exits normally, the report lists names and cache keys.
     """
     return [sys.executable, "-c", f"REPORT = {str(report)!r}\n{_COMPILING}"]
 
@@ -102,7 +102,7 @@ def read_report(report: Path) -> list[Any]:
 
 
 class Processes:
-    """The processes of one run, the leader first."""
+    """The processes of one run; the first one leads."""
 
     def __init__(
         self,
@@ -111,13 +111,14 @@ class Processes:
         cache: Path,
         folders: Sequence[Path | None] | None = None,
     ) -> None:
-        """Starts them.
+        """Starts the processes.
 
         Args:
-          command: of each process, by its index, without the flags of hosts.
-          count: of processes.
-          cache: folder of the compiled programs.
-          folders: that each is started in; by default the current one.
+          command: the command line of a process, given its index; the ``--hosts_*``
+            flags are added.
+          count: the number of processes.
+          cache: the folder of the compiled programs.
+          folders: the working directory of each process; by default the current one.
         """
         where = f"--hosts_coordinator=localhost:{free_port()}"
         folders = folders or [None] * count
@@ -137,7 +138,7 @@ class Processes:
         ]
 
     def wait_for(self, moment: Callable[[], bool]) -> None:
-        """Returns once something has come about; fails where the leader ends first."""
+        """Waits until ``moment()`` is true; fails if the leader ends first."""
         leader = self.started[0]
         while not moment():
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -148,7 +149,7 @@ class Processes:
         self.started[index].send_signal(number)
 
     def end(self) -> list[tuple[int, str, str]]:
-        """Exit code and both outputs of each process, once all have ended."""
+        """Waits for all processes; returns exit code, stdout and stderr of each."""
         found = []
         try:
             for process in self.started:

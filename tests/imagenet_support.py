@@ -1,4 +1,4 @@
-"""An ImageNet in miniature, as TensorFlow Datasets lays it out."""
+"""A miniature ImageNet in the layout of TensorFlow Datasets."""
 
 import io
 import json
@@ -16,7 +16,7 @@ _SHARDS = {"train": 4, "validation": 2}
 
 
 def photo(label: int, number: int) -> np.ndarray:
-    """A picture of 40 to 60 pixels a side, with a gradient of its class's colour."""
+    """An image of 40 to 60 pixels a side, with a gradient in its class's colour."""
     random = np.random.default_rng([label, number])
     height, width = random.integers(40, 61, 2)
     tint = 60 + 24 * np.array([label, (3 * label) % 8, 7 - label])
@@ -26,7 +26,7 @@ def photo(label: int, number: int) -> np.ndarray:
 
 
 def example(encoded: bytes, label: int, number: int) -> bytes:
-    """One record."""
+    """One serialised record."""
     from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
     name = f"n{label:08}_{number}.JPEG".encode()

@@ -1,4 +1,4 @@
-"""Every block at every place, and lowering for all platforms at once."""
+"""Blocks at every place of a chain, and lowering for all platforms at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.recipe import optimizer
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-# Where types differ they do in bfloat16: in float32 nothing is cast.
+# Type errors show up in bfloat16; in float32, nothing is cast.
 DTYPES = (pytest.param("float32", marks=pytest.mark.long), "bfloat16")
 BATCH = 1024
 CLASSES = 10
@@ -37,9 +37,9 @@ EVERYTHING = RetrainRecipe(
     cutmix=1.0,
     drop_path=0.5,
 )
-"""All that a retraining can do to its batches, and stochastic depth."""
+"""Every augmentation that retraining offers, and stochastic depth."""
 SPACE = BlockSpace((4, 4, 3), CLASSES, 2, 4, width=16, num_stages=2)
-# Behind the first block of a stage only the width tells one stage from another.
+# After the first block of a stage, blocks differ from stage to stage only in size.
 PLACES = tuple(
     (block, size)
     for block, size in SPACE.places()
@@ -50,7 +50,7 @@ Place = tuple[nn.Module, Size]
 
 
 def name_of(value: Any) -> str | None:
-    """The name of a place in a test's report."""
+    """The test ID of a place."""
     if not isinstance(value, tuple):
         return None
     block, size = value
@@ -60,14 +60,14 @@ def name_of(value: Any) -> str | None:
 
 
 def plain(program: Callable[..., Any]) -> Callable[..., Any]:
-    """Unwraps a program of `training.jit.jit`, whose options are for the CPU alone."""
+    """Unwraps a program of `training.jit.jit`, whose options are only for the CPU."""
     return program.__wrapped__
 
 
 def training(
     state: programs.BlockState, x: jax.Array, is_first: bool
 ) -> tuple[jax.Array, jax.Array, tuple[Any, ...]]:
-    """A block's forward and backward program, one behind the other."""
+    """Runs a block's forward program, then its backward program."""
     y, stats, pullback = plain(programs.forward)(state, x, is_first)
     dy = jax.tree.map(jnp.ones_like, y)
     new = plain(programs.backward)(UPDATE, pullback, state, x, dy)
@@ -77,7 +77,7 @@ def training(
 def lower(
     function: Callable[..., Any], *args: Any, platforms: Sequence[str] = PLATFORMS
 ) -> Any:
-    """Lowers a function for platforms at once; returns the shapes of its results."""
+    """Lowers a function for several platforms; returns the shapes of its results."""
     lowered = export.export(jax.jit(function), platforms=platforms)(*args)
     return jax.tree.unflatten(lowered.out_tree, lowered.out_avals)
 

@@ -1,4 +1,4 @@
-"""Prepared directories in miniature, as TensorFlow Datasets lays them out."""
+"""Miniature data sets in the layout of TensorFlow Datasets."""
 
 import io
 import json
@@ -24,7 +24,7 @@ def label_feature(classes: int) -> dict[str, object]:
 
 
 def image_feature(*shape: int | None, dtype: str = "uint8") -> dict[str, object]:
-    """Of images of this shape; None is -1 in TFDS's files."""
+    """The feature of images of this shape; TFDS writes None as -1."""
     dimensions = [str(-1 if length is None else length) for length in shape]
     return {
         **tfds_class("image_feature", "Image"),
@@ -48,7 +48,7 @@ FEATURES = features_dict(
 
 
 def info(name: str, **sizes: int) -> dict[str, object]:
-    """The content of TFDS's ``dataset_info.json``, by the sizes of the splits."""
+    """The content of TFDS's ``dataset_info.json``, given the sizes of the splits."""
     template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     return {
         "name": name,
@@ -62,7 +62,7 @@ def info(name: str, **sizes: int) -> dict[str, object]:
 
 
 def encode(image: np.ndarray, label: int) -> bytes:
-    """One example as TFDS serialises it: the image as PNG."""
+    """One example as TFDS serialises it, with the image as PNG."""
     from PIL import Image
     from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
@@ -78,7 +78,7 @@ def encode(image: np.ndarray, label: int) -> bytes:
 
 
 Examples = Sequence[tuple[np.ndarray, int]]
-"""Images ``uint8[H, W, C]``, or ``[H, W]`` in grey, with their labels."""
+"""Images ``uint8[H, W, C]``, or ``[H, W]`` if greyscale, with their labels."""
 
 
 def examples(part: images.Images) -> Examples:
@@ -102,7 +102,7 @@ def random_images(seed: int, size: int) -> images.Images:
 def prepare(
     home: pathlib.Path, train: images.Images, test: images.Images
 ) -> pathlib.Path:
-    """Writes a CIFAR-100 of these images; returns the folder of its version."""
+    """Writes these images as CIFAR-100; returns the folder of its version."""
     parts = {"train": examples(train), "test": examples(test)}
     return prepare_as(home, "cifar100", FEATURES, parts)
 

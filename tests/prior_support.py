@@ -1,4 +1,4 @@
-"""Small priors: for spaces of cells without learning, and learned ones."""
+"""Small priors, trained and untrained."""
 
 import functools
 
@@ -43,7 +43,7 @@ def sample(space: Space, key: Key, count: int) -> Genome:
 
 @functools.cache
 def small_prior(name: str) -> Prior:
-    """A prior of clear opinions that has learned nothing."""
+    """An untrained prior whose probabilities are far from uniform."""
     table = (SPACES | {"chains": CHAINS})[name].reading(WORDS)
     gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
     fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
@@ -61,7 +61,7 @@ def small_prior(name: str) -> Prior:
 def learn_from(
     config: PriorConfig, space: Space, corpora: Corpora, progress: Progress
 ) -> tuple[Prior, PriorReport]:
-    """A prior and its report."""
+    """Trains a prior; returns it with its report."""
     phases = build_phases(config, corpora, jax.random.key(2))
     key = jax.random.key(1)
     state = learning.begin(config, corpora, phases, key)
@@ -69,7 +69,7 @@ def learn_from(
 
 
 def phase_of(train: Windows, validation: Windows, steps: int, interval: int) -> Phase:
-    """A phase on these windows, of a corpus of no importance."""
+    """A phase on these windows, with placeholders for the corpus sizes."""
     return Phase(
         networks=0,
         sizes=(0, 0, 0),

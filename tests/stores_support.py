@@ -1,4 +1,4 @@
-"""Servers that speak as stores do, on this machine."""
+"""Local servers that emulate object stores."""
 
 import contextlib
 import importlib.util
@@ -14,8 +14,8 @@ from hosts_support import STUCK, free_port
 
 BUCKET = "bucket"
 
-# The emulator lacks uploads that must not replace an object, which the real one has,
-# and drops the last byte of one that ends as a line may.
+# The emulator ignores ifGenerationMatch=0, with which the real store refuses to replace
+# an object, and drops the last byte of an upload that ends in a line break.
 _GCS = f"""
 import json
 import sys
@@ -63,18 +63,18 @@ server.create_server(
 
 @dataclass(frozen=True)
 class Server:
-    """A store.
+    """An emulated store.
 
     Attributes:
       kind: ``gs`` or ``s3``.
-      environment: variables by which its clients find it.
+      environment: environment variables that direct clients to it.
     """
 
     kind: str
     environment: Mapping[str, str]
 
     def url(self, name: str) -> str:
-        """The URL of a folder there."""
+        """The URL of a folder in its bucket."""
         return f"{self.kind}://{BUCKET}/{name}"
 
 
@@ -82,7 +82,7 @@ KINDS = {
     "s3": ("s3fs", "moto", "flask"),
     "gs": ("gcsfs", "gcp_storage_emulator"),
 }
-"""Stores, with what a test needs."""
+"""Kinds of stores, with the modules that their tests need."""
 
 
 @contextlib.contextmanager
@@ -99,9 +99,9 @@ def serving(kind: str) -> Iterator[Server]:
         found = {"AWS_ENDPOINT_URL": where, "AWS_DEFAULT_REGION": "us-east-1", **keys}
     else:
         command = ["-c", _GCS, str(port)]
-        # Else it asks, with no credentials, what kind of bucket this is.
+        # Otherwise gcsfs asks for the type of the bucket, which needs credentials.
         plain = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
-        # For Python and for ArrayRecord's C++.
+        # One is for Python, the other for ArrayRecord's C++ code.
         names = ("STORAGE_EMULATOR_HOST", "CLOUD_STORAGE_EMULATOR_ENDPOINT")
         found = dict.fromkeys(names, where) | plain
     process = subprocess.Popen(
@@ -121,7 +121,7 @@ def serving(kind: str) -> Iterator[Server]:
 
 
 def _wait(process: subprocess.Popen[bytes], where: str) -> None:
-    """Returns once a server answers."""
+    """Waits until a server answers."""
     deadline = time.monotonic() + STUCK
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server has ended"
@@ -134,7 +134,7 @@ def _wait(process: subprocess.Popen[bytes], where: str) -> None:
 
 @contextlib.contextmanager
 def environment(server: Server) -> Iterator[None]:
-    """Lets this process find a server."""
+    """Directs this process to a server."""
     with pytest.MonkeyPatch.context() as patched:
         for name, value in server.environment.items():
             patched.setenv(name, value)

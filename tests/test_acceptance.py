@@ -1,4 +1,4 @@
-"""The README's commands in full: minutes each."""
+"""Full runs of the README's commands, minutes each."""
 
 import json
 import resource
@@ -78,7 +78,7 @@ def test_the_benchmark_of_candidates_runs(tmp_path: Path) -> None:
     ways = {name: len(timings) for name, timings in measured["ways"].items()}
     assert ways["blocks, cold"] == ways["blocks, later"] == 1
     assert ways["blocks, warm"] == ways["whole"] == 2
-    # Nothing is compiled for a candidate of a space that is warm.
+    # In a warm space, candidates compile nothing.
     for timing in measured["ways"]["blocks, warm"]:
         assert timing["first"] < min(t["first"] for t in measured["ways"]["whole"])
 

@@ -14,7 +14,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def changed(**values: Any) -> Config:
-    """The default config with flags set, by their names."""
+    """The default config with these flags changed."""
     paths = {field.name: field.path for field in fields.of(Config())}
     return fields.replace(Config(), {paths[n]: value for n, value in values.items()})
 
@@ -61,10 +61,10 @@ def changed(**values: Any) -> Config:
         },
         {"stage": "pretrain"},
         {"stage": "zoo"},
-        # Contradictions in what a stage does not read are not its own.
+        # A stage ignores contradictions in settings that it does not read.
         {"stage": "zoo", "space_width": 24, "data_name": "cifar10"},
         {"stage": "baseline", "space_width": 24, "eval_max_memory": "much"},
-        # Flagfiles set what several stages read.
+        # A flagfile may set flags of several stages.
         {"stage": "search", "tables_name": "4", "imports_name": "nasbench101"},
         {"stage": "zoo", "retrain_epochs": 2, "search_seeds": 5},
         {
@@ -420,7 +420,7 @@ def test_settings_that_agree(values: dict[str, Any]):
         ({"proxies_networks": 0}, ["--proxies_networks=0", "--stage=proxies"]),
         ({"stage": "zoo", "zoo_json": "a", "imports_source": "b"}, ["--imports_sour"]),
         ({"stage": "baseline", "retrain_genome": "1"}, ["--stage=retrain"]),
-        # The parts of a run share its flags.
+        # The stages of a run share its flags.
         ({"stage": "pretrain", "eval_max_memory": "much"}, ["--eval_max_memory"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Flagfiles as people's editors write them, in any locale."""
+"""Flagfiles as different editors save them, in any locale."""
 
 import os
 import pathlib
@@ -82,7 +82,7 @@ def test_nested_files_are_relative_to_the_current_directory(
     outer.write_bytes(b"--seed=2\n--flagfile=deep/inner.flags\r\n--eval_epochs=8\n")
     inner.write_bytes(b"\xef\xbb\xbf--seed=3\n--eval_epochs=9\n")
     monkeypatch.chdir(tmp_path)
-    # The same file twice is no loop.
+    # Including the same file twice is not a loop.
     twice = ("--flagfile=outer.flags", "--flagfile=outer.flags")
     assert parse(*twice) == parse("--seed=3", "--eval_epochs=8")
     monkeypatch.setenv("HOME", str(tmp_path / "deep"))
@@ -173,7 +173,7 @@ sys.stdout.buffer.write(os.fsencode(config.data.dir) + b"\\n" + text)
 def test_a_flagfile_is_utf_8_in_every_locale(
     tmp_path: pathlib.Path, locale: dict[str, str]
 ):
-    """Its value is the bytes of the path, as is an argument's; so is what is kept."""
+    """A path keeps its bytes, from a flagfile or an argument, and when saved."""
     path, value = tmp_path / "唐.flags", "/tmp/a b/唐"
     path.write_text(f"# für 唐\n--data_dir={value}\n", encoding="utf-8")
     for argument in (f"--flagfile={path}", f"--data_dir={value}"):

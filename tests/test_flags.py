@@ -1,4 +1,4 @@
-"""Flags made from the config: names, values, flagfiles, mistakes."""
+"""Flags generated from the config: names, values, flagfiles and errors."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ def parse(*arguments: str) -> Config:
 
 
 def leaves() -> dict[str, tuple[tuple[str, ...], Any, Setting]]:
-    """Flag names to (path, default, setting), spelled out by hand."""
+    """Maps flag names to (path, default, setting), independently of `fields`."""
     found = {}
 
     def add(name: str, section: Any, path: tuple[str, ...]) -> None:
@@ -63,11 +63,11 @@ def is_local(path: str) -> bool:
 
 
 def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
-    """Everything that a flag may be set to."""
+    """The values that a flag accepts."""
     if setting.choices:
         return st.sampled_from(setting.choices)
     if isinstance(default, str):
-        # A line of a flagfile ends without white space.
+        # Flagfiles strip white space from the ends of lines.
         text = st.text(
             st.characters(categories=["L", "N", "P", "S"]),
             min_size=1 if setting.path and default else 0,
@@ -91,7 +91,7 @@ def another(default: Any, setting: Setting) -> Any:
 
 
 def without_space(text: str) -> str:
-    """Help is wrapped, at hyphens, too."""
+    """Removes white space, since help may be wrapped anywhere, even at hyphens."""
     return "".join(text.split())
 
 
@@ -110,7 +110,7 @@ def test_a_flag_sets_its_field_and_no_other(name: str):
     assert fields.replace(config, {path: default}) == Config()
 
 
-def test_help_tells_of_every_flag():
+def test_help_lists_every_flag():
     text = flags.parse(["main", "--help"])
     assert isinstance(text, str)
     squeezed = without_space(text)
@@ -124,7 +124,7 @@ def test_help_tells_of_every_flag():
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_help_of_a_stage_tells_of_the_flags_that_it_reads(stage: str):
+def test_help_of_a_stage_lists_the_flags_that_it_reads(stage: str):
     text = flags.parse(["main", "--help", f"--stage={stage}"])
     assert isinstance(text, str)
     assert text.splitlines()[0] == f"{stage}: {STAGES[stage].help}"
@@ -284,7 +284,7 @@ def test_only_workdir_and_images_may_be_on_a_store():
     ("path", "named"),
     [("~no one of that name/a", "no user 'no one of"), ("a\udcffb", "is not UTF-8")],
 )
-def test_a_path_that_cannot_be_is_refused(name: str, path: str, named: str):
+def test_an_impossible_path_is_refused(name: str, path: str, named: str):
     with pytest.raises(UsageError, match=f"^--{name}={path}.* {named}") as raised:
         parse(f"--{name}={path}")
     assert "\n" not in str(raised.value)

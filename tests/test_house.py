@@ -1,4 +1,4 @@
-"""Rules that hold for all code and every flagfile."""
+"""Rules for all code and every flagfile."""
 
 import ast
 import importlib.util
@@ -50,7 +50,7 @@ def test_no_module_is_long():
 
 
 def functions(body: list[ast.stmt]) -> Iterator[Function]:
-    """Functions of a module and methods of its classes, private ones, too."""
+    """Functions of a module and methods of its classes, including private ones."""
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from functions(node.body)
@@ -59,7 +59,7 @@ def functions(body: list[ast.stmt]) -> Iterator[Function]:
 
 
 def untyped(function: Function) -> list[str]:
-    """The arguments without a type, and ``return``."""
+    """The arguments without a type, and ``return`` if it has none."""
     given = function.args
     arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
     arguments += [a for a in (given.vararg, given.kwarg) if a is not None]
@@ -79,7 +79,7 @@ def test_every_signature_has_types():
 
 
 def without_encoding(path: pathlib.Path) -> Iterator[str]:
-    """Where text is read or written in the encoding of the locale."""
+    """The calls that read or write text in the encoding of the locale."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -97,7 +97,7 @@ def without_encoding(path: pathlib.Path) -> Iterator[str]:
 
 
 def test_text_is_utf_8_whatever_the_locale():
-    """Ruff's rule PLW1514 sees only the paths whose type it can tell."""
+    """Ruff's rule PLW1514 checks only paths whose type it can infer."""
     folders = ("gpt_nas_jax", "launch", "tests")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert not [where for path in paths for where in without_encoding(path)]
@@ -130,7 +130,7 @@ def test_no_docstring_begins_with_what():
 
 
 def command_of(flagfile: pathlib.Path) -> list[str]:
-    """The command line that a flagfile's head gives for itself."""
+    """The command line in a flagfile's header comment."""
     head = [
         line.removeprefix("#").strip()
         for line in flagfile.read_text(encoding="utf-8").splitlines()
@@ -156,7 +156,7 @@ def test_every_flagfile_runs_by_the_command_in_its_head(
 
 
 def test_a_workdir_may_be_on_a_store():
-    """Its folder is that of `workdir.folder`, never a path made of ``--workdir``."""
+    """Code gets the folder from `workdir.folder`, never from ``--workdir`` itself."""
     made = re.compile(r"Path\([\w.]*\.workdir\b")
     assert not [
         name for name, path in SOURCES if made.search(path.read_text(encoding="utf-8"))

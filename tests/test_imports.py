@@ -1,4 +1,4 @@
-"""Which part of the package may know which."""
+"""Which part of the package may import which."""
 
 import ast
 import pathlib
@@ -11,7 +11,7 @@ import pytest
 import gpt_nas_jax
 
 PACKAGE = pathlib.Path(gpt_nas_jax.__file__).parent
-# Each imports only from its own row and the rows below.
+# Each part imports only from itself and from the rows below.
 ROWS = (
     {"main"},
     {"api"},
@@ -36,7 +36,7 @@ ROWS = (
     {"types"},
 )
 DEPTH = {room: depth for depth, row in enumerate(ROWS) for room in row}
-# Neighbours from above that are strangers all the same.
+# Parts that must not be imported even though their row may permit it.
 STRANGERS = {
     "strategies": {"evaluation"},
     "executors": {
@@ -44,7 +44,7 @@ STRANGERS = {
         *("spaces", "tokens", "networks", "datasets"),
     },
 }
-# Libraries, and the only modules that import them.
+# Libraries, and the only modules that may import them.
 ALONE = {
     "absl.flags": {"main.py", "flags.py", "datasets/streams.py"},
     "etils": {"datasets/location.py"},
@@ -64,7 +64,7 @@ ALONE = {
     "torch": {"exports/sources.py", "exports/parts/torch_parts.py"},
     "tensorflow_datasets": {"datasets/prepared.py"},
 }
-# They take long to load; a command loads them where it uses them.
+# Slow to load, so imported only where a command uses them.
 HEAVY = {
     *("grain", "matplotlib", "onnx", "pandas", "scipy.stats", "sklearn"),
     *("tensorflow", "tensorflow_datasets", "torch"),
@@ -73,7 +73,7 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob(
 
 
 def imports(path: pathlib.Path) -> Iterator[str]:
-    """Everything a module imports, in full; inside functions, too."""
+    """The full names of a module's imports, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -114,7 +114,7 @@ def test_libraries_are_imported_in_one_place(library: str):
     assert importers <= ALONE[library]
 
 
-def test_the_program_starts_without_what_few_commands_need():
+def test_the_program_starts_without_heavy_libraries():
     command = [
         sys.executable,
         "-c",

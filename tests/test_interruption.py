@@ -1,4 +1,4 @@
-"""Signals: obeyed at once, or where nothing is lost by it."""
+"""Signals stop a run at once or, if deferred, where no work is lost."""
 
 import contextlib
 import signal
@@ -74,7 +74,7 @@ def test_a_later_run_in_the_same_process_begins_anew():
 
 
 def test_an_ignored_signal_stays_ignored():
-    """As nohup leaves SIGHUP."""
+    """For example, SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interruption.handled():
@@ -99,7 +99,7 @@ def test_a_signal_that_a_library_has_swallowed_is_obeyed_later():
 def test_a_signal_that_a_library_makes_an_error_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """As JAX does with an exception in the comparison of two structures."""
+    """JAX does this to exceptions raised while it compares two pytrees."""
 
     def load_digits() -> None:
         try:
@@ -116,7 +116,7 @@ def test_a_signal_that_a_library_makes_an_error_is_no_error(
 
 
 class Collected:
-    """Meets a signal while it is collected."""
+    """Raises a signal when it is garbage-collected."""
 
     def __del__(self) -> None:
         signal.raise_signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ class Collected:
 def test_a_signal_that_comes_while_an_object_is_collected_is_obeyed(
     capsys: pytest.CaptureFixture[str],
 ):
-    """Python prints an exception in a finaliser, and goes on."""
+    """Python prints exceptions raised in finalisers and continues."""
     with pytest.raises(Stopped), interruption.handled():
         one = Collected()
         del one
@@ -188,7 +188,7 @@ with interruption.handled(), interruption.deferred():
 
 
 def test_a_signal_of_another_process_is_never_the_second_one():
-    """All processes of a run may get the same signal, and pass it on."""
+    """All processes of a run may receive the same signal and relay it."""
     done = subprocess.run(
         [sys.executable, "-c", RELAYED], capture_output=True, text=True, check=False
     )
@@ -203,7 +203,7 @@ def test_a_signal_of_another_process_ends_the_run():
     assert caught.value.exit_code == 143
 
 
-def test_a_forwarded_signal_is_told_and_ends_nothing():
+def test_a_forwarded_signal_is_reported_and_ends_nothing():
     told, heard = [], threading.Event()
 
     def tell(number: int) -> None:

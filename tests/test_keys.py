@@ -18,7 +18,7 @@ def test_every_seed_and_stage_has_a_key_of_its_own():
 
 
 def test_keys_are_those_of_earlier_versions():
-    # A run that is continued with another key would not be the same run. Should
-    # these have to change, say in the release notes that no run can be continued.
+    # With other keys, a resumed run would no longer be the same run. If these values
+    # must change, say in the release notes that earlier runs cannot be resumed.
     assert bits(0, "search") == (3972534855, 3565834584)
     assert bits(7, "retrain") == (840542533, 972410103)

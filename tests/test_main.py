@@ -1,4 +1,4 @@
-"""The command line: what it refuses, and how."""
+"""The command line: rejected input, help and output."""
 
 import configparser
 import json
@@ -77,7 +77,7 @@ def test_the_console_script_is_the_program(tmp_path: Path) -> None:
     script = settings["options.entry_points"]["console_scripts"].strip()
     assert script == "gpt-nas = gpt_nas_jax.main:console"
     installed = Path(sys.executable).with_name("gpt-nas")
-    # What pip writes as the script.
+    # The script that pip installs.
     code = "import sys; from gpt_nas_jax.main import console; sys.exit(console())"
     command = [str(installed)] if installed.exists() else [sys.executable, "-c", code]
     for argument, expected, named in (

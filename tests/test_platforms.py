@@ -1,9 +1,8 @@
-"""All that runs on a device can be traced and lowered for CPU, GPU and TPU.
+"""All device programs can be traced and lowered for CPU, GPU and TPU.
 
-Nothing is compiled and nothing computed. Tracing compares the two forms of every
-operation that has one for the CPU (`networks.platform`); lowering takes all platforms
-at once. Batches are so large, and images so small, that every form of a convolution
-is met.
+Nothing is compiled or executed. Tracing compares the types of the two forms of every
+operation that has a form for the CPU (`networks.platform`); lowering covers all
+platforms at once. Large batches of small images exercise every form of a convolution.
 """
 
 import dataclasses
@@ -48,7 +47,7 @@ from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.stored import load, store
 
-# The blocks of the other human networks are those of the space, but for their widths.
+# The other human networks use the blocks of the space, at other widths.
 NARROWED = (
     *("ResNet-20", "MobileNetV2@5e7"),
     *("ShuffleNetV2-x1.0@5e7", "RegNetY-400MF@5e7"),
@@ -57,19 +56,19 @@ DIFFERENT = ("EfficientNet-B0", "GoogLeNet", "RegNetY-8GF")
 
 
 def types(tree: Any) -> Any:
-    """Shape and type of every leaf."""
+    """The shape and type of every leaf."""
     return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
 
 
 def out_type(block: nn.Module, dtype: str) -> jnp.dtype:
-    """Logits are float32 whatever the rest computes in."""
+    """The type of a block's output: float32 for logits, else the compute type."""
     return jnp.dtype("float32" if isinstance(block, Head) else dtype)
 
 
 def stored_training(
     state: programs.BlockState, x: jax.ShapeDtypeStruct, is_first: bool
 ) -> Any:
-    """Lowers `training` for a TPU, with feature maps in its order of axes."""
+    """Lowers `training` for a TPU, with feature maps in the TPU's axis order."""
 
     def run(state: programs.BlockState, x: jax.Array) -> Any:
         x = x if is_first else store(x)
@@ -80,11 +79,11 @@ def stored_training(
 
 
 def check_training(block: nn.Module, size: Size, rule: Rule, dtype: str) -> None:
-    """Types of what a training puts out are those that its next step takes."""
+    """Checks that a training step returns the types that the next step takes."""
     state, x = programs.shapes(block, rule, UPDATE, size), images(size, dtype)
     is_first = size == SPACE.image
     run = functools.partial(training, is_first=is_first)
-    # What rules differ in is how parameters are cut out of vectors.
+    # Rules differ in how parameters are sliced from vectors; tracing covers that.
     traced = lower if rule is Rule.ALL else jax.eval_shape
     check_types(block, dtype, state, x, traced(run, state, x))
     if rule is Rule.ALL and dtype == "bfloat16":
@@ -99,7 +98,7 @@ def check_types(
     x: jax.ShapeDtypeStruct,
     found: Any,
 ) -> None:
-    """Checks the types of what a training has put out."""
+    """Checks the types of a training step's results."""
     is_first = x.shape[1:] == SPACE.image
     y, stats, (trained, inner, dx) = found
     assert y.dtype == out_type(block, dtype)
@@ -112,7 +111,7 @@ def check_types(
 @pytest.mark.parametrize("place", PLACES, ids=name_of)
 def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> None:
     block, size = place
-    # Rules differ in what is cast to the type that is computed in, float32 in none.
+    # Rules differ in what is cast to the compute type; in float32, nothing is.
     asked = Rule if dtype == "bfloat16" else (Rule.ALL,)
     rules = {programs.shapes(block, rule, UPDATE, size).rule for rule in asked}
     for rule in rules:
@@ -125,7 +124,7 @@ def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_convolutions_of_many_channels_can_be_trained(dtype: str, stride: int) -> None:
-    """They have forms of their own, which the narrow places do not meet."""
+    """Wide convolutions have their own forms, which the narrow places do not use."""
     block = candidate_block("Inception", 1024, stride, False)
     check_training(block, (4, 4, 1024), Rule.ALL, dtype)
 
@@ -146,7 +145,7 @@ def test_every_block_infers_on_any_number_of_images(place: Place, dtype: str) ->
     ("dtype", "accumulate"), [("float32", 1), ("bfloat16", 1), ("bfloat16", 2)]
 )
 def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
-    """With averages, label smoothing and dropout, all blocks in it."""
+    """With weight averaging, label smoothing, dropout and every block."""
     blocks = candidate(BLOCK_NAMES, 16, 2, CLASSES).blocks[:-1]
     chain = Chain((*blocks, Head(CLASSES, dropout=0.2)))
     update = update_of(dataclasses.replace(RECIPE, accumulate=accumulate), 1)
@@ -164,7 +163,7 @@ def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
     results = [lower(step, *args)]
     if dtype == "bfloat16":
         with compiling_for("tpu"):
-            # Of another function, since what is traced once is not traced again.
+            # A new function object, since JAX does not trace the same one again.
             again = functools.partial(step)
             results.append(lower(again, *args, platforms=("tpu",)))
     for after, loss in results:
@@ -180,7 +179,7 @@ def test_a_whole_network_can_be_retrained(dtype: str, accumulate: int) -> None:
         )
         for name in SEVEN.values()
     ]
-    # Widths that a narrowed network has and its original has not.
+    # Narrowed networks have widths that their originals lack.
     + [pytest.param(n, marks=pytest.mark.slow) for n in NARROWED],
 )
 def test_every_block_of_the_human_networks_can_be_trained(name: str) -> None:
@@ -193,10 +192,10 @@ def test_every_block_of_the_human_networks_can_be_trained(name: str) -> None:
 
 
 def check_human(block: nn.Module, size: Size) -> None:
-    """Types of a training step and of answers of one block, where it stands."""
+    """Checks the types of one block's training step and inference at its place."""
     (batch,) = export.symbolic_shape("batch")
     variables = {"params": {}, "batch_stats": {}, **trace(block, size).variables}
-    # Parameters are cast to the type that is computed in, statistics are not.
+    # Parameters are cast to the compute type; statistics are not.
     variables["params"] = types_as(variables["params"], "bfloat16")
 
     def step(variables: Any, x: jax.Array) -> Any:
@@ -221,7 +220,7 @@ def check_human(block: nn.Module, size: Size) -> None:
 
 
 def types_as(tree: Any, dtype: str) -> Any:
-    """The shapes of a tree in one type."""
+    """The shapes of a tree, with every leaf of one type."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), tree)
 
 

@@ -1,4 +1,4 @@
-"""Cells of the benchmarks on the CPU, GPUs and TPUs: types, without compiling."""
+"""Types of the benchmarks' cells on CPU, GPU and TPU, without compiling."""
 
 import flax.linen as nn
 import jax
@@ -16,7 +16,7 @@ from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule
 
 IMAGE = (8, 8, 3)
-# Every operation stands on some edge; the other cell skips and has nodes without input.
+# The first has every operation; the second has a skip and nodes without input.
 CELLS_201 = ([4, 3, 2, 1, 0, 3], [1, 0, 0, 4, 2, 0])
 
 
@@ -36,7 +36,7 @@ def networks() -> dict[str, Chain]:
 
 
 def distinct(chain: Chain) -> list[tuple[nn.Module, Size]]:
-    """The blocks of a network that have programs of their own, and what they read."""
+    """The blocks of a network with programs of their own, and their input sizes."""
     found, size = {}, IMAGE
     for block in chain.blocks:
         found[block, size] = None
@@ -45,7 +45,7 @@ def distinct(chain: Chain) -> list[tuple[nn.Module, Size]]:
 
 
 def kinds(chain: Chain) -> list[tuple[nn.Module, Size]]:
-    """The first block of each kind: wider ones have the same operations."""
+    """The first block of each kind; wider ones have the same operations."""
     found = {}
     for block, size in distinct(chain):
         found.setdefault(type(block), (block, size))
@@ -62,14 +62,14 @@ def test_cells_are_trained_on_every_platform(
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_cells_of_every_width_are(
+def test_cells_of_every_width_are_trained_on_every_platform(
     networks: dict[str, Chain], name: str, dtype: str
 ) -> None:
     check(distinct(networks[name]), dtype)
 
 
 def check(blocks: list[tuple[nn.Module, Size]], dtype: str) -> None:
-    """Types of training and of answering; both are lowered for every platform."""
+    """Checks the types of training and inference, lowered for every platform."""
     for block, size in blocks:
         is_first = size == IMAGE
         state = programs.shapes(block, Rule.ALL, UPDATE, size)

@@ -35,7 +35,7 @@ FAST = PLACES[::3]
     ids=name_of,
 )
 def test_every_block_can_be_scored_at_every_place(place: Place) -> None:
-    """By all programs of the zero-cost proxies, which compute in float32."""
+    """Covers all programs of the zero-cost proxies, which compute in float32."""
     block, size = place
     used: set[str] = set()
 
@@ -74,7 +74,7 @@ def test_every_block_can_be_scored_at_every_place(place: Place) -> None:
 
 
 def is_jitted(value: Any) -> bool:
-    """Whether a function of the proxies' programs is a program."""
+    """Whether a member of the proxies' module is a jitted program."""
     return (
         hasattr(value, "__wrapped__")
         and getattr(value, "__module__", "") == proxies.__name__

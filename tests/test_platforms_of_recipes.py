@@ -1,4 +1,4 @@
-"""Balance and augmentation, lowered for every platform."""
+"""Class balancing and augmentation, lowered for every platform."""
 
 import dataclasses
 import functools

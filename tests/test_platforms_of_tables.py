@@ -33,7 +33,7 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 
 @functools.cache
 def table(name: str) -> tuple[Space, tabular.Table]:
-    """A space, within a band where it is of chains, and a table of it."""
+    """A space and its table; spaces of chains are limited to a band of FLOPs."""
     if name == "nasbench201":
         space = SPACES[name]
         genomes = np.unique(np.asarray(space.sample(jax.random.key(0), 64)), axis=0)
@@ -49,7 +49,7 @@ def table(name: str) -> tuple[Space, tabular.Table]:
 
 
 def _timed() -> Timed:
-    """The chains with a time for each of their parts."""
+    """The chains, with a latency for each of their parts."""
     *blocks, head = range(1, len([*CHAINS.places()]) + 1)
     times = Times(tuple(map(float, blocks)), float(head), 1.0)
     return Timed(CHAINS, times)
@@ -89,7 +89,7 @@ def test_searches_by_memory_and_latency_lower_for_every_platform():
 def lower_search(name: str, strategy: str, config: SearchConfig) -> None:
     """Lowers whole searches on a table for all platforms."""
     space, known = table(name)
-    # A table of cells holds them all, so that proposals are worked out beforehand.
+    # A table of cells covers the whole space, so proposals are computed in advance.
     prior = small_prior("nasbench201" if name == "nasbench201" else "chains")
     proposers = Proposers(space, prior, name == "nasbench201")
     setup = Setup(config, space, _QUERIES, 2, 4, jax.random.key(0), proposers)

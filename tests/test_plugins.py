@@ -1,4 +1,4 @@
-"""Objects of the user's own modules, by import path."""
+"""Loading objects from the user's modules by import path."""
 
 import pathlib
 from typing import Protocol
@@ -11,7 +11,7 @@ from gpt_nas_jax.types import UsageError
 
 @pytest.fixture
 def module(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module of a user, which can be imported."""
+    """The name of a user's module that can be imported."""
     name = f"of_a_user_{tmp_path.name}"
     text = "class Outer:\n    class Inner:\n        value = 3\n"
     (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
@@ -59,7 +59,7 @@ class Asked(Outside, Protocol):
         """Does nothing."""
 
     def _hidden(self) -> None:
-        """Is not asked for."""
+        """Is not required."""
 
 
 def test_missing_parts_are_named(module: str):

@@ -1,4 +1,4 @@
-"""``gpt_nas_jax.load``: what a run has left so far."""
+"""``gpt_nas_jax.load`` of a run that has not finished."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_running_search_is_read_and_left_alone(tmp_path: Path) -> None:
     for index in range(2):
         ledger.append(RECORD | {"index": index})
     whole = path.read_bytes()
-    # The search is in the middle of its second line.
+    # The search is still writing its second line.
     path.write_bytes(whole[:-20])
     run = gnj.load(tmp_path)
     assert [trial.index for trial in run.search.trials] == [0]

@@ -1,4 +1,4 @@
-"""``gpt_nas_jax.search``: any evaluator, resumed, repeated."""
+"""``gpt_nas_jax.search`` with any evaluator, resumed and repeated."""
 
 import doctest
 import importlib
@@ -44,7 +44,7 @@ def test_a_search_repeats_and_depends_on_its_seed():
     assert first != other
 
 
-def test_failures_are_told_with_their_reason():
+def test_failures_are_reported_with_their_reason():
     def fails(genome: np.ndarray) -> object:
         if genome[0] == 0:
             raise ValueError("no zeros\nat all")
@@ -61,7 +61,7 @@ def test_failures_are_told_with_their_reason():
             expected = "fitness is not a finite number"
         if trial.genome.tolist()[:3] == [2, 1, 2]:
             expected = "TypeError: evaluate returned ndarray of shape"
-        # Where it was raised stands behind it.
+        # Reasons end with the place of the error, in parentheses.
         assert (trial.reason or "").partition(" (")[0] == (expected or "")
         assert (trial.fitness == -math.inf) == (expected is not None)
         assert trial.details == ({"epoch": 3} if trial.genome[0] == 1 else {})
@@ -94,7 +94,7 @@ def test_a_stopped_search_goes_on_to_the_same_end(
         gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
     found = gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
     assert genomes(found) == genomes(whole)
-    # One evaluation was lost; none was made twice.
+    # Only the interrupted evaluation was repeated.
     assert len(calls) == 21
     again = gnj.search(SPACE, stops, strategy, evaluations=20, workdir=tmp_path / "run")
     assert genomes(again) == genomes(whole)
@@ -103,7 +103,7 @@ def test_a_stopped_search_goes_on_to_the_same_end(
 
 @flax.struct.dataclass
 class OwnState:
-    """Random genomes; its state is whatever it is given."""
+    """Random search whose state is whatever it is given."""
 
     state: Any
 

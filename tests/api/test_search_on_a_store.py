@@ -22,7 +22,7 @@ def evaluate(genome: np.ndarray) -> float:
 
 
 def search(workdir: str | pathlib.Path, at: int | None = None) -> tuple[list, int]:
-    """The candidates of a search, and how many were evaluated; ``at`` stops it."""
+    """A search's candidates and number of evaluations; it stops at number ``at``."""
     calls = []
 
     def counted(genome: np.ndarray) -> float:
@@ -46,7 +46,7 @@ def test_a_search_on_a_store_is_resumed_and_ends_as_one_in_a_folder(
     assert search(url) == (found, 0)
     with pytest.raises(gnj.UsageError, match=f"{url} belongs to a run with other flag"):
         gnj.search(SPACE, evaluate, "random", 5, workdir=url)
-    # Whatever lies there can be copied to a disk and back, and goes on.
+    # The files can be copied to a disk and back, and the search resumes.
     objects, copy = Objects(url), tmp_path / "copy"
     plain = [name for name in objects.names() if not name.startswith(".store")]
     objects.download({name: copy / name for name in plain})

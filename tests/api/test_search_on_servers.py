@@ -1,4 +1,4 @@
-"""Searches in processes of their own on servers of stores."""
+"""Searches in separate processes on emulated object stores."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 SPACE = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
 COUNT = 12
 
-# Sends itself a signal when a candidate is to be evaluated.
+# Sends itself a signal at the given evaluation.
 SEARCH = """
 import json, os, sys
 import gpt_nas_jax as gnj
@@ -49,7 +49,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def start(server: Server, tmp_path: Path) -> Iterator[Start]:
-    """Starts a search on one of several machines, which have a disk each."""
+    """Starts a search on one of several simulated machines, each with its own disk."""
     started = []
 
     def on(machine: str, at: int = 0, number: int = 0) -> subprocess.Popen[str]:

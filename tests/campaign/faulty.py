@@ -1,4 +1,4 @@
-"""Candidates that fail at random: by NaN, by memory, by any exception."""
+"""Candidates that fail at random: NaN losses, out-of-memory errors, any exception."""
 
 import functools
 import zlib
@@ -10,14 +10,14 @@ import numpy as np
 
 
 def install() -> None:
-    """Lets half of the trainings of candidates in this process fail, by their key."""
+    """Makes half of the candidates trained in this process fail, chosen by key."""
     from gpt_nas_jax.evaluation import trained
 
     trained.chain_training.fit = functools.partial(_fit, trained.chain_training.fit)
 
 
 def kind(key: Any) -> int:
-    """Which fault a candidate with this key meets; from 4 on none."""
+    """The fault of a candidate with this key; from 4 on, none."""
     return zlib.crc32(np.asarray(jax.random.key_data(key)).tobytes()) % 8
 
 

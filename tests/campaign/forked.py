@@ -17,7 +17,7 @@ _context.set_forkserver_preload(list(PRELOADED))
 
 
 class Run:
-    """A command line in a process of its own."""
+    """A command line in its own process."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Run:
         log: Path,
         prepare: Callable[[], None] | None = None,
     ) -> None:
-        """Starts it; ``prepare`` is called in the process first."""
+        """Starts the process, which calls ``prepare`` first."""
         self.log = log
         log.unlink(missing_ok=True)
         self._process: BaseProcess = _context.Process(
@@ -34,17 +34,17 @@ class Run:
         self._process.start()
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """The exit code, negative for a signal; None where it is still running."""
+        """The exit code, negative for a signal; None while the process is running."""
         self._process.join(seconds)
         return self._process.exitcode
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal; a process that has ended does not mind."""
+        """Sends a signal, unless the process has ended."""
         if self._process.exitcode is None:
             os.kill(self._process.pid, number)
 
     def printed(self) -> str:
-        """All that it printed so far."""
+        """Everything that it has printed so far."""
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
 
@@ -54,7 +54,7 @@ def _run(flags: list[str], log: str, prepare: Callable[[], None] | None) -> None
     os.dup2(descriptor, 2)
     from gpt_nas_jax import main
 
-    # A shell lets its background jobs, and their children, ignore it.
+    # Background jobs of a shell, and their children, ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if prepare is not None:
         prepare()

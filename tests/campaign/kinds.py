@@ -1,4 +1,4 @@
-"""The runs that faults are tried on, each of a few seconds."""
+"""The runs that faults are injected into; each takes a few seconds."""
 
 import dataclasses
 from pathlib import Path
@@ -27,11 +27,11 @@ _BENCHMARK = Path(__file__).parents[3] / "shared" / "data" / "nasbench201.npz"
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A run by its flags.
+    """A kind of run.
 
     Attributes:
-      name: of it.
-      flags: beside `_SMALL` and the folders.
+      name: its name.
+      flags: its flags besides `_SMALL` and the folders.
       trains: whether candidates are trained, which may fail.
       own_prior: whether its prior is learned in its own workdir.
     """
@@ -42,7 +42,7 @@ class Kind:
     own_prior: bool = False
 
     def command(self, workdir: Path, home: Path) -> list[str]:
-        """The arguments of the program; other runs share ``home``."""
+        """The arguments of the program; all runs share ``home``."""
         prior = workdir / "prior" if self.own_prior else home / "prior"
         return [
             *_SMALL,
@@ -54,7 +54,7 @@ class Kind:
 
 
 def kinds() -> list[Kind]:
-    """All whose data are there."""
+    """All kinds whose data are available."""
     strategies = (
         *("random", "genetic", "gpt_nas", "regularised_evolution"),
         *("local_search", "surrogate", "gpt_nas_online"),

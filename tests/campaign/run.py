@@ -1,9 +1,9 @@
-"""Runs a campaign of faults: ``python tests/campaign/run.py --home=DIR``.
+"""Runs a fault-injection campaign: ``python tests/campaign/run.py --home=DIR``.
 
-Every trial is a line of ``DIR/outcomes.jsonl`` with its seed; started again, the
-campaign goes on. Several may run side by side, each with a folder of its own and a
-``--first`` seed; their outcomes may be joined. ``--only=SEED`` repeats the trials of
-one seed. The summary is written as Markdown where ``--table`` says.
+Every trial adds a line with its seed to ``DIR/outcomes.jsonl``; the same command
+resumes the campaign. Several campaigns may run in parallel, each with its own folder
+and ``--first`` seed; their outcomes can be concatenated. ``--only=SEED`` repeats the
+trials of one seed. ``--table=FILE`` writes the summary as Markdown.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _KILLS_A_TRIAL = 12
 
 
 def main() -> int:
-    """Runs what is missing; returns 1 where something was lost."""
+    """Runs the missing trials; returns 1 if any trial lost something."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=1000)
@@ -84,7 +84,7 @@ def _trials(
     every: list[Kind],
     wanted: set[str] | None = None,
 ) -> Iterator[Outcome]:
-    """The trials of a seed: all kinds in turn, one fault of each sort."""
+    """The trials of a seed: kinds take turns, with one fault of each sort."""
     wanted = wanted or {"kill", "damage", "disk", "failure"}
     kind = every[seed % len(every)]
     if "kill" in wanted:
@@ -132,7 +132,7 @@ def _signals(done: list[Outcome]) -> str:
 
 
 def _seeds(done: list[Outcome]) -> str:
-    """The seeds in words; those of another campaign begin at a multiple of 1000."""
+    """The ranges of seeds; each campaign starts at a multiple of 1000."""
     starts = collections.defaultdict(list)
     for outcome in done:
         starts[outcome.seed // 1000].append(outcome.seed)

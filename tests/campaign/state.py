@@ -1,4 +1,4 @@
-"""The state of a workdir: its results, and whether everything in it is whole."""
+"""The state of a workdir: its results, and whether all its files are intact."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def results(path: Path) -> dict[str, Any]:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """The files that are not whole in a workdir that a fault has met."""
+    """The damaged files of a workdir after a fault."""
     for file in sorted(path.rglob("*.json")):
         if not any(part.startswith(".") or "tmp" in part for part in file.parts):
             try:
@@ -55,7 +55,7 @@ def problems(path: Path) -> Iterator[str]:
 
 
 def strict(text: str) -> Any:
-    """JSON without NaN and Infinity."""
+    """Parses JSON without NaN and Infinity."""
 
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
@@ -75,7 +75,7 @@ def _trees(path: Path) -> list[Path]:
 
 
 def _arrays(path: Path) -> str:
-    """A digest of the arrays in a folder of Orbax's, whose files have random names."""
+    """A digest of the arrays in an Orbax folder, whose files have random names."""
     import jax
     import numpy as np
     import orbax.checkpoint as ocp

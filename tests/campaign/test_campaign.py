@@ -1,4 +1,4 @@
-"""A short campaign of faults; the long one is ``python tests/campaign/run.py``."""
+"""A short fault-injection campaign; the long one is ``tests/campaign/run.py``."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""One trial each: a fault that a seed decides, and how the same command goes on."""
+"""Single trials: a fault decided by a seed, and how the same command resumes."""
 
 import dataclasses
 import os
@@ -25,15 +25,15 @@ _STOPPED = {
 }
 _REMEDY = re.compile(r"remove (/[^:;]+)")
 _FILES = 16
-"""Most files of a workdir that one trial damages."""
+"""Maximum number of a workdir's files that one trial damages."""
 _REMEDIES = 0.4
-"""How often the remedy of a refusal is tried."""
+"""The probability that the remedy of a refusal is tried."""
 _ATTEMPTS = 3
 _FEWEST_KILLS = 4
 _SECONDS = 60
-"""That all runs of a trial may take together, about."""
+"""Approximate time that all runs of a trial may take together."""
 _LONGEST = 600
-"""Seconds after which a run is taken to hang."""
+"""Seconds after which a run counts as hanging."""
 
 
 @dataclasses.dataclass
@@ -42,11 +42,11 @@ class Outcome:
 
     Attributes:
       fault: what was tried.
-      kind: of the run.
-      seed: that decides everything about the trial.
-      faults: how many kills, or other faults.
+      kind: the kind of run.
+      seed: the seed that decides everything about the trial.
+      faults: the number of kills or other faults.
       answer: how the program answered.
-      problem: what is wrong with that, or None.
+      problem: what is wrong with the answer, or None.
     """
 
     fault: str
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class Home:
-    """The folder of a campaign: what its runs share, and runs without a fault."""
+    """The folder of a campaign: files that runs share, and runs without faults."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,7 +71,7 @@ class Home:
         return Run(kind.command(workdir, self.path), log, **options)
 
     def reference(self, kind: Kind) -> tuple[dict[str, Any], float]:
-        """The files of a run of a kind, and its time once all is compiled."""
+        """The results of a kind's run without faults, and its time once compiled."""
         if kind.name not in self._references:
             path = self.finished(kind)
             again = self.fresh("timed")
@@ -82,12 +82,12 @@ class Home:
         return self._references[kind.name]
 
     def faster(self, kind: Kind, seconds: float) -> None:
-        """A run of a kind has taken no more than this."""
+        """Records that a run of this kind takes no longer than ``seconds``."""
         found, _ = self._references[kind.name]
         self._references[kind.name] = found, seconds
 
     def finished(self, kind: Kind) -> Path:
-        """The workdir of a run that met no fault."""
+        """The workdir of a finished run without faults."""
         path = self.path / "references" / kind.name.replace(" ", "_")
         done = path.with_name(f"{path.name}.done")
         if not done.exists():
@@ -98,10 +98,10 @@ class Home:
         return path
 
     def fresh(self, name: str) -> Path:
-        """An empty place for a workdir."""
+        """The path of a new workdir; removes what was there."""
         path = self.path / "trials" / name
         if path.is_mount():
-            # A campaign was killed in the middle of a trial.
+            # An earlier campaign was killed in the middle of a trial.
             subprocess.run(["umount", str(path)], check=True)
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(exist_ok=True)
@@ -109,10 +109,10 @@ class Home:
 
 
 def kills(home: Home, kind: Kind, seed: int, most: int) -> Outcome:
-    """Ends a run at random moments, at most so often, then lets it finish."""
+    """Stops a run at random moments, at most ``most`` times, then lets it finish."""
     expected, seconds = home.reference(kind)
     chance = random.Random(seed)
-    # The learning of a prior takes a minute, a search seconds.
+    # Training a prior takes a minute, a search seconds.
     most = min(most, max(2, round(_SECONDS / seconds)))
     for _ in range(_ATTEMPTS):
         path, answers = home.fresh("killed"), []
@@ -136,12 +136,12 @@ def _killed(
     most: int,
     answers: list[str],
 ) -> str | None:
-    """Ends a run until it finishes; adds its exit codes to ``answers``."""
+    """Stops a run until it finishes; appends its exit codes to ``answers``."""
     _, seconds = home.reference(kind)
     for turn in range(most + 1):
         run = home.run(kind, path)
         number = chance.choices(list(_STOPPED), (7, 1, 1, 1))[0]
-        # Parts of a run that are done are not done again, so its end is met, too.
+        # Finished parts of a run are not repeated, so faults also hit its last parts.
         moment = chance.uniform(0, 0.6 * seconds) if turn < most else _LONGEST
         if run.wait(moment) is None:
             run.send(number)
@@ -156,7 +156,7 @@ def _killed(
 
 
 def damages(home: Home, kind: Kind, seed: int) -> Iterator[Outcome]:
-    """Damages files of a finished run, one at a time, as a seed decides."""
+    """Damages files of a finished run, one at a time, chosen by the seed."""
     expected, _ = home.reference(kind)
     source = home.finished(kind)
     files = [f for f in sorted(source.rglob("*")) if f.is_file() and f.name != ".lock"]
@@ -217,7 +217,7 @@ def _refused(
     expected: dict[str, Any],
     tried: bool,
 ) -> tuple[str, str | None]:
-    """Whether a refusal names the path; follows its remedy where it is to be tried."""
+    """Checks that a refusal names the path; follows its remedy if ``tried``."""
     line = text.splitlines()[-1]
     if str(path) not in line:
         return "refused", f"the path is not named: {line}"
@@ -239,10 +239,10 @@ def full_disk(home: Home, kind: Kind, seed: int, place: str) -> Outcome:
     """Runs on a disk that is too small, then on the same disk grown.
 
     Args:
-      home: of the campaign.
-      kind: of run.
+      home: the folder of the campaign.
+      kind: the kind of run.
       seed: decides the size of the disk.
-      place: what lies on it: ``workdir`` or ``prior``.
+      place: what is stored on the disk, ``workdir`` or ``prior``.
     """
     expected, _ = home.reference(kind)
     chance = random.Random(seed)
@@ -294,7 +294,7 @@ def can_mount(home: Home) -> bool:
 
 
 def failures(home: Home, kind: Kind, seed: int) -> Outcome:
-    """Lets half of the candidates fail by NaN, by memory and by exceptions."""
+    """Makes half of the candidates fail: NaN losses, lack of memory, exceptions."""
     path = home.fresh("failing")
     flags = (*kind.flags, f"--seed={seed}")
     run = home.run(dataclasses.replace(kind, flags=flags), path, prepare=faulty.install)
@@ -314,7 +314,7 @@ def _require_done(run: Run) -> None:
 
 
 def _wrong(code: int | None, text: str, allowed: set[int]) -> str | None:
-    """The fault in how a run ended, whatever its results."""
+    """Describes what is wrong with how a run ended, whatever its results."""
     if code is None:
         return f"hangs: {text[-500:]}"
     if "Traceback" in text:

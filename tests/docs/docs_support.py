@@ -1,4 +1,4 @@
-"""Pages of documentation taken apart: headings, links, fenced blocks."""
+"""Parses documentation pages into headings, links and fenced blocks."""
 
 import dataclasses
 import pathlib
@@ -27,9 +27,9 @@ class Block:
 
     Attributes:
       page: path relative to the root of the repository.
-      line: number of its first line, behind the fence.
-      language: the word behind the fence.
-      text: what stands in it, without the fence's indentation.
+      line: number of its first line, after the fence.
+      language: the word after the fence.
+      text: its content, without the fence's indentation.
       not_run: the reason why it is not run, or None.
     """
 
@@ -104,7 +104,7 @@ def slug(heading: str) -> str:
 
 
 def links(page: str) -> list[str]:
-    """The targets of a page's links and pictures, code left out."""
+    """The targets of a page's links and images, ignoring code."""
     text = re.sub(
         r"(`+)(?!`).+?(?<!`)\1(?!`)", "``", "\n".join(prose(page)), flags=re.S
     )

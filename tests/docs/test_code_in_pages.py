@@ -23,12 +23,12 @@ COMMANDS = (["python", "-m", "gpt_nas_jax.main"], ["gpt-nas"])
 def test_python_runs(
     page: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The blocks of a page in order, in one namespace and an empty folder."""
+    """Runs the blocks of a page in order, in one namespace and an empty folder."""
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in PYTHON:
         if block.page == page and not block.not_run:
-            # Lines of a traceback are those of the page.
+            # Makes line numbers in tracebacks match the page.
             text = "\n" * (block.line - 1) + block.text
             exec(compile(text, str(ROOT / page), "exec"), names)
 
@@ -49,7 +49,7 @@ def test_python_that_is_not_run_imports_what_exists(block: Block):
 
 
 def commands(block: Block) -> Iterator[list[str]]:
-    """The command lines of the program in a block of shell."""
+    """The program's command lines in a shell block."""
     lexer = shlex.shlex(
         block.text.replace("\\\n", " ").replace("\n", "\n;\n"),
         posix=True,
@@ -61,7 +61,7 @@ def commands(block: Block) -> Iterator[list[str]]:
         if not set(part) <= set("&|;()<>"):
             command.append(part)
             continue
-        # Variables may be set in front of a command.
+        # Variables may be set before a command.
         while command and re.match(r"\w+=", command[0]):
             del command[0]
         for start in COMMANDS:

@@ -1,11 +1,11 @@
-"""The page of flags is what the config says."""
+"""The flags page matches the config."""
 
 import importlib.util
 
 from docs_support import ROOT
 
 
-def test_the_page_of_flags_is_as_the_config_says():
+def test_the_flags_page_matches_the_config():
     path = ROOT / "docs" / "generate_flags.py"
     spec = importlib.util.spec_from_file_location("generate_flags", path)
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Pages of documentation: their links lead somewhere, and what they name exists."""
+"""Documentation pages: their links resolve, and the files and flags named exist."""
 
 import re
 

@@ -20,18 +20,18 @@ CLASSES = 3
 
 
 def of_cells(*cells: tuple[int, ...]) -> Chain:
-    """A small network of NAS-Bench-201's parts."""
+    """A small network of NAS-Bench-201 cells."""
     modules = [CellModule(operations) for operations in cells]
     return Chain((conv_norm(4, 3), *modules, BatchNorm(), ReLU(), Head(CLASSES)))
 
 
 def numbers(generator: np.random.Generator, *shape: int) -> np.ndarray:
-    """Normal, in float64, that float32 holds exactly."""
+    """Normally distributed float64 numbers that are exact in float32."""
     return generator.normal(size=shape).astype(np.float32).astype(np.float64)
 
 
 def row(*arrays: np.ndarray) -> np.ndarray:
-    """The parameters of one block, given in the order of their names."""
+    """One block's parameter vector, from arrays in the order of their names."""
     parts = [array.ravel() for array in arrays]
     return np.concatenate([np.zeros(0), *parts]).astype(np.float32)
 
@@ -41,7 +41,7 @@ def tree_of(
     parts: tuple[Segment, ...],
     vectors: Mapping[tuple[int, int], np.ndarray],
 ) -> dict[str, Any]:
-    """Vectors of nodes in the layout of the whole network; zeros where one misses."""
+    """Arranges nodes' vectors as the whole network's tree; missing ones are zero."""
     tree: dict[str, Any] = {}
     for number, part in enumerate(parts):
         convolutions = 0

@@ -1,4 +1,4 @@
-"""The ensemble that predicts the accuracy of chains, and searches by it."""
+"""The ensemble that predicts the accuracy of chains, and searches that use it."""
 
 import csv
 import dataclasses
@@ -77,7 +77,7 @@ def test_features_are_what_a_count_gives():
 def test_predictions_are_those_of_gaussian_processes(
     model: chain_model.ChainModel,
 ):
-    """Against kernels and weights in NumPy, in double precision."""
+    """Compares with a NumPy implementation in double precision."""
     asked = np.asarray(SPACE.sample(jax.random.key(1), 30))
     parts = []
     for member in range(len(chain_model.MEMBERS)):
@@ -105,7 +105,7 @@ def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
     draws = (found - mean) / 0.02
     assert abs(draws.mean()) < 0.1
     assert draws.std() == pytest.approx(1, abs=0.05)
-    # Whatever else is asked with it, and in which order.
+    # Answers depend neither on the order of the query nor on its other chains.
     turned, kept = answer(SPACE, keys[0], genomes[::-1])
     np.testing.assert_allclose(turned[::-1], found[0], atol=1e-5)
     np.testing.assert_allclose(kept[::-1, 1], mean, atol=1e-5)
@@ -199,5 +199,5 @@ def test_searches_by_the_command_line(benchmark: Chainbench, tmp_path: Path):
     kept = np.load(rows[0])
     assert kept.shape == (3, 40, 2)
     assert np.isfinite(kept).all()
-    # Evaluations are noisy, what is reported is not.
+    # Evaluations are noisy; reported accuracies are not.
     assert np.std(kept[..., 0] - kept[..., 1]) == pytest.approx(0.01, rel=0.4)

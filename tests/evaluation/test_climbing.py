@@ -1,4 +1,4 @@
-"""Candidates that climb from rung to rung, from memory or from their key."""
+"""Candidates that climb rungs, resumed from memory or retrained from their key."""
 
 import jax
 import numpy as np
@@ -49,7 +49,7 @@ def test_another_worker_comes_to_the_same_accuracies(evaluator: TrainedEvaluator
         assert again.accuracies == kept[rung].accuracies
 
 
-def test_weights_of_another_key_are_not_gone_on_with(evaluator: TrainedEvaluator):
+def test_weights_of_another_key_are_not_resumed(evaluator: TrainedEvaluator):
     climbing = ClimbingEvaluator(evaluator)
     climbed(climbing, 0, key=2)
     found = climbed(climbing, 1, key=1).accuracies

@@ -1,4 +1,4 @@
-"""Failures that end no search, and what they leave in memory."""
+"""Failed candidates do not end a search, and release their memory."""
 
 import gc
 import weakref
@@ -15,7 +15,7 @@ TOO_MANY = (2**23, 2**22)
 
 
 class Held(np.ndarray):
-    """An array that can be watched."""
+    """An array that supports weak references."""
 
 
 def on_device() -> list[jax.Array]:
@@ -32,7 +32,7 @@ def test_running_out_of_memory_says_which_flags_help() -> None:
     )
 
 
-def test_so_does_a_program_that_has_no_space_of_its_own() -> None:
+def test_running_out_of_memory_within_a_program_is_reported() -> None:
     @jax.jit
     def program(x: jax.Array) -> jax.Array:
         rows = jax.lax.broadcasted_iota(jnp.float32, TOO_MANY, 0)
@@ -43,7 +43,7 @@ def test_so_does_a_program_that_has_no_space_of_its_own() -> None:
     assert "\n" not in reason
 
 
-def test_so_does_the_host() -> None:
+def test_running_out_of_host_memory_is_reported() -> None:
     _, reason = attempt(lambda: bytearray(2**62), "--eval_proxy_batch")
     assert reason == (
         "ran out of memory: of the host; lower --eval_max_memory or --eval_proxy_batch"
@@ -67,7 +67,7 @@ def test_nothing_that_a_candidate_held_stays(error: Exception, chained: bool) ->
         held.append(weakref.ref(host))
 
         def within() -> None:
-            # A frame that holds the error that holds the frame.
+            # A cycle: this frame holds the error, whose traceback holds this frame.
             caught = error
             assert host.size == device.size
             raise caught
@@ -84,5 +84,5 @@ def test_nothing_that_a_candidate_held_stays(error: Exception, chained: bool) ->
     left = [array for array in on_device() if id(array) not in before]
     assert not left
     assert held[0]() is None
-    # The next one runs.
+    # The next candidate runs.
     assert attempt(lambda: float(jnp.ones(3).sum()), "--eval_batch") == (3.0, None)

@@ -1,4 +1,4 @@
-"""Successive halving: who goes on, and their fitness."""
+"""Successive halving: survivors and fitness."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ def test_the_best_of_those_that_did_not_fail_go_on(batch: list[float], keep: int
 
 @st.composite
 def climbs(draw: st.DrawFn) -> list[dict[int, float]]:
-    """The accuracies of three rungs, any of which may fail."""
+    """The accuracies at three rungs, each of which a candidate may fail."""
     alive = list(range(draw(st.integers(1, 27))))
     rungs = []
     for _ in range(3):

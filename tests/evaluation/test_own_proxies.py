@@ -1,4 +1,4 @@
-"""Zero-cost proxies of the user's own."""
+"""User-defined zero-cost proxies."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def search(module: str, name: str, workdir: Path) -> int:
     return main(["gpt_nas_jax", *FLAGS, proxies, f"--workdir={workdir}"])
 
 
-def test_an_own_proxy_alone_is_the_fitness(module: str, tmp_path: Path):
+def test_a_single_user_proxy_is_the_fitness(module: str, tmp_path: Path):
     assert search(module, "classes", tmp_path / "run") == 0
     records = Ledger(tmp_path / "run" / "ledger.jsonl").read()
     assert all(5 < record["fitness"] <= 10 for record in records)

@@ -1,4 +1,4 @@
-"""AZ-NAS against formulas in NumPy."""
+"""AZ-NAS compared with formulas in NumPy."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ KERNELS = [
 ]
 HEAD = np.zeros(CLASSES), np.zeros((WIDTHS[-1], CLASSES))
 NOISE = numbers(GENERATOR, 64, 4, 4, CHANNELS)
-# Rows of channels that no mean and no correlation is left of.
+# Columns are channels with zero mean and zero correlation.
 BALANCED = hadamard(16)[:, 1:5].astype(np.float64)
 
 
@@ -87,7 +87,7 @@ def test_pixels_that_make_one_of_the_output_count_as_channels():
 
 
 def test_a_block_of_stride_2_has_the_jacobian_of_its_pixels():
-    """A 1x1 convolution reads the first of every four pixels, of an odd side, too."""
+    """A 1x1 convolution reads the first of every four pixels, even at odd sizes."""
     chain = Chain((Conv(CHANNELS, 1, bias=False), Conv(4, 1, 2, False), Head(CLASSES)))
     stem, kernel = np.eye(CHANNELS), numbers(GENERATOR, CHANNELS, 4)
     weights = (row(stem),), (row(kernel),), (row(*HEAD),)

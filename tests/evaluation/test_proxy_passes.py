@@ -1,4 +1,4 @@
-"""Programs of one block that proxies are made of."""
+"""The single-block programs that proxies are built from."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import Projected
 from gpt_nas_jax.training.vectors import unflatten
 
-# A convolution, its BatchNorm and a maximum.
+# A convolution, its BatchNorm and max pooling.
 BLOCK, SIZE = Projected(4, 1, MaxPool()), (4, 4, 3)
 SHAPES = trace(BLOCK, SIZE).variables
 NORM, KERNEL = 8, 12
@@ -34,7 +34,7 @@ def apply(params: jax.Array, x: jax.Array) -> jax.Array:
 
 
 def test_a_mixed_derivative_is_that_of_the_gradient():
-    """Forwards in the native forms, and here backwards in those of the platform."""
+    """Forward mode on native forms equals reverse mode on the platform's forms."""
     params, gradient = numbers(0, NORM + KERNEL), numbers(1, NORM + KERNEL)
     x = tuple(numbers(seed, 4, *SIZE) for seed in range(2, 6))
     weights = numbers(6, 4, *SIZE[:2], 4)
@@ -82,7 +82,7 @@ def test_a_weight_without_deviation_counts_in_no_ratio():
     first = numbers(0, NORM + KERNEL)
     second = first.at[NORM + 1 :].multiply(3)
     found = passes.signal_to_noise(BLOCK, SIZE, (first, second))
-    # |g| and 3 |g| have twice their deviation as their mean.
+    # The mean of |g| and 3 |g| is twice their standard deviation.
     assert float(found) == pytest.approx(np.log(2 * (KERNEL - 1)), rel=1e-5)
     assert float(passes.signal_to_noise(BLOCK, SIZE, (first, first))) == 0
 

@@ -1,4 +1,4 @@
-"""Synaptic flow of deep and wide networks stays within float32."""
+"""Synaptic flow of deep and wide networks stays in the range of float32."""
 
 import functools
 
@@ -17,8 +17,8 @@ from gpt_nas_jax.spaces.blocks.network import candidate_block
 pytestmark = pytest.mark.slow
 
 DEPTH, WIDTH, CLASSES = 20, 512, 10
-# Each grows numbers in a way of its own: a SqueezeExcitation and a SiLU not in
-# proportion, an InvertedResidual half of the channels alone.
+# Each scales its input differently: SqueezeExcitation and SiLU nonlinearly,
+# InvertedResidual in only half of the channels.
 NAMES = ("ConvNormActivation", "SqueezeExcitation", "InvertedResidual", "MaxPool")
 
 
@@ -28,7 +28,7 @@ def head() -> Head:
 
 
 def chain_of(names: tuple[str, ...], width: int) -> Chain:
-    """The blocks one after the other, none of which changes the shape."""
+    """A chain of these blocks, all of which keep the shape."""
     blocks = (candidate_block(name, width, 1, False) for name in names)
     return Chain((*blocks, head()))
 
@@ -36,7 +36,7 @@ def chain_of(names: tuple[str, ...], width: int) -> Chain:
 def measured(
     chain: Chain, size: tuple[int, int, int], dtype: type[np.floating]
 ) -> dict[str, float]:
-    """The readings of `flow.read`, all computed in one type."""
+    """The readings of `flow.read`, computed entirely in one type."""
     parts = segments(chain, size)
     drawn = weights.uniform(parts, jax.random.key(0))
     with jax.enable_x64(dtype is np.float64):
@@ -65,8 +65,8 @@ def test_chains_are_measured_as_in_double_precision(names: list[str]):
 @pytest.mark.long
 def test_twenty_wide_blocks_are_measured_as_in_double_precision():
     found = check(("Bottleneck",) * DEPTH, WIDTH, 1)
-    # Without rescaling the output would not be a number of float32.
+    # Without rescaling, the output would overflow float32.
     assert found["log_scale"] > np.log(np.finfo(np.float32).max)
-    # Three layers, and the shortcut adds 1.
+    # A block has three layers, and its shortcut adds 1.
     fans = WIDTH, 9 * WIDTH // 4, WIDTH // 4
     assert found["log_scale"] < DEPTH * np.log(1 + np.prod(np.sqrt(fans)))

@@ -1,4 +1,4 @@
-"""Networks cut into segments against the networks as they are."""
+"""Networks cut into segments, compared with the whole networks."""
 
 import functools
 from typing import Any
@@ -23,7 +23,7 @@ SIZE = (4, 4, 3)
 IMAGES = np.random.default_rng(0).normal(size=(2, 4, *SIZE)).astype(np.float32)
 LABELS = np.array([[0, 1, 2, 1], [2, 2, 0, 1]], np.int32)
 
-# Their edges are 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
+# The edges are 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
 CELLS = {
     "random": (CONV3, POOL, SKIP, CONV1, SKIP, CONV3),
     "skips": (NONE, SKIP, NONE, SKIP, NONE, NONE),
@@ -34,7 +34,7 @@ CELLS = {
 
 
 def drawn(parts: tuple[Segment, ...]) -> weights.Weights:
-    """Weights none of which is 0 or 1, of every node others."""
+    """Weights that differ from node to node, none of them 0 or 1."""
     generator = np.random.default_rng(0)
     return jax.tree.map(
         lambda w: w + generator.normal(size=w.shape, scale=0.1).astype(np.float32),
@@ -43,7 +43,7 @@ def drawn(parts: tuple[Segment, ...]) -> weights.Weights:
 
 
 def of_whole(chain: Chain, params: Any, x: jax.Array, labels: jax.Array) -> Any:
-    """Logits, both gradients of the loss, and GraSP, of the network in one piece."""
+    """Logits, both gradients of the loss and GraSP, computed on the whole network."""
     state = trace(chain, x.shape[1:]).variables.get("batch_stats", {})
     state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), state)
 
@@ -117,7 +117,7 @@ def test_the_pieces_of_all_cells_are_few():
         for part in segments(of_cells(cell, cell), SIZE)
         for node in part.nodes
     }
-    # The stem, three operations, and the three blocks of the end.
+    # The stem, three operations, and the last three blocks.
     assert len(pieces) == 7
 
 

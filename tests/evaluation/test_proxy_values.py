@@ -1,4 +1,4 @@
-"""Proxies of the loss and of synaptic flow against formulas in NumPy."""
+"""Loss and synaptic-flow proxies compared with formulas in NumPy."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ ONLY = numbers(GENERATOR, CHANNELS, CLASSES) / 4
 NO_BIAS = np.zeros(CLASSES)
 
 LINEAR = Chain((Head(CLASSES),))
-# On images of one pixel it has two fully connected layers.
+# On images of one pixel, it is two fully connected layers.
 RELU = Chain((Conv(HIDDEN, 1, bias=False), ReLU(), Head(CLASSES)))
 OF_LINEAR: Weights = ((row(NO_BIAS, ONLY),),)
 OF_RELU: Weights = ((row(FIRST),), (row(), row(NO_BIAS, LAST)))
@@ -59,7 +59,7 @@ def gradients_of_relu(
     return x.T @ ((hidden > 0) * (dy @ last.T)), hidden.T @ dy
 
 
-# What the networks are fed, and the gradients of every layer in both batches.
+# The networks' inputs, and the gradients of every layer in both batches.
 MEANS = IMAGES.mean((2, 3))
 PIXEL = IMAGES[:, :, 0, 0]
 LINEAR_GRADIENTS = [
@@ -167,7 +167,7 @@ def test_without_relus_naswot_is_the_least(linear: dict[str, float]):
 
 
 def test_jacob_cov_where_all_gradients_are_equal(linear: dict[str, float]):
-    # One eigenvalue counts the images, the others are zero.
+    # One eigenvalue is the number of images; the others are zero.
     values = np.array([BATCH] + [0] * (BATCH - 1)) + 1e-5
     expected = -(np.log(values) + 1 / values).sum()
     assert linear["jacob_cov"] == pytest.approx(expected, rel=1e-6)
@@ -194,7 +194,7 @@ def test_flow_of_a_network_with_relus():
     found = flows(RELU, OF_RELU, CHANNELS)
     first, last = abs(FIRST), abs(LAST)
     inner = first.sum(0)
-    # Both layers pass on all of the output.
+    # The flow through each layer sums to the output.
     assert found["synflow"] == pytest.approx(np.log(2 * (inner @ last).sum()))
     expected = (first * np.log1p(last.sum(1))).sum()
     expected += (last * np.log1p(inner)[:, None]).sum()
@@ -213,7 +213,7 @@ def deep(scale: float) -> tuple[dict[str, float], list[np.ndarray]]:
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
 def test_flow_has_no_bounds(scale: float):
-    """From 1e-48 to 1e56, which float32 does not hold."""
+    """From 1e-48 to 1e56, outside the range of float32."""
     found, kernels = deep(scale)
     ahead, behind = [np.ones(4)], [np.ones(CLASSES)]
     for kernel in kernels:

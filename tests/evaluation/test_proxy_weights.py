@@ -1,4 +1,4 @@
-"""How the weights of proxies are drawn."""
+"""Initial weights of the proxies."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ PARTS = segments(CHAIN, SIZE)
 
 
 def leaves(drawn: Weights) -> Iterator[tuple[str, np.ndarray]]:
-    """Every parameter's kind and values."""
+    """The kind and values of every parameter."""
     for part, vectors in zip(PARTS, drawn, strict=True):
         for node, vector in zip(part.nodes, vectors, strict=True):
             shapes = trace(node.block, node.in_size).variables["params"]
@@ -56,7 +56,7 @@ def test_only_kernels_are_drawn(draw: Draw):
 def test_uniform_kernels_lie_within_one_over_the_root_of_their_fan_in():
     for kind, leaf in leaves(weights.uniform(PARTS, jax.random.key(0))):
         if kind == "kernel":
-            # In groups, too, all axes but the last are what one output sees.
+            # All axes but the last make up the fan-in, even of grouped convolutions.
             bound = 1 / math.sqrt(math.prod(leaf.shape[:-1]))
             assert abs(leaf).max() <= bound
             assert abs(leaf).max() == pytest.approx(bound, rel=0.02)
@@ -69,7 +69,7 @@ def test_normal_kernels_have_variance_2_over_their_fan_in():
     for kind, leaf in leaves(weights.normal(PARTS, jax.random.key(0))):
         if kind == "kernel":
             variance = 2 / math.prod(leaf.shape[:-1])
-            # Five deviations of what is found in so many numbers.
+            # Five standard errors of a variance estimated from this many numbers.
             error = 5 * math.sqrt(2 / leaf.size)
             assert (leaf**2).mean() == pytest.approx(variance, rel=error)
 
@@ -100,7 +100,7 @@ def test_networks_of_any_size_share_the_programs_that_draw(compiled: list[str]):
     compiled.clear()
     large = segments(Chain((*CHAIN.blocks[:-1], conv_norm(512, 3), Head(10))), SIZE)
     vectors = [v for part in weights.normal(large, key) for v in part]
-    # Nor do the numbers of a large one repeat.
+    # The numbers of a large network do not repeat either.
     largest = max(vectors, key=len)
     assert len(largest) > 500_000
     assert len(np.unique(largest)) > 0.9 * len(largest)

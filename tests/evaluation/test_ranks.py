@@ -1,4 +1,4 @@
-"""Ranks among a pool, and the choice by them."""
+"""Ranks within a pool, and selection by rank."""
 
 import math
 

@@ -47,7 +47,7 @@ def test_by_several_fitness_compares_with_the_reference(splits: images.Splits):
     pool = np.stack([of_two(genome)[0] for genome in GENOMES])
     evaluator = ScoredEvaluator(of_two, pool)
     first, second = (evaluator(candidate(genome)) for genome in GENOMES)
-    # Each ties with itself.
+    # Each candidate ties with itself in the pool.
     ranks = (1 + (pool < pool[:, None]).sum(1) + 0.5) / 3
     np.testing.assert_allclose(
         [first.fitness, second.fitness], np.log(ranks).mean(-1), rtol=1e-12
@@ -84,7 +84,7 @@ def test_batches_are_different_normalised_images(splits: images.Splits):
     scaled = (splits.train.images / 255 - splits.mean) / splits.std
     rows = np.asarray(everything.images).reshape(2 * half, -1)
     expected = np.float32(scaled).reshape(-1, rows.shape[1])
-    # All of them in another order, each with its label.
+    # All images, in another order, each with its label.
     order, known = np.lexsort(rows.T), np.lexsort(expected.T)
     np.testing.assert_allclose(rows[order], expected[known], atol=1e-5)
     labels = np.asarray(everything.labels).ravel()

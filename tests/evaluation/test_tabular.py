@@ -1,4 +1,4 @@
-"""Whole searches on a table, against published figures."""
+"""Whole searches on a table, compared with published results."""
 
 import math
 import pathlib
@@ -23,7 +23,7 @@ STRATEGIES = {
     "regularised_evolution": RegularisedEvolution(SPACE, 1, QUERIES, 50, 10, True),
     "local_search": LocalSearch(SPACE, 1, QUERIES),
 }
-# Test accuracy in %, CIFAR-10, of 500 searches, as many evaluations as the first says.
+# Mean CIFAR-10 test accuracy in %, of 500 searches, by number of evaluations.
 PUBLISHED = {
     "random": {10: 93.05, 50: 93.62, 100: 93.80, 192: 93.89},
     "regularised_evolution": {10: 93.05, 50: 93.62, 100: 94.06, 192: 94.24},
@@ -49,9 +49,9 @@ def test_baselines_reach_what_others_published(
     accuracy = test[np.take_along_axis(np.asarray(rows), chosen, axis=1)]
     for count, published in PUBLISHED[name].items():
         reached = accuracy[:, count - 1]
-        # Both means are uncertain; the published one is of 500 searches.
+        # Both means are uncertain; the published one is over 500 searches.
         error = reached.std() * math.sqrt(1 / SEEDS + 1 / 500)
-        # The figures are rounded to hundredths.
+        # The published figures are rounded to hundredths.
         assert abs(reached.mean() - published) < 3 * error + 0.005
 
 
@@ -75,7 +75,7 @@ def test_look_up_finds_every_network_and_nothing_else():
     )
 
 
-def test_a_network_that_is_there_twice_is_refused():
+def test_a_duplicate_network_is_refused():
     genomes = np.zeros((2, 6), np.int32)
     with pytest.raises(ValueError, match="same network"):
         tabular.build(SPACE, genomes, np.zeros(2))

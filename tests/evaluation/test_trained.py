@@ -1,4 +1,4 @@
-"""Fitness of candidates, and what becomes of those that fail."""
+"""Fitness of trained candidates, and of those that fail."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def candidate(names: tuple[str, ...], proposed: bool = True) -> Candidate:
 def test_fitness_is_an_accuracy_that_training_raises(splits: images.Splits) -> None:
     result = TrainedEvaluator(SPACE, splits, CONFIG)(candidate(LEARNER))
     assert result.reason is None
-    # 216 validation images: the accuracy is a count of them, far above chance.
+    # The accuracy is a multiple of 1/216, one per validation image, far above chance.
     assert result.fitness * len(splits.valid) == pytest.approx(
         round(result.fitness * len(splits.valid))
     )
@@ -52,7 +52,7 @@ def test_equal_keys_give_equal_fitness(splits: images.Splits) -> None:
 
 
 class Counted(images.Images):
-    """Images in memory that say how often their pixels were asked for."""
+    """Images in memory that count how often their pixels are accessed."""
 
     asked = 0
 
@@ -76,7 +76,7 @@ def test_images_are_placed_once_for_all_candidates(splits: images.Splits) -> Non
     assert Counted.asked == 2
     assert evaluator.train.here() is placed[0]
     assert evaluator.valid.here() is placed[1]
-    # The same as of images that were placed for this training alone.
+    # The same as with images placed for this training only.
     alone = TrainedEvaluator(SPACE, splits, CONFIG)(candidate(LEARNER))
     assert first.fitness == second.fitness == alone.fitness
 
@@ -101,7 +101,7 @@ def test_too_slow_a_candidate_fails_with_the_flag_named(
 
 @pytest.mark.parametrize(
     ("epochs", "batch", "reason"),
-    # One step leaves its weights broken, but its loss was taken before.
+    # The only step breaks the weights, but its loss was computed before that.
     [(2, 64, "loss is not a number"), (1, 1222, "output is not a number")],
 )
 def test_what_diverges_fails(
@@ -117,7 +117,7 @@ def test_what_diverges_fails(
 def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
     splits: images.Splits,
 ) -> None:
-    # Images of another size than the space was made for.
+    # Images of a different size from the one the space was made for.
     images_ = dataclasses.replace(splits.train, images=splits.train.images[:, :4])
     broken = dataclasses.replace(splits, train=images_, mean=np.zeros(3, np.float32))
     result = TrainedEvaluator(SPACE, broken, CONFIG)(candidate(LEARNER))
@@ -130,7 +130,7 @@ def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
 def test_balanced_fitness_is_the_mean_over_classes(
     splits: images.Splits, kind: str
 ) -> None:
-    # Validated on unequal classes: all of 0 to 4, one each of 5 to 9.
+    # Imbalanced validation data: all images of classes 0 to 4, one each of 5 to 9.
     labels = splits.valid.labels
     firsts = [np.flatnonzero(labels == name)[0] for name in range(5, 10)]
     valid = splits.valid.take(np.concatenate([np.flatnonzero(labels < 5), firsts]))
@@ -138,7 +138,7 @@ def test_balanced_fitness_is_the_mean_over_classes(
     config = dataclasses.replace(CONFIG, measure="balanced_accuracy")
     found = TrainedEvaluator(SPACE, unequal, config, balance=kind)(candidate(LEARNER))
     assert found.reason is None
-    # The same training by hand, its answers counted by scikit-learn.
+    # The same training by hand, measured by scikit-learn.
     train = to_device(splits.train, splits.mean, splits.std, splits.flip, balance=kind)
     data = to_device(valid, splits.mean, splits.std, splits.flip)
     chain = SPACE.decode(candidate(LEARNER).genome)
@@ -156,7 +156,7 @@ def test_balanced_fitness_is_the_mean_over_classes(
 
 
 def test_accuracy_is_noted_after_each_epoch(splits: images.Splits) -> None:
-    """And to measure on the way changes nothing at the end."""
+    """Measuring along the way does not change the result."""
     evaluator = TrainedEvaluator(SPACE, splits, CONFIG)
     result = evaluator(candidate(LEARNER))
     asked = evaluator.curve(candidate(LEARNER), (3, 6), "all")

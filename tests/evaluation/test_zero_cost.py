@@ -38,7 +38,7 @@ def test_a_network_of_operations_met_before_compiles_nothing(compiled: list[str]
     assert all(map(math.isfinite, found.values()))
     assert compiled
     compiled.clear()
-    # More cells and fewer layers, a node of zeros, paths that count twice.
+    # More cells, fewer layers, a node of zeros, paths that count twice.
     never_seen = (
         ((CONV3, CONV1, POOL, POOL, CONV1, SKIP),) * 3,
         ((NONE, SKIP, CONV1, CONV1, CONV3, POOL),),
@@ -107,7 +107,7 @@ def test_snip_does_not_see_the_scale_in_front_of_batch_norm(place: int):
     ]
     number, index = places[place]
     before = measured(parts, drawn)
-    # Scales of BatchNorm are 1, and no weight is.
+    # BatchNorm scales are 1; no kernel weight is.
     vector = drawn[number][index]
     drawn[number][index] = np.where(vector == 1, vector, 3 * vector)
     after = measured(parts, drawn)
@@ -141,7 +141,7 @@ def test_deep_networks_have_finite_flow(scale: float):
     image = jnp.ones((1, *space.image))
     found = flow.scores(jax.device_get(flow.read(parts, drawn, image)))
     assert all(map(math.isfinite, found.values()))
-    # Larger weights make it larger than float32 holds.
+    # Larger weights take it beyond the range of float32.
     overflows = found["synflow"] > math.log(np.finfo(np.float32).max)
     assert overflows == (scale > 1)
 

@@ -1,4 +1,4 @@
-"""The examples, run as they stand, with smaller settings where they take minutes."""
+"""Runs the examples, with smaller settings for those that take minutes."""
 
 import runpy
 from pathlib import Path
@@ -29,7 +29,7 @@ WITHOUT_TRAINING = ("--eval_method=zero_cost", "--eval_proxies=params")
 
 
 def searched(workdir: Path, *flags: str) -> list[dict]:
-    """The ledger of a small search by the command line."""
+    """Runs a small search from the command line; returns its ledger."""
     assert main(["gpt_nas_jax", *SMALL, f"--workdir={workdir}", *flags]) == 0
     return Ledger(workdir / "ledger.jsonl").read()
 
@@ -68,7 +68,7 @@ def test_own_blocks_are_searched_by_the_command_line(tmp_path: Path):
     assert all(record["reason"] is None for record in records)
 
 
-def test_an_own_strategy_is_searched_by(tmp_path: Path):
+def test_a_users_strategy_searches(tmp_path: Path):
     records = searched(
         tmp_path,
         "--search_strategy=own_strategy:OnePlusLambda",
@@ -80,7 +80,7 @@ def test_an_own_strategy_is_searched_by(tmp_path: Path):
 
 
 @pytest.mark.long
-def test_an_own_proxy_is_asked(tmp_path: Path):
+def test_a_users_proxy_scores(tmp_path: Path):
     records = searched(
         tmp_path,
         "--search_strategy=random",
@@ -92,7 +92,7 @@ def test_an_own_proxy_is_asked(tmp_path: Path):
     assert all(record["scores"]["params"] == record["params"] for record in records)
 
 
-def test_an_own_executor_evaluates(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_users_executor_evaluates(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     records = searched(
         tmp_path,
         "--search_strategy=random",

@@ -1,4 +1,4 @@
-"""The example of a user's own data set, run as its first lines say."""
+"""The example of a user-defined data set, run by the command in its docstring."""
 
 import ast
 import json
@@ -10,7 +10,7 @@ import pytest
 from gpt_nas_jax.main import main
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
-# What the command's own flags take a minute for.
+# Smaller settings; with its own flags, the command takes a minute.
 TINY = (
     *("--search_population=2", "--search_generations=1", "--search_batch=2"),
     *("--space_max_depth=2", "--space_num_stages=1", "--eval_epochs=1"),

@@ -1,10 +1,10 @@
-"""Items whose workers are lost: begun again, or found to be the reason for it."""
+"""Items whose workers are lost are retried, or found to be the cause."""
 
 from gpt_nas_jax.executors.attempts import DEATHS, SETTLED_SECONDS, Attempts
 
 
 def lose(attempts: Attempts, machines: list[str], begin: float = 0.0) -> int:
-    """Loses a worker on each machine, a second apart; returns the item it had."""
+    """Loses a worker on each machine, a second apart; returns the item they all had."""
     lost = set()
     for second, machine in enumerate(machines):
         index = attempts.begin()
@@ -25,7 +25,7 @@ def test_items_are_begun_in_order_and_lost_ones_before_all_others() -> None:
 def test_an_item_that_ends_its_workers_is_found_when_their_machines_live_on() -> None:
     attempts = Attempts(2)
     item = lose(attempts, ["a", "b", "a"])
-    # It waits until it is known what became of the machines; others go on.
+    # The item waits until the fate of the machines is known; others go on.
     assert attempts.begin() == 1 != item
     assert attempts.begin() is None
     last = DEATHS - 1 + SETTLED_SECONDS
@@ -41,7 +41,7 @@ def test_an_item_is_not_to_blame_for_machines_that_went() -> None:
     assert attempts.begin() is None
     settled = DEATHS - 1 + SETTLED_SECONDS
     assert attempts.condemned(settled, lambda: {"a"}) == []
-    # Two were its own, so a third one is enough.
+    # It caused two of the losses, so one more is enough.
     assert lose(attempts, ["a"], begin=100.0) == item
     assert attempts.condemned(100 + SETTLED_SECONDS, lambda: {"a"}) == [item]
 

@@ -51,7 +51,7 @@ Executor = Callable[..., Iterator[int]]
 
 @pytest.fixture
 def find(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Executor]:
-    """Finds one of a user's executors."""
+    """Finds one of the user's executors."""
     module = f"executors_{tmp_path.name}"
     (tmp_path / f"{module}.py").write_text(EXECUTORS, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -62,7 +62,7 @@ def squares(executor: Executor, items: Iterable[int]) -> list[int]:
     return list(executor(lambda item: item * item, items, 1))
 
 
-def test_an_own_executor_yields_as_the_local_one(find: Callable[[str], Executor]):
+def test_a_users_executor_yields_like_the_local_one(find: Callable[[str], Executor]):
     assert registry.find("local") is local.finish
     for items in ([], [3], range(5)):
         assert squares(find("in_order"), items) == squares(local.run, items)

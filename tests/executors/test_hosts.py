@@ -12,7 +12,7 @@ from gpt_nas_jax.types import UsageError
 
 COUNT = 3
 
-# Each process runs this; what it calls is found by name in each of them.
+# Each process runs this module and finds the called functions by name.
 MODULE = """
 import dataclasses, json, os, signal, sys
 import jax
@@ -128,16 +128,16 @@ def test_processes_share_calls_and_one_alone_speaks(tmp_path: Path) -> None:
     assert found["made"] == 0
     for by in (1.0, 1 / 3):
         for results in found[str(by)]:
-            # As float64, to the last bit, and by the typed key of the item.
+            # Results are exact in float64 and use the typed key of the item.
             assert [value for _, value, _ in results] == [
                 (0.1 + n) * by for n in range(9)
             ]
             assert [key for *_, key in results] == [[0, n] for n in range(9)]
-            # What a process made itself is what it evaluates by.
+            # Each process evaluates with the object that it made itself.
             assert {process for process, *_ in results} <= set(range(COUNT))
     assert found["none"] == []
     assert found["added"] == [5, 6, 7]
-    # An error that cannot be sent is told in words.
+    # An error that cannot be pickled is sent as text.
     assert found["error"].startswith("RuntimeError: ")
     assert "Own: the third" in found["error"]
     assert found["lacks"] == "process 2: no data here"
@@ -145,7 +145,7 @@ def test_processes_share_calls_and_one_alone_speaks(tmp_path: Path) -> None:
     assert "made" in ended[0][1]
     assert "Traceback" not in ended[0][2]
     for _, out, err in ended[1:]:
-        # It is the program of the test that says so, once it may.
+        # The test's own code prints this, after the process has stopped following.
         assert (out, err) == ("ended\n", "")
 
 

@@ -15,7 +15,7 @@ from gpt_nas_jax.executors import local
 from gpt_nas_jax.workdir import Ledger
 
 DEVICES = jax.local_device_count()
-# Nothing here takes so many seconds but a deadlock.
+# Seconds after which a test counts as deadlocked.
 STUCK = 60
 
 
@@ -24,7 +24,7 @@ def test_results_keep_the_order_of_the_items():
     done = [threading.Event() for _ in range(4)]
 
     def after_the_next(item: int) -> int:
-        # The last item ends first, and each one after the one behind it.
+        # Items end in reverse order: each one waits for the next.
         assert item == 3 or done[item + 1].wait(STUCK)
         finished.append(item)
         done[item].set()
@@ -48,7 +48,7 @@ def test_a_result_comes_before_later_ones_are_there():
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_exactly_so_many_items_run_at_once(workers: int):
+def test_exactly_this_many_items_run_at_once(workers: int):
     barrier = threading.Barrier(workers * DEVICES)
 
     def meet(_: int) -> int:
@@ -65,7 +65,7 @@ def test_no_items_give_no_results():
 
 
 class Item:
-    """A number that can be watched until nobody holds it any more."""
+    """A number whose release can be observed."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -78,7 +78,7 @@ def test_items_that_have_not_begun_are_dropped(fails: bool):
     dropped = threading.Event()
 
     def items() -> Iterator[Item]:
-        # And one more, since the executor holds the last one that it cancels.
+        # And one more, since the executor holds on to the last one that it cancels.
         for number in range(last + 2):
             item = Item(number)
             if number == last:
@@ -91,7 +91,7 @@ def test_items_that_have_not_begun_are_dropped(fails: bool):
             if fails:
                 raise ArithmeticError("loss of the first is no number")
             return "first"
-        # Every worker is held until the executor lets go of the last item.
+        # Blocks every worker until the executor releases the item ``last``.
         assert dropped.wait(STUCK)
         return "later"
 
@@ -183,7 +183,7 @@ os._exit(0)
 def test_after_ctrl_c_what_has_begun_is_finished_and_kept(
     name: str, due: str, tmp_path: pathlib.Path
 ):
-    """SIGTERM is obeyed at once: its sender may not wait."""
+    """SIGTERM is obeyed at once, since its sender may not wait."""
     path = tmp_path / "ledger.jsonl"
     done = subprocess.run(
         [sys.executable, "-c", PATIENT, name, str(path)],
@@ -200,7 +200,7 @@ def test_after_ctrl_c_what_has_begun_is_finished_and_kept(
 
 
 def test_calls_at_the_same_time_share_the_workers():
-    """Two calls of two items each for two workers: none begins a third thread."""
+    """Four calls with two workers per device start only two threads per device."""
     names = set()
     meet = threading.Barrier(2 * DEVICES)
 

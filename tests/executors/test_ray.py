@@ -19,7 +19,7 @@ from gpt_nas_jax.executors import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.types import UsageError
 
-# Workers find it by name, as they find the modules of users.
+# Workers import it by name, as they import users' modules.
 MODULE = """
 import dataclasses, os
 import jax
@@ -57,7 +57,7 @@ def lacks(word):
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module beside the folder in which the program is started."""
+    """A module in the folder in which the program is started."""
     name = f"ray_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -67,7 +67,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of a cluster whose only node has two cores and, it says, a GPU."""
+    """The address of a cluster whose only node has two cores and claims a GPU."""
     pytest.importorskip("ray", reason="needs ray, which the extra named ray installs")
     from ray.cluster_utils import Cluster
 
@@ -87,7 +87,7 @@ GPUS = "CUDA_VISIBLE_DEVICES"
 
 
 def lead(settings: RayConfig, program: Callable[[Any], object]) -> None:
-    """Calls a program with the executor, once it leads a cluster."""
+    """Calls a program with the executor while that leads a cluster."""
     ray = registry.require_ray()
     ray.lead(settings, 1, lambda: program(ray))
 
@@ -116,7 +116,7 @@ def test_workers_share_calls(module: ModuleType, cluster: str) -> None:
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(ValueError, match="the third"):
             next(results)
-        # One that cannot be sent is told in words.
+        # An error that cannot be pickled is sent as text.
         with pytest.raises(Exception, match="the fifth"):
             list(run(module.breaks, [4], 1))
         results = run(module.breaks, range(2), 1)
@@ -128,7 +128,7 @@ def test_workers_share_calls(module: ModuleType, cluster: str) -> None:
         assert ray.sharers(1) == 2
         ray.everywhere(module.make, "after")
         assert next(run(module.Scale(1.0), items, 1))[3] == ["before", "after"]
-        # A worker with a whole node comes in their place.
+        # One worker that has the whole node replaces them.
         assert ray.together(module.sees, GPUS)[0] == ""
         with pytest.raises(UsageError, match="cannot send a part of the run"):
             list(run(functools.partial(print, threading.Lock()), [1], 1))

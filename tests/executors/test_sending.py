@@ -1,4 +1,4 @@
-"""Messages of processes: evaluators without their images, functions once."""
+"""Messages between processes: evaluators without images, functions only once."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ NAME = "problem"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Process:
-    """A process, as far as it keeps the problem that it has made for itself."""
+    """A stand-in for a process, which keeps the problem that it has loaded itself."""
 
     common: Common
     problem: Problem
@@ -41,7 +41,7 @@ def processes(request: pytest.FixtureRequest) -> tuple[Process, Process]:
 
 def sent(value: object, processes: tuple[Process, Process]) -> object:
     data = processes[0].common.dumps(value)
-    # A fifth of the images.
+    # A fifth of the size of the images.
     assert len(data) < 20_000
     return processes[1].common.loads(data)
 

@@ -1,4 +1,4 @@
-"""Programs of several devices: compiled once, kept once, the same on each."""
+"""Programs shared by several devices: compiled once, cached once, same results."""
 
 import json
 import os
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-# Four devices come to each of three programs at the same time, and hand a pullback
-# from one program to the next.
+# Four devices reach each of three programs at the same time, and pass a pullback from
+# one program to the next.
 PROGRAMS = """
 import collections, json, sys, threading
 import jax, numpy as np
@@ -70,7 +70,7 @@ def run(
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The answer of one device, for which nothing is shared."""
+    """The results of one device, where nothing is shared."""
     return run(tmp_path_factory.mktemp("one"), 1)
 
 
@@ -97,7 +97,7 @@ def test_without_a_directory_each_program_is_compiled_once(
     assert not (tmp_path / "none").exists()
 
 
-# JAX lets the first process alone write to the directory.
+# JAX lets only the first process write to the directory.
 FOLLOWER = "from jax._src import distributed; distributed.global_state.process_id = 1"
 
 
@@ -118,7 +118,7 @@ def test_threads_of_one_device_compile_each_program_once(
     assert two["asked"] == 3
 
 
-# A version that wants one argument more than ours gives.
+# A JAX version that expects one more argument than we pass.
 CHANGED = """
 from jax._src import compilation_cache
 get = compilation_cache.get_cache_key

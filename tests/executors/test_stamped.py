@@ -1,4 +1,4 @@
-"""Evaluations say when and where they were made."""
+"""Evaluations record when and where they were made."""
 
 import datetime
 

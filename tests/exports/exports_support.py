@@ -1,4 +1,4 @@
-"""Networks with weights that nobody trained, and their files read by strangers."""
+"""Untrained networks, and their exported files read without this package."""
 
 import dataclasses
 import functools
@@ -25,12 +25,12 @@ from gpt_nas_jax.spaces.nasbench201 import network as nasbench201
 
 BATCH = 64
 _MOMENTUM = 0.9
-# What launch/digits.flags has found.
+# The network that launch/digits.flags found.
 WINNER = (
     *("Stem", "InvertedResidual", "AvgPool", "BatchNorm"),
     *("ResBottleneckBlock", "Conv", "ResBottleneckBlock"),
 )
-# With a projection in front of a block that keeps its shape.
+# The first block keeps the shape of its input, so it needs a projection.
 ALL = ("SqueezeExcitation", *BLOCK_NAMES)
 
 
@@ -40,21 +40,21 @@ def digits() -> Dataset:
 
 
 def chain(name: str) -> Chain:
-    """The network of a name: of the zoo, or one of these."""
+    """The network of this name, from the zoo or defined here."""
     match name:
         case "all blocks":
             return chain_of(named(ALL), 16, 2, 10)
         case "small":
             return chain_of(named(("Stem", "InvertedResidual")), 16, 1, 10)
         case "inverted bottlenecks":
-            # EfficientNet's: with and without an expansion and a sum.
+            # EfficientNet's, with and without an expansion and a shortcut.
             made = [
                 MBConv(*shape, epsilon=1e-3, momentum=_MOMENTUM)
                 for shape in ((16, 1, 3, 1), (24, 6, 5, 2), (24, 6, 3, 1))
             ]
             return Chain((ConvNormActivation(16), *made, Head(10)))
         case "mobile":
-            # MobileNetV2's: with and without an expansion and a sum.
+            # MobileNetV2's, with and without an expansion and a shortcut.
             shapes = ((16, 1), (24, 6, 2), (24, 6))
             made = [InvertedBottleneck(*shape) for shape in shapes]
             return Chain((ConvNormActivation(16), *made, Head(10)))
@@ -66,7 +66,7 @@ def chain(name: str) -> Chain:
 
 
 def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
-    """A network for digits as a run keeps it in ``home``."""
+    """A network for digits, as a run saves it in ``home``."""
     made = chain(name)
     generator = np.random.default_rng(0)
 
@@ -99,9 +99,9 @@ def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
 
 
 def _varied(network: SavedNetwork) -> SavedNetwork:
-    """The same with the statistics and the classifier that images would give it.
+    """The same network, with statistics and a classifier adapted to real images.
 
-    Through a deep network of random numbers all images look alike.
+    Otherwise a deep network with random weights maps all images to similar logits.
     """
     mean, std = network.preparation.moments
     x = (digits().test.images[:BATCH] / np.float32(255) - mean) / std
@@ -117,7 +117,7 @@ def _varied(network: SavedNetwork) -> SavedNetwork:
 
     def statistic(path: tuple, leaf: jax.Array) -> np.ndarray:
         value = np.asarray(leaf) / np.float32(1 - _MOMENTUM)
-        # A channel that is nearly constant would be blown up, and its rounding.
+        # Normalising a nearly constant channel would amplify its rounding errors.
         return np.maximum(value, 0.2) if path[-1].key == "var" else value
 
     statistics = jax.tree_util.tree_map_with_path(statistic, after["batch_stats"])
@@ -132,7 +132,7 @@ def _varied(network: SavedNetwork) -> SavedNetwork:
 
 
 def logits_of(network: SavedNetwork, images: np.ndarray) -> np.ndarray:
-    """Logits of all images by one program."""
+    """The logits of all images, computed by one program."""
     rows = np.arange(-(-len(images) // BATCH) * BATCH).reshape(-1, BATCH)
     chosen = np.minimum(rows, len(images) - 1)
     parts = [network.logits(images[part]) for part in chosen]
@@ -182,7 +182,7 @@ print(json.dumps(names))
 def read_by_a_stranger(
     folder: Path, program: str, images: np.ndarray
 ) -> tuple[list[str] | None, np.ndarray]:
-    """Names and logits by a process that cannot import this package."""
+    """Names and logits from a process that cannot import this package."""
     np.save(folder / "images.npy", images)
     command = [sys.executable, "-c", _STRANGER, program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

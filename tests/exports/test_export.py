@@ -1,4 +1,4 @@
-"""Networks on their way into files: names of weights, refusals, the check."""
+"""Exporting networks: names of weights, refusals and the check of the files."""
 
 import dataclasses
 import importlib.util

@@ -1,4 +1,4 @@
-"""Exported files, read without this package, answer as the network does."""
+"""Exported files, read without this package, predict what the network predicts."""
 
 import dataclasses
 import importlib.util
@@ -24,11 +24,11 @@ PACKAGES = {
     "onnxruntime": "onnxruntime",
     "litert": "litert_converter",
 }
-"""The packages that programs need and not everybody has."""
+"""The optional package that each program needs."""
 
 
 def exported(network: SavedNetwork, formats: tuple[str, ...], **flags: str) -> Path:
-    """The files of a network in formats, as the stage leaves them."""
+    """Exports a network in these formats; returns the folder of the files."""
     settings = ExportConfig(formats=",".join(formats), **flags)
     config = dataclasses.replace(Config(), export=settings)
     export.run(config, Config(), network)
@@ -67,7 +67,7 @@ def test_a_process_without_this_package_has_the_same_answers(
     expected = logits_of(network, digits().test.images)
     assert len({*expected.argmax(-1)}) > 4
     for program in there:
-        # Slow, and of use where the other is missing.
+        # Slow, so used only where onnxruntime is missing.
         if program == "onnx" and "onnxruntime" in there:
             continue
         names, logits = read_by_a_stranger(folder, program, digits().test.images)
@@ -83,8 +83,8 @@ def test_a_process_without_this_package_has_the_same_answers(
     ("name", "most"),
     [
         ("small", 2e-5),
-        # So many cells with random weights magnify rounding: in float32 the network
-        # itself is 1.2e-4 from what it is in float64.
+        # Many cells with random weights amplify rounding: the network's own logits
+        # differ by 1.2e-4 between float32 and float64.
         pytest.param("nasbench201", 5e-4, marks=pytest.mark.long),
     ],
 )
@@ -103,7 +103,7 @@ def test_graphs_may_take_normalised_images(
     for program in formats:
         _, logits = read_by_a_stranger(folder, program, x)
         assert float(abs(logits - expected).max()) <= most
-        # The file is asked about pixels here.
+        # `load` normalises, so this takes pixels.
         file = folder / f"network.{program}"
         names, _ = gnj.load(file).predict(images)
         assert names == tuple(str(label) for label in expected.argmax(-1))

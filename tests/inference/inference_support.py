@@ -1,4 +1,4 @@
-"""A network that was never trained, as a run would keep it."""
+"""An untrained network in the form in which a run saves one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ CLASSES = ("ant", "bee", "cat")
 def saved(
     image: Size, variables_of: Callable[..., Any], resize: int = 0
 ) -> SavedNetwork:
-    """A network of two blocks for images of a size."""
+    """A network of two blocks for images of this size."""
     chain = chain_of(named(("Conv", "ReLU")), 16, 1, len(CLASSES))
     channels = image[-1]
     prepared = Preparation(image, resize, 255, (0.4,) * channels, (0.3,) * channels)
@@ -34,5 +34,5 @@ def saved(
 def predictor(
     image: Size, variables_of: Callable[..., Any], resize: int = 0
 ) -> Predictor:
-    """Answers of `saved`."""
+    """The predictor of `saved`."""
     return saved(image, variables_of, resize).predictor(Config())

@@ -1,4 +1,4 @@
-"""A network asked about arrays and pictures."""
+"""Predictions for arrays and image files."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A folder in which fake programs play a cloud, and what was asked of them."""
+"""A fake cloud: fake programs that record in a folder how they are called."""
 
 import collections
 import dataclasses
@@ -15,7 +15,7 @@ class Cloud:
     """A fake cloud.
 
     Attributes:
-      folder: what it keeps; the fakes say which files.
+      folder: its state, in files that the fakes describe.
     """
 
     folder: pathlib.Path
@@ -40,7 +40,7 @@ class Cloud:
     def run(
         self, *command: str | os.PathLike[str], **variables: str
     ) -> tuple[int, str, str]:
-        """The exit code and the output of a launcher."""
+        """Runs a launcher; returns its exit code, stdout and stderr."""
         launcher = self.start(*command, **variables)
         out, err = launcher.communicate(timeout=60)
         return launcher.returncode, out, err

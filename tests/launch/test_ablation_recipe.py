@@ -1,4 +1,4 @@
-"""The table of recipes: what is done is compared, what is not is named."""
+"""The table of recipes compares finished variants and names unfinished ones."""
 
 import dataclasses
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_table_compares_pairs_by_holms_method(study: Study) -> None:
         stats.ttest_rel(ACCURACY[name], ACCURACY["plain"]).pvalue
         for name in ("better", "alike")
     ]
-    # Of two the lower is doubled, the higher stays.
+    # Of two p-values, Holm's method doubles the lower and keeps the higher.
     assert p[0] < p[1]
     assert table["better"][1:] == ["+0.0575", f"{p[0]:.3f}", f"{2 * p[0]:.3f}"]
     assert table["alike"][2:] == [f"{p[1]:.3f}"] * 2
@@ -58,7 +58,7 @@ def test_the_page_names_what_is_not_done_and_runs_nothing(
     assert text.startswith("# Title\n")
     assert "| better | 0.5725 +- 0.0096 |" in text
     assert "Not yet run: half done." in text
-    # With fewer seeds all are done.
+    # With fewer seeds, all variants are done.
     ablation_recipe.show(study, 2, str(page))
     assert "Not yet run" not in page.read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The check by compilers of accelerators, as far as it goes without one."""
+"""The check with the accelerators' compilers, as far as it runs without them."""
 
 import json
 import pathlib
@@ -51,7 +51,7 @@ def test_the_short_form_lowers_for_all_platforms(part: str) -> None:
 
 def test_what_was_compiled_is_not_compiled_again(path: pathlib.Path) -> None:
     Ledger(path).append(LINE)
-    # A process that was stopped leaves half a line.
+    # A process that was killed leaves half a line.
     path.write_text(path.read_text(encoding="utf-8") + '{"chip": "tp', encoding="utf-8")
     again = Ledger(path)
     assert again.holds({**LINE})
@@ -91,7 +91,7 @@ def test_the_table_has_least_times_and_what_fails(
 
 
 def test_the_bytes_of_candidates_are_those_of_their_blocks(path: pathlib.Path) -> None:
-    """Each of their programs reads and writes 1 GB, and 2 GB before."""
+    """Each of their programs accesses 1 GB now and accessed 2 GB before."""
     titles = block_works.places(settings.space("cifar10"), BLOCK_NAMES, False).values()
     measured = {"accessed": 1e9, "flops": 1.0, "bytes": 0}
     lines = [

@@ -1,4 +1,4 @@
-"""The chains that strategies ask for, which chainbench trains."""
+"""The chains that strategies query, which chainbench trains."""
 
 import flax.struct
 import jax
@@ -15,7 +15,7 @@ SPACE = NasBench201Space()
 
 @flax.struct.dataclass
 class Counting:
-    """Fitness is how many genes are operation 3."""
+    """Fitness is the number of genes that are operation 3."""
 
     def answer(
         self, space: Space, key: Key, genomes: Genome

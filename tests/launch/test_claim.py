@@ -1,4 +1,4 @@
-"""The searches of the claim: equal budgets, lines that read back, seeds in pairs."""
+"""The claim's searches: equal budgets, lines that read back, pairing by seed."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_contrasts_are_paired_by_seed() -> None:
         assert float(row[4].text) == pytest.approx(due, abs=0.0005)
 
 
-def test_the_ensemble_foretells_chains_it_has_learned_from() -> None:
+def test_the_ensemble_predicts_chains_it_has_learned_from() -> None:
     chain = "Stem BasicBlock BasicBlock Bottleneck"
     worse = "AvgPool AvgPool AvgPool AvgPool"
     good, bad = report.foretold(

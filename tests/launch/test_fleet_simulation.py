@@ -1,4 +1,4 @@
-"""The simulated fleet, beside one that goes forward second by second."""
+"""The simulated fleet, compared with one that advances second by second."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ from fleet_simulation import Costs, simulate
 
 
 def stepped(durations: np.ndarray, workers: int, costs: Costs, lag: int) -> int:
-    """The seconds of a search whose times are all whole seconds."""
+    """The duration of a search whose times are all whole seconds."""
     generations, size = durations.shape
     left = [0] * workers
     doing: list[tuple[int, int] | None] = [None] * workers
     asked, told, handed = 0, 0, 0
     handing_until, recorded = 0, 0
     ended: set[tuple[int, int]] = set()
-    # What the leading process does, and until when.
+    # The leading process's current task, and when it ends.
     task, until = None, 0
     now = 0
     while told < generations:

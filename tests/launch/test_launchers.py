@@ -1,4 +1,4 @@
-"""The launchers for Kubernetes and Slurm against fakes, and what all have in common."""
+"""The Kubernetes and Slurm launchers, run with fakes, and checks of all launchers."""
 
 import pathlib
 import shutil
@@ -36,7 +36,7 @@ def cloud(tmp_path: pathlib.Path) -> Cloud:
 
 
 def ray(end: str) -> str:
-    """The states of a job that ends in this one."""
+    """The states of a job whose last one is ``end``."""
     return f"my-run /;my-run Running/RUNNING ;my-run {end}"
 
 
@@ -104,7 +104,7 @@ def test_a_ray_job_is_what_was_asked_for(cloud: Cloud):
     ],
 )
 @pytest.mark.slow
-def test_a_ray_job_goes_on_where_that_is_right(
+def test_a_ray_job_is_restarted_where_that_is_right(
     cloud: Cloud, lives: list[str], expected: int, created: int
 ):
     cloud.write("lives", "\n".join(lives))
@@ -114,7 +114,7 @@ def test_a_ray_job_goes_on_where_that_is_right(
 
 
 @pytest.mark.slow
-def test_a_ray_job_of_which_nothing_is_heard_is_left_alone(cloud: Cloud):
+def test_an_unreachable_ray_job_is_left_alone(cloud: Cloud):
     cloud.write("job", "my-run Running/RUNNING ")
     cloud.write("unanswered", 1000)
     code, _, err = cloud.run(*RAY, *NAMED, *PROGRAM)

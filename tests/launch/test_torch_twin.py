@@ -1,4 +1,4 @@
-"""The PyTorch network that speeds are compared with is the same network."""
+"""The PyTorch network in the speed comparison is the same network."""
 
 import jax
 import jax.numpy as jnp

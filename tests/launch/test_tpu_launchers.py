@@ -1,4 +1,4 @@
-"""The launchers of TPU slices, against a fake ``gcloud`` whose hosts are folders."""
+"""The launchers of TPU slices, run with a fake ``gcloud`` whose hosts are folders."""
 
 import dataclasses
 import os
@@ -21,11 +21,11 @@ class Slice:
 
     Attributes:
       launcher: the name of the script.
-      options: of the slice.
-      lost: the state of one that was preempted.
-      asks: the command that asks for the state.
-      makes: the one that makes the slice.
-      deletes: the one that deletes it.
+      options: the options that describe the slice.
+      lost: the state of a preempted slice.
+      asks: the command that queries the state.
+      makes: the command that creates the slice.
+      deletes: the command that deletes it.
     """
 
     launcher: str
@@ -68,7 +68,7 @@ def cloud(tmp_path: pathlib.Path) -> Cloud:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A small one, with a file that git ignores and one that it does not know yet."""
+    """A small checkout with an ignored file and an untracked one."""
     path = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "launch" / "tpu", path / "launch" / "tpu")
     shutil.copy(ROOT / "launch" / "shared.sh", path / "launch")
@@ -82,7 +82,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @dataclasses.dataclass(frozen=True)
 class Launcher:
-    """Starts the launcher of a slice with a program whose runs end in a given way."""
+    """Starts a slice's launcher with a program whose runs end in given ways."""
 
     cloud: Cloud
     tpu: Slice
@@ -100,11 +100,11 @@ class Launcher:
         return launcher.returncode, out, err
 
     def is_there(self) -> bool:
-        """Whether the slice is."""
+        """Whether the slice exists."""
         return (self.cloud.folder / "slice").exists()
 
     def fail(self, command: str, times: int) -> None:
-        """Makes so many calls of a command fail."""
+        """Makes the next ``times`` calls of a command fail."""
         self.cloud.write(command.replace(" ", "_"), times)
 
 
@@ -196,7 +196,7 @@ def test_the_slice_is_what_was_asked_for(cloud: Cloud, tpu: Slice, launch: Launc
     assert template["provisioning-model"] == "SPOT"
     (resized,) = cloud.called("managed resize")
     assert resized["size"] == "2"
-    # They are the group's, and go with it; before, they might have been left over.
+    # Both are deleted with the group, and beforehand in case any are left over.
     assert len(cloud.called("instance-templates delete")) == 2
     assert len(cloud.called("resource-policies delete")) == 2
 
@@ -210,7 +210,7 @@ def test_a_program_is_found_again_when_the_connection_is_lost(
         cloud.write(f"lost-{host}", "")
     ssh, calls = ("tpu-vm ssh", 1) if tpu.launcher == "queued" else ("compute ssh", 2)
     launcher = launch.start("wait")
-    # Each host's log is shown, and shown again when it is found again.
+    # Each host's log is shown, and shown again after reconnecting.
     shown = [launcher.stdout.readline() for _ in range(2 * len(HOSTS))]
     assert all("gpt_nas_jax.main" in line for line in shown)
     for host in HOSTS:
@@ -253,7 +253,7 @@ def test_a_slice_that_cannot_be_deleted_is_named(tpu: Slice, launch: Launcher):
 
 
 @pytest.mark.slow
-def test_a_slice_is_not_asked_for_for_ever(cloud: Cloud, tpu: Slice, launch: Launcher):
+def test_slice_requests_are_limited(cloud: Cloud, tpu: Slice, launch: Launcher):
     launch.fail(tpu.makes, 1000)
     code, _, err = launch("0")
     assert code == 1
