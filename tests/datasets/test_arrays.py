@@ -1,4 +1,4 @@
-"""A user's own images as an ``.npz`` file."""
+"""A user's own images in an ``.npz`` file."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def arrays(*shape: int) -> tuple[np.ndarray, ...]:
 
 
 def ragged(size: int) -> np.ndarray:
-    """Images of two sizes, as numpy holds them."""
+    """Images of two sizes, as an object array."""
     found = np.empty(size, object)
     for row in range(size):
         found[row] = np.zeros((5, 4 + row % 2, 3), np.uint8)

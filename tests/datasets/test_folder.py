@@ -1,4 +1,4 @@
-"""A user's own images as a folder: what is read from it."""
+"""A user's own images in a folder: which of them are read, and how."""
 
 import json
 import os
@@ -131,7 +131,7 @@ print(dataset.note, file=sys.stderr)
 
 
 def test_classes_and_order_are_the_same_in_every_locale(tmp_path):
-    # Escaped bytes would come after the private use area, which comes before emoji.
+    # In the C locale, Python escapes the non-ASCII bytes of these names.
     names = ("ä", "z", "\uf8ff", "\U0001f600", "唐")
     for part in ("train", "test"):
         for name in names:

@@ -1,4 +1,4 @@
-"""Folders of images that cannot be used, each refused in one line."""
+"""Folders of images that cannot be used, each refused with a one-line message."""
 
 import os
 import pathlib

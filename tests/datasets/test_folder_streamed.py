@@ -1,4 +1,4 @@
-"""Folders whose pictures stay on disk, against the same folders in memory."""
+"""Folders streamed from disk against the same folders in memory."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def mixed(home: Path, *parts: str) -> None:
-    """Pictures of three classes, many sizes and kinds, some of them grey."""
+    """Writes pictures of three classes in many sizes and formats, some of them grey."""
     for number in range(36 * len(parts)):
         height, width = RANDOM.integers(12, 40, 2)
         grey = number % 5 == 0
@@ -97,7 +97,7 @@ def test_of_several_sizes_the_side_is_the_median_of_the_short_sides(
     for number, shape in enumerate(shapes):
         for name in "ab":
             picture(tmp_path / name / f"{number}.png", *shape, 3)
-    # A header is enough, even of a picture that is cut short.
+    # The header of a picture is enough, even if the rest is truncated.
     broken = tmp_path / "a" / "x.png"
     picture(broken, 200, 300, 3)
     broken.write_bytes(broken.read_bytes()[:5000])

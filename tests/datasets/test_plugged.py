@@ -63,7 +63,7 @@ def test_flags_name_it_and_reach_it(module: str):
     assert dataset.train.size == (6, 6, 3)
     assert (len(dataset.train), len(dataset.test)) == (16, 4)
     assert dataset.train.labels.dtype == np.int32
-    # It needs no folder.
+    # No folder is required.
     assert loaded(f"--data_name={module}:load").train.size == (4, 4, 3)
 
 

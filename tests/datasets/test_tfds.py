@@ -1,4 +1,4 @@
-"""``tfds:NAME``: whatever classification TensorFlow Datasets has prepared."""
+"""``tfds:NAME``: classification data sets prepared by TensorFlow Datasets."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""The BatchNorm of TPUs against `nn.BatchNorm`."""
+"""The BatchNorm for TPUs against `nn.BatchNorm`."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def variables() -> dict[str, Any]:
 
 
 def trained(norm: nn.BatchNorm, x: jax.Array, dy: jax.Array) -> dict[str, Any]:
-    """Output, running statistics and gradients of a BatchNorm in training."""
+    """Output, running statistics and gradients of a BatchNorm in training mode."""
     given = variables()
     params = jax.tree.map(lambda leaf: leaf.astype(x.dtype), given["params"])
 
@@ -40,7 +40,7 @@ def trained(norm: nn.BatchNorm, x: jax.Array, dy: jax.Array) -> dict[str, Any]:
 
 
 def assert_close(ours: Any, theirs: Any, error: float) -> None:
-    """Trees of equal types; arrays differ by ``error`` of their length at most."""
+    """Compares types, and arrays by their norms: a relative ``error`` is allowed."""
 
     def check(mine: jax.Array, other: jax.Array) -> None:
         assert mine.dtype == other.dtype
@@ -72,7 +72,7 @@ def test_a_channel_that_is_constant_has_no_gradient() -> None:
     x = jnp.full(SHAPE, 3.0)
     found = trained(OURS, x, drawn(6, *SHAPE))
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
-    # But for what the mean is rounded by.
+    # Except for the rounding error of the mean.
     assert jnp.abs(found["of_params"]["scale"]).max() < 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Pooling in its CPU form equals the native one, value and gradient."""
+"""The CPU form of pooling equals the native one in value and gradient."""
 
 import functools
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_value_and_gradient_equal_the_native_form(
     pools: tuple[Callable, Callable], case: tuple, ties: bool
 ) -> None:
     x = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype(np.float32)
-    # Behind a ReLU most windows hold several equal zeros.
+    # After a ReLU, most windows hold several zeros.
     x = np.maximum(np.round(x), 0) if ties else x
 
     @jax.jit

@@ -1,4 +1,4 @@
-"""The GPT: its shape, what it may look at, what it may propose."""
+"""The GPT: its shape, its causal mask, and the tokens that it may propose."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ CONTEXTS = st.lists(st.integers(0, SIZE - 1), min_size=CONTEXT, max_size=CONTEXT
 def params() -> Any:
     tokens = jnp.zeros((1, CONTEXT), jnp.int32)
     params = jax.jit(MODEL.init)(jax.random.key(0), tokens)["params"]
-    # Larger than at the start of training, so that every token tells.
+    # Larger than initial parameters, so that every token has an effect.
     return jax.tree.map(lambda leaf: leaf * 3 if leaf.ndim > 1 else leaf, params)
 
 
