@@ -24,8 +24,8 @@ def space() -> BlockSpace:
 @pytest.fixture(scope="session")
 def config() -> PriorConfig:
     """Settings that train a prior in seconds."""
-    # Both phases take ten steps, so they share one compiled program. The context differs
-    # from the paper's, which is a default in many places.
+    # Both phases take ten steps, so they share one compiled program. The context is
+    # not the paper's, which is the default in many places.
     return PriorConfig(
         context=12,
         width=16,

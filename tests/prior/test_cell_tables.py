@@ -70,7 +70,7 @@ def last(tokens: list[int]) -> list[int]:
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(genome=CELLS_201)
 def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: ReadingTable):
-    # If the last edges have no operation, only their own words are missing.
+    # If the last edges are `none`, their own words are missing, and no others.
     fronts = [[*genome[:count], *[0] * (6 - count)] for count in range(7)]
     expected = [
         last(traced(nasbench201_network.network(tuple(front)), WORDS_201, 2))

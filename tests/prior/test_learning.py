@@ -145,7 +145,7 @@ def test_patience_ends_a_phase_at_its_best(
 def test_nothing_is_both_learned_from_and_measured_on(
     zoo_traces: dict[str, Trace], seed: int
 ):
-    """Networks that differ only in width have the same tokens and must stay together."""
+    """Networks that differ only in width have the same tokens and stay together."""
     corpora = build_corpora(
         to_columns(enumerate_cells(3)),
         list(zoo_traces.values()),

@@ -145,8 +145,8 @@ def algorithm_1(
 ) -> list[int]:
     """Reconstructs one chain, block by block.
 
-    ``read`` returns start tokens and the traced tokens of the blocks so far. ``openers``
-    are the tokens that a block may begin with.
+    ``read`` returns start tokens, then the traced tokens of the blocks so far.
+    ``openers`` are the tokens that a block may begin with.
     """
     depth = int((genome != PAD).sum())
     eliminate_key, propose_key = jax.random.split(key)

@@ -1,4 +1,4 @@
-"""The files about searches: read back, compared, and drawn."""
+"""The tables and figures of searches."""
 
 import dataclasses
 import math

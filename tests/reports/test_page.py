@@ -1,4 +1,4 @@
-"""The report page, as its HTML: complete, self-contained and well formed."""
+"""The HTML of the report page: complete, self-contained and well formed."""
 
 import html.parser
 import json
@@ -21,7 +21,7 @@ SIZE = 10
 
 
 class Page(html.parser.HTMLParser):
-    """The elements of a page; refuses what is not well formed."""
+    """Parses the elements of a page; fails if it is not well formed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Page(html.parser.HTMLParser):
 
 
 def data_of(text: str) -> dict[str, Any]:
-    """The candidates as tooltips tell of them."""
+    """The data of the candidates that tooltips show."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
     assert found is not None
     return json.loads(found[1])
@@ -78,7 +78,7 @@ def test_every_candidate_is_on_the_page(running: Path, text: str):
     records = read(running).records
     shown = [int(dot["data-n"]) for dot in Page(text).of("circle")]
     scored = [r["number"] for r in records if r["fitness"] is not None]
-    # Once in their order; those of known cost by parameters and by FLOPs, too.
+    # Once in order of evaluation; if scored, also by parameters and by FLOPs.
     assert sorted(shown) == sorted([r["number"] for r in records] + scored * 2)
     rows = data_of(text)["rows"]
     assert [row[1] for row in rows] == [record["fitness"] for record in records]
@@ -92,7 +92,7 @@ def test_failures_are_told_with_their_reasons_as_text(running: Path, text: str):
 
 
 def test_blocks_that_were_proposed_are_told_of(text: str):
-    """With a prior or, as by `uniform_refill`, without one."""
+    """With a prior or, as for `uniform_refill`, without one."""
     marked, told = 'class="gene proposed">', "dotted</span> ones were proposed"
     assert text.replace(marked + told, "").count(marked) > 1
     assert text.count(told) == 1
@@ -121,7 +121,7 @@ def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
 def test_a_thousand_candidates_take_less_than_a_megabyte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    # A thousand lines need not survive a crash of the test.
+    # Syncing a thousand lines takes long, and these need not survive a crash.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     settings = support.config(tmp_path / "run", 50, 20)
     records = support.evaluations(50, 1000, failing=0.02)
@@ -191,7 +191,7 @@ def test_a_ledger_of_an_earlier_version_has_a_page(tmp_path: Path):
     path = support.search(tmp_path / "run", settings, records, images=False)
     words = Page(report.html(read(path))).words()
     assert "has evaluated 25 of 30 candidates" in words
-    # It names no parents.
+    # It has no parents.
     assert "How the best came about" not in words
 
 
@@ -262,7 +262,7 @@ def test_other_runs_are_compared_with_the_flags_that_differ(tmp_path: Path):
     for run in runs[:2]:
         assert f"{run.path}: {run.best['fitness']:.4f}" in words
     assert "By latency, ms" not in words
-    # The human network's training is drawn on the page of a run, too.
+    # The page of a run shows the training of the human network, too.
     beside = Page(report.html(runs[0], runs[2:])).words()
     assert "ResNet-18, test accuracy 0.9700" in beside
     support.trained(human, network | {"latency": 0.25}, "baseline", 0.97)

@@ -1,4 +1,4 @@
-"""Spaces within limits of cost."""
+"""Spaces with cost limits."""
 
 import functools
 import itertools
@@ -32,7 +32,7 @@ def samples() -> np.ndarray:
 
 
 def within(genomes: np.ndarray) -> np.ndarray:
-    """By building each network."""
+    """Which networks are within the limits, each of them built."""
     costs = [cost(WHOLE.decode(genome), WHOLE.image).flops for genome in genomes]
     return (np.array(costs) >= LOW) & (np.array(costs) <= HIGH)
 

@@ -52,7 +52,7 @@ def test_samples_are_valid_and_all_over_the_place(sampled: np.ndarray):
     assert valid(sampled).all()
     sizes = [prune(cell_of(genome)).n_vertices for genome in sampled]
     assert set(sizes) == set(range(2, 8))
-    # Random graphs are often the same small cell once they are pruned.
+    # After pruning, many random graphs are the same small cell.
     assert len({module_hash(cell_of(genome)) for genome in sampled}) > 200
 
 
@@ -66,7 +66,7 @@ def test_identity_is_equal_just_where_the_module_hash_is():
 
 
 def test_isomorphic_cells_have_one_identity(sampled: np.ndarray):
-    # Two inner vertices that are not joined may change places.
+    # Two consecutive inner vertices without an edge between them may be swapped.
     for genome in sampled:
         cell = cell_of(genome)
         matrix = np.zeros((7, 7), int)
