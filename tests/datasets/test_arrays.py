@@ -100,7 +100,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_a_missing_or_broken_file_is_named(tmp_path):
     file = tmp_path / "own.npz"
     with pytest.raises(UsageError, match=str(file)):
         registry.load("npz", file)

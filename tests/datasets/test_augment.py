@@ -93,7 +93,7 @@ def test_a_crop_alone_never_mirrors():
         assert cropped.tobytes() in shifts(image)
 
 
-def test_nothing_asked_for_is_nothing_done():
+def test_without_any_augmentation_images_stay_as_they_are():
     out = whole(jax.random.key(1), IMAGES, pad=0, flip=False, cutout_size=0)
     np.testing.assert_array_equal(out, IMAGES)
 

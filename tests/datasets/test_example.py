@@ -20,7 +20,7 @@ def test_image_and_label_are_read_among_other_features():
     assert example.read(written) == (b"\xff\xd8 pixels", 999)
 
 
-def test_integers_may_stand_one_by_one():
+def test_integers_may_be_unpacked():
     """Field 1 of the list is an unpacked varint, 300."""
     label = b"\x1a\x03" + b"\x08\xac\x02"
     entry = b"\x0a\x05label\x12" + bytes([len(label)]) + label

@@ -95,7 +95,7 @@ def test_the_note_tells_what_was_read_and_what_was_left_out(tmp_path):
     )
 
 
-def test_a_test_part_without_classes_is_left_out_and_said(tmp_path):
+def test_a_test_part_without_classes_is_left_out_and_noted(tmp_path):
     laid_out(tmp_path, "train")
     picture(tmp_path / "test" / "0.png", 6, 5, 3)
     dataset = registry.load("folder", tmp_path)

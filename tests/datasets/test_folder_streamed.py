@@ -77,7 +77,7 @@ def test_pictures_of_one_size_keep_it(tmp_path: Path, shape: tuple[int, ...]) ->
     assert_same(memory.train, disk.train)
 
 
-def test_what_is_held_sideways_has_the_size_of_the_others(tmp_path: Path) -> None:
+def test_pictures_taken_sideways_have_the_size_of_the_others(tmp_path: Path) -> None:
     for number in range(6):
         picture(tmp_path / "ab"[number % 2] / f"{number}.jpg", 6, 5, 3)
     exif = Image.Exif()
@@ -90,7 +90,7 @@ def test_what_is_held_sideways_has_the_size_of_the_others(tmp_path: Path) -> Non
     assert_same(memory.train, disk.train)
 
 
-def test_of_several_sizes_the_side_is_the_median_of_the_short_sides(
+def test_several_sizes_become_the_median_of_the_short_sides(
     tmp_path: Path,
 ) -> None:
     shapes = [(10, 30), (31, 11), (12, 12), (13, 40), (14, 99), (90, 15), (16, 17)]
@@ -165,7 +165,7 @@ def test_all_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> None:
     assert "left out: 4 that cannot be read" in disk.note
 
 
-def test_a_picture_is_checked_again_where_its_file_is_another(tmp_path: Path) -> None:
+def test_a_picture_is_checked_again_if_its_file_has_changed(tmp_path: Path) -> None:
     laid_out(tmp_path, "train", "test")
     looked: list[int] = []
 

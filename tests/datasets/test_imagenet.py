@@ -28,7 +28,7 @@ def load(home: pathlib.Path, workers: int = 0) -> images.Dataset:
     return registry.load("imagenet2012", home, side=SIDE, workers=workers)
 
 
-def test_all_of_it_is_there_with_its_labels(home):
+def test_all_images_are_there_with_their_labels(home):
     # The second time, labels come from a cache.
     for dataset in (load(home), load(home)):
         assert dataset.num_classes == CLASSES
@@ -117,7 +117,7 @@ def test_an_image_is_augmented_by_seed_and_image_alone(home):
         assert np.array_equal(a, b) or np.array_equal(a[:, ::-1], b)
 
 
-def test_random_parts_have_the_areas_and_ratios_that_they_should():
+def test_random_crops_have_the_expected_areas_and_ratios():
     """Takes 2,000 crops of a picture in which each pixel encodes its position."""
     height, width = 60, 64
     place = np.zeros((height, width, 3), np.uint8)

@@ -64,7 +64,7 @@ def test_every_class_gives_its_share_to_within_one_image(labels, fraction, seed)
 
 @settings(deadline=None, max_examples=20)
 @given(labels_lists, fractions, seeds)
-def test_the_key_alone_decides_who_validates(labels, fraction, seed):
+def test_the_key_alone_decides_the_validation_images(labels, fraction, seed):
     dataset = numbered(labels)
     key = jax.random.key(seed)
     parts = images.split(dataset, key, fraction, None)
@@ -222,7 +222,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
 @pytest.mark.parametrize(
     "name", ["cifar10", "cifar100", "imagenet2012", "folder", "npz"]
 )
-def test_a_folder_of_a_name_that_none_can_have_is_refused(tmp_path, name):
+def test_a_folder_with_an_impossible_name_is_refused(tmp_path, name):
     path = tmp_path / ("n" * 300)
     with pytest.raises(UsageError, match=str(path)) as raised:
         registry.load(name, path)

@@ -82,7 +82,7 @@ def test_rectangles_of_a_cutmix_are_as_large_as_the_paper_draws_them() -> None:
     assert stats.ks_2samp(np.round(shares * H * W), expected).pvalue > 0.001
 
 
-def test_of_both_each_batch_has_one() -> None:
+def test_each_batch_gets_either_mixup_or_cutmix() -> None:
     kinds, images = collections.Counter(), np.asarray(IMAGES)
     for seed in range(48):
         mixed, partner, share = map(

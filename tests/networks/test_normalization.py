@@ -56,7 +56,7 @@ OURS, FLAX = (
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-6), ("bfloat16", 2**-7)])
-def test_equals_the_one_of_flax(dtype: str, error: float) -> None:
+def test_it_equals_the_batch_norm_of_flax(dtype: str, error: float) -> None:
     x = (3 + 2 * drawn(5, *SHAPE)).astype(dtype)
     dy = drawn(6, *SHAPE).astype(dtype)
     ours, theirs = (jax.jit(trained, static_argnums=0)(n, x, dy) for n in (OURS, FLAX))
@@ -105,7 +105,7 @@ def test_parameters_have_the_names_of_flax() -> None:
     jax.tree.map(np.testing.assert_array_equal, ours, initial())
 
 
-def test_what_is_derived_forwards_takes_the_one_of_flax() -> None:
+def test_evaluation_and_native_forms_use_the_batch_norm_of_flax() -> None:
     with compiling_for("tpu"):
         assert type(batch_norm(train=True)) is BatchNorm
         assert type(batch_norm(train=False)) is nn.BatchNorm

@@ -49,6 +49,6 @@ def test_value_and_gradient_equal_the_native_form(
         np.testing.assert_allclose(ours, native, rtol=1e-6, atol=1e-6)
 
 
-def test_what_is_no_number_is_not_hidden() -> None:
+def test_nan_is_not_hidden() -> None:
     x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(jnp.nan)
     assert jnp.isnan(max_pool(x, (3, 3), (1, 1), ((0, 0), (0, 0)))).all()

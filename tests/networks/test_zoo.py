@@ -50,8 +50,8 @@ PARAMETERS = {
     "Wide-ResNet-101-2": 126_886_696,
 }
 
-# Billions of multiply-accumulates that torchvision documents, at the image sizes that the
-# networks were designed for; EfficientNet-B2 is documented at another size.
+# Billions of multiply-accumulates from torchvision's documentation, at the image sizes
+# that the networks were designed for; EfficientNet-B2 is documented at another size.
 BILLIONS = {
     "EfficientNet-B0": 0.39,
     "EfficientNet-B1": 0.69,

@@ -42,7 +42,7 @@ def test_parameters_on_cifar_are_the_published_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_a_stride_taken_out_takes_no_parameters(
+def test_removing_a_stride_changes_no_parameters(
     name: str, zoo_traces: dict[str, Trace]
 ) -> None:
     small, full = trace(ZOO[name].build(1000, CIFAR), CIFAR), zoo_traces[name]

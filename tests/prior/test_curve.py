@@ -35,7 +35,7 @@ def run(losses: list[float], patience: int) -> State:
 
 
 @hypothesis.given(LOSSES, st.integers(1, 5))
-def test_the_lowest_is_kept_once_patience_is_at_an_end(
+def test_the_lowest_is_kept_once_patience_runs_out(
     losses: list[float], patience: int
 ):
     state = run(losses, patience)

@@ -9,7 +9,7 @@ from gpt_nas_jax.tokens.corpus import CONTEXT
 MODEL = FCN(vocabulary_size=5, num_blocks=3, embedding=4, hidden=8)
 
 
-def test_every_layer_before_and_the_proposed_one_tell():
+def test_every_layer_of_the_context_and_the_proposed_one_matter():
     contexts = np.zeros((CONTEXT + 2, CONTEXT), np.int32)
     tokens = np.zeros(CONTEXT + 2, np.int32)
     # Row i changes layer i of the context, the next row the token, the last nothing.

@@ -28,7 +28,7 @@ def resnet(zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary) -> Examples
     return examples.of_networks([zoo_traces["ResNet-18"]], zoo_vocabulary, GENES)
 
 
-def test_blocks_of_resnet_18_begin_where_they_do(resnet: Examples):
+def test_blocks_of_resnet_18_begin_in_this_order(resnet: Examples):
     assert names(resnet.labels[resnet.starts]) == RESNET_18
 
 

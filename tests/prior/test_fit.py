@@ -126,7 +126,7 @@ def test_progress_counts_every_step_and_no_steps_change_nothing(start: Any):
     assert same(state.kept, start)
 
 
-def test_learning_by_heart_is_stopped_and_undone(start: Any):
+def test_overfitting_is_stopped_and_undone(start: Any):
     generator = np.random.default_rng(0)
     train, validation = (
         Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))

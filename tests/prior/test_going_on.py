@@ -50,7 +50,7 @@ def without_time(state: State) -> State:
     return state.replace(seconds=None)
 
 
-def check_from_any_state_on(
+def check_resuming_from_any_state(
     config: PriorConfig, phases: list[Phase], start: State
 ) -> list[State]:
     """Resumes from each state, as after a restart; returns all states."""
@@ -70,7 +70,7 @@ def check_from_any_state_on(
 
 
 @pytest.mark.parametrize(("steps", "patience"), [(150, 0), (1000, 2)])
-def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
+def test_a_phase_resumed_from_any_measurement_ends_the_same(
     start: Any, steps: int, patience: int
 ):
     # Noise is memorised, so patience soon runs out.
@@ -82,7 +82,7 @@ def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
     config = PriorConfig(batch=64, learning_rate=1e-2, patience=patience)
     phase = phase_of(train, validation, steps, interval=50)
     begun = learning.begin_with(start, config, [phase])
-    *states, ended = check_from_any_state_on(config, [phase], begun)
+    *states, ended = check_resuming_from_any_state(config, [phase], begun)
     assert len(states) >= 4
     points = ended.curve(0, phase)
     assert [state.curve(0, phase) for state in states] == [
@@ -97,6 +97,6 @@ def test_either_phase_goes_on_to_the_same_parameters(start: Any):
         for epochs in (25, 50)
     ]
     begun = learning.begin_with(start, config, phases)
-    states = check_from_any_state_on(config, phases, begun)
+    states = check_resuming_from_any_state(config, phases, begun)
     assert [int(state.step) for state in states] == [0, 50, 50, 50, 100, 150, 150]
     assert [int(state.phase) for state in states] == [0, 0, 1, 1, 1, 1, 2]

@@ -43,7 +43,7 @@ def next_logits(params: Any, contexts: jax.Array) -> jax.Array:
     position=st.integers(0, CONTEXT - 1),
     shift=st.integers(1, SIZE - 1),
 )
-def test_a_token_tells_on_its_own_and_later_predictions_alone(
+def test_a_token_affects_only_its_own_and_later_predictions(
     params: Any, context: np.ndarray, position: int, shift: int
 ):
     changed = context.copy()

@@ -58,7 +58,7 @@ def test_rate_0_leaves_every_chain(prior: Prior, genomes: np.ndarray):
     assert not proposed.any()
 
 
-def test_rate_1_proposes_every_block_and_nothing_behind(
+def test_rate_1_proposes_every_block_and_no_padding(
     prior: Prior, genomes: np.ndarray
 ):
     result, proposed = arrays(prior, 0, genomes, 1.0)
@@ -203,7 +203,7 @@ def test_the_rate_falls_as_in_equation_3(generation: int, rate: float):
     assert float(elimination_rate(0.4, generation, 20)) == pytest.approx(rate)
 
 
-def test_of_equally_likely_blocks_none_surprises(
+def test_equally_likely_blocks_are_equally_surprising(
     space: BlockSpace, genomes: np.ndarray
 ):
     uniform = controls.uniform(space)

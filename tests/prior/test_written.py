@@ -23,7 +23,7 @@ def bigram(tokens: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
-def test_as_many_genes_are_drawn_as_told(name: str, rate: float):
+def test_genes_are_drawn_at_the_given_rate(name: str, rate: float):
     space = SPACES[name]
     table = space.reading(WORDS)
     genomes = np.asarray(sample(space, jax.random.key(0), 200))

@@ -66,7 +66,7 @@ def test_every_candidate_is_logged_once_whenever_a_run_was_killed(tmp_path: Path
         assert found["search/failed_so_far"][-1] == (11, 12 - len(evaluated))
         best = max(record["fitness"] for record in evaluated)
         assert found["search/best_fitness"][-1] == (11, pytest.approx(best))
-        # Another process writes all of them again.
+        # The first update of another process rewrites everything.
         Events(path).update(read(path))
 
 

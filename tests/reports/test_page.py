@@ -84,14 +84,14 @@ def test_every_candidate_is_on_the_page(running: Path, text: str):
     assert [row[1] for row in rows] == [record["fitness"] for record in records]
 
 
-def test_failures_are_told_with_their_reasons_as_text(running: Path, text: str):
+def test_failures_are_shown_with_their_reasons_as_text(running: Path, text: str):
     words = Page(text).words()
     reasons = {record["reason"] for record in read(running).failed}
     assert any("<b>" in reason for reason in reasons)
     assert all(reason in words for reason in reasons)
 
 
-def test_blocks_that_were_proposed_are_told_of(text: str):
+def test_proposed_blocks_are_marked_and_explained(text: str):
     """With a prior or, as for `uniform_refill`, without one."""
     marked, told = 'class="gene proposed">', "dotted</span> ones were proposed"
     assert text.replace(marked + told, "").count(marked) > 1
@@ -211,7 +211,7 @@ def test_a_search_from_python_has_a_page(tmp_path: Path):
     assert "7.5000" in words
 
 
-def test_generations_that_cannot_be_compared_are_warned_of(tmp_path: Path):
+def test_incomparable_generations_get_a_warning(tmp_path: Path):
     ruled = EvalConfig(recipe=EvalRecipe(), trained_blocks="proposed")
     settings = support.config(tmp_path / "run", SIZE, 2, eval=ruled)
     path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, 12))

@@ -37,8 +37,8 @@ def _is_operation(module: nn.Module, method: str) -> bool:
 class Run:
     """A block at both places of two stages, run on two images by one program.
 
-    ``evaluated`` and ``trained`` are the outputs in both modes, each with the collections
-    that the run changed.
+    ``evaluated`` and ``trained`` are the outputs in the two modes, each with the
+    collections that the run changed.
     """
 
     chain: Chain

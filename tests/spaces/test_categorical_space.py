@@ -82,7 +82,7 @@ def test_places_need_different_choices(options: tuple[tuple[str, ...], ...]):
 
 
 class Layered(CategoricalSpace):
-    """Its choices are a pooling and others without layers."""
+    """Only the choice ``pool`` has a layer."""
 
     def layers(self, name: str) -> tuple:
         return layers_of(blocks.MaxPool(), (8, 8, 16)) if name == "pool" else ()

@@ -71,7 +71,7 @@ def test_trends_may_be_mapped():
     np.testing.assert_array_equal(jax.vmap(SCORED.trends)(ALL[:9]), more(ALL[:9]))
 
 
-def test_all_else_is_the_space():
+def test_everything_else_is_that_of_the_space():
     key = jax.random.key(0)
     np.testing.assert_array_equal(SCORED.sample(key, 5), SPACE.sample(key, 5))
     assert (SCORED.length, SCORED.num_genes) == (SPACE.length, SPACE.num_genes)

@@ -68,7 +68,7 @@ def _latency(space: Timed, genomes: jax.Array) -> jax.Array:
 
 
 def _alike(space: Timed) -> Times:
-    """Times of a single stage, with the same times for its first block as for others."""
+    """Times of one stage, the same for its first block as for the others."""
     return Times(2 * space.times.blocks[: SPACE.num_genes], 0.1, CALL)
 
 
