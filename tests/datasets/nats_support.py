@@ -80,7 +80,7 @@ def cell(index: int) -> dict[str, Any]:
 
 
 def release(folder: pathlib.Path) -> None:
-    """Writes a whole release."""
+    """Writes a complete release."""
     meta = {"meta_archs": NAMES, "total_archs": len(NAMES), "arch2infos": None}
     save(folder / "meta.pickle.pbz2", meta | {"evaluated_indexes": set()})
     for i in range(len(NAMES)):

@@ -32,7 +32,7 @@ def ragged(size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("names", [KERAS, MEDMNIST])
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3)])
-def test_both_namings_are_read_as_they_are(tmp_path, names, shape):
+def test_both_naming_schemes_are_read(tmp_path, names, shape):
     x, y, x_test, y_test = arrays(*shape)
     given = x, y[:, None].astype(np.uint8), x_test, y_test
     file = tmp_path / "own.npz"

@@ -69,7 +69,7 @@ def test_a_changed_byte_changes_no_value(tmp_path_factory, data):
         columns = compact.read(path, "some", DECLARED)
     except UsageError:
         return
-    # The byte was one that no value depends on, such as part of a time stamp.
+    # No value depends on this byte, which may be part of a time stamp.
     for name, column in COLUMNS.items():
         np.testing.assert_array_equal(columns[name], column, strict=True)
 

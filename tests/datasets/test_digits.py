@@ -20,7 +20,7 @@ def test_train_and_test_together_are_the_source(digits):
     labels = np.concatenate([digits.train.labels, digits.test.labels])
     assert pixels.shape == (1797, 8, 8, 1)
     assert (pixels.dtype, labels.dtype) == (np.uint8, np.int32)
-    # Undoes the scaling from 0 to 16 to 0 to 255.
+    # Undoes the scaling from [0, 16] to [0, 255].
     ink = np.rint(pixels[..., 0] / 255 * 16).astype(int)
     ours = sorted(zip(ink.reshape(-1, 64).tolist(), labels.tolist(), strict=True))
     source = load_digits()

@@ -239,7 +239,7 @@ def test_a_flipped_bit_of_the_compact_file_changes_nothing_silently(
         cells = nasbench101.read(path)
     except UsageError:
         return
-    # The bit was one that no value depends on, such as one of a time stamp.
+    # No value depends on this bit, which may be part of a time stamp.
     np.testing.assert_array_equal(cells.accuracy, COMPACT["test_acc_108"])
     np.testing.assert_array_equal(cells.ops, COMPACT["ops"])
 

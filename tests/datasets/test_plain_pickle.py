@@ -92,7 +92,7 @@ def test_anything_else_is_refused_by_its_name(value, name):
 
 
 class Forged:
-    """A scalar whose bytes could be taken for a pointer, depending on its type."""
+    """A scalar of a type that is no number; its bytes could act as a pointer."""
 
     def __init__(self, kind: str) -> None:
         self.kind = np.dtype(kind)

@@ -52,7 +52,7 @@ def loaded(*arguments: str) -> Dataset:
     return registry.load(data.name, data.dir, side=data.side, flip=data.flip)
 
 
-def test_flags_name_it_and_reach_it(module: str):
+def test_flags_name_a_loader_and_reach_it(module: str):
     dataset = loaded(
         f"--data_name={module}:load",
         "--data_dir=some/where",

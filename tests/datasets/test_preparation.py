@@ -41,7 +41,7 @@ def test_pictures_of_a_folder_are_read_as_the_data_set_was(tmp_path: Path) -> No
     described = {"image": [8, 8, 3], **prepare.to_json(), "prepare": prepare.to_json()}
     kept = json.loads(json.dumps(described))
     assert preparation.from_architecture(kept, DataConfig()) == prepare
-    # Without an entry in the file, it follows from the settings.
+    # Without the entry, the preparation follows from the settings.
     del kept["prepare"]
     assert preparation.from_architecture(kept, config).resize == 8
     assert preparation.from_architecture(kept, DataConfig()).resize == 0

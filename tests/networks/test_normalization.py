@@ -40,7 +40,7 @@ def trained(norm: nn.BatchNorm, x: jax.Array, dy: jax.Array) -> dict[str, Any]:
 
 
 def assert_close(ours: Any, theirs: Any, error: float) -> None:
-    """Compares types, and arrays by their norms: a relative ``error`` is allowed."""
+    """Types must match; arrays may differ by a relative ``error`` in norm."""
 
     def check(mine: jax.Array, other: jax.Array) -> None:
         assert mine.dtype == other.dtype

@@ -146,7 +146,7 @@ def test_a_chain_traced_block_by_block_has_the_variables_flax_makes(name: str):
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_a_chain_traced_block_by_block_is_as_if_traced_at_once(name: str):
+def test_a_chain_traced_block_by_block_equals_one_traced_at_once(name: str):
     class Whole(nn.Module):
         inner: nn.Module
 

@@ -76,7 +76,7 @@ def test_only_proposed_operations_change_and_all_stay_valid(case: Case, rate: fl
         np.testing.assert_array_equal(proposed, allowed)
 
 
-def test_searches_side_by_side_are_as_alone():
+def test_vectorised_searches_equal_single_ones():
     prior = small_prior("nasbench201")
     genomes = np.asarray(sample(SPACES["nasbench201"], jax.random.key(5), POPULATION))
     keys = jax.random.split(jax.random.key(3), 4)
@@ -139,7 +139,7 @@ def learned(
 
 
 @pytest.mark.long
-def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
+def test_nasbench101_and_human_networks_teach_the_operations_of_a_cell(
     config: PriorConfig, traces: list[Trace]
 ):
     graphs = to_columns(enumerate_cells(4))
@@ -154,7 +154,7 @@ def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
 
 
 @pytest.mark.long
-def test_nasbench201_and_people_teach_what_a_vertex_may_do(
+def test_nasbench201_and_human_networks_teach_the_operations_of_a_vertex(
     config: PriorConfig, traces: list[Trace]
 ):
     drawn = np.random.default_rng(0).integers(0, 5, (30, 6)).astype(np.uint8)

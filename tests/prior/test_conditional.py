@@ -48,7 +48,7 @@ def test_before_a_search_the_best_level_is_the_largest(params):
     everything = np.asarray(SPACE.size(SPACE.sample(jax.random.key(2), 5000)))
     sizes = np.asarray(SPACE.size(written))
     assert SPACE.valid(written).all()
-    # The level stands for the largest tenth; a little more is allowed.
+    # The best level is the largest tenth of all networks, here with some tolerance.
     assert (sizes >= np.quantile(everything, 0.85)).mean() > 0.8
 
 

@@ -28,7 +28,7 @@ def test_the_table_is_the_model(windows: Windows, longest: int):
     model = ngram.fit(windows, WORDS.size, longest)
     random = np.random.default_rng(2)
     unseen = random.integers(0, WORDS.size, (20, CONTEXT + 1))
-    # Contexts that are new, partly seen, and seen.
+    # New, partly seen and seen contexts.
     mixed = np.concatenate([unseen[:, :-4], windows.tokens[:20, -4:]], 1)
     tokens = np.concatenate([unseen, mixed, windows.tokens[:20]]).astype(np.int32)
     found = jax.jit(ngram_table.NGramTable.probabilities)(

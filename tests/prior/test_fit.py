@@ -24,7 +24,7 @@ SIZE = 6
 GPT_MODEL = GPT(SIZE, 8, num_layers=1)
 FCN_MODEL = FCN(SIZE, num_blocks=3, embedding=4, hidden=16)
 CONFIG = PriorConfig(batch=64, learning_rate=1e-2)
-# After 2 2 2 2 come 3 and 4 in turn; a context of five tokens tells which, not four.
+# 3 and 4 alternate after 2 2 2 2: predictable from five tokens, but not from four.
 PERIOD = [3, 2, 2, 2, 2, 4, 2, 2, 2, 2]
 
 

@@ -47,7 +47,7 @@ def walked(prior: Prior, genomes: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jax.vmap(walk)(genomes), can
 
 
-def test_no_cell_has_a_context_that_was_not_worked_out(case: Case):
+def test_every_context_of_a_cell_is_precomputed(case: Case):
     space, prior, _ = case
     contexts, can = walked(prior, sample(space, jax.random.key(0), 3000))
     found = np.unique(np.asarray(contexts)[np.asarray(can)], axis=0)

@@ -58,9 +58,7 @@ def test_rate_0_leaves_every_chain(prior: Prior, genomes: np.ndarray):
     assert not proposed.any()
 
 
-def test_rate_1_proposes_every_block_and_no_padding(
-    prior: Prior, genomes: np.ndarray
-):
+def test_rate_1_proposes_every_block_and_no_padding(prior: Prior, genomes: np.ndarray):
     result, proposed = arrays(prior, 0, genomes, 1.0)
     np.testing.assert_array_equal(proposed, genomes != PAD)
     # The result depends on nothing of the original chain but its depth.
@@ -214,9 +212,7 @@ def test_equally_likely_blocks_are_equally_surprising(
         np.testing.assert_array_equal(coin, surprise)
 
 
-def test_blocks_that_surprise_are_eliminated_first(
-    space: BlockSpace, genomes: np.ndarray
-):
+def test_surprising_blocks_are_eliminated_first(space: BlockSpace, genomes: np.ndarray):
     """Their rates are computed by hand."""
     shares = np.arange(1, space.num_genes + 1) / np.arange(space.num_genes + 2).sum()
     prior = controls.uniform(space).replace(genes=jnp.log(shares))

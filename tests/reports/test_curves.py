@@ -81,8 +81,8 @@ def test_paired_tests_agree_with_sums_written_out():
     row, *_ = paired(of(a=[[90.0]] * 5, b=(90 + differences)[:, None]), "a", 1)
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(5))
     assert row.t_test == pytest.approx(2 * scipy.stats.t.sf(t, 4))
-    # The only negative difference has rank 1. In two of 32 sign patterns the negative
-    # ranks sum to at most 1: none is negative, or only the first. Likewise, in two the
+    # The only negative difference has rank 1. In two of 32 sign patterns, the negative
+    # ranks sum to at most 1: none is negative, or only the first. In two others, the
     # positive ranks do.
     assert row.wilcoxon == pytest.approx(4 / 32)
 

@@ -78,7 +78,7 @@ def test_every_candidate_is_on_the_page(running: Path, text: str):
     records = read(running).records
     shown = [int(dot["data-n"]) for dot in Page(text).of("circle")]
     scored = [r["number"] for r in records if r["fitness"] is not None]
-    # Once in order of evaluation; if scored, also by parameters and by FLOPs.
+    # Once in order of evaluation and, if scored, also by parameters and by FLOPs.
     assert sorted(shown) == sorted([r["number"] for r in records] + scored * 2)
     rows = data_of(text)["rows"]
     assert [row[1] for row in rows] == [record["fitness"] for record in records]
@@ -107,7 +107,7 @@ def test_nothing_outside_the_page_is_referred_to(text: str):
     assert not re.search(r"@import|url\((?!#)|https?:", text)
 
 
-def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
+def test_identifiers_are_unique_and_references_resolve(text: str):
     elements = [attributes for _, attributes in Page(text).elements]
     known = [attributes["id"] for attributes in elements if "id" in attributes]
     assert len(known) == len(set(known))
@@ -121,7 +121,7 @@ def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
 def test_a_thousand_candidates_take_less_than_a_megabyte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    # Syncing a thousand lines takes long, and these need not survive a crash.
+    # Skips the sync of a thousand lines, which need not survive a crash.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     settings = support.config(tmp_path / "run", 50, 20)
     records = support.evaluations(50, 1000, failing=0.02)
@@ -191,7 +191,7 @@ def test_a_ledger_of_an_earlier_version_has_a_page(tmp_path: Path):
     path = support.search(tmp_path / "run", settings, records, images=False)
     words = Page(report.html(read(path))).words()
     assert "has evaluated 25 of 30 candidates" in words
-    # It has no parents.
+    # It records no parents.
     assert "How the best came about" not in words
 
 
@@ -218,7 +218,7 @@ def test_incomparable_generations_get_a_warning(tmp_path: Path):
     assert "is not comparable" in Page(report.html(read(path))).words()
 
 
-def test_the_line_of_the_best_ends_with_it_and_marks_what_is_new(tmp_path: Path):
+def test_the_ancestry_of_the_best_marks_new_genes(tmp_path: Path):
     settings = support.config(tmp_path / "run", 2, 2)
     records = support.evaluations(2, 4)
     genomes = [[0, 1, 2], [5, 6, 7], [0, 1, 7], [0, 14, 7]]

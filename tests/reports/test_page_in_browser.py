@@ -1,7 +1,7 @@
 """The page in a browser: tooltips, keys, sorting, and accessibility by axe-core.
 
-Needs Debian's chromium, the package playwright, and axe-core, installed with
-``npm install -g axe-core`` or in the folder in the environment variable ``AXE_CORE``.
+Needs Debian's chromium, the package playwright, and axe-core, either installed with
+``npm install -g axe-core`` or in the folder that ``AXE_CORE`` names.
 """
 
 import os
@@ -72,7 +72,7 @@ def opened(browser: Any, path: Path, **options: Any) -> Any:
     return page
 
 
-def test_a_dot_tells_of_its_candidate(browser: Any, pages: dict[str, Path]):
+def test_a_dot_describes_its_candidate(browser: Any, pages: dict[str, Path]):
     page = opened(browser, pages["failures"])
     failed = read(pages["failures"].parent).failed[0]
     tip = page.locator("#tip")

@@ -1,4 +1,4 @@
-"""The output on a terminal, and in a file."""
+"""Output on a terminal and in a file."""
 
 import pytest
 from rich.text import Text
@@ -88,7 +88,7 @@ def test_within_a_part_the_bar_shows_the_time_of_the_whole_run(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_before_the_first_the_time_so_far_is_shown(
+def test_before_the_first_item_the_elapsed_time_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     clock = [1000.0]

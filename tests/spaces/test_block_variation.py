@@ -54,7 +54,7 @@ def mutated(key, genome, shortest):
 
 
 def joins(first: Chain, second: Chain) -> set[Chain]:
-    """All fronts of the first, each with the back of the second after that fraction."""
+    """All fronts of the first, each joined to the second from the same fraction on."""
     return {
         first[:front] + second[math.floor(front * len(second) / len(first) + 0.5) :]
         for front in range(len(first) + 1)

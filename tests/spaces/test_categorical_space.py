@@ -115,7 +115,7 @@ def test_layers_of_another_type_are_refused(wrong: object):
         kind((("pool", "skip"),) * 3).definition()
 
 
-def test_a_definition_tells_of_choices_and_their_layers():
+def test_a_definition_lists_choices_and_their_layers():
     plain, layered = (
         kind((("pool", "skip"),) * 3).definition()
         for kind in (CategoricalSpace, Layered)

@@ -65,7 +65,7 @@ def test_arithmetic_is_the_published_one(
 
 
 def counted(operations: tuple[int, ...]) -> int:
-    """Parameters, summed over convolutions and two per channel of each BatchNorm."""
+    """The number of parameters by hand; a BatchNorm has two per channel."""
     stem = 27 * 16 + 2 * 16
     cells = 0
     for width in (16, 32, 64):
@@ -142,7 +142,7 @@ def test_a_reduction_halves_the_image_and_keeps_a_shortcut():
 
 
 def test_fifteen_cells_stand_between_the_stem_and_the_classifier():
-    # A reduction has two convolutions in a row, a cell with one edge has one.
+    # A reduction has two convolutions in a row; a cell with one edge has one.
     assert depth(network((NONE,) * 3 + (CONV_1,) + (NONE,) * 2), IMAGE) == (
         1 + 15 + 2 * 2 + 1
     )

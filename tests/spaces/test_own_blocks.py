@@ -53,7 +53,7 @@ def build(paths: str):
 def test_own_blocks_follow_those_of_the_paper():
     space = build("own_block:GhostBlock,own_block:Gate")
     assert space.gene_names[len(TABLE_II) :] == NAMES
-    # The former changes the shape itself, the latter follows a projection.
+    # The former changes the shape itself; the latter follows a projection.
     chain = space.decode(space.genome((*NAMES, *("ReLU",) * 8)))
     assert chain.blocks[0] == own_block.GhostBlock(features=16, stride=1)
     gate = space.block("Gate", stage=1, first=True)
