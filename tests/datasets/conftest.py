@@ -1,4 +1,4 @@
-"""A writer of TFRecord files that shares nothing with the package's reader."""
+"""A TFRecord writer that shares no code with the package's reader."""
 
 import pathlib
 import struct
@@ -27,7 +27,7 @@ def _masked(crc: int) -> bytes:
 def write_records() -> Callable[[pathlib.Path, Sequence[bytes]], list[int]]:
     """Writes records to a path; returns the byte offsets at which they start and end.
 
-    The offsets are one more than the records: the last one is the file's size.
+    There is one more offset than records: the last one is the file's size.
     """
 
     def write(path: pathlib.Path, records: Sequence[bytes]) -> list[int]:

@@ -9,7 +9,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def picture(path: pathlib.Path, *shape: int, dtype: str = "uint8") -> np.ndarray:
-    """Writes noise of a shape; returns it."""
+    """Writes a picture of noise with the given shape; returns its pixels."""
     pixels = RANDOM.integers(0, 256, shape).astype(dtype)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
@@ -17,7 +17,7 @@ def picture(path: pathlib.Path, *shape: int, dtype: str = "uint8") -> np.ndarray
 
 
 def laid_out(home: pathlib.Path, *parts: str) -> dict[str, np.ndarray]:
-    """Cats and dogs, ten of each in each part, by their paths."""
+    """Writes ten cats and ten dogs in each part; returns their pixels by path."""
     names = [
         f"{part}/{name}/{number}.png"
         for part in parts

@@ -1,4 +1,4 @@
-"""A writer of NATS-Bench releases that shares nothing with the package's reader."""
+"""A writer of NATS-Bench releases that shares no code with the package's reader."""
 
 import bz2
 import collections
@@ -17,14 +17,14 @@ NAMES = [
 ]
 random.Random(88).shuffle(NAMES)
 
-# What was trained on: the seeds of 200 epochs and the images that were evaluated.
+# For each training set: the seeds trained for 200 epochs, and the evaluated images.
 TRAININGS = {
     "cifar10-valid": ([777, 999], ["x-valid", "ori-test"]),
     "cifar10": ([777, 888, 999], ["ori-test"]),
     "cifar100": ([777, 888], ["x-valid", "x-test"]),
     "ImageNet16-120": ([777], ["x-valid", "x-test"]),
 }
-# One object for all trials: a pickle holds it once, so that it is soon compressed.
+# Shared by all trials: a pickle stores it only once, so compression is fast.
 UNREAD = {
     "net_state_dict": None,
     "train_acc1es": collections.OrderedDict({11: 99.5, 199: 99.5}),
@@ -43,13 +43,13 @@ MEASURED = [
 
 
 def accuracy(index: int, training: str, seed: int, images: str) -> float:
-    """Some accuracy in [0, 100), another one for each of all these."""
+    """An accuracy in [0, 100), different for every combination of arguments."""
     place = MEASURED.index((training, seed, images))
     return (index * len(MEASURED) + place) * 617 % 1_000_003 / 10_001
 
 
 def state(index: int, epochs: int) -> dict[str, Any]:
-    """The results of one cell, trained for 12 epochs, by one seed, or 200."""
+    """The results of one cell after 200 epochs, or after 12 with a single seed."""
     results, dataset_seed = {}, {}
     for training, (seeds, evaluated) in TRAININGS.items():
         dataset_seed[training] = seeds if epochs == 200 else [777]
@@ -70,17 +70,17 @@ def state(index: int, epochs: int) -> dict[str, Any]:
 
 
 def save(path: pathlib.Path, value: Any) -> None:
-    # The least of bz2's blocks: a test writes 15,625 files.
+    # With the smallest block size of bz2, since a test writes 15,625 files.
     path.write_bytes(bz2.compress(pickle.dumps(value, 4), 1))
 
 
 def cell(index: int) -> dict[str, Any]:
-    """The content of the file of one cell."""
+    """The content of the file for one cell."""
     return collections.OrderedDict({"12": state(index, 12), "200": state(index, 200)})
 
 
 def release(folder: pathlib.Path) -> None:
-    """Writes a whole release."""
+    """Writes a complete release."""
     meta = {"meta_archs": NAMES, "total_archs": len(NAMES), "arch2infos": None}
     save(folder / "meta.pickle.pbz2", meta | {"evaluated_indexes": set()})
     for i in range(len(NAMES)):

@@ -1,4 +1,4 @@
-"""A user's own images as an ``.npz`` file."""
+"""A user's own images in an ``.npz`` file."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def arrays(*shape: int) -> tuple[np.ndarray, ...]:
 
 
 def ragged(size: int) -> np.ndarray:
-    """Images of two sizes, as numpy holds them."""
+    """Images of two sizes, as an object array."""
     found = np.empty(size, object)
     for row in range(size):
         found[row] = np.zeros((5, 4 + row % 2, 3), np.uint8)
@@ -32,7 +32,7 @@ def ragged(size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("names", [KERAS, MEDMNIST])
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3)])
-def test_both_namings_are_read_as_they_are(tmp_path, names, shape):
+def test_both_naming_schemes_are_read(tmp_path, names, shape):
     x, y, x_test, y_test = arrays(*shape)
     given = x, y[:, None].astype(np.uint8), x_test, y_test
     file = tmp_path / "own.npz"
@@ -100,7 +100,7 @@ def test_what_cannot_be_used_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
+def test_a_missing_or_broken_file_is_named(tmp_path):
     file = tmp_path / "own.npz"
     with pytest.raises(UsageError, match=str(file)):
         registry.load("npz", file)

@@ -14,7 +14,7 @@ from gpt_nas_jax.types import UsageError
 
 B, H, W, C = 64, 6, 5, 2
 PAD = 2
-# Every pixel of an image differs from its others and from zero.
+# All values are distinct and nonzero.
 IMAGES = np.arange(1, B * H * W * C + 1, dtype=np.float32).reshape(B, H, W, C)
 
 crop = jax.jit(functools.partial(augment.random_crop, pad=PAD))
@@ -27,7 +27,7 @@ few = settings(deadline=None, max_examples=20)
 
 
 def shifts(image: np.ndarray) -> dict[bytes, tuple[int, int]]:
-    """Every shifted image, and how far it has moved."""
+    """Every shifted version of an image, mapped to its shift."""
     found = {}
     for dy in range(-PAD, PAD + 1):
         for dx in range(-PAD, PAD + 1):
@@ -40,7 +40,7 @@ def shifts(image: np.ndarray) -> dict[bytes, tuple[int, int]]:
 
 
 def squares(width: int, size: int) -> set[bytes]:
-    """The possible cuts: ones with a square of zeros around some pixel."""
+    """All possible cutouts: ones with a square of zeros around some pixel."""
     found = set()
     for y in range(H):
         for x in range(width):
@@ -56,7 +56,7 @@ def squares(width: int, size: int) -> set[bytes]:
 def test_a_crop_is_a_shift_with_zeros_moved_in(seed):
     cropped = np.asarray(crop(jax.random.key(seed), IMAGES))
     moves = [shifts(a)[b.tobytes()] for a, b in zip(IMAGES, cropped, strict=True)]
-    # 64 draws of 25 moves: each axis meets its extremes, and the axes part ways.
+    # With 64 draws of 25 shifts, each axis reaches its extremes, and the axes differ.
     assert {dy for dy, _ in moves} == {dx for _, dx in moves} == {-2, -1, 0, 1, 2}
     assert any(dy != dx for dy, dx in moves)
 
@@ -67,7 +67,7 @@ def test_a_flip_mirrors_half_of_the_images_left_to_right():
     kept = (flipped == images).all((1, 2, 3))
     mirrored = (flipped == images[:, :, ::-1]).all((1, 2, 3))
     assert np.all(kept != mirrored)
-    # Five standard deviations of a fair coin thrown 1,024 times are 80.
+    # 80 is five standard deviations of 1,024 tosses of a fair coin.
     assert abs(mirrored.sum() - 512) < 80
 
 
@@ -93,7 +93,7 @@ def test_a_crop_alone_never_mirrors():
         assert cropped.tobytes() in shifts(image)
 
 
-def test_nothing_asked_for_is_nothing_done():
+def test_without_any_augmentation_images_stay_as_they_are():
     out = whole(jax.random.key(1), IMAGES, pad=0, flip=False, cutout_size=0)
     np.testing.assert_array_equal(out, IMAGES)
 

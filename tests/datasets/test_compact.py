@@ -1,4 +1,4 @@
-"""Compact files: their checksum, and that equal columns are equal bytes."""
+"""Compact files: their checksum, and equal bytes for equal columns."""
 
 import io
 import zipfile
@@ -69,7 +69,7 @@ def test_a_changed_byte_changes_no_value(tmp_path_factory, data):
         columns = compact.read(path, "some", DECLARED)
     except UsageError:
         return
-    # It hit what no value depends on, a time stamp for one.
+    # No value depends on this byte, which may be part of a time stamp.
     for name, column in COLUMNS.items():
         np.testing.assert_array_equal(columns[name], column, strict=True)
 

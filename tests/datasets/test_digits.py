@@ -20,7 +20,7 @@ def test_train_and_test_together_are_the_source(digits):
     labels = np.concatenate([digits.train.labels, digits.test.labels])
     assert pixels.shape == (1797, 8, 8, 1)
     assert (pixels.dtype, labels.dtype) == (np.uint8, np.int32)
-    # 0 to 16 becomes 0 to 255, so a 16th of the scale is the unit again.
+    # Undoes the scaling from [0, 16] to [0, 255].
     ink = np.rint(pixels[..., 0] / 255 * 16).astype(int)
     ours = sorted(zip(ink.reshape(-1, 64).tolist(), labels.tolist(), strict=True))
     source = load_digits()
@@ -36,8 +36,8 @@ def test_a_fifth_of_every_digit_is_for_testing(digits):
 
 
 def test_the_test_images_are_the_same_in_every_run(digits):
-    # Where this sum changes, results no longer compare with earlier ones: a change of
-    # the rule belongs in the release notes.
+    # If this checksum changes, results are no longer comparable with earlier ones; the
+    # release notes must say so.
     assert zlib.crc32(digits.test.images.tobytes()) == 4271231253
 
 

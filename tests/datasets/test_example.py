@@ -1,4 +1,4 @@
-"""Records of TFDS, written by its own protocol buffers."""
+"""TFDS records, written with its own protocol buffers."""
 
 import pytest
 
@@ -20,8 +20,8 @@ def test_image_and_label_are_read_among_other_features():
     assert example.read(written) == (b"\xff\xd8 pixels", 999)
 
 
-def test_integers_may_stand_one_by_one():
-    """Field 1 of the list as a plain varint, 300, not packed."""
+def test_integers_may_be_unpacked():
+    """Field 1 of the list is an unpacked varint, 300."""
     label = b"\x1a\x03" + b"\x08\xac\x02"
     entry = b"\x0a\x05label\x12" + bytes([len(label)]) + label
     features = b"\x0a" + bytes([len(entry)]) + entry

@@ -1,4 +1,4 @@
-"""A user's own images as a folder: what is read from it."""
+"""A user's own images in a folder: which of them are read, and how."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def test_val_stands_for_a_missing_test(tmp_path, parts, test):
 
 
 @pytest.mark.parametrize("part", ["train", "."])
-def test_of_one_part_a_fifth_of_each_class_is_for_testing(tmp_path, part):
+def test_a_fifth_of_each_class_of_a_single_part_is_for_testing(tmp_path, part):
     written = laid_out(tmp_path, part)
     dataset = registry.load("folder", tmp_path)
     assert np.bincount(dataset.train.labels).tolist() == [8, 8]
@@ -98,7 +98,7 @@ def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
     assert any(np.array_equal(pixels, expected) for pixels in everything)
 
 
-def test_whether_to_mirror_can_be_told(tmp_path):
+def test_mirroring_can_be_set(tmp_path):
     laid_out(tmp_path, "train")
     for told, flip in (("auto", True), ("yes", True), ("no", False)):
         assert registry.load("folder", tmp_path, flip=told).flip == flip
@@ -131,7 +131,7 @@ print(dataset.note, file=sys.stderr)
 
 
 def test_classes_and_order_are_the_same_in_every_locale(tmp_path):
-    # Escaped bytes would come after the private use area, which comes before emoji.
+    # In the C locale, Python escapes the non-ASCII bytes of these names.
     names = ("ä", "z", "\uf8ff", "\U0001f600", "唐")
     for part in ("train", "test"):
         for name in names:

@@ -1,4 +1,4 @@
-"""Which folders are parts, which are classes, and what the note says of them."""
+"""Which folders are parts, which are classes, and what the note says about them."""
 
 import pathlib
 
@@ -60,7 +60,7 @@ def test_pictures_in_folders_within_a_class_belong_to_it(tmp_path):
     picture(tmp_path / "train/dog/sub/.hidden/0.png", 6, 5, 3)
     (tmp_path / "train/dog/sub/loop").symlink_to(tmp_path / "train/dog")
     dataset = registry.load("folder", tmp_path)
-    # After the other dog of that file name, whose path comes first.
+    # It follows dog/0.png, which has the same file name and a path that sorts first.
     np.testing.assert_array_equal(dataset.train.images[2], deep)
     assert np.bincount(dataset.train.labels).tolist() == [10, 11]
 
@@ -95,7 +95,7 @@ def test_the_note_tells_what_was_read_and_what_was_left_out(tmp_path):
     )
 
 
-def test_a_test_part_without_classes_is_left_out_and_said(tmp_path):
+def test_a_test_part_without_classes_is_left_out_and_noted(tmp_path):
     laid_out(tmp_path, "train")
     picture(tmp_path / "test" / "0.png", 6, 5, 3)
     dataset = registry.load("folder", tmp_path)

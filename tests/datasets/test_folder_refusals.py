@@ -1,4 +1,4 @@
-"""Folders of images that cannot be used, each refused in one line."""
+"""Folders of images that cannot be used, each refused with a one-line message."""
 
 import os
 import pathlib
@@ -67,7 +67,7 @@ def test_all_damaged_pictures_are_named_in_one_line(tmp_path, count):
     assert "\n" not in message
 
 
-def test_damaged_pictures_are_left_out_where_told(tmp_path):
+def test_damaged_pictures_are_left_out_on_request(tmp_path):
     written = laid_out(tmp_path, "train", "test")
     damaged = ["train/cat/3.png", "train/dog/0.png", "test/dog/9.png"]
     for name in damaged:

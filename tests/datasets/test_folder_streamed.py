@@ -1,4 +1,4 @@
-"""Folders whose pictures stay on disk, against the same folders in memory."""
+"""Folders streamed from disk against the same folders in memory."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def mixed(home: Path, *parts: str) -> None:
-    """Pictures of three classes, many sizes and kinds, some of them grey."""
+    """Writes pictures of three classes in many sizes and formats, some of them grey."""
     for number in range(36 * len(parts)):
         height, width = RANDOM.integers(12, 40, 2)
         grey = number % 5 == 0
@@ -77,7 +77,7 @@ def test_pictures_of_one_size_keep_it(tmp_path: Path, shape: tuple[int, ...]) ->
     assert_same(memory.train, disk.train)
 
 
-def test_what_is_held_sideways_has_the_size_of_the_others(tmp_path: Path) -> None:
+def test_pictures_taken_sideways_have_the_size_of_the_others(tmp_path: Path) -> None:
     for number in range(6):
         picture(tmp_path / "ab"[number % 2] / f"{number}.jpg", 6, 5, 3)
     exif = Image.Exif()
@@ -90,14 +90,14 @@ def test_what_is_held_sideways_has_the_size_of_the_others(tmp_path: Path) -> Non
     assert_same(memory.train, disk.train)
 
 
-def test_of_several_sizes_the_side_is_the_median_of_the_short_sides(
+def test_several_sizes_become_the_median_of_the_short_sides(
     tmp_path: Path,
 ) -> None:
     shapes = [(10, 30), (31, 11), (12, 12), (13, 40), (14, 99), (90, 15), (16, 17)]
     for number, shape in enumerate(shapes):
         for name in "ab":
             picture(tmp_path / name / f"{number}.png", *shape, 3)
-    # A header is enough, even of a picture that is cut short.
+    # The header of a picture is enough, even if the rest is truncated.
     broken = tmp_path / "a" / "x.png"
     picture(broken, 200, 300, 3)
     broken.write_bytes(broken.read_bytes()[:5000])
@@ -165,7 +165,7 @@ def test_all_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> None:
     assert "left out: 4 that cannot be read" in disk.note
 
 
-def test_a_picture_is_checked_again_where_its_file_is_another(tmp_path: Path) -> None:
+def test_a_picture_is_checked_again_if_its_file_has_changed(tmp_path: Path) -> None:
     laid_out(tmp_path, "train", "test")
     looked: list[int] = []
 

@@ -1,4 +1,4 @@
-"""ImageNet streamed from disk, on one of 200 images that is written here."""
+"""ImageNet streamed from disk, with 200 training images that are written here."""
 
 import contextlib
 import dataclasses
@@ -28,8 +28,8 @@ def load(home: pathlib.Path, workers: int = 0) -> images.Dataset:
     return registry.load("imagenet2012", home, side=SIDE, workers=workers)
 
 
-def test_all_of_it_is_there_with_its_labels(home):
-    # The second time labels come from where they were kept.
+def test_all_images_are_there_with_their_labels(home):
+    # The second time, labels come from a cache.
     for dataset in (load(home), load(home)):
         assert dataset.num_classes == CLASSES
         assert dataset.train.size == (SIDE, SIDE, 3)
@@ -50,7 +50,7 @@ def test_the_reading_of_labels_is_reported_once(tmp_path):
 
     for _ in range(2):
         registry.load("imagenet2012", tmp_path, progress=progress)
-    # The second time there is nothing to wait for.
+    # The second time, cached labels are read without a report.
     parts = [("train", TRAIN), ("validation", TEST)]
     for (title, total, counts), (part, size) in zip(seen, parts, strict=True):
         assert part in title
@@ -75,7 +75,7 @@ def test_measuring_sees_the_centre_of_each_image(home):
     assert (seen.dtype, seen.shape) == (np.uint8, (3, SIDE, SIDE, 3))
     for pixels, row in zip(seen, rows, strict=True):
         whole = photo(row * 5 % CLASSES, row)
-        # The short side becomes 37, of which the central 32 remain.
+        # The short side is resized to 37 pixels, of which the central 32 are kept.
         kept = round(min(whole.shape[:2]) * SIDE / 37)
         top, left = ((length - kept) // 2 for length in whole.shape[:2])
         part = whole[top : top + kept, left : left + kept]
@@ -108,7 +108,7 @@ def test_an_image_is_augmented_by_seed_and_image_alone(home):
     first = one([9, 4], seed=1)
     np.testing.assert_array_equal(one([8, 100, 9], seed=1), first)
     assert not np.array_equal(one([9], seed=2), first)
-    # Half of all seeds mirror; without mirroring it is the same part of the image.
+    # Half of all seeds mirror the crop; the crop itself is the same without mirroring.
     plain = [one([9], seed, flip=False) for seed in range(12)]
     mirrored = [one([9], seed) for seed in range(12)]
     same = [np.array_equal(a, b) for a, b in zip(plain, mirrored, strict=True)]
@@ -117,8 +117,8 @@ def test_an_image_is_augmented_by_seed_and_image_alone(home):
         assert np.array_equal(a, b) or np.array_equal(a[:, ::-1], b)
 
 
-def test_random_parts_have_the_areas_and_ratios_that_they_should():
-    """A picture that says where each pixel lies is cut 2,000 times."""
+def test_random_crops_have_the_expected_areas_and_ratios():
+    """Takes 2,000 crops of a picture in which each pixel encodes its position."""
     height, width = 60, 64
     place = np.zeros((height, width, 3), np.uint8)
     place[..., 0] = np.arange(width) * 2
@@ -129,14 +129,14 @@ def test_random_parts_have_the_areas_and_ratios_that_they_should():
     for seed in range(2000):
         random = np.random.default_rng(seed)
         part = pictures.decode_random(buffer.getvalue(), 16, False, random).astype(int)
-        # From the centre of the first to that of the last pixel.
+        # Measured from the centre of the first pixel to that of the last.
         w = (part[8, -1, 0] - part[8, 0, 0]) / 2 * 16 / 15
         h = (part[-1, 8, 1] - part[0, 8, 1]) / 4 * 16 / 15
         areas.append(w * h / (height * width))
         ratios.append(w / h)
     assert 0.06 < min(areas) < 0.12
     assert 0.85 < max(areas) <= 1.1
-    # Uniform in area, but for large parts that do not fit.
+    # Uniform in area, except for large crops that do not fit.
     assert np.mean(areas) == pytest.approx(0.49, abs=0.04)
     assert 0.6 < min(ratios) < 0.85
     assert 1.2 < max(ratios) < 1.6

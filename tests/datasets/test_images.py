@@ -1,4 +1,4 @@
-"""Loading by name, and the division into training and validation images."""
+"""Loading by name, and the split into training and validation images."""
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def numbered(labels: list[int]) -> images.Dataset:
-    """A data set whose every image shows its own number, in two channels."""
+    """A data set in which each image encodes its own number in two channels."""
     number = np.arange(len(labels))
     pixels = np.stack([number % 256, number // 256 + 7], -1).astype(np.uint8)
     train = images.Images(pixels[:, None, None], np.array(labels, np.int32))
@@ -25,7 +25,7 @@ def numbers(part: images.Images) -> list[int]:
     return (low + 256 * (high - 7)).tolist()
 
 
-# Few sizes and fractions: JAX compiles a permutation for every length.
+# Few sizes and fractions, since JAX compiles a permutation for every length.
 labels_lists = st.sampled_from([60, 300]).flatmap(
     lambda n: st.lists(st.integers(0, 3), min_size=n - 40, max_size=n - 40).map(
         lambda drawn: drawn + [0, 1, 2, 3] * 10
@@ -64,7 +64,7 @@ def test_every_class_gives_its_share_to_within_one_image(labels, fraction, seed)
 
 @settings(deadline=None, max_examples=20)
 @given(labels_lists, fractions, seeds)
-def test_the_key_alone_decides_who_validates(labels, fraction, seed):
+def test_the_key_alone_decides_the_validation_images(labels, fraction, seed):
     dataset = numbered(labels)
     key = jax.random.key(seed)
     parts = images.split(dataset, key, fraction, None)
@@ -115,7 +115,7 @@ def test_a_limit_below_the_number_of_classes_is_refused(limit):
     "sizes", [(200, 3), (3, 200), (3,) * 30, (2, 2), (50, 2, 7, 2, 2), (0, 4, 0, 30)]
 )
 def test_rare_classes_are_in_every_part(sizes, fraction):
-    """Whatever the share would round to; a limit keeps one of each, too."""
+    """Even if their share rounds to zero; a limit keeps one image of each, too."""
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
     there = {label for label, size in enumerate(sizes) if size}
     parts = images.split(numbered(labels), jax.random.key(3), fraction, len(there))
@@ -144,7 +144,7 @@ def test_rare_classes_are_in_the_test_part_that_is_set_aside(sizes):
 
 
 def as_ever(labels: list[int], count: int, key: jax.Array) -> list[int]:
-    """Shares by the largest remainder alone, class by class."""
+    """Draws from each class by the largest remainder method alone."""
     order = np.asarray(jax.random.permutation(key, len(labels))).tolist()
     shares = {
         label: divmod(labels.count(label) * count, len(labels)) for label in {*labels}
@@ -195,7 +195,7 @@ def test_classes_of_a_single_image_are_named_with_what_would_help(alone):
     st.integers(0, 2**32 - 1),
 )
 def test_constant_channels_are_normalised_to_zero(constants, seed):
-    """A grey level a channel, or None where it varies."""
+    """``constants`` has the grey level of each channel, or None if it varies."""
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (120, 8, 8, len(constants)), dtype=np.uint8)
     for channel, level in enumerate(constants):
@@ -222,7 +222,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
 @pytest.mark.parametrize(
     "name", ["cifar10", "cifar100", "imagenet2012", "folder", "npz"]
 )
-def test_a_folder_of_a_name_that_none_can_have_is_refused(tmp_path, name):
+def test_a_folder_with_an_impossible_name_is_refused(tmp_path, name):
     path = tmp_path / ("n" * 300)
     with pytest.raises(UsageError, match=str(path)) as raised:
         registry.load(name, path)

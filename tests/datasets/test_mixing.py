@@ -14,7 +14,7 @@ from scipy import stats
 from gpt_nas_jax.datasets import erasing, mixing
 
 B, H, W, C = 12, 16, 20, 3
-# Every image has one value, so that a pixel says whose it is.
+# Each image has a single value, so that every pixel identifies its image.
 IMAGES = jnp.tile(jnp.arange(1.0, B + 1).reshape(B, 1, 1, 1), (1, H, W, C))
 
 mixup = jax.jit(mixing.mixup, static_argnums=2)
@@ -56,7 +56,7 @@ def test_the_share_of_a_cutmix_is_the_area_that_is_left(seed: int) -> None:
     other = partner != np.arange(B)
     assert other.any()
     pasted = ~own[other][..., 0]
-    # The same rectangle in all images, and nothing but a rectangle.
+    # The pasted region is the same in all images, and it is a rectangle.
     assert (pasted == pasted[0]).all()
     rows, columns = pasted[0].any(1), pasted[0].any(0)
     np.testing.assert_array_equal(pasted[0], np.outer(rows, columns))
@@ -66,7 +66,7 @@ def test_the_share_of_a_cutmix_is_the_area_that_is_left(seed: int) -> None:
 
 
 def test_rectangles_of_a_cutmix_are_as_large_as_the_paper_draws_them() -> None:
-    """In the mean, against the algorithm of the paper's appendix in NumPy."""
+    """In distribution, against the algorithm of the paper's appendix in NumPy."""
     draw = jax.jit(jax.vmap(lambda key: mixing.cutmix(key, IMAGES[:2], 1.0)[2]))
     shares = np.asarray(draw(jax.random.split(jax.random.key(2), 4_000)))
     random, expected = np.random.default_rng(0), []
@@ -82,7 +82,7 @@ def test_rectangles_of_a_cutmix_are_as_large_as_the_paper_draws_them() -> None:
     assert stats.ks_2samp(np.round(shares * H * W), expected).pvalue > 0.001
 
 
-def test_of_both_each_batch_has_one() -> None:
+def test_each_batch_gets_either_mixup_or_cutmix() -> None:
     kinds, images = collections.Counter(), np.asarray(IMAGES)
     for seed in range(48):
         mixed, partner, share = map(
@@ -95,7 +95,7 @@ def test_of_both_each_batch_has_one() -> None:
 
 @functools.cache
 def erased(count: int, height: int, width: int) -> np.ndarray:
-    """``bool[count, H, W]``: what of images is erased with probability one half."""
+    """``bool[count, H, W]``: the erased pixels, with probability 0.5 per image."""
     images = np.zeros((count, height, width, 1), np.float32)
     noise = np.ones_like(images)
     out = np.asarray(erase(jax.random.key(4), images, noise, 0.5))

@@ -1,4 +1,4 @@
-"""NAS-Bench-101 read from a synthetic official file, and from the compact one."""
+"""NAS-Bench-101 read from synthetic files in the official and the compact format."""
 
 import base64
 import dataclasses
@@ -54,14 +54,14 @@ def double(number: int, value: float) -> bytes:
 
 
 def evaluation(epoch: float, validation: float, test: float) -> bytes:
-    """One EvaluationData, its path to a checkpoint included."""
+    """One EvaluationData, including its checkpoint path."""
     values = [epoch, 10 * epoch, 0.99, validation, test]
     doubles = b"".join(double(i, value) for i, value in enumerate(values, start=1))
     return doubles + nested(6, b"model.ckpt-0")
 
 
 def record(digest, epochs, rows, operations, params, accuracy, test=0.25) -> bytes:
-    """One record of the official file: untrained, half and fully trained."""
+    """One record of the official file: untrained, half trained and fully trained."""
     halves = [(0, 0.1, 0.1), (epochs / 2, accuracy / 2, 0.2), (epochs, accuracy, test)]
     metrics = b"".join(nested(1, evaluation(*half)) for half in halves)
     metrics += b"\x10" + varint(params) + double(3, 1234.5)
@@ -72,7 +72,7 @@ def record(digest, epochs, rows, operations, params, accuracy, test=0.25) -> byt
 
 @pytest.fixture
 def official(tmp_path: pathlib.Path, write_records) -> pathlib.Path:
-    """Three repeats of 108 epochs and one of 4 a cell, in no particular order."""
+    """Three repeats of 108 epochs and one of 4 for each cell, shuffled."""
     records = [
         record(digest, epochs, *cell, accuracy, accuracy / 2)
         for digest, (*cell, accuracies) in OFFICIAL.items()
@@ -87,8 +87,8 @@ def official(tmp_path: pathlib.Path, write_records) -> pathlib.Path:
 def test_official_file(official):
     cells = nasbench101.read(official)
     assert cells.accuracy_split == "validation"
-    # Bits of the edges by hand: 0->1 is 0; 0->2 1, 1->2 2; 2->3 5; 3->4 9; 4->5 14;
-    # 0->6 15, 5->6 20.
+    # The bit of each edge, by hand: 0->1 is 0; 0->2 is 1, 1->2 is 2; 2->3 is 5; 3->4 is
+    # 9; 4->5 is 14; 0->6 is 15, 5->6 is 20.
     chain = sum(1 << bit for bit in (0, 2, 5, 9, 14, 15, 20))
     for column, dtype, expected in [
         (cells.n_vertices, np.uint8, [2, 7, 3]),
@@ -115,7 +115,7 @@ def test_official_file_as_the_columns_of_the_compact_one(official, tmp_path):
 
 
 def test_an_import_of_fewer_cells_is_refused(official, tmp_path, capsys):
-    # Cut between two records, the file looks whole.
+    # A file that was cut between two records looks complete.
     out = tmp_path / "out.npz"
     flags = [f"--imports_source={official}", f"--imports_out={out}"]
     stage = ["--stage=import_benchmark", "--imports_name=nasbench101"]
@@ -239,7 +239,7 @@ def test_a_flipped_bit_of_the_compact_file_changes_nothing_silently(
         cells = nasbench101.read(path)
     except UsageError:
         return
-    # The flip hit what no value depends on, a time stamp for one.
+    # No value depends on this bit, which may be part of a time stamp.
     np.testing.assert_array_equal(cells.accuracy, COMPACT["test_acc_108"])
     np.testing.assert_array_equal(cells.ops, COMPACT["ops"])
 

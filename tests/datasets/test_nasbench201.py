@@ -17,7 +17,7 @@ DATASETS = ("cifar10", "cifar100", "imagenet16_120")
 
 @functools.cache
 def columns() -> dict[str, np.ndarray]:
-    """A whole benchmark whose accuracies follow from the operations."""
+    """A complete benchmark with accuracies computed from the operations."""
     ops = np.array([*itertools.product(range(5), repeat=6)], np.uint8)
     accuracy = ops @ np.array([1, 2, 3, 1.5, 2.5, 0.25])
     found = {
@@ -34,7 +34,7 @@ def columns() -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def save(tmp_path):
-    """Saves the benchmark with these columns changed; None takes one away."""
+    """Saves the benchmark with these columns changed; None removes one."""
 
     def saved(**changes):
         kept = {k: v for k, v in (columns() | changes).items() if v is not None}

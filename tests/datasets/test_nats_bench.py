@@ -23,7 +23,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture
 def release(whole):
-    """The release, whose meta file and first cell a test may change."""
+    """The release; a test may change its meta file and first cell."""
     kept = {name: (whole / name).read_bytes() for name in ("meta.pickle.pbz2", FIRST)}
     yield whole
     for name, content in kept.items():

@@ -1,4 +1,4 @@
-"""Data sets prepared by TFDS, read from a server that speaks as Google's store does."""
+"""Data sets prepared by TFDS, read from a server that emulates Google Cloud Storage."""
 
 import pathlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def server() -> Iterator[Server]:
 
 
 def copied(server: Server, home: pathlib.Path) -> str:
-    """The URL of a folder's copy."""
+    """Uploads a folder; returns its URL."""
     url = server.url("images")
     files = {file.relative_to(home).as_posix(): file for file in home.rglob("*")}
     Objects(url).upload({name: file for name, file in files.items() if file.is_file()})

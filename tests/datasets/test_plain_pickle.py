@@ -1,4 +1,4 @@
-"""Pickles: plain data comes back, nothing else is run."""
+"""Pickles: plain data is loaded, and no code is run."""
 
 import collections
 import pathlib
@@ -41,14 +41,14 @@ def test_a_scalar_of_an_older_numpy_comes_back():
     content = pickle.dumps(np.float64(1.25), 4)
     name, old = b"numpy._core.multiarray", b"numpy.core.multiarray"
     older = content.replace(bytes([len(name)]) + name, bytes([len(old)]) + old)
-    # The frame's length, eight bytes from the third on, shrinks with the name.
+    # The frame's length, in bytes 3 to 10, shrinks with the name.
     size = int.from_bytes(older[3:11], "little") - (len(content) - len(older))
     older = older[:3] + size.to_bytes(8, "little") + older[11:]
     assert plain_pickle.loads(older) == 1.25
 
 
 class Malicious:
-    """Makes a file when it is unpickled as usual."""
+    """Creates a file when it is unpickled by `pickle`."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -92,7 +92,7 @@ def test_anything_else_is_refused_by_its_name(value, name):
 
 
 class Forged:
-    """A scalar of a type whose bytes could be a pointer."""
+    """A scalar of a type that is no number; its bytes could act as a pointer."""
 
     def __init__(self, kind: str) -> None:
         self.kind = np.dtype(kind)

@@ -52,7 +52,7 @@ def loaded(*arguments: str) -> Dataset:
     return registry.load(data.name, data.dir, side=data.side, flip=data.flip)
 
 
-def test_flags_name_it_and_reach_it(module: str):
+def test_flags_name_a_loader_and_reach_it(module: str):
     dataset = loaded(
         f"--data_name={module}:load",
         "--data_dir=some/where",
@@ -63,7 +63,7 @@ def test_flags_name_it_and_reach_it(module: str):
     assert dataset.train.size == (6, 6, 3)
     assert (len(dataset.train), len(dataset.test)) == (16, 4)
     assert dataset.train.labels.dtype == np.int32
-    # It needs no folder.
+    # No folder is required.
     assert loaded(f"--data_name={module}:load").train.size == (4, 4, 3)
 
 

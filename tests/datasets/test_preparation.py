@@ -1,4 +1,4 @@
-"""Pictures become images as they do in training."""
+"""Pictures are prepared in the same way as for training."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_pictures_of_a_folder_are_read_as_the_data_set_was(tmp_path: Path) -> No
     for number in range(8):
         kind = "L" if number % 3 else "RGB"
         photo(tmp_path / "ab"[number % 2] / f"{number}.png", 9 + number, 12, kind)
-    # A picture that was taken upright with the camera held sideways.
+    # A picture taken with the camera held sideways.
     exif = Image.Exif()
     exif[0x0112] = 6
     with Image.open(tmp_path / "a" / "0.png") as image:
@@ -37,11 +37,11 @@ def test_pictures_of_a_folder_are_read_as_the_data_set_was(tmp_path: Path) -> No
     ours = np.stack([prepare.read(path) for path in preparation.found(tmp_path)])
     theirs = np.concatenate([dataset.train.pixels(), dataset.test.pixels()])
     assert sorted(a.tobytes() for a in ours) == sorted(a.tobytes() for a in theirs)
-    # Through the file and back.
+    # Written to JSON and read back.
     described = {"image": [8, 8, 3], **prepare.to_json(), "prepare": prepare.to_json()}
     kept = json.loads(json.dumps(described))
     assert preparation.from_architecture(kept, DataConfig()) == prepare
-    # Of a run whose file says nothing of it the settings do.
+    # Without the entry, the preparation follows from the settings.
     del kept["prepare"]
     assert preparation.from_architecture(kept, config).resize == 8
     assert preparation.from_architecture(kept, DataConfig()).resize == 0

@@ -48,7 +48,7 @@ def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     source = shared_data / "tfds" / "cifar10" / VERSION
     if not source.is_dir():
         pytest.skip("needs the prepared CIFAR-10")
-    # The 10,000 test images stand for both parts: a sixth of the time.
+    # The 10,000 test images serve as both parts, which saves time.
     folder = tmp_path / "cifar10" / VERSION
     folder.mkdir(parents=True)
     (folder / "features.json").symlink_to(source / "features.json")

@@ -1,4 +1,4 @@
-"""The protobuf wire format against the examples its documentation publishes."""
+"""The protobuf wire format against the examples of its documentation."""
 
 import struct
 

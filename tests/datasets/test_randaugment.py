@@ -1,4 +1,4 @@
-"""RandAugment's operations against Pillow, and how they are drawn."""
+"""RandAugment's operations against Pillow, and the sampling of operations."""
 
 import functools
 import math
@@ -22,7 +22,7 @@ several = jax.jit(randaugment.randaugment, static_argnums=(2, 3))
 
 @functools.cache
 def pictures(height: int, width: int) -> np.ndarray:
-    """``uint8[8, H, W, 3]``: waves with noise, in narrow and in wide ranges."""
+    """``uint8[8, H, W, 3]``: noisy waves, with narrow and wide ranges of values."""
     random = np.random.default_rng(height)
     y, x = np.mgrid[:height, :width]
     images = []
@@ -32,14 +32,14 @@ def pictures(height: int, width: int) -> np.ndarray:
         low, high = sorted(random.integers(0, 256, 2))
         scaled = low + (np.stack(waves, -1) + noise + 2.5) / 5 * (high - low)
         images.append(np.clip(scaled, 0, 255).astype(np.uint8))
-    # Two values alone, and one.
+    # One image with only two values, and one with a single value.
     images[0] = np.where(images[0] > images[0].mean(), 200, 7).astype(np.uint8)
     images[1][:] = 77
     return np.stack(images)
 
 
 def pillow(name: str, image: Image.Image, level: float) -> Image.Image:
-    """The paper's operation by Pillow, with AutoAugment's ranges."""
+    """The paper's operation in Pillow, with AutoAugment's ranges."""
     strength, (width, height) = abs(level), image.size
     enhance: dict[str, Callable[[Image.Image], ImageEnhance._Enhance]] = {
         "color": ImageEnhance.Color,
@@ -86,8 +86,8 @@ def test_operations_are_pillows(name: str, size: tuple[int, int]) -> None:
         ]
         apart = np.abs(found.astype(int) - np.stack(theirs))
         if name in WARPS:
-            # Pillow goes along a line by fixed-point steps: where a place lies on the
-            # border of two pixels, it may take the other one.
+            # Pillow steps along a line in fixed point, so it may choose the other pixel
+            # where a position lies between two.
             assert (apart.max(-1) > 0).mean() <= 0.02
         else:
             assert apart.max() <= 1
@@ -114,7 +114,7 @@ def test_each_image_gets_one_of_the_operations_in_one_direction() -> None:
         for number, name in enumerate(OPERATIONS)
         for sign in (-1, 1)
     }
-    # Five of them have one direction.
+    # Five of them have only one direction.
     assert len(possible) == 2 * len(OPERATIONS) - 5
     for one in found:
         counts[possible[one.tobytes()]] += 1

@@ -1,4 +1,4 @@
-"""Proxy scores as a compact file."""
+"""Proxy scores in a compact file."""
 
 import io
 import itertools
@@ -46,7 +46,7 @@ def test_what_is_written_is_read(tmp_path_factory, written: Scores):
 
 @pytest.fixture
 def path(tmp_path):
-    """A file of three cells, one of them degenerate, and two proxies."""
+    """A file of three cells and two proxies; each proxy is ``-inf`` for one cell."""
     values = np.array([[1.0, 2.0], [-np.inf, 3.0], [0.5, -np.inf]])
     path = tmp_path / "scores.npz"
     path.write_bytes(scores.to_bytes(Scores(OPS[[5, 9, 2]], ("a", "bc"), values)))

@@ -1,4 +1,4 @@
-"""``tfds:NAME``: whatever classification TensorFlow Datasets has prepared."""
+"""``tfds:NAME``: classification data sets prepared by TensorFlow Datasets."""
 
 import json
 import pathlib
@@ -177,7 +177,7 @@ def test_a_folder_without_a_version_is_named_with_the_command_that_makes_it(tmp_
 
 
 @pytest.mark.parametrize("name", ["", "/etc", "../x", "*", "a/b/c", "a b"])
-def test_what_can_be_no_name_is_refused(tmp_path, name):
+def test_an_impossible_name_is_refused(tmp_path, name):
     with pytest.raises(UsageError, match="is no name of a data set in TFDS"):
         load(tmp_path, name)
 

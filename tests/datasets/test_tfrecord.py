@@ -1,4 +1,4 @@
-"""The TFRecord reader against files of an independent writer."""
+"""The TFRecord reader against files from an independent writer."""
 
 import bisect
 import pathlib
@@ -27,7 +27,7 @@ def test_reads_what_was_written(path, write_records, records):
 
 
 def test_checksum_is_the_published_crc_32c(path, write_records):
-    # RFC 3720, B.4: the CRC-32C of 32 bytes of zeros is 0x8a9136aa; masked by hand.
+    # RFC 3720, B.4: the CRC-32C of 32 zero bytes is 0x8a9136aa; masked by hand here.
     write_records(path, [bytes(32)])
     masked = ((0x8A9136AA >> 15) + (0x8A9136AA << 17) + 0xA282EAD8) % 2**32
     assert path.read_bytes()[-4:] == struct.pack("<I", masked)

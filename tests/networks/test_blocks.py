@@ -1,4 +1,4 @@
-"""Single blocks and their output."""
+"""Single blocks and their outputs."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every form of a convolution equals the native one, value and gradients."""
+"""Every form of a convolution equals the native one in value and gradients."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ CASES = {
 }
 
 
-# Enough pixels for the form of narrow convolutions.
+# Enough pixels for the form that narrow convolutions take.
 LARGE = {
     "narrow": ((3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, 3, 5),
     "narrow, stride 2": ((3, 3), (1, 2), ((1, 0), (1, 1)), (1, 1), 1, 4, 2),
@@ -66,7 +66,7 @@ def check(images: tuple[int, int, int], case: tuple) -> None:
         "feature_group_count": groups,
     }
 
-    # The operands are arguments, or XLA would fold the constants for seconds.
+    # The operands are arguments, since XLA would spend seconds on folding constants.
     @jax.jit
     def results(x: jax.Array, k: jax.Array) -> list[tuple[jax.Array, ...]]:
         def of(function: Callable[..., jax.Array]) -> tuple[jax.Array, ...]:
@@ -84,7 +84,7 @@ def check(images: tuple[int, int, int], case: tuple) -> None:
 
 
 def test_the_backward_program_holds_one_form_only() -> None:
-    """A pullback that leaves its program must not carry both platforms' forms."""
+    """A pullback returned from a program must not contain both platforms' forms."""
     x, k = jnp.ones((1, 4, 4, 4)), jnp.ones((3, 3, 1, 4))
 
     def run(x: jax.Array, k: jax.Array) -> jax.Array:

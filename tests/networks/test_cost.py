@@ -1,4 +1,4 @@
-"""Costs of networks small enough to count by hand."""
+"""Costs of networks that are small enough to count by hand."""
 
 import flax.linen as nn
 import jax
@@ -66,7 +66,7 @@ class Scaled(nn.Module):
         (blocks.SqueezeExcitation(2), 2),
         # The longest of four parallel branches.
         (blocks.Inception(4, 4, 4, 4, 4, 4), 2),
-        # A depthwise convolution counts too, in whatever form it runs.
+        # A depthwise convolution counts too, whatever its form.
         (blocks.InvertedResidual(8), 3),
         (Scaled(), 1),
     ],

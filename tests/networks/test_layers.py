@@ -43,7 +43,7 @@ def test_text_reads_back_as_the_same_layer(kind: str, data: st.DataObject):
     text = to_text(layer)
     again = from_text(text)
     assert again == layer
-    # 1 and 1.0 are equal, but not the same value of a layer.
+    # 1 and 1.0 compare equal, but are different values of a layer.
     assert to_text(again) == text
 
 

@@ -1,4 +1,4 @@
-"""The BatchNorm of TPUs against `nn.BatchNorm`."""
+"""The BatchNorm for TPUs against `nn.BatchNorm`."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def variables() -> dict[str, Any]:
 
 
 def trained(norm: nn.BatchNorm, x: jax.Array, dy: jax.Array) -> dict[str, Any]:
-    """Output, running statistics and gradients of a BatchNorm in training."""
+    """Output, running statistics and gradients of a BatchNorm in training mode."""
     given = variables()
     params = jax.tree.map(lambda leaf: leaf.astype(x.dtype), given["params"])
 
@@ -40,7 +40,7 @@ def trained(norm: nn.BatchNorm, x: jax.Array, dy: jax.Array) -> dict[str, Any]:
 
 
 def assert_close(ours: Any, theirs: Any, error: float) -> None:
-    """Trees of equal types; arrays differ by ``error`` of their length at most."""
+    """Types must match; arrays may differ by a relative ``error`` in norm."""
 
     def check(mine: jax.Array, other: jax.Array) -> None:
         assert mine.dtype == other.dtype
@@ -56,7 +56,7 @@ OURS, FLAX = (
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-6), ("bfloat16", 2**-7)])
-def test_equals_the_one_of_flax(dtype: str, error: float) -> None:
+def test_it_equals_the_batch_norm_of_flax(dtype: str, error: float) -> None:
     x = (3 + 2 * drawn(5, *SHAPE)).astype(dtype)
     dy = drawn(6, *SHAPE).astype(dtype)
     ours, theirs = (jax.jit(trained, static_argnums=0)(n, x, dy) for n in (OURS, FLAX))
@@ -72,7 +72,7 @@ def test_a_channel_that_is_constant_has_no_gradient() -> None:
     x = jnp.full(SHAPE, 3.0)
     found = trained(OURS, x, drawn(6, *SHAPE))
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
-    # But for what the mean is rounded by.
+    # Except for the rounding error of the mean.
     assert jnp.abs(found["of_params"]["scale"]).max() < 1e-3
 
 
@@ -105,7 +105,7 @@ def test_parameters_have_the_names_of_flax() -> None:
     jax.tree.map(np.testing.assert_array_equal, ours, initial())
 
 
-def test_what_is_derived_forwards_takes_the_one_of_flax() -> None:
+def test_evaluation_and_native_forms_use_the_batch_norm_of_flax() -> None:
     with compiling_for("tpu"):
         assert type(batch_norm(train=True)) is BatchNorm
         assert type(batch_norm(train=False)) is nn.BatchNorm

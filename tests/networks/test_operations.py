@@ -15,7 +15,7 @@ def images(*shape: int) -> np.ndarray:
 
 
 def pooled(x: np.ndarray, pool: Pool) -> np.ndarray:
-    """Every window cut to the image, then reduced: padding never takes part."""
+    """Crops every window to the image before reducing it, so padding never counts."""
     top, bottom, left, right = pool.padding
     _, height, width, _ = x.shape
     rows = []

@@ -1,4 +1,4 @@
-"""The platform that a function is traced for is part of what jit keeps it by."""
+"""The platform that a function is traced for is part of jit's cache key."""
 
 import jax
 import jax.numpy as jnp

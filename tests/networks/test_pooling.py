@@ -1,4 +1,4 @@
-"""Pooling in its CPU form equals the native one, value and gradient."""
+"""The CPU form of pooling equals the native one in value and gradient."""
 
 import functools
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_value_and_gradient_equal_the_native_form(
     pools: tuple[Callable, Callable], case: tuple, ties: bool
 ) -> None:
     x = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype(np.float32)
-    # Behind a ReLU most windows hold several equal zeros.
+    # After a ReLU, most windows hold several zeros.
     x = np.maximum(np.round(x), 0) if ties else x
 
     @jax.jit
@@ -49,6 +49,6 @@ def test_value_and_gradient_equal_the_native_form(
         np.testing.assert_allclose(ours, native, rtol=1e-6, atol=1e-6)
 
 
-def test_what_is_no_number_is_not_hidden() -> None:
+def test_nan_is_not_hidden() -> None:
     x = jnp.zeros((1, 3, 3, 1)).at[0, 1, 1, 0].set(jnp.nan)
     assert jnp.isnan(max_pool(x, (3, 3), (1, 1), ((0, 0), (0, 0)))).all()

@@ -1,4 +1,4 @@
-"""Traces against hand-written layers and networks that really run."""
+"""Traces against hand-written layers and against Flax itself."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ from gpt_nas_jax.types import UsageError
 
 
 class Foreign(nn.Module):
-    """A network that knows nothing of this package."""
+    """A network that does not use this package."""
 
     features: Sequence[int]
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         first, second, third = self.features
-        # Constants compile faster than random numbers, and a trace sees neither.
+        # Constants compile faster than random numbers; traces depend on neither.
         conv = functools.partial(nn.Conv, kernel_init=nn.initializers.ones)
         x = conv(first, (3, 3), strides=(2, 2), padding="SAME")(x)
         x = nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=1e-4)(x)
@@ -41,7 +41,7 @@ class Foreign(nn.Module):
 
 
 class OneConv(nn.Module):
-    """A convolution whose padding is left to Flax."""
+    """A convolution whose padding is passed to Flax as it is."""
 
     kernel: tuple[int, ...]
     stride: int
@@ -56,7 +56,7 @@ class OneConv(nn.Module):
 
 
 def shapes(module: nn.Module, in_size: Size) -> dict:
-    """The variables that Flax itself would make."""
+    """The shapes of the variables that Flax itself creates."""
     x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
     return jax.eval_shape(lambda x: module.init(jax.random.key(0), x, False), x)
 
@@ -65,7 +65,7 @@ def test_a_foreign_network_has_the_properties_of_table_one():
     module = Foreign((8, 12, 4))
     traced = trace(module, (9, 6, 3))
     assert [part.layer for part in traced.layers] == [
-        # 9 rows at stride 2 lack a row on each side, 6 columns only one behind.
+        # At stride 2, 9 rows are padded on both sides, 6 columns only on the right.
         Conv(0, (9, 6, 3), (5, 3, 8), (3, 3), (2, 2), (1, 1, 0, 1), 1, 1, True),
         Other(1, (5, 3, 8), (5, 3, 8), "batch_norm", (1e-4, 0.9)),
         Conv(2, (5, 3, 8), (2, 1, 12), (5, 3), (2, 2), (2, 1, 0, 1), 1, 4, False),
@@ -146,7 +146,7 @@ def test_a_chain_traced_block_by_block_has_the_variables_flax_makes(name: str):
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_a_chain_traced_block_by_block_is_as_if_traced_at_once(name: str):
+def test_a_chain_traced_block_by_block_equals_one_traced_at_once(name: str):
     class Whole(nn.Module):
         inner: nn.Module
 
@@ -173,7 +173,7 @@ def test_layers_of_a_candidate_name_the_block_they_lie_in():
         # Two convolutions, a shortcut, three BatchNorms, two ReLUs and the sum.
         0: ["BasicBlock"] * 9,
         1: ["ReLU"],
-        # The projection in front of the first block of the second stage.
+        # The projection before the first block of the second stage.
         2: ["ConvNormActivation"] * 2,
         3: ["ReLU"],
         4: ["ReLU"],

@@ -10,7 +10,7 @@ from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 
-# Section 2 of the article's facts: 1000 classes, no auxiliary heads.
+# With 1000 classes and no auxiliary heads.
 PARAMETERS = {
     "EfficientNet-B0": 5_288_548,
     "EfficientNet-B1": 7_794_184,
@@ -50,8 +50,8 @@ PARAMETERS = {
     "Wide-ResNet-101-2": 126_886_696,
 }
 
-# Billions of multiply-accumulates as torchvision documents them, at the images the
-# networks were designed for; EfficientNet-B2 is documented at another size.
+# Billions of multiply-accumulates from torchvision's documentation, at the image sizes
+# that the networks were designed for; EfficientNet-B2 is documented at another size.
 BILLIONS = {
     "EfficientNet-B0": 0.39,
     "EfficientNet-B1": 0.69,
@@ -136,7 +136,7 @@ def test_images_are_those_the_networks_were_designed_for():
 def test_multiply_accumulates_are_the_published_ones(
     name: str, zoo_traces: dict[str, Trace]
 ):
-    del zoo_traces  # Traced before, so that the blocks are known here.
+    del zoo_traces  # Requested only so that all blocks are already traced.
     entry = ZOO[name]
     macs = cost(entry.build(1000), entry.image).macs
     assert f"{macs / 1e9:.2f}" == f"{BILLIONS[name]:.2f}"

@@ -1,4 +1,4 @@
-"""Human networks narrowed to a budget of FLOPs."""
+"""Human networks narrowed to a FLOPs budget."""
 
 import jax
 import numpy as np
@@ -29,7 +29,7 @@ NAMES = (
 
 
 def sides(chain: Chain) -> list[int]:
-    """The sides of the feature maps, one a block."""
+    """The side of the feature map after each block."""
     size, found = CIFAR, []
     for block in chain.blocks:
         size = trace(block, size).out_size
@@ -43,7 +43,7 @@ def convolutions(chain: Chain) -> int:
 
 def test_resnet_20_has_the_published_parameters() -> None:
     # 269,722 with padded shortcuts, 0.27 million in table 6 of arXiv 1512.03385; the
-    # two projections have 16 * 32 + 32 * 64 weights, and their BatchNorm 192.
+    # two projections add 16 * 32 + 32 * 64 weights, and their BatchNorms 192.
     chain = human("ResNet-20").build(10, CIFAR)
     found = cost(chain, CIFAR)
     assert found.params == 269_722 + 16 * 32 + 32 * 64 + 192
@@ -69,7 +69,7 @@ def test_a_narrowed_network_fills_its_budget(name: str) -> None:
         type(block) for block in whole.blocks
     ]
     assert sides(chain) == sides(whole)
-    # One more where a shortcut changes the shape, and is projected.
+    # One more if a shortcut now changes the width and needs a projection.
     assert convolutions(chain) - convolutions(whole) in (0, 1)
 
 

@@ -8,7 +8,7 @@ from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 
 CIFAR = (32, 32, 3)
-# What the networks have on CIFAR-10 with a 3x3 of 64 channels in front.
+# On CIFAR-10, where the stem is a 3x3 convolution with 64 channels.
 PARAMETERS = {
     "ResNet-18": 11_173_962,
     "ResNet-50": 23_520_842,
@@ -18,7 +18,7 @@ SAME = ("EfficientNet-B0", "ShuffleNetV2-x1.5", "RegNetY-8GF")
 
 
 def maps(name: str, image: tuple[int, int, int]) -> list[int]:
-    """The sides of the feature maps in front of the classifier, one a block."""
+    """The side of the feature map after each block before the classifier."""
     sides, size = [], image
     for block in ZOO[name].build(10, image).blocks[:-1]:
         size = trace(block, size).out_size
@@ -42,7 +42,7 @@ def test_parameters_on_cifar_are_the_published_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_a_stride_taken_out_takes_no_parameters(
+def test_removing_a_stride_changes_no_parameters(
     name: str, zoo_traces: dict[str, Trace]
 ) -> None:
     small, full = trace(ZOO[name].build(1000, CIFAR), CIFAR), zoo_traces[name]

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the prior."""
+"""Fixtures for the tests of the prior."""
 
 import jax
 import pytest
@@ -23,9 +23,9 @@ def space() -> BlockSpace:
 
 @pytest.fixture(scope="session")
 def config() -> PriorConfig:
-    """Settings by which a prior is learned in seconds."""
-    # Both phases take ten steps and so share one compiled program. The context is
-    # another than the paper's, which is the default of much that takes one.
+    """Settings that train a prior in seconds."""
+    # Both phases take ten steps, so they share one compiled program. The context is
+    # not the paper's, which is the default in many places.
     return PriorConfig(
         context=12,
         width=16,
@@ -39,7 +39,7 @@ def config() -> PriorConfig:
 
 @pytest.fixture(scope="session")
 def corpora(zoo_traces: dict[str, Trace]) -> Corpora:
-    """The zoo and the cells of at most four vertices."""
+    """The zoo and the cells with at most four vertices."""
     columns = to_columns(enumerate_cells(4))
     return build_corpora(columns, list(zoo_traces.values()), jax.random.key(0), 0.15)
 
@@ -48,5 +48,5 @@ def corpora(zoo_traces: dict[str, Trace]) -> Corpora:
 def learned(
     config: PriorConfig, space: BlockSpace, corpora: Corpora
 ) -> tuple[Prior, PriorReport]:
-    """A small prior, barely fitted, and its report."""
+    """A small prior, barely trained, and its report."""
     return learn_from(config, space, corpora, lambda count: None)

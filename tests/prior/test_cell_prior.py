@@ -1,4 +1,4 @@
-"""The prior fills gaps in cells, learned from the other benchmark."""
+"""The prior on cells of each benchmark, trained on the other one."""
 
 import dataclasses
 import functools
@@ -76,7 +76,7 @@ def test_only_proposed_operations_change_and_all_stay_valid(case: Case, rate: fl
         np.testing.assert_array_equal(proposed, allowed)
 
 
-def test_searches_side_by_side_are_as_alone():
+def test_vectorised_searches_equal_single_ones():
     prior = small_prior("nasbench201")
     genomes = np.asarray(sample(SPACES["nasbench201"], jax.random.key(5), POPULATION))
     keys = jax.random.split(jax.random.key(3), 4)
@@ -94,7 +94,7 @@ def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
     result, _ = arrays(prior, 6, genomes, rate)
     keys = jax.random.split(jax.random.key(6), POPULATION)
     allowed = np.asarray(jax.vmap(table.eliminable)(genomes))
-    # Where every operation has layers of its own, the first ones.
+    # If every operation has layers, only their first ones can be proposed.
     openers = np.arange(NUM_SPECIAL, WORDS.size)
     if isinstance(table, VertexTable):
         openers = np.unique(np.asarray(table.operations.tokens)[:, 0])
@@ -139,22 +139,22 @@ def learned(
 
 
 @pytest.mark.long
-def test_nasbench101_and_people_teach_what_operations_a_cell_may_have(
+def test_nasbench101_and_human_networks_teach_the_operations_of_a_cell(
     config: PriorConfig, traces: list[Trace]
 ):
     graphs = to_columns(enumerate_cells(4))
     prior, report = learned(config, "nasbench201", graphs, traces, NASBENCH101)
-    # Two of five operations have no layer of their own.
+    # Two of the five operations have no layers.
     assert report.fcn_accuracy == report.fcn_layer_accuracy > 0.3
     genomes = np.zeros((POPULATION, 6), np.int32)
     counts = np.bincount(arrays(prior, 0, genomes, 1.0)[0].ravel(), minlength=5)
     named = dict(zip(nasbench201.OPERATIONS, counts.tolist(), strict=True))
-    # No network of the corpus pools averages over 3x3.
+    # No network of the corpus has a 3x3 average pooling.
     assert named.pop("avg_pool_3x3") < min(named.values())
 
 
 @pytest.mark.long
-def test_nasbench201_and_people_teach_what_a_vertex_may_do(
+def test_nasbench201_and_human_networks_teach_the_operations_of_a_vertex(
     config: PriorConfig, traces: list[Trace]
 ):
     drawn = np.random.default_rng(0).integers(0, 5, (30, 6)).astype(np.uint8)
@@ -162,7 +162,7 @@ def test_nasbench201_and_people_teach_what_a_vertex_may_do(
     prior, report = learned(config, "nasbench101", (drawn,), traces, NASBENCH201)
     assert report.pretrain.networks == 30
     assert report.finetune.networks == 3
-    # The first layer of every operation is another one.
+    # Every operation has a different first layer.
     assert report.fcn_accuracy > 0.95
     genomes = np.tile(sample(SPACES["nasbench101"], jax.random.key(0), 1), (256, 1))
     result = arrays(prior, 0, genomes, 1.0)[0]

@@ -1,4 +1,4 @@
-"""How cells read, from the tables and from tracing whole networks."""
+"""The tokens of cells, from the tables and from traces of whole networks."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ def pruned(genome: Sequence[int]) -> Cell | None:
 
 
 def contexts(table: ReadingTable, genome: Sequence[int]) -> list[list[int]]:
-    """The context in front of each position of a table, and the one behind the last."""
+    """The context before each position of a table, and the one after the last."""
     genes = np.array(genome, np.int32)
     result = [jax.jit(type(table).start)(table, genes)]
     for position in table.positions:
@@ -70,7 +70,7 @@ def last(tokens: list[int]) -> list[int]:
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(genome=CELLS_201)
 def test_reading_edges_is_tracing_the_cell(genome: list[int], table_201: ReadingTable):
-    # Without an edge its words, and nothing else, are missing from the front.
+    # If the last edges are `none`, their own words are missing, and no others.
     fronts = [[*genome[:count], *[0] * (6 - count)] for count in range(7)]
     expected = [
         last(traced(nasbench201_network.network(tuple(front)), WORDS_201, 2))
@@ -91,8 +91,8 @@ def test_reading_vertices_is_tracing_the_pruned_cell(
         return
     whole = traced(nasbench101_network.network(cell.edges, cell.ops), WORDS_101, 2)
     assert found[-1] == last(whole)
-    # Each operation follows the context in front of it, and those of vertices on no
-    # path are not read.
+    # Each operation follows the context before it; those of vertices on no path are
+    # not read.
     operations = nasbench101_corpus.parts().operations
     live = np.asarray(table_101.eliminable(np.array(genome)))[EDGES:]
     assert [genome[EDGES + i] for i in np.flatnonzero(live)] == [*cell.ops]
@@ -132,7 +132,7 @@ def test_only_operations_can_be_eliminated(
     expected = [False] * EDGES + [True] * INNER
     assert np.asarray(table_101.eliminable(genome)).tolist() == expected
     assert table_101.positions == tuple(range(21, 26))
-    # Vertex 1 alone lies on a path.
+    # Only vertex 1 lies on a path.
     genome[:EDGES] = 0
     genome[[0, 15 + 1, 15 + 2]] = 1
     expected = [False] * EDGES + [True] + [False] * (INNER - 1)

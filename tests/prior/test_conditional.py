@@ -1,4 +1,4 @@
-"""The GPT that is told how good a network is to be."""
+"""The GPT that is conditioned on the quality of a network."""
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def test_before_a_search_the_best_level_is_the_largest(params):
     everything = np.asarray(SPACE.size(SPACE.sample(jax.random.key(2), 5000)))
     sizes = np.asarray(SPACE.size(written))
     assert SPACE.valid(written).all()
-    # Nine of ten belong to the largest tenth, or nearly.
+    # The best level is the largest tenth of all networks, here with some tolerance.
     assert (sizes >= np.quantile(everything, 0.85)).mean() > 0.8
 
 
@@ -62,7 +62,7 @@ def test_kept_genes_stay(untrained):
 
 @pytest.mark.slow
 def test_what_is_written_is_as_likely_as_the_model_says(params):
-    # One gene is missing: what stands before it is read from the cache.
+    # One gene is missing; those before it are read from the cache.
     count, place = 4000, 4
     genome = jnp.array([3, 1, 0, 2, 4, 3])
     genomes = jnp.tile(genome, (count, 1))
@@ -76,7 +76,7 @@ def test_what_is_written_is_as_likely_as_the_model_says(params):
 
 
 def test_updates_teach_what_the_best_level_is(untrained):
-    # Everything ends with pooling where it is good, and with none where it is not.
+    # All good genomes end with pooling, all bad ones with `none`.
     genomes = SPACE.sample(jax.random.key(5), COUNT)
     half = COUNT // 2
     genomes = genomes.at[:half, 5].set(4).at[half:, 5].set(0)

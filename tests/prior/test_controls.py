@@ -1,4 +1,4 @@
-"""The priors that know less."""
+"""The controls of a prior, which know less."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
 
 @pytest.fixture(scope="module")
 def windows() -> Windows:
-    """A language of few words, so that contexts come again."""
+    """A language of few words, so that contexts recur."""
     random = np.random.default_rng(1)
     tokens = random.integers(2, 5, (300, CONTEXT + 1)).astype(np.int32)
     return merge(tokens, random.integers(1, 9, 300).astype(np.float64))
@@ -28,7 +28,7 @@ def test_the_table_is_the_model(windows: Windows, longest: int):
     model = ngram.fit(windows, WORDS.size, longest)
     random = np.random.default_rng(2)
     unseen = random.integers(0, WORDS.size, (20, CONTEXT + 1))
-    # Seen in part, seen whole, and not at all.
+    # New, partly seen and seen contexts.
     mixed = np.concatenate([unseen[:, :-4], windows.tokens[:20, -4:]], 1)
     tokens = np.concatenate([unseen, mixed, windows.tokens[:20]]).astype(np.int32)
     found = jax.jit(ngram_table.NGramTable.probabilities)(
@@ -50,7 +50,7 @@ def test_uniform_is_uniform(space: BlockSpace):
 
 
 def test_unigram_is_the_mean_proposal():
-    """By hand: layers by their counts, the FCN's answers averaged over random cells."""
+    """By hand: layer frequencies times the FCN's mean answers over random cells."""
     prior = small_prior("nasbench201")
     control = controls.unigram(SPACES["nasbench201"], prior)
     proposed = np.asarray(jax.nn.softmax(control.genes))
@@ -104,6 +104,6 @@ def test_only_layers_that_begin_a_gene_are_proposed():
     assert 2 < len(first) < len(words.words)
     logits = only_openers(table, jnp.zeros(words.size))
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(logits)), found)
-    # Of a cell, an operation without layers reads as what follows it.
+    # In a cell, an operation without layers can be followed by any layer.
     cells = SPACES["nasbench201"].reading(WORDS)
     assert np.asarray(cells.openers(WORDS.size)).all()

@@ -1,4 +1,4 @@
-"""Where learning stops, by the losses alone."""
+"""When training stops, given only the losses."""
 
 import math
 
@@ -17,7 +17,7 @@ NOTHING = Windows(np.zeros((0, 11), np.int32), np.zeros(0))
 
 
 def run(losses: list[float], patience: int) -> State:
-    """The state after measurements, whose parameters are the measurement's index."""
+    """The final state; its parameters are the index of the last measurement."""
     phase = phase_of(NOTHING, NOTHING, 50 * (len(losses) - 1), interval=50)
     config = PriorConfig(patience=patience)
     state = learning.begin_with(np.array(0), config, [phase])
@@ -35,11 +35,9 @@ def run(losses: list[float], patience: int) -> State:
 
 
 @hypothesis.given(LOSSES, st.integers(1, 5))
-def test_the_lowest_is_kept_once_patience_is_at_an_end(
-    losses: list[float], patience: int
-):
+def test_the_lowest_is_kept_once_patience_runs_out(losses: list[float], patience: int):
     state = run(losses, patience)
-    # No number is worse than any.
+    # NaN is worse than any number.
     values = [math.inf if math.isnan(loss) else loss for loss in losses]
     best = 0
     for index, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""The FCN: what it reads and what it gives."""
+"""The inputs and outputs of the FCN."""
 
 import jax
 import numpy as np
@@ -9,10 +9,10 @@ from gpt_nas_jax.tokens.corpus import CONTEXT
 MODEL = FCN(vocabulary_size=5, num_blocks=3, embedding=4, hidden=8)
 
 
-def test_every_layer_before_and_the_proposed_one_tell():
+def test_every_layer_of_the_context_and_the_proposed_one_matter():
     contexts = np.zeros((CONTEXT + 2, CONTEXT), np.int32)
     tokens = np.zeros(CONTEXT + 2, np.int32)
-    # Row i changes layer i of the context; the last but one changes the token.
+    # Row i changes layer i of the context, the next row the token, the last nothing.
     contexts[np.arange(CONTEXT), np.arange(CONTEXT)] = 1
     tokens[CONTEXT] = 1
     apply = jax.jit(MODEL.init_with_output)

@@ -1,4 +1,4 @@
-"""The FCN's examples, against networks taken apart by hand."""
+"""The FCN's examples against networks that are split into blocks by hand."""
 
 from collections.abc import Callable
 
@@ -28,13 +28,13 @@ def resnet(zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary) -> Examples
     return examples.of_networks([zoo_traces["ResNet-18"]], zoo_vocabulary, GENES)
 
 
-def test_blocks_of_resnet_18_begin_where_they_do(resnet: Examples):
+def test_blocks_of_resnet_18_begin_in_this_order(resnet: Examples):
     assert names(resnet.labels[resnet.starts]) == RESNET_18
 
 
 def test_layers_of_resnet_18_lie_in_these_blocks(resnet: Examples):
-    # Two convolutions, BatchNorms and ReLUs and the sum, and where the width
-    # changes a projection with its BatchNorm; the classifier lies in no block.
+    # Two convolutions, two BatchNorms, two ReLUs and the sum; where the width changes,
+    # also a projection with its BatchNorm. The classifier is in no block.
     sizes = [1] * 4 + [7, 7, 9, 7, 9, 7, 9, 7] + [1]
     assert names(resnet.labels) == [
         name for name, size in zip(RESNET_18, sizes, strict=True) for _ in range(size)
@@ -59,7 +59,7 @@ def test_layers_in_no_block_are_read_but_not_learned(
     resnet: Examples, zoo_traces: dict[str, Trace], zoo_vocabulary: Vocabulary
 ):
     whole = zoo_traces["ResNet-18"]
-    # The first BasicBlock taken out of its block, its layers left in place.
+    # The layers of the first BasicBlock stay in place, but are in no block.
     hidden = tuple(
         TracedLayer(part.layer, None, -1) if 4 <= index < 11 else part
         for index, part in enumerate(whole.layers)

@@ -1,4 +1,4 @@
-"""Fitting: losses fall, keys decide, and the GPT learns what n-grams cannot."""
+"""Training: losses fall, keys determine results, the GPT learns what n-grams cannot."""
 
 import dataclasses
 from typing import Any
@@ -24,7 +24,7 @@ SIZE = 6
 GPT_MODEL = GPT(SIZE, 8, num_layers=1)
 FCN_MODEL = FCN(SIZE, num_blocks=3, embedding=4, hidden=16)
 CONFIG = PriorConfig(batch=64, learning_rate=1e-2)
-# Behind 2 2 2 2 come 3 and 4 in turn: five tokens back tell which, four do not.
+# 3 and 4 alternate after 2 2 2 2: predictable from five tokens, but not from four.
 PERIOD = [3, 2, 2, 2, 2, 4, 2, 2, 2, 2]
 
 
@@ -44,7 +44,7 @@ def gpt_logits(params: Any, tokens: jax.Array) -> jax.Array:
 
 @pytest.fixture(scope="module")
 def start() -> Any:
-    """Parameters of the GPT before it learned anything."""
+    """Initial parameters of the GPT."""
     context = np.zeros((1, CONTEXT), np.int32)
     return jax.jit(GPT_MODEL.init)(jax.random.key(0), context)["params"]
 
@@ -82,7 +82,7 @@ def periodic(start: Any) -> Any:
 
 
 def test_the_gpt_learns_a_period_that_a_5_gram_cannot(periodic: Any):
-    # Two positions in ten are even chances for who reads four tokens.
+    # With a context of four tokens, two positions in ten can only be guessed.
     windows = language(PERIOD, 40)
     model = ngram.fit(language(PERIOD, 12), SIZE)
     assert ngram.perplexity(model, windows) > 2**0.2
@@ -93,7 +93,7 @@ def test_a_layer_unknown_in_the_context_is_no_obstacle(periodic: Any):
     windows = language(PERIOD, 12)
     tokens = windows.tokens.copy()
     tokens[:, 2] = UNKNOWN
-    # Those that begin with start tokens are left out.
+    # Windows that begin with start tokens get no weight.
     blurred = Windows(tokens, windows.weights * (windows.tokens[:, 0] != START))
     assert fit.perplexity(GPT_MODEL, periodic, blurred) < 1.2
 
@@ -126,7 +126,7 @@ def test_progress_counts_every_step_and_no_steps_change_nothing(start: Any):
     assert same(state.kept, start)
 
 
-def test_learning_by_heart_is_stopped_and_undone(start: Any):
+def test_overfitting_is_stopped_and_undone(start: Any):
     generator = np.random.default_rng(0)
     train, validation = (
         Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))
@@ -136,13 +136,13 @@ def test_learning_by_heart_is_stopped_and_undone(start: Any):
     points = state.curve(0, phase)
     losses = [point.held_out_loss for point in points]
     best = int(np.argmin(losses))
-    # Noise has nothing that helps elsewhere, so the losses soon rise.
+    # Noise does not generalise, so the validation losses soon rise.
     assert best > 0
     assert len(points) == best + 3 < 1000 / 50
     assert [point.step for point in points] == [50 * n for n in range(len(points))]
     perplexity = fit.perplexity(GPT_MODEL, state.kept, validation)
     assert perplexity == pytest.approx(np.exp(min(losses)))
-    # The same draws, without patience, up to there.
+    # The same draws up to that step, without patience.
     last, path = fitted(start, train, 1, points[best].step, validation)
     assert same(state.kept, last.kept)
     assert last.curve(0, path) == points[: best + 1]
@@ -176,7 +176,7 @@ def test_perplexity_of_a_gpt_that_knows_nothing_is_the_size_of_the_vocabulary(
 def test_perplexity_weighs_windows_and_takes_more_than_one_batch(start: Any):
     generator = np.random.default_rng(0)
     tokens = generator.integers(2, SIZE, (4116, CONTEXT + 1)).astype(np.int32)
-    # Of all these only the first and the last occur.
+    # Only the first and the last of these occur.
     weights = np.zeros(len(tokens))
     weights[[0, -1]] = 3, 1
     ends = tokens[[0, -1]]
@@ -188,7 +188,7 @@ def test_perplexity_weighs_windows_and_takes_more_than_one_batch(start: Any):
 
 @pytest.fixture(scope="module")
 def blocks() -> Examples:
-    """Examples whose block follows from the layer and the one before it."""
+    """Examples whose block is determined by the layer and the one before it."""
     generator = np.random.default_rng(0)
     contexts = generator.integers(2, SIZE, (300, CONTEXT)).astype(np.int32)
     tokens = generator.integers(2, SIZE, 300).astype(np.int32)
@@ -198,7 +198,7 @@ def blocks() -> Examples:
 
 @pytest.fixture(scope="module")
 def blank(blocks: Examples) -> Any:
-    """Parameters of the FCN before it learned anything."""
+    """Initial parameters of the FCN."""
     init = jax.jit(FCN_MODEL.init)
     return init(jax.random.key(0), blocks.contexts[:1], blocks.tokens[:1])["params"]
 
@@ -214,7 +214,7 @@ def test_the_fcn_reads_layer_and_context(blank: Any, blocks: Examples):
     batch = blocks.contexts, blocks.tokens, blocks.labels
     loss = jax.jit(BlockLoss(FCN_MODEL))
     assert loss(params, batch) < loss(blank, batch) / 4
-    # Neither alone tells the block from the two others.
+    # Neither alone determines the block.
     assert min(fit.accuracy(FCN_MODEL, params, blocks)) > 0.9
     assert same(params, fitted_fcn(blank, blocks, weights, seed=1))
     assert not same(params, fitted_fcn(blank, blocks, weights, seed=2))
@@ -229,7 +229,7 @@ def test_examples_of_no_weight_are_never_learned(blank: Any, blocks: Examples):
 
 
 def test_accuracy_by_hand(blank: Any, blocks: Examples):
-    # All weights zero and a bias: the answer is block 1, whatever is asked.
+    # All parameters are zero except one bias, so the answer is always block 1.
     params = jax.tree.map(np.zeros_like, blank)
     params["Dense_2"]["bias"][1] = 1
     right = blocks.labels == 1

@@ -1,4 +1,4 @@
-"""A learning that goes on from any of its measurements."""
+"""Training can be resumed from any of its measurements."""
 
 from typing import Any
 
@@ -24,13 +24,13 @@ def same(one: Any, other: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def start() -> Any:
-    """Parameters before any step."""
+    """Initial parameters."""
     context = np.zeros((1, CONTEXT), np.int32)
     return jax.jit(MODEL.init)(jax.random.key(0), context)["params"]
 
 
 def networks(seed: int) -> Architectures:
-    """Ten architectures that none can be foreseen of."""
+    """Ten random architectures, which cannot be predicted."""
     generator = np.random.default_rng(seed)
     sequences = generator.integers(2, SIZE, (10, 12), np.int32)
     return Architectures((*sequences,), np.ones(10))
@@ -39,7 +39,7 @@ def networks(seed: int) -> Architectures:
 def run(
     config: PriorConfig, phases: list[Phase], state: State
 ) -> tuple[list[State], int]:
-    """All states from this one on, and the number of updates."""
+    """All states after this one, and the number of updates."""
     counts: list[int] = []
     keys = jax.random.split(jax.random.key(1), len(phases))
     states = learning.learn_gpt(MODEL, config, phases, keys, state, counts.append)
@@ -50,15 +50,15 @@ def without_time(state: State) -> State:
     return state.replace(seconds=None)
 
 
-def check_from_any_state_on(
+def check_resuming_from_any_state(
     config: PriorConfig, phases: list[Phase], start: State
 ) -> list[State]:
-    """Goes on from each state as after a restart; returns all states."""
+    """Resumes from each state, as after a restart; returns all states."""
     states, count = run(config, phases, start)
     assert states[-1].phase == len(phases)
     assert states[-1].step == count
     for index, state in enumerate(states):
-        # As if it had taken hours until then.
+        # As if training had taken hours so far.
         hours = np.full(len(PARTS), 3600.0)
         rest, more = run(config, phases, state.replace(seconds=hours))
         assert more == count - state.step
@@ -70,10 +70,10 @@ def check_from_any_state_on(
 
 
 @pytest.mark.parametrize(("steps", "patience"), [(150, 0), (1000, 2)])
-def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
+def test_a_phase_resumed_from_any_measurement_ends_the_same(
     start: Any, steps: int, patience: int
 ):
-    # Noise is learned by heart, and patience soon at an end.
+    # Noise is memorised, so patience soon runs out.
     generator = np.random.default_rng(0)
     train, validation = (
         Windows(generator.integers(2, SIZE, (20, CONTEXT + 1)), np.ones(20))
@@ -82,7 +82,7 @@ def test_from_any_measurement_on_a_phase_ends_as_it_would_have(
     config = PriorConfig(batch=64, learning_rate=1e-2, patience=patience)
     phase = phase_of(train, validation, steps, interval=50)
     begun = learning.begin_with(start, config, [phase])
-    *states, ended = check_from_any_state_on(config, [phase], begun)
+    *states, ended = check_resuming_from_any_state(config, [phase], begun)
     assert len(states) >= 4
     points = ended.curve(0, phase)
     assert [state.curve(0, phase) for state in states] == [
@@ -97,6 +97,6 @@ def test_either_phase_goes_on_to_the_same_parameters(start: Any):
         for epochs in (25, 50)
     ]
     begun = learning.begin_with(start, config, phases)
-    states = check_from_any_state_on(config, phases, begun)
+    states = check_resuming_from_any_state(config, phases, begun)
     assert [int(state.step) for state in states] == [0, 50, 50, 50, 100, 150, 150]
     assert [int(state.phase) for state in states] == [0, 0, 1, 1, 1, 1, 2]

@@ -1,4 +1,4 @@
-"""The GPT: its shape, what it may look at, what it may propose."""
+"""The GPT: its shape, its causal mask, and the tokens that it may propose."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ CONTEXTS = st.lists(st.integers(0, SIZE - 1), min_size=CONTEXT, max_size=CONTEXT
 def params() -> Any:
     tokens = jnp.zeros((1, CONTEXT), jnp.int32)
     params = jax.jit(MODEL.init)(jax.random.key(0), tokens)["params"]
-    # Larger than at the start of training, so that every token tells.
+    # Larger than initial parameters, so that every token has an effect.
     return jax.tree.map(lambda leaf: leaf * 3 if leaf.ndim > 1 else leaf, params)
 
 
@@ -43,7 +43,7 @@ def next_logits(params: Any, contexts: jax.Array) -> jax.Array:
     position=st.integers(0, CONTEXT - 1),
     shift=st.integers(1, SIZE - 1),
 )
-def test_a_token_tells_on_its_own_and_later_predictions_alone(
+def test_a_token_affects_only_its_own_and_later_predictions(
     params: Any, context: np.ndarray, position: int, shift: int
 ):
     changed = context.copy()

@@ -1,4 +1,4 @@
-"""Learning the whole prior on a small scale."""
+"""Training of the whole prior at small scale."""
 
 import dataclasses
 from collections import Counter
@@ -29,7 +29,7 @@ def test_the_report_counts_words_and_architectures(
     config: PriorConfig, learned: Learned, corpora: Corpora
 ):
     report = learned[1]
-    # The article counts 168 words.
+    # The paper counts 168 words.
     assert (report.vocabulary_size, report.words_with_groups) == (38, 169)
     kinds = {"conv": (23, 154), "pool": (5, 5), "fc": (1, 1), "other": (9, 9)}
     assert report.words_by_kind == kinds
@@ -99,7 +99,7 @@ def test_validation_is_neither_for_training_nor_for_the_test(
         validation = round(0.15 * len(seen))
         assert phase.sizes == (len(seen) - validation, validation, len(held))
         assert phase.test.digest() == corpus.windows(held, config.context).digest()
-        # Every window seen counts once, on one side or on the other.
+        # Every window seen counts once, in either of the two parts.
         windows = corpus.windows(seen, config.context)
         assert np.array_equal(phase.known.tokens, windows.tokens)
         assert np.allclose(phase.known.weights, windows.weights)
@@ -145,7 +145,7 @@ def test_patience_ends_a_phase_at_its_best(
 def test_nothing_is_both_learned_from_and_measured_on(
     zoo_traces: dict[str, Trace], seed: int
 ):
-    """Networks that differ in widths alone read the same and must not be parted."""
+    """Networks that differ only in width have the same tokens and stay together."""
     corpora = build_corpora(
         to_columns(enumerate_cells(3)),
         list(zoo_traces.values()),

@@ -1,4 +1,4 @@
-"""Proposals worked out beforehand against the models that make them."""
+"""Precomputed proposals against the models that make them."""
 
 import functools
 
@@ -22,7 +22,7 @@ Case = tuple[Space, Prior, LookupPrior]
 
 @functools.cache
 def made(name: str) -> Case:
-    """A space, a small prior, and its proposals."""
+    """A space, a small prior, and its precomputed proposals."""
     prior = small_prior(name)
     return SPACES[name], prior, lookup.work_out(prior)
 
@@ -34,7 +34,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @jax.jit
 def walked(prior: Prior, genomes: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Contexts in front of all genes that can be eliminated, and which these are."""
+    """The contexts before all positions, and which of these can be eliminated."""
     table = prior.table
 
     def walk(genome: jax.Array) -> jax.Array:
@@ -47,7 +47,7 @@ def walked(prior: Prior, genomes: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jax.vmap(walk)(genomes), can
 
 
-def test_no_cell_has_a_context_that_was_not_worked_out(case: Case):
+def test_every_context_of_a_cell_is_precomputed(case: Case):
     space, prior, _ = case
     contexts, can = walked(prior, sample(space, jax.random.key(0), 3000))
     found = np.unique(np.asarray(contexts)[np.asarray(can)], axis=0)
@@ -64,13 +64,13 @@ def test_proposals_are_as_likely_as_those_of_the_models(case: Case):
     shares = [np.asarray(shares_of(one, asked)) for one in (prior, known)]
     np.testing.assert_allclose(*shares, atol=1e-5)
     np.testing.assert_allclose(shares[0].sum(-1), 1, rtol=1e-5)
-    # Contexts tell.
+    # The context matters.
     assert np.ptp(shares[0], axis=0).max() > 0.08
 
 
 @jax.jit
 def shares_of(prior: Prior | LookupPrior, contexts: jax.Array) -> jax.Array:
-    """Probabilities of the genes."""
+    """Probabilities of the genes after each context."""
     return jax.nn.softmax(prior.logits(contexts))
 
 

@@ -24,9 +24,9 @@ def corpus(rows: list[tuple[list[int], int]]) -> Windows:
 def witten_bell(
     rows: list[tuple[list[int], int]], asked: list[int], longest: int
 ) -> float:
-    """(count + followers * shorter) / (total + followers), from the shortest context.
+    """(count + followers * shorter) / (total + followers), shortest context first.
 
-    Witten and Bell, 1991, method C.
+    Method C of Witten and Bell, 1991.
     """
     probability = 1 / SIZE
     for length in range(longest):
@@ -47,7 +47,7 @@ def test_probabilities_are_those_of_witten_and_bell(
     rows: list[tuple[list[int], int]], new: list[int]
 ):
     asked = [new, *(row for row, _ in rows)]
-    # A context that was seen in part: its beginning comes from another row.
+    # A partly seen context: it ends like a known row, but begins differently.
     asked.append([*new[:-3], *rows[0][0][-3:]])
     for longest in (SHORT, CONTEXT + 1):
         model = ngram.fit(corpus(rows), SIZE, longest)
@@ -75,7 +75,7 @@ def test_a_model_that_has_seen_nothing_is_as_puzzled_as_a_fair_die(
 
 
 def test_perplexity_by_hand():
-    # One context; 3 of 4 times token 2 follows, once token 3, two followers.
+    # One context with two followers: token 2 three times, and token 3 once.
     rows = [([0] * CONTEXT + [2], 3), ([0] * CONTEXT + [3], 1)]
     common = rare = 1 / SIZE
     for _ in range(SHORT):

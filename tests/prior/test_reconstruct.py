@@ -1,4 +1,4 @@
-"""Elimination and reconstruction against Algorithm 1 walked step by step."""
+"""Elimination and reconstruction against Algorithm 1, executed step by step."""
 
 import functools
 from collections.abc import Callable
@@ -58,12 +58,10 @@ def test_rate_0_leaves_every_chain(prior: Prior, genomes: np.ndarray):
     assert not proposed.any()
 
 
-def test_rate_1_proposes_every_block_and_nothing_behind(
-    prior: Prior, genomes: np.ndarray
-):
+def test_rate_1_proposes_every_block_and_no_padding(prior: Prior, genomes: np.ndarray):
     result, proposed = arrays(prior, 0, genomes, 1.0)
     np.testing.assert_array_equal(proposed, genomes != PAD)
-    # Nothing of a chain but its depth is left to tell.
+    # The result depends on nothing of the original chain but its depth.
     other = np.where(genomes == PAD, PAD, (genomes + 4) % 15)
     np.testing.assert_array_equal(arrays(prior, 0, other, 1.0)[0], result)
 
@@ -96,7 +94,7 @@ def test_equal_chains_of_a_population_get_different_blocks(
     twins = np.tile(genomes[:1], (POPULATION, 1))
     _, proposed = arrays(prior, 0, twins, 0.4)
     assert len(np.unique(proposed, axis=0)) > 5
-    # Layers are sampled: where nothing is kept, chains of one depth still differ.
+    # Blocks are sampled, so the results differ even if nothing is kept.
     result, _ = arrays(prior, 0, twins, 1.0)
     assert len(np.unique(result, axis=0)) > 5
 
@@ -111,7 +109,7 @@ def test_a_proposal_depends_on_the_blocks_before_it_alone(
         shifted = np.where(genomes == PAD, PAD, (genomes + 7) % 15)
         later, _ = arrays(prior, 4, np.where(place >= position, shifted, genomes), 0.4)
         np.testing.assert_array_equal(later[:, :position], result[:, :position])
-        # Nor on the block whose place it takes.
+        # Nor does it depend on the block that it replaces.
         gone = proposed[:, position]
         np.testing.assert_array_equal(later[gone, position], result[gone, position])
         before, _ = arrays(prior, 4, np.where(place < position, shifted, genomes), 0.4)
@@ -125,12 +123,12 @@ def test_the_share_of_eliminated_blocks_is_the_rate(
 ):
     real = genomes != PAD
     draws = [arrays(prior, seed, genomes, rate)[1] for seed in range(12)]
-    # Four standard errors of so many draws.
+    # Four standard errors for this number of draws.
     error = 4 * np.sqrt(rate * (1 - rate) / (len(draws) * real.sum()))
     assert np.mean([draw[real].mean() for draw in draws]) == pytest.approx(
         rate, abs=error
     )
-    # At every place alike, whether or not its neighbours are eliminated.
+    # The rate is the same at every place.
     by_place = np.sum(draws, axis=(0, 1)) / (len(draws) * real.sum(0))
     np.testing.assert_allclose(by_place, rate, atol=0.1)
 
@@ -143,8 +141,9 @@ def algorithm_1(
     read: Callable[[list[int]], np.ndarray],
     openers: np.ndarray,
 ) -> list[int]:
-    """One chain from the front; ``read`` traces start tokens and blocks so far.
+    """Reconstructs one chain, block by block.
 
+    ``read`` returns start tokens, then the traced tokens of the blocks so far.
     ``openers`` are the tokens that a block may begin with.
     """
     depth = int((genome != PAD).sum())
@@ -184,7 +183,7 @@ def test_the_program_is_algorithm_1_walked_over_traced_networks(
         genome = genomes[index]
 
         def read(chain: list[int], genome: np.ndarray = genome) -> np.ndarray:
-            # Blocks to come change no layer before them.
+            # Later blocks change no layer before them.
             parts = spell(space, [*chain, *genome[len(chain) :]], corpora.vocabulary)
             front = empty_context(prior.gpt.context)
             return np.concatenate([front, *parts[: len(chain)]])
@@ -202,7 +201,7 @@ def test_the_rate_falls_as_in_equation_3(generation: int, rate: float):
     assert float(elimination_rate(0.4, generation, 20)) == pytest.approx(rate)
 
 
-def test_of_equally_likely_blocks_none_surprises(
+def test_equally_likely_blocks_are_equally_surprising(
     space: BlockSpace, genomes: np.ndarray
 ):
     uniform = controls.uniform(space)
@@ -213,10 +212,8 @@ def test_of_equally_likely_blocks_none_surprises(
         np.testing.assert_array_equal(coin, surprise)
 
 
-def test_blocks_that_surprise_are_eliminated_first(
-    space: BlockSpace, genomes: np.ndarray
-):
-    """By how much is computed by hand."""
+def test_surprising_blocks_are_eliminated_first(space: BlockSpace, genomes: np.ndarray):
+    """Their rates are computed by hand."""
     shares = np.arange(1, space.num_genes + 1) / np.arange(space.num_genes + 2).sum()
     prior = controls.uniform(space).replace(genes=jnp.log(shares))
     surprise = -np.log(shares)
@@ -235,7 +232,7 @@ def test_blocks_that_surprise_are_eliminated_first(
 
 
 def test_a_share_of_proposals_is_uniform(space: BlockSpace, genomes: np.ndarray):
-    """A prior that is sure of one block, and half of the time is not asked."""
+    """The prior is sure of one block, but is not used for half of the proposals."""
     sure = jnp.where(jnp.arange(space.num_genes) == 3, 0.0, -jnp.inf)
     prior = controls.uniform(space).replace(genes=sure)
     made, proposed = program(prior, jax.random.key(8), genomes, 1.0, 0.5)

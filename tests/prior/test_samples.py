@@ -27,7 +27,7 @@ def test_proposals_are_those_of_the_models_at_places_held_out(
     held = examples.of_networks(corpora.traces[1], words, GENES, context)
     spelled = [tuple(words.decode(context[-4:])) for context in held.contexts]
     proposals = report.samples.proposals
-    # One for each block, so that not all look alike.
+    # One per block, so that they do not all look alike.
     assert 1 < len({p.actual_gene for p in proposals}) == len(proposals)
     for proposal in proposals:
         probabilities = [probability for _, probability in proposal.layers]

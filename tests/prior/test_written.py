@@ -1,4 +1,4 @@
-"""Genomes as a model of layers would write them."""
+"""Genomes resampled from a model of layers."""
 
 import jax
 import numpy as np
@@ -17,13 +17,13 @@ COSTS = np.random.default_rng(0).exponential(size=(WORDS.size, WORDS.size))
 
 
 def bigram(tokens: np.ndarray) -> np.ndarray:
-    """A model that reads one layer."""
+    """A model whose context is a single layer."""
     return COSTS[tokens[:, -2], tokens[:, -1]]
 
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
-def test_as_many_genes_are_drawn_as_told(name: str, rate: float):
+def test_genes_are_drawn_at_the_given_rate(name: str, rate: float):
     space = SPACES[name]
     table = space.reading(WORDS)
     genomes = np.asarray(sample(space, jax.random.key(0), 200))
@@ -38,7 +38,7 @@ def test_as_many_genes_are_drawn_as_told(name: str, rate: float):
 
 @pytest.mark.slow
 def test_a_gene_is_as_likely_as_the_ten_layers_from_it_on():
-    """Against traced networks, for the last edge."""
+    """The last edge, against traced networks."""
     genome, costs = (3, 1, 2, 0, 4), []
     start = len(traced(network.network((*genome, network.NONE)), 2))
     for operation in range(5):
@@ -47,7 +47,7 @@ def test_a_gene_is_as_likely_as_the_ten_layers_from_it_on():
         costs.append(bigram(np.array(pairs)).sum())
     expected = np.exp(-np.array(costs))
     many = np.tile(np.array([*genome, 0]), (4_500, 1))
-    # Of six edges the last is drawn alone most often at this rate.
+    # This rate maximises the chance that the last of six edges is drawn alone.
     made, drawn = rewritten(bigram, TABLE, many, 1 / 6, jax.random.key(2))
     alone = drawn[:, -1] & ~drawn[:, :-1].any(1)
     shares = np.bincount(made[alone, -1], minlength=5) / alone.sum()
@@ -62,7 +62,7 @@ def traced(whole: Chain, blocks: int | None = None) -> np.ndarray:
 
 
 def test_operations_that_begin_alike_are_told_apart():
-    """Convolutions of both sizes begin with ReLU; the model knows one."""
+    """Convolutions of both sizes begin with ReLU; the model penalises the 1x1."""
     narrow = [
         token
         for token, text in enumerate(WORDS.decode(range(WORDS.size)))

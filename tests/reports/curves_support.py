@@ -1,4 +1,4 @@
-"""Searches that were never made, for the tests of their tables."""
+"""Synthetic searches for the tests of tables."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def curves(
     queries: int = 120,
     dataset: str = "cifar10",
 ) -> Curves:
-    """Accuracies that rise to the optimum, each strategy's faster than the last's."""
+    """Accuracies that rise to the optimum, faster with every further strategy."""
     draws = np.random.default_rng(seeds)
     accuracy, reached = {}, {}
     for rank, name in enumerate(strategies, start=1):

@@ -1,4 +1,4 @@
-"""Workdirs of runs that never ran, as the program would leave them."""
+"""Synthetic workdirs, like those that real runs leave."""
 
 import dataclasses
 import datetime
@@ -22,7 +22,7 @@ MACHINE = {"device": "cpu", "devices": 1, "cores": 2, "jax": "0.10.2"}
 
 
 def config(path: Path, population: int, generations: int, **changes: Any) -> Config:
-    """The settings of a search in miniature; ``changes`` are sections."""
+    """The settings of a tiny search; ``changes`` replace sections."""
     plain = Config(
         workdir=str(path),
         space=SpaceConfig(min_depth=2, max_depth=8, width=16, num_stages=2),
@@ -34,7 +34,7 @@ def config(path: Path, population: int, generations: int, **changes: Any) -> Con
 def evaluations(
     size: int, count: int, failing: float = 0.0, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """The lines of a ledger, of a population that gets better."""
+    """The lines of a ledger, with a population that improves."""
     draw, found = random.Random(seed), []
     for number in range(count):
         generation, index = divmod(number, size)
@@ -80,7 +80,7 @@ def evaluations(
 def search(
     path: Path, settings: Config, records: list[dict[str, Any]], images: bool = True
 ) -> Path:
-    """Leaves what a search of these settings leaves."""
+    """Writes the workdir of a search with these settings."""
     path.mkdir(parents=True)
     workdir.write_text(path / "flags.txt", fields.to_text(settings))
     ledger = Ledger(path / "ledger.jsonl", MACHINE)
@@ -93,7 +93,7 @@ def search(
 
 
 def trained(path: Path, network: dict[str, Any], state: str, accuracy: float) -> Path:
-    """Leaves what a long training leaves beside the weights."""
+    """Writes what a long training writes, except the weights."""
     workdir.write_json(path / "best" / "architecture.json", network)
     losses = {"losses": [2.0, 1.0, 0.5, 0.25], "totals": []}
     workdir.write_sealed(path / state / CURVE, losses)

@@ -1,4 +1,4 @@
-"""Rank agreement and its intervals, against SciPy on every resample written out."""
+"""Rank agreement and its intervals against SciPy on every resample."""
 
 import math
 import warnings
@@ -17,7 +17,7 @@ PAIRS = st.lists(st.tuples(SCORES, st.integers(0, 5)), min_size=1, max_size=12)
 
 
 def by_scipy(scores: np.ndarray, accuracies: np.ndarray) -> tuple[float, float]:
-    """Rho and tau-b; SciPy's differences of -inf would be no numbers."""
+    """Rho and tau-b; -inf is replaced, since SciPy's differences would be NaN."""
     finite = np.where(np.isneginf(scores), -1e12, scores)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -63,7 +63,7 @@ def test_blocks_of_pairs_are_all_pairs():
 
 
 def test_intervals_cover_as_often_as_they_say():
-    # Of normal pairs with correlation 1/2, rho and tau are known.
+    # For normal pairs with correlation 1/2, rho and tau are known.
     rho, tau = 6 / math.pi * math.asin(0.25), 2 / math.pi * math.asin(0.5)
     random = np.random.default_rng(1)
     covered = np.zeros(2)
@@ -78,7 +78,7 @@ def test_intervals_cover_as_often_as_they_say():
             pair.spearman.low <= rho <= pair.spearman.high,
             pair.kendall.low <= tau <= pair.kendall.high,
         ]
-    # 95 of 100; four standard deviations of 200 trials are 6.
+    # Four standard deviations of 200 trials are 6 percentage points.
     np.testing.assert_allclose(covered / 200, 0.95, atol=0.065)
 
 

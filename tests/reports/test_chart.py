@@ -1,4 +1,4 @@
-"""Charts: round ticks within their range, places in proportion, the front."""
+"""Charts: round ticks within the range, proportional positions, the Pareto front."""
 
 import hypothesis
 import pytest

@@ -48,7 +48,7 @@ def test_one_seed_has_a_difference_and_no_interval():
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_rejects_as_its_step_down_procedure(p: list[float]):
     level = 0.05
-    # The definition: go up from the smallest until one is above level / (m - rank).
+    # By definition: reject in ascending order until one is above level / (m - rank).
     rejected = 0
     for rank, value in enumerate(sorted(p)):
         if value * (len(p) - rank) > level:

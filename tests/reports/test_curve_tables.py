@@ -1,4 +1,4 @@
-"""The files about searches: read back, compared, and drawn."""
+"""The tables and figures of searches."""
 
 import dataclasses
 import math
@@ -141,7 +141,7 @@ def test_queries_to_the_optimum_are_shown(folder: Path):
         assert row[2:] == shown
 
 
-def test_the_text_says_what_the_numbers_rest_on(folder: Path):
+def test_the_text_says_what_the_numbers_are_based_on(folder: Path):
     for name in ("table.md", "table.tex"):
         text = (folder / name).read_text(encoding="utf-8").replace("\\%", "%")
         for words in ("6 seeds", "4 seeds", "validation accuracy", "94.18 %", "94.32"):

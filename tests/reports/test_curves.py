@@ -1,4 +1,4 @@
-"""Statistics of searches, against scipy and against sums written out."""
+"""Statistics of searches against SciPy and explicit sums."""
 
 import dataclasses
 import itertools
@@ -23,7 +23,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def of(**accuracy: list[list[float]]) -> Curves:
-    """Curves of given accuracies, in which nobody finds the optimum."""
+    """Curves with given accuracies, none of which reaches the optimum."""
     arrays = {name: np.array(rows) for name, rows in accuracy.items()}
     reached = {name: np.zeros(len(rows), int) for name, rows in accuracy.items()}
     return Curves("cifar100", arrays, reached, 100.0, 99.0, "validation accuracy")
@@ -81,8 +81,9 @@ def test_paired_tests_agree_with_sums_written_out():
     row, *_ = paired(of(a=[[90.0]] * 5, b=(90 + differences)[:, None]), "a", 1)
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(5))
     assert row.t_test == pytest.approx(2 * scipy.stats.t.sf(t, 4))
-    # The only negative one has rank 1: of all 32 choices of signs these sum to at most
-    # 1: none negative, and only the first; as many on the other side.
+    # The only negative difference has rank 1. In two of 32 sign patterns, the negative
+    # ranks sum to at most 1: none is negative, or only the first. In two others, the
+    # positive ranks do.
     assert row.wilcoxon == pytest.approx(4 / 32)
 
 

@@ -1,4 +1,4 @@
-"""The logs for TensorBoard, read back from their files."""
+"""The TensorBoard logs, read back from their files."""
 
 import builtins
 from collections import defaultdict
@@ -34,7 +34,7 @@ def scalars(folder: Path) -> Scalars:
 
 
 def hyperparameters(folder: Path) -> dict[str, float]:
-    """Those that a session begins with."""
+    """The hyperparameters in the start record of a session."""
     plugin_data_pb2 = pytest.importorskip("tensorboardX.proto.plugin_hparams_pb2")
     for event in events(folder):
         for value in event.summary.value:
@@ -66,7 +66,7 @@ def test_every_candidate_is_logged_once_whenever_a_run_was_killed(tmp_path: Path
         assert found["search/failed_so_far"][-1] == (11, 12 - len(evaluated))
         best = max(record["fitness"] for record in evaluated)
         assert found["search/best_fitness"][-1] == (11, pytest.approx(best))
-        # Another process begins anew.
+        # The first update of another process rewrites everything.
         Events(path).update(read(path))
 
 

@@ -1,4 +1,4 @@
-"""The report page, as its HTML: complete, self-contained and well formed."""
+"""The HTML of the report page: complete, self-contained and well formed."""
 
 import datetime
 import html.parser
@@ -22,7 +22,7 @@ SIZE = 10
 
 
 class Page(html.parser.HTMLParser):
-    """The elements of a page; refuses what is not well formed."""
+    """Parses the elements of a page; fails if it is not well formed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Page(html.parser.HTMLParser):
 
 
 def data_of(text: str) -> dict[str, Any]:
-    """The candidates as tooltips tell of them."""
+    """The data of the candidates that tooltips show."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
     assert found is not None
     return json.loads(found[1])
@@ -79,21 +79,21 @@ def test_every_candidate_is_on_the_page(running: Path, text: str):
     records = read(running).records
     shown = [int(dot["data-n"]) for dot in Page(text).of("circle")]
     scored = [r["number"] for r in records if r["fitness"] is not None]
-    # Once in their order; those of known cost by parameters and by FLOPs, too.
+    # Once in order of evaluation and, if scored, also by parameters and by FLOPs.
     assert sorted(shown) == sorted([r["number"] for r in records] + scored * 2)
     rows = data_of(text)["rows"]
     assert [row[1] for row in rows] == [record["fitness"] for record in records]
 
 
-def test_failures_are_told_with_their_reasons_as_text(running: Path, text: str):
+def test_failures_are_shown_with_their_reasons_as_text(running: Path, text: str):
     words = Page(text).words()
     reasons = {record["reason"] for record in read(running).failed}
     assert any("<b>" in reason for reason in reasons)
     assert all(reason in words for reason in reasons)
 
 
-def test_blocks_that_were_proposed_are_told_of(text: str):
-    """With a prior or, as by `uniform_refill`, without one."""
+def test_proposed_blocks_are_marked_and_explained(text: str):
+    """With a prior or, as for `uniform_refill`, without one."""
     marked, told = 'class="gene proposed">', "dotted</span> ones were proposed"
     assert text.replace(marked + told, "").count(marked) > 1
     assert text.count(told) == 1
@@ -108,7 +108,7 @@ def test_nothing_outside_the_page_is_referred_to(text: str):
     assert not re.search(r"@import|url\((?!#)|https?:", text)
 
 
-def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
+def test_identifiers_are_unique_and_references_resolve(text: str):
     elements = [attributes for _, attributes in Page(text).elements]
     known = [attributes["id"] for attributes in elements if "id" in attributes]
     assert len(known) == len(set(known))
@@ -122,7 +122,7 @@ def test_identifiers_are_unique_and_what_names_them_finds_them(text: str):
 def test_a_thousand_candidates_take_less_than_a_megabyte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    # A thousand lines need not survive a crash of the test.
+    # Skips the sync of a thousand lines, which need not survive a crash.
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     settings = support.config(tmp_path / "run", 50, 20)
     records = support.evaluations(50, 1000, failing=0.02)
@@ -192,7 +192,7 @@ def test_a_ledger_of_an_earlier_version_has_a_page(tmp_path: Path):
     path = support.search(tmp_path / "run", settings, records, images=False)
     words = Page(report.html(read(path))).words()
     assert "has evaluated 25 of 30 candidates" in words
-    # It names no parents.
+    # It records no parents.
     assert "How the best came about" not in words
 
 
@@ -212,14 +212,14 @@ def test_a_search_from_python_has_a_page(tmp_path: Path):
     assert "7.5000" in words
 
 
-def test_generations_that_cannot_be_compared_are_warned_of(tmp_path: Path):
+def test_incomparable_generations_get_a_warning(tmp_path: Path):
     ruled = EvalConfig(recipe=EvalRecipe(), trained_blocks="proposed")
     settings = support.config(tmp_path / "run", SIZE, 2, eval=ruled)
     path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, 12))
     assert "is not comparable" in Page(report.html(read(path))).words()
 
 
-def test_the_line_of_the_best_ends_with_it_and_marks_what_is_new(tmp_path: Path):
+def test_the_ancestry_of_the_best_marks_new_genes(tmp_path: Path):
     settings = support.config(tmp_path / "run", 2, 2)
     records = support.evaluations(2, 4)
     genomes = [[0, 1, 2], [5, 6, 7], [0, 1, 7], [0, 14, 7]]
@@ -263,7 +263,7 @@ def test_other_runs_are_compared_with_the_flags_that_differ(tmp_path: Path):
     for run in runs[:2]:
         assert f"{run.path}: {run.best['fitness']:.4f}" in words
     assert "By latency, ms" not in words
-    # The human network's training is drawn on the page of a run, too.
+    # The page of a run shows the training of the human network, too.
     beside = Page(report.html(runs[0], runs[2:])).words()
     assert "ResNet-18, test accuracy 0.9700" in beside
     support.trained(human, network | {"latency": 0.25}, "baseline", 0.97)

@@ -1,7 +1,7 @@
-"""The page in a browser: tooltips, keys, sorting, and what axe-core finds.
+"""The page in a browser: tooltips, keys, sorting, and accessibility by axe-core.
 
-Needs Debian's chromium, the package playwright, and axe-core of npm, as
-``npm install -g axe-core`` leaves it, or in the folder that ``AXE_CORE`` names.
+Needs Debian's chromium, the package playwright, and axe-core, either installed with
+``npm install -g axe-core`` or in the folder that ``AXE_CORE`` names.
 """
 
 import os
@@ -47,7 +47,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pages of a run with failures, of a large one, and of both compared."""
+    """Pages of a run with failures, of a large run, and of their comparison."""
     home, folders = tmp_path_factory.mktemp("pages"), {}
     for name, size, count in (("failures", 10, 35), ("thousand", 50, 1000)):
         settings = support.config(home / name, size, 20)
@@ -59,7 +59,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def opened(browser: Any, path: Path, **options: Any) -> Any:
-    """The page; whatever it asks of the network, or logs as an error, is a failure."""
+    """Opens a page; fails on requests to the network, errors and console messages."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.on("console", lambda message: pytest.fail(message.text))
@@ -72,7 +72,7 @@ def opened(browser: Any, path: Path, **options: Any) -> Any:
     return page
 
 
-def test_a_dot_tells_of_its_candidate(browser: Any, pages: dict[str, Path]):
+def test_a_dot_describes_its_candidate(browser: Any, pages: dict[str, Path]):
     page = opened(browser, pages["failures"])
     failed = read(pages["failures"].parent).failed[0]
     tip = page.locator("#tip")

@@ -1,4 +1,4 @@
-"""The arithmetic of the paper's tables, and what stands in empty cells."""
+"""The arithmetic of the paper's tables, and their empty cells."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def measured(
 
 
 def by_rate(*networks: list[float], seeds: int = 1) -> np.ndarray:
-    """``float64[seeds, networks, rates, 1, 1]`` of accuracies by rate."""
+    """Accuracies of networks by rate as ``float64[seeds, networks, rates, 1, 1]``."""
     return np.tile(np.array(networks)[None, :, :, None, None], (seeds, 1, 1, 1, 1))
 
 

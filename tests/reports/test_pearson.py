@@ -31,7 +31,7 @@ def test_the_interval_is_that_of_networks_drawn_again():
     assert (found.r.low, found.r.high) == pytest.approx((low, high))
 
 
-def test_where_one_side_never_varies_there_is_no_r():
+def test_r_is_nan_if_one_side_is_constant():
     found = pearson(np.full(5, 0.1), np.arange(5.0))
     assert np.isnan([found.r.value, found.r.low, found.r.high, found.p]).all()
 

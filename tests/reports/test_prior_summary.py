@@ -1,4 +1,4 @@
-"""The report of a prior on a terminal."""
+"""The report on a prior, shown on a terminal."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""A search by the scores of a proxy alone."""
+"""A search guided only by the scores of a proxy."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The output on a terminal, and where it is none."""
+"""Output on a terminal and in a file."""
 
 import pytest
 from rich.text import Text
@@ -8,14 +8,14 @@ from gpt_nas_jax.reports.terminal import note, part, progress, show_table
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rich takes any output for a terminal of 60 columns."""
+    """Makes Rich take any output for a terminal of 60 columns."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "60")
 
 
 @pytest.fixture
 def piped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rich sees that the output is captured, whatever the surroundings say."""
+    """Makes Rich see that the output is captured, whatever the environment says."""
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "60")
@@ -51,7 +51,7 @@ def test_within_a_part_the_whole_run_is_estimated_by_the_pace(
 ):
     clock = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    # What is behind the bar takes as long as 18 more candidates.
+    # Everything after this bar takes as long as 18 more candidates.
     with part("part 2 of 3", 18.0), progress("search, candidates", 12) as advance:
         for _ in range(4):
             clock[0] += 30
@@ -130,12 +130,12 @@ def test_within_a_part_the_bar_shows_the_time_of_the_whole_run(
         advance(2)
     shown = Text.from_ansi(capfd.readouterr().out).plain
     assert "part 2 of 3: search, candidates" in shown
-    # 30 seconds each; two and as much as six are to come.
+    # 30 seconds each; two are left, then as much work as six more.
     assert "whole run 0:04:00" in shown
 
 
 @pytest.mark.usefixtures("terminal")
-def test_before_the_first_the_time_so_far_is_shown(
+def test_before_the_first_item_the_elapsed_time_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
     clock = [1000.0]
@@ -160,7 +160,7 @@ def test_progress_shows_title_count_and_note(capfd: pytest.CaptureFixture[str]):
 def test_the_time_left_goes_by_all_that_was_done(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
-    """Two candidates that are done at once, after 100 seconds, are no fast ones."""
+    """Two candidates that finish together after 100 seconds do not count as fast."""
     clock = [1000.0]
     monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
     monkeypatch.setenv("COLUMNS", "100")

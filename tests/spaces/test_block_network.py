@@ -1,4 +1,4 @@
-"""From names of blocks to networks: shapes, stages, and that every block runs."""
+"""From block names to networks: shapes, stages, and a run of every block."""
 
 import dataclasses
 from collections.abc import Callable
@@ -37,8 +37,8 @@ def _is_operation(module: nn.Module, method: str) -> bool:
 class Run:
     """A block at both places of two stages, run on two images by one program.
 
-    ``evaluated`` and ``trained`` are its outputs, each with the collections that the
-    run changed.
+    ``evaluated`` and ``trained`` are the outputs in the two modes, each with the
+    collections that the run changed.
     """
 
     chain: Chain
@@ -127,7 +127,7 @@ def test_equal_blocks_share_one_program(name: str):
 @pytest.mark.parametrize("name", BLOCK_NAMES)
 def test_a_projection_stands_only_in_front_of_what_keeps_its_shape(name: str):
     def pointwise(stride: int, first: bool) -> int:
-        """How many 1x1 convolutions a block has."""
+        """The number of 1x1 convolutions in a block."""
         block = candidate_block(name, WIDTH, stride, first)
         found = layers_of(block, (8, 8, WIDTH))
         return sum(isinstance(x, Conv) and x.kernel == (1, 1) for x in found)

@@ -1,4 +1,4 @@
-"""How blocks read, from the table and from tracing whole candidates."""
+"""The tokens of blocks, from the table and from traces of whole candidates."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ CONTEXTS = (3, CONTEXT)
 
 @pytest.fixture(scope="module")
 def words() -> Vocabulary:
-    """All words of the spaces, more than the zoo has: no layer reads `UNKNOWN`."""
+    """All words of the spaces, not only those of the zoo, so that none is `UNKNOWN`."""
     return vocabulary.build(
         [word(part.layer) for part in trace(chain, space.image).layers]
         for space in SPACES.values()

@@ -1,4 +1,4 @@
-"""The block space: genomes and the networks they stand for."""
+"""The block space: genomes and the networks that they decode to."""
 
 import functools
 import itertools
@@ -135,7 +135,7 @@ def test_places_are_those_of_every_chain() -> None:
         for block in SPACE.decode(genome).blocks:
             found.add((block, size))
             size = trace(block, size).out_size
-    # A hundred chains hold almost every place.
+    # A hundred chains contain almost every place.
     assert found <= set(places)
     assert len(found) > 0.9 * len(places)
 

@@ -1,4 +1,4 @@
-"""Variation of chains: what children can be, and how often."""
+"""Variation of chains: the possible children and their frequencies."""
 
 import dataclasses
 import functools
@@ -36,7 +36,7 @@ def padded(chain: Chain | list[int]) -> np.ndarray:
 
 
 def chains(genomes: jax.Array) -> list[Chain]:
-    """The genes in front of the padding, and nothing behind it."""
+    """The genes of valid genomes, without the padding."""
     assert valid(genomes).all()
     return [tuple(g for g in genome if g != PAD) for genome in genomes.tolist()]
 
@@ -54,7 +54,7 @@ def mutated(key, genome, shortest):
 
 
 def joins(first: Chain, second: Chain) -> set[Chain]:
-    """All fronts of the first, each joined to the back behind the same share."""
+    """All fronts of the first, each joined to the second from the same fraction on."""
     return {
         first[:front] + second[math.floor(front * len(second) / len(first) + 0.5) :]
         for front in range(len(first) + 1)
@@ -62,7 +62,7 @@ def joins(first: Chain, second: Chain) -> set[Chain]:
 
 
 def neighbours(chain: Chain, shortest: int) -> set[Chain]:
-    """All chains one replacement, insertion or removal away, of allowed depth."""
+    """All chains of allowed depth, one replacement, insertion or removal away."""
     genes, depth = range(SPACE.num_genes), len(chain)
     places = range(depth)
     found = {(*chain[:p], g, *chain[p + 1 :]) for p in places for g in genes}

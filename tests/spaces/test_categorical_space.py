@@ -1,4 +1,4 @@
-"""Spaces of named choices: what strategies and the prior rely on."""
+"""Spaces of named choices, as strategies and the prior use them."""
 
 import functools
 
@@ -34,7 +34,7 @@ def every(space: CategoricalSpace) -> np.ndarray:
 
 @functools.partial(jax.jit, static_argnums=0)
 def varied(space: CategoricalSpace, key: jax.Array) -> tuple[jax.Array, ...]:
-    """Genomes, a child and a mutant of the first ones, and neighbours of the first."""
+    """Genomes; a child of the first two; a mutant and all neighbours of the first."""
     genomes = space.sample(key, 8)
     child = space.crossover(key, genomes[0], genomes[1])
     return genomes, child, space.mutate(key, genomes[0]), *neighbours(space, genomes[0])
@@ -82,7 +82,7 @@ def test_places_need_different_choices(options: tuple[tuple[str, ...], ...]):
 
 
 class Layered(CategoricalSpace):
-    """A pooling, and a choice without a layer."""
+    """Only the choice ``pool`` has a layer."""
 
     def layers(self, name: str) -> tuple:
         return layers_of(blocks.MaxPool(), (8, 8, 16)) if name == "pool" else ()
@@ -95,7 +95,7 @@ def test_choices_read_as_their_layers():
     genome = np.array([0, 1, 0], np.int32)
     lengths = [int(table.words(genome, place).lengths) for place in table.positions]
     assert lengths == [1, 0, 1]
-    # The layer behind a choice at the end that has none.
+    # One token, in case the last choices have no layers.
     assert len(table.behind(np.zeros(0, np.int32))) == 1
 
 
@@ -115,7 +115,7 @@ def test_layers_of_another_type_are_refused(wrong: object):
         kind((("pool", "skip"),) * 3).definition()
 
 
-def test_a_definition_tells_of_choices_and_their_layers():
+def test_a_definition_lists_choices_and_their_layers():
     plain, layered = (
         kind((("pool", "skip"),) * 3).definition()
         for kind in (CategoricalSpace, Layered)

@@ -1,4 +1,4 @@
-"""Spaces within limits of cost."""
+"""Spaces with cost limits."""
 
 import functools
 import itertools
@@ -32,7 +32,7 @@ def samples() -> np.ndarray:
 
 
 def within(genomes: np.ndarray) -> np.ndarray:
-    """By building each network."""
+    """Which genomes are within the limits, by building their networks."""
     costs = [cost(WHOLE.decode(genome), WHOLE.image).flops for genome in genomes]
     return (np.array(costs) >= LOW) & (np.array(costs) <= HIGH)
 
@@ -105,7 +105,7 @@ def test_several_limits_all_hold():
     assert max(params) <= 8e4
 
 
-def test_limits_that_nothing_keeps_are_refused():
+def test_limits_that_no_network_meets_are_refused():
     with pytest.raises(
         UsageError,
         match=r"^--search_min_flops=1e\+12: no network.* the largest of",

@@ -30,7 +30,7 @@ def cell(edges: list[tuple[int, int]], *ops: int) -> Cell:
 
 
 def relabelled(cell: Cell, labels: dict[int, int]) -> Cell:
-    """The cell once its vertex v is called ``labels[v]``."""
+    """The cell with each vertex ``v`` renamed to ``labels[v]``."""
     ops = list(cell.ops)
     for vertex, op in enumerate(cell.ops, start=1):
         ops[labels[vertex] - 1] = op
@@ -100,7 +100,7 @@ def test_hash_tells_operations_and_directions_apart():
 @hypothesis.given(cell=cells())
 def test_prune_keeps_the_vertices_on_paths(cell):
     n = cell.n_vertices
-    # reach[x, y]: the number of paths from x to y, the empty one included.
+    # reach[x, y]: the number of paths from x to y, including the empty one.
     reach = sum(np.linalg.matrix_power(adjacency(cell), i) for i in range(n))
     on_path = [v for v in range(n) if reach[0, v] * reach[v, n - 1]]
     pruned = prune(cell)
@@ -121,7 +121,7 @@ def adjacency(cell: Cell) -> np.ndarray:
 
 def test_a_vertex_off_every_path_changes_neither_cell_nor_hash():
     plain = cell([(0, 1), (1, 2)], 2)
-    # A dead end behind vertex 1, and a vertex that nothing enters.
+    # A dead end after vertex 1, and a vertex without incoming edges.
     grown = cell([(0, 1), (1, 2), (1, 4), (3, 4)], 2, 0, 1)
     assert prune(grown) == prune(plain) == plain
     assert module_hash(grown) == module_hash(plain)

@@ -1,4 +1,4 @@
-"""Layers of cells put together from parts against networks really traced."""
+"""Layers of cells, assembled from parts, against traces of their networks."""
 
 import collections
 import functools
@@ -37,7 +37,7 @@ def spelled(cell: Cell) -> list[str]:
 
 
 def test_cells_are_spelled_as_their_networks_are_traced():
-    # Ten at random, the input joined to the output alone, and with a pooling between.
+    # Ten random cells, a single edge from input to output, and one with a pooling.
     some = small()
     drawn = np.random.default_rng(0).choice(len(some), 10, False)
     for cell in (
@@ -67,8 +67,8 @@ def test_equal_sequences_are_merged_and_every_cell_counts():
 
 
 def test_projections_and_1x1_operations_are_told_apart_by_their_widths():
-    # Two branches of one projection and one 1x1 each, and three 1x1 in a row behind
-    # one projection, the first of which feeds the output as the last does.
+    # Two branches, each of a projection and a 1x1; and a projection followed by three
+    # 1x1 in a row, of which the first and the last feed the output.
     branches = Cell(pack_edges([(0, 1), (0, 2), (1, 3), (2, 3)]), (1, 1))
     row = Cell(pack_edges([(0, 1), (1, 2), (2, 3), (1, 4), (3, 4)]), (1, 1, 1))
     assert len(traced(branches)) == len(traced(row))

@@ -57,8 +57,8 @@ def test_shares_that_do_not_divide_go_to_the_first_vertices():
 
 
 def test_a_cell_adds_its_inputs_and_joins_what_feeds_the_output():
-    # Vertex 1 pools the projected input; the output takes it and the input's own
-    # projection. Projections that do nothing leave a sum that is known.
+    # Vertex 1 pools a projection of the input; the output adds another projection of
+    # the input. If projections are the identity, the sum is known.
     cell = CellModule(((0, 1), (0, 2), (1, 2)), (OPERATIONS.index("maxpool3x3"),), 4)
     x = np.random.default_rng(0).uniform(0.1, 1, (1, 5, 6, 4)).astype(np.float32)
     variables = jax.jit(cell.init, static_argnums=2)(jax.random.key(0), x, False)
@@ -76,7 +76,7 @@ def test_a_cell_adds_its_inputs_and_joins_what_feeds_the_output():
 
 def test_nine_cells_stand_between_the_stem_and_the_classifier():
     chain = ((0, 1), (1, 2))
-    # The stem, in each cell the projection and the 3x3, and the classifier.
+    # The stem, a projection and a 3x3 in each cell, and the classifier.
     assert depth(network(chain, (0,)), IMAGE) == 1 + 9 * 2 + 1
     sizes = [
         part.layer.out_size

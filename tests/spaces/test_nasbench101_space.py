@@ -48,15 +48,15 @@ def test_validity_is_the_published_rule(genome: tuple[list[int], list[int]]):
     assert bool(valid(row)) == is_valid(cell_of(row))
 
 
-def test_samples_are_valid_and_all_over_the_place(sampled: np.ndarray):
+def test_samples_are_valid_and_diverse(sampled: np.ndarray):
     assert valid(sampled).all()
     sizes = [prune(cell_of(genome)).n_vertices for genome in sampled]
     assert set(sizes) == set(range(2, 8))
-    # Random graphs are often the same small cell once they are pruned.
+    # After pruning, many random graphs are the same small cell.
     assert len({module_hash(cell_of(genome)) for genome in sampled}) > 200
 
 
-def test_identity_is_equal_just_where_the_module_hash_is():
+def test_identities_are_equal_exactly_where_module_hashes_are():
     cells = enumerate_cells(5)
     genomes = genomes_of(*to_columns(cells)).astype(np.int32)
     assert len(np.unique(identity(genomes), axis=0)) == len(cells) == 2532
@@ -66,7 +66,7 @@ def test_identity_is_equal_just_where_the_module_hash_is():
 
 
 def test_isomorphic_cells_have_one_identity(sampled: np.ndarray):
-    # Two inner vertices that are not joined may change places.
+    # Two consecutive inner vertices without an edge between them may be swapped.
     for genome in sampled:
         cell = cell_of(genome)
         matrix = np.zeros((7, 7), int)

@@ -1,4 +1,4 @@
-"""Layers of NAS-Bench-201 cells put together against networks really traced."""
+"""Layers of NAS-Bench-201 cells, assembled from parts, against traced networks."""
 
 import collections
 
@@ -31,7 +31,7 @@ def spelled(operations: list[int]) -> list[str]:
     return WORDS.decode(sequence)
 
 
-# At random, every operation on every edge, and the last edge alone.
+# Random cells, cells with the same operation on all edges, and only the last edge.
 @pytest.mark.parametrize(
     "operations",
     [*RANDOM.tolist(), *([gene] * 6 for gene in range(5)), [0, 0, 0, 0, 0, 3]],
@@ -42,7 +42,7 @@ def test_a_cell_is_spelled_as_its_network_is_traced(operations: list[int]):
 
 
 def test_equal_sequences_are_merged_and_every_cell_counts():
-    # Where there is no path, and where skips move or leave no trace, cells read alike.
+    # Cells without a path have equal tokens, as do some that differ only in skips.
     cells = [[0] * 6, [1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [3, 0, 0, 0, 1, 0]]
     cells += [[3, 0, 0, 0, 0, 1], [1] * 6, *RANDOM.tolist()]
     together = nasbench201_corpus.architectures(columns(cells), WORDS)

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 networks against published figures and sums by hand."""
+"""NAS-Bench-201 networks against published figures and sums computed by hand."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from gpt_nas_jax.training.rules import Rule
 
 NONE, SKIP, CONV_1, CONV_3, POOL = range(len(OPERATIONS))
 CELLS = st.tuples(*[st.integers(0, len(OPERATIONS) - 1)] * len(EDGES))
-# The cell of the highest validation accuracy on CIFAR-10.
+# The cell with the highest validation accuracy on CIFAR-10.
 BEST = (CONV_3, CONV_3, CONV_3, SKIP, CONV_3, CONV_3)
 
 
@@ -33,8 +33,8 @@ def test_operations_are_in_the_order_of_the_genes():
 
 @pytest.mark.parametrize(
     ("operation", "num_classes", "millions"),
-    # The least and the most of all 15,625 cells on CIFAR-10, on CIFAR-100 and on
-    # ImageNet16-120, as the benchmark's files give them.
+    # The minimum and maximum over all 15,625 cells on CIFAR-10, CIFAR-100 and
+    # ImageNet16-120, from the benchmark's files.
     [
         *((NONE, 10, 0.073306), (SKIP, 10, 0.073306), (POOL, 10, 0.073306)),
         *((CONV_3, 10, 1.531546), (NONE, 100, 0.079156), (CONV_3, 100, 1.537396)),
@@ -65,7 +65,7 @@ def test_arithmetic_is_the_published_one(
 
 
 def counted(operations: tuple[int, ...]) -> int:
-    """Parameters by sums over convolutions and the two numbers a BatchNorm has."""
+    """The number of parameters by hand; a BatchNorm has two per channel."""
     stem = 27 * 16 + 2 * 16
     cells = 0
     for width in (16, 32, 64):
@@ -90,7 +90,7 @@ def test_the_best_cell_has_the_published_size():
 @hypothesis.settings(max_examples=20)
 @hypothesis.given(operations=CELLS)
 def test_a_cell_is_the_sum_over_all_nodes_before(operations: tuple[int, ...]):
-    """Convolutions are made to multiply by a number, which a reader can follow."""
+    """Every convolution multiplies by a constant, so the output is easy to compute."""
     cell = CellModule(operations)
     size = (4, 5, 2)
     x = np.random.default_rng(0).normal(size=(2, *size)).astype(np.float32)
@@ -100,7 +100,7 @@ def test_a_cell_is_the_sum_over_all_nodes_before(operations: tuple[int, ...]):
     def constant(path: Any, leaf: jax.ShapeDtypeStruct) -> np.ndarray:
         name = path[-1].key
         if name != "kernel":
-            # A BatchNorm that does nothing but its epsilon's share.
+            # BatchNorm is the identity, except for its epsilon.
             return np.full(leaf.shape, float(name in ("scale", "var")), np.float32)
         used.append(next(factors))
         kernel = np.zeros(leaf.shape, np.float32)
@@ -142,7 +142,7 @@ def test_a_reduction_halves_the_image_and_keeps_a_shortcut():
 
 
 def test_fifteen_cells_stand_between_the_stem_and_the_classifier():
-    # A reduction has two convolutions in a row; a cell of one edge has one.
+    # A reduction has two convolutions in a row; a cell with one edge has one.
     assert depth(network((NONE,) * 3 + (CONV_1,) + (NONE,) * 2), IMAGE) == (
         1 + 15 + 2 * 2 + 1
     )

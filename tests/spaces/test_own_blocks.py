@@ -1,4 +1,4 @@
-"""Blocks of the user's own in the space of chains."""
+"""A user's own blocks in the space of chains."""
 
 import own_block
 import pytest
@@ -50,10 +50,10 @@ def build(paths: str):
     return registry.build(SpaceConfig(blocks=paths), IMAGE, 10)
 
 
-def test_own_blocks_stand_behind_the_papers():
+def test_own_blocks_follow_those_of_the_paper():
     space = build("own_block:GhostBlock,own_block:Gate")
     assert space.gene_names[len(TABLE_II) :] == NAMES
-    # The one changes the shape itself, the other stands behind a projection.
+    # The former changes the shape itself; the latter follows a projection.
     chain = space.decode(space.genome((*NAMES, *("ReLU",) * 8)))
     assert chain.blocks[0] == own_block.GhostBlock(features=16, stride=1)
     gate = space.block("Gate", stage=1, first=True)
@@ -61,7 +61,7 @@ def test_own_blocks_stand_behind_the_papers():
     assert gate.stride == 2
 
 
-def test_what_own_blocks_read_like_is_part_of_the_definition(
+def test_the_layers_of_own_blocks_are_part_of_the_definition(
     monkeypatch: pytest.MonkeyPatch,
 ):
     space = build("own_block:GhostBlock")

@@ -19,7 +19,7 @@ GENOMES = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 
 
 def scores() -> np.ndarray:
-    """By number: one column with failures, one with ties, one without a difference."""
+    """By network number: one column with failures, one with ties, one constant."""
     random = np.random.default_rng(0)
     first = random.normal(size=len(ALL))
     first[::7] = -math.inf
@@ -40,7 +40,7 @@ def test_trends_are_followed_by_ranks(first: list[int], second: list[int]):
     ranks = found[:, count:]
     assert ranks.shape == (2, 3)
     own = SCORES[np.asarray(SPACE.identity(genomes))[:, 0]]
-    # Ranks stand to each other as the scores do.
+    # Ranks compare as the scores do.
     for proxy in range(3):
         assert (ranks[0, proxy] < ranks[1, proxy]) == (own[0, proxy] < own[1, proxy])
         assert (ranks[0, proxy] > ranks[1, proxy]) == (own[0, proxy] > own[1, proxy])
@@ -59,7 +59,7 @@ def test_networks_are_ordered_by_all_scores_together():
     merits = np.asarray(SCORED.size(ALL))
     lowest = np.isneginf(SCORES[NUMBERS, 0])
     assert np.median(merits[lowest]) < np.median(merits[~lowest])
-    # Who is at least as good by every score is at least as good.
+    # A network that is no worse by any score has no lower merit.
     first, second = np.random.default_rng(1).integers(0, len(ALL), (2, 2000))
     own = SCORES[NUMBERS]
     above = (own[first] >= own[second]).all(-1)
@@ -71,7 +71,7 @@ def test_trends_may_be_mapped():
     np.testing.assert_array_equal(jax.vmap(SCORED.trends)(ALL[:9]), more(ALL[:9]))
 
 
-def test_all_else_is_the_space():
+def test_everything_else_is_that_of_the_space():
     key = jax.random.key(0)
     np.testing.assert_array_equal(SCORED.sample(key, 5), SPACE.sample(key, 5))
     assert (SCORED.length, SCORED.num_genes) == (SPACE.length, SPACE.num_genes)

@@ -1,4 +1,4 @@
-"""Spaces that strategies could not use are refused before anything is evaluated."""
+"""Spaces that strategies cannot use are refused before anything is evaluated."""
 
 from typing import Any
 

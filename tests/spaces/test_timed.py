@@ -1,4 +1,4 @@
-"""Chains whose latency is the sum over a table of blocks."""
+"""Chains whose latency is the sum of block times from a table."""
 
 import functools
 import itertools
@@ -31,7 +31,7 @@ def timed(seed: int, largest: float = 3.0) -> Timed:
 
 
 def summed(space: Timed, genome: np.ndarray) -> float:
-    """By the modules of the decoded network and the sizes that they get."""
+    """The latency, from the modules of the decoded network and their input sizes."""
     keys = [(module, size) for module, size in SPACE.places()]
     table = dict(zip(keys, (*space.times.blocks, space.times.head), strict=True))
     total, size = space.times.call, SPACE.image
@@ -55,7 +55,7 @@ def test_sums_are_the_same_in_every_program(seed: int):
     genomes = SPACE.sample(jax.random.key(seed), 8)
     found = _latency(space, genomes)
     np.testing.assert_array_equal(found, space.latency(genomes))
-    # Not even the order of blocks matters where all of them stand at like places.
+    # Not even the order of blocks matters if their times are the same at every place.
     alike = Timed(BlockSpace((8, 8, 16), 10, 1, 9, 16, 1), _alike(space))
     row = jax.random.permutation(jax.random.key(seed), SPACE.num_genes)[:9]
     orders = jnp.stack([row, row[::-1], jnp.roll(row, 4)])
