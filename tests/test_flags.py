@@ -210,7 +210,6 @@ def test_the_last_of_equal_flags_counts(tmp_path: pathlib.Path):
         ("--search_strategy=luck", "--search_strategy=luck"),
         ("--flagfile=missing.flags", "missing.flags"),
         ("--flagfile=.", "flagfile"),
-        ("--flagfile", "--flagfile"),
         ("launch/digits.flags", "'launch/digits.flags'"),
     ],
 )

@@ -103,7 +103,7 @@ def test_text_is_utf_8_whatever_the_locale():
     assert not [where for path in paths for where in without_encoding(path)]
 
 
-def test_every_public_name_has_a_docstring():
+def test_modules_and_their_public_functions_and_classes_have_docstrings():
     for name, path in SOURCES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         public = [

@@ -91,7 +91,7 @@ def test_the_console_script_is_the_program(tmp_path: Path) -> None:
         assert named in done.stdout + done.stderr
 
 
-def test_help_gives_unit_and_source(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_gives_the_source(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["main", "--help"]) == 0
     printed = capsys.readouterr().out
     assert "--search_population" in printed

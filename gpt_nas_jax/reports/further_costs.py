@@ -5,7 +5,7 @@ from typing import Any
 
 LABELS = {
     "memory": "peak activations, bytes",
-    "latency": "latency foretold, ms",
+    "latency": "latency predicted, ms",
     "latency_measured": "latency measured, ms",
 }
 """Headings by the names in ``ledger.jsonl`` and ``result.json``."""

@@ -71,7 +71,7 @@ class Found:
       blocks: number of blocks measured for the table.
       measured: ms of each network, ``[N]``.
       again: likewise, the second time.
-      foretold: ms by the table.
+      predicted: ms by the table.
       flops: of each network.
       params: likewise.
     """
@@ -80,7 +80,7 @@ class Found:
     blocks: int
     measured: np.ndarray
     again: np.ndarray
-    foretold: np.ndarray
+    predicted: np.ndarray
     flops: np.ndarray
     params: np.ndarray
 
@@ -125,10 +125,10 @@ def tables(every: list[Found]) -> tuple[Table, Table]:
     """Correlations, and ratios of the sum to the measured latency."""
     ranks, ratios = [], []
     for one in every:
-        others = (one.foretold, one.flops, one.params, one.again)
+        others = (one.predicted, one.flops, one.params, one.again)
         cells = [correlation(other, one.measured) for other in others]
         ranks.append([Entry(cell) for cell in (one.name, str(one.blocks), *cells)])
-        ratio = np.quantile(one.foretold / one.measured, (0.1, 0.5, 0.9))
+        ratio = np.quantile(one.predicted / one.measured, (0.1, 0.5, 0.9))
         span = f"{one.measured.min():.3g} to {one.measured.max():.3g}"
         cells = [one.name, span, *(f"{value:.2f}" for value in ratio)]
         ratios.append([Entry(cell) for cell in cells])

@@ -32,7 +32,7 @@ _STRATEGIES = tuple(dict.fromkeys(name for pair in CONTRASTS for name in pair))
 _CHAINBENCH = TablesConfig(name="chainbench", source="launch/chainbench/chainbench.npz")
 
 
-def foretold(candidates: Sequence[Candidate]) -> np.ndarray:
+def predictions(candidates: Sequence[Candidate]) -> np.ndarray:
     """Accuracies that chainbench predicts for candidates, in %, ``float64[N]``."""
     benchmark = tabular_benchmark.load(_CHAINBENCH)
     space = benchmark.plain
@@ -63,7 +63,7 @@ def strategies(
                 name,
                 _spread(accuracy),
                 _spread(np.array([100 * one.fitness for one in chosen[name]])),
-                _spread(foretold(chosen[name])),
+                _spread(predictions(chosen[name])),
                 f"{np.mean([one.flops for one in chosen[name]]) / 1e6:.2f}",
             )
         )
@@ -105,7 +105,7 @@ def agreement(candidates: Sequence[Candidate]) -> str:
     networks = {one.blocks: one for one in candidates if math.isfinite(one.fitness)}
     distinct = [*networks.values()]
     fitness = np.array([100 * one.fitness for one in distinct])
-    predicted = foretold(distinct)
+    predicted = predictions(distinct)
     tau = scipy.stats.kendalltau(predicted, fitness).statistic
     r2 = 1 - ((predicted - fitness) ** 2).mean() / fitness.var()
     return (

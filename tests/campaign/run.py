@@ -25,6 +25,7 @@ from kinds import Kind, kinds
 from trials import Home, Outcome
 
 _KILLS_A_TRIAL = 12
+_HUNG = str(None)
 
 
 def main() -> int:
@@ -55,6 +56,12 @@ def main() -> int:
         "disk": options.disks,
         "failure": options.failures,
     }
+    if not trials.can_mount(home):
+        print("only root can fill a disk: no trials with a full one", flush=True)
+        del wanted["disk"]
+    if not any(kind.trains for kind in every):
+        print("none of the kinds trains candidates: no trials with failures")
+        del wanted["failure"]
     first = 1 + max((outcome.seed for outcome in done), default=-1)
     for seed in itertools.count(max(first, options.first)):
         missing = {
@@ -122,6 +129,8 @@ def _signals(done: list[Outcome]) -> str:
         for outcome in done
         if _sort(outcome) == "kill"
         for code in outcome.answer.split()
+        # Of a run that did not end.
+        if code != _HUNG
     ]
     counts = collections.Counter(code % 128 if code > 0 else -code for code in codes)
     del counts[0]

@@ -147,6 +147,8 @@ def _killed(
             run.send(number)
         code = run.wait(_LONGEST)
         answers.append(str(code))
+        if code is None:
+            run.send(signal.SIGKILL)
         problem = _wrong(code, run.printed(), {0, *_STOPPED.values()})
         if problem := problem or next(state.problems(path), None):
             return problem

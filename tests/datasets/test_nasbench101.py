@@ -231,6 +231,7 @@ def test_a_flipped_bit_of_the_compact_file_changes_nothing_silently(
 ):
     path = tmp_path_factory.mktemp("flipped") / "some.npz"
     np.savez(path, **COMPACT)
+    whole = nasbench101.read(path)
     content = bytearray(path.read_bytes())
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
     content[bit // 8] ^= 1 << bit % 8
@@ -240,8 +241,9 @@ def test_a_flipped_bit_of_the_compact_file_changes_nothing_silently(
     except UsageError:
         return
     # No value depends on this bit, which may be part of a time stamp.
-    np.testing.assert_array_equal(cells.accuracy, COMPACT["test_acc_108"])
-    np.testing.assert_array_equal(cells.ops, COMPACT["ops"])
+    for field in dataclasses.fields(cells):
+        expected = getattr(whole, field.name)
+        np.testing.assert_array_equal(getattr(cells, field.name), expected)
 
 
 @pytest.mark.parametrize("name", ["absent.npz", "absent.tfrecord", "."])

@@ -138,7 +138,9 @@ REFUSED = {
         "shapes: images are uint8 of 4 channels; uint8 of 1 or 3 are needed",
     ),
     "deep": (
-        features_dict(image=image_feature(8, 8, 1, dtype="uint16"), label=SEVERAL),
+        features_dict(
+            image=image_feature(8, 8, 1, dtype="uint16"), label=label_feature(3)
+        ),
         "shapes: images are uint16 of 1 channels",
     ),
     "fewer classes": (

@@ -41,7 +41,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_short_form_lowers_for_all_platforms(part: str) -> None:
+def test_works_of_the_short_form_lower(part: str) -> None:
     mesh = jax.make_mesh((1,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:1])
     works = list(PARTS[part](True))
     assert len({(work.name, work.chips) for work in works}) == len(works) > 0

@@ -53,7 +53,7 @@ def test_contrasts_are_paired_by_seed() -> None:
 def test_the_ensemble_predicts_chains_it_has_learned_from() -> None:
     chain = "Stem BasicBlock BasicBlock Bottleneck"
     worse = "AvgPool AvgPool AvgPool AvgPool"
-    good, bad = report.foretold(
+    good, bad = report.predictions(
         [Candidate("genetic", 0, 0, blocks, 0, 0.0) for blocks in (chain, worse)]
     )
     assert 20 < bad < good < 60

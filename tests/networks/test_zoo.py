@@ -10,7 +10,7 @@ from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 
-# With 1000 classes and no auxiliary heads.
+# As torchvision documents them, with 1000 classes and no auxiliary heads.
 PARAMETERS = {
     "EfficientNet-B0": 5_288_548,
     "EfficientNet-B1": 7_794_184,

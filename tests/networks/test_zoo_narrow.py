@@ -76,7 +76,7 @@ def test_a_narrowed_network_fills_its_budget(name: str) -> None:
 @pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(name=st.sampled_from(sorted(ZOO)), share=st.floats(0.1, 0.9))
-def test_any_network_can_be_narrowed_and_runs(name: str, share: float) -> None:
+def test_any_network_can_be_narrowed_and_initialised(name: str, share: float) -> None:
     whole = cost(ZOO[name].build(10, CIFAR), CIFAR).flops
     chain = human(f"{name}@{share * whole}").build(10, CIFAR)
     assert cost(chain, CIFAR).flops <= share * whole

@@ -29,7 +29,7 @@ def test_the_report_counts_words_and_architectures(
     config: PriorConfig, learned: Learned, corpora: Corpora
 ):
     report = learned[1]
-    # The paper counts 168 words.
+    # The paper counts 168 words, by kinds that it does not list.
     assert (report.vocabulary_size, report.words_with_groups) == (38, 169)
     kinds = {"conv": (23, 154), "pool": (5, 5), "fc": (1, 1), "other": (9, 9)}
     assert report.words_by_kind == kinds

@@ -214,7 +214,7 @@ def test_equally_likely_blocks_are_equally_surprising(
 
 def test_surprising_blocks_are_eliminated_first(space: BlockSpace, genomes: np.ndarray):
     """Their rates are computed by hand."""
-    shares = np.arange(1, space.num_genes + 1) / np.arange(space.num_genes + 2).sum()
+    shares = np.arange(1, space.num_genes + 1) / np.arange(space.num_genes + 1).sum()
     prior = controls.uniform(space).replace(genes=jnp.log(shares))
     surprise = -np.log(shares)
     expected = 0.2 * surprise / (shares * surprise).sum()

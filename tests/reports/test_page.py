@@ -103,7 +103,6 @@ def test_nothing_outside_the_page_is_referred_to(text: str):
     page = Page(text)
     names = ("href", "src", "srcset", "action", "data", "poster", "xlink:href")
     links = [a[n] for _, a in page.elements for n in names if n in a]
-    assert {link[:1] for link in links} <= {"#", "d"}
     assert all(link.startswith(("#", "data:")) for link in links)
     assert not re.search(r"@import|url\((?!#)|https?:", text)
 
@@ -294,7 +293,7 @@ def test_latency_stands_beside_parameters_and_flops(tmp_path: Path):
     assert cells["ResNet-18"][3:5] == ["-", "3.5"]
     words = Page(text).words()
     assert "By latency, ms" in words
-    assert "latency foretold, ms" in words
+    assert "latency predicted, ms" in words
     assert data_of(text)["rows"][3][-1] == records[3]["latency"]
 
 

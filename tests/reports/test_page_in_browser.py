@@ -7,7 +7,7 @@ Needs Debian's chromium, the package playwright, and axe-core, either installed 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from gpt_nas_jax.reports.page import comparison, report
 from gpt_nas_jax.reports.page.run import read
 
 pytestmark = pytest.mark.long
+
+Opens = Callable[..., Any]
+"""Opens a page by its path, with options of Playwright."""
 
 
 def axe_core() -> Path | None:
@@ -38,11 +41,11 @@ def browser() -> Iterator[Any]:
         pytest.skip("needs chromium")
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
+        started = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
-        yield opened
-        opened.close()
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +61,30 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found | {"comparison": comparison.write(home, runs)}
 
 
-def opened(browser: Any, path: Path, **options: Any) -> Any:
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page; fails on requests to the network, errors and console messages."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
-    page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.on("console", lambda message: pytest.fail(message.text))
+    # Playwright does not pass on what its handlers raise.
+    problems: list[str] = []
 
     def refuse(route: Any) -> None:
-        pytest.fail(f"the page asks for {route.request.url}")
+        problems.append(f"the page asks for {route.request.url}")
+        route.abort()
 
-    page.route(lambda url: not url.startswith(("file:", "data:")), refuse)
-    page.goto(path.as_uri())
-    return page
+    def open(path: Path, **options: Any) -> Any:
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, **options)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        page.route(lambda url: not url.startswith(("file:", "data:")), refuse)
+        page.goto(path.as_uri())
+        return page
+
+    yield open
+    assert not problems
 
 
-def test_a_dot_describes_its_candidate(browser: Any, pages: dict[str, Path]):
-    page = opened(browser, pages["failures"])
+def test_a_dot_describes_its_candidate(opened: Opens, pages: dict[str, Path]):
+    page = opened(pages["failures"])
     failed = read(pages["failures"].parent).failed[0]
     tip = page.locator("#tip")
     assert tip.is_hidden()
@@ -87,9 +98,9 @@ def test_a_dot_describes_its_candidate(browser: Any, pages: dict[str, Path]):
 
 
 def test_arrow_keys_go_from_candidate_to_candidate(
-    browser: Any, pages: dict[str, Path]
+    opened: Opens, pages: dict[str, Path]
 ):
-    page = opened(browser, pages["failures"])
+    page = opened(pages["failures"])
     page.locator("#progress").focus()
     for key, number in (("ArrowRight", 0), ("ArrowRight", 1), ("End", 34), ("Home", 0)):
         page.keyboard.press(key)
@@ -99,9 +110,9 @@ def test_arrow_keys_go_from_candidate_to_candidate(
 
 
 def test_a_heading_sorts_the_table_by_mouse_and_by_key(
-    browser: Any, pages: dict[str, Path]
+    opened: Opens, pages: dict[str, Path]
 ):
-    page = opened(browser, pages["failures"])
+    page = opened(pages["failures"])
     heading = page.get_by_role("columnheader", name="parameters")
     cells = page.locator("table.sortable tbody tr td:nth-child(4)")
 
@@ -122,12 +133,12 @@ VALUES = "cells => cells.map(cell => cell.dataset.value)"
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["failures", "thousand", "comparison"])
 def test_axe_core_finds_nothing(
-    browser: Any, pages: dict[str, Path], name: str, scheme: str
+    opened: Opens, pages: dict[str, Path], name: str, scheme: str
 ):
     script = axe_core()
     if script is None:
         pytest.skip("needs axe-core of npm")
-    page = opened(browser, pages[name], color_scheme=scheme)
+    page = opened(pages[name], color_scheme=scheme)
     page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
     page.add_script_tag(path=script)
     violations = page.evaluate("async () => (await axe.run()).violations")

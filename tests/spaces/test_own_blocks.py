@@ -61,9 +61,7 @@ def test_own_blocks_follow_those_of_the_paper():
     assert gate.stride == 2
 
 
-def test_the_layers_of_own_blocks_are_part_of_the_definition(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_the_layers_of_own_blocks_are_part_of_the_definition():
     space = build("own_block:GhostBlock")
     assert "GhostBlock: conv" in space.definition()
     assert space.definition() != build("").definition()

@@ -197,7 +197,7 @@ def test_a_limit_that_no_network_meets_is_refused_with_the_smallest(
 
 
 @pytest.mark.slow
-def test_a_run_shows_foretold_and_measured_latency(
+def test_a_run_shows_predicted_and_measured_latency(
     runs: Runs, tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ):
     path = tmp_path / "run"
@@ -207,7 +207,7 @@ def test_a_run_shows_foretold_and_measured_latency(
     )
     assert run(runs, path, *flags) == 0
     printed = capsys.readouterr().out
-    assert "latency foretold, ms" in printed
+    assert "latency predicted, ms" in printed
     result = workdir.read_sealed(path / "result.json")
     assert result["latency"]["table_of"] == "a phone"
     kept = workdir.read_sealed(path / front.FILE)["networks"]
