@@ -128,7 +128,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def broken(kind: str, path: Path) -> None:
-    """Damages an entry as a kill between two writes or a full disk does."""
+    """Damages an entry as a kill between two writes or a full disk would."""
     entry = min(path.glob("*-cache"))
     match kind:
         case "no program":

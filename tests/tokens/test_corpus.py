@@ -57,7 +57,7 @@ def test_windows_are_those_of_a_plain_enumeration(
 
 
 def test_rows_that_64_bits_cannot_tell_apart_are_not_merged():
-    # In base 57, read from either end, ``zeros`` is 0 and ``digits`` is 2 ** 64.
+    # In base 57, ``zeros`` is 0, and ``digits`` or its reverse is 2 ** 64.
     digits = [2**64 // 57**place % 57 for place in range(CONTEXT + 1)]
     zeros, top = [0] * len(digits), [56] * len(digits)
     rows = [zeros, digits, digits[::-1], top, zeros]
