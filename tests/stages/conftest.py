@@ -1,4 +1,4 @@
-"""A whole run in miniature, done once for all tests of the stages."""
+"""A miniature run, executed once for all tests of the stages."""
 
 import shutil
 from pathlib import Path
@@ -17,10 +17,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 @pytest.fixture(scope="session")
 def finished(runs: Runs, shared_folder: Path) -> tuple[Path, str]:
-    """The directory of a run that was never interrupted, and what it printed.
+    """The directory and the output of a run that was never interrupted.
 
-    One of the processes of a test run does it; each has a copy of all that it left, its
-    prior and programs, too.
+    One process of the test run executes it; each process gets a copy of all its files,
+    including the prior and the compiled programs.
     """
     first = Runs(shared_folder / "runs")
     with filelock.FileLock(shared_folder / "runs.lock"):
@@ -32,7 +32,7 @@ def finished(runs: Runs, shared_folder: Path) -> tuple[Path, str]:
     path, printed = runs.home / "finished", runs.home / _PRINTED
     named = (path / "flags.txt", path / "report.html", *path.glob("best/*.flags"))
     for file in (printed, *named):
-        # They name the directory.
+        # These files contain the path of the directory.
         text = file.read_text(encoding="utf-8")
         file.write_text(text.replace(str(first.home), str(runs.home)), encoding="utf-8")
     return path, printed.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Runs in miniature and what they leave, for the tests of the stages."""
+"""Miniature runs and their results, for the tests of the stages."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ FLAGS = (
 
 
 class Runs:
-    """Starts runs in processes of their own that share a prior and compilations."""
+    """Starts runs in separate processes that share a prior and compiled programs."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -52,11 +52,11 @@ class Runs:
         )
 
     def programs(self) -> set[str]:
-        """The names of the compiled programs that runs have kept."""
+        """The names of the compiled programs in the cache."""
         return {path.name for path in self.cache.rglob("*-cache")}
 
     def finish(self, workdir: Path, *flags: str) -> str:
-        """Runs to the end; returns what it printed."""
+        """Runs a command to the end and returns its output."""
         process = self.start(workdir, *flags)
         printed, _ = process.communicate()
         assert process.returncode == 0, printed
@@ -68,13 +68,13 @@ CLOCK = dict.fromkeys(("seconds", "start", "worker", "waited"))
 
 
 def ledger(path: Path) -> list[dict[str, Any]]:
-    """The evaluations of a ledger without what depends on the clock."""
+    """The evaluations in a ledger, without the entries that depend on the clock."""
     records = Ledger(path / "ledger.jsonl").read()
     return [{**record, **CLOCK} for record in records]
 
 
 def result(path: Path) -> dict[str, Any]:
-    """The result without what depends on the clock."""
+    """The result, without the entries that depend on the clock."""
     value = workdir.read_sealed(path / "result.json")
     for part in ("search", "retrain"):
         for name in ("seconds", "input_wait"):

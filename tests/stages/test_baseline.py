@@ -1,4 +1,4 @@
-"""A human network trained from the command line, killed on the way."""
+"""Training a human network from the command line, interrupted and resumed."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 NAME = "ResNet-18@2e6"
 FLAGS = (
     "--stage=baseline",
-    # A search would not have enough images for these.
+    # A search would not have enough images for these flags.
     "--eval_batch=5000",
     "--data_valid_limit=3",
     f"--baseline_name={NAME}",
@@ -90,7 +90,7 @@ def test_it_goes_on_from_its_checkpoint_to_the_same_weights(
 def test_its_flagfile_trains_it_again(
     runs: Runs, trained: Path, tmp_path: Path
 ) -> None:
-    # The checkpoints spare the test the training, not the reading of the flags.
+    # With the checkpoints, the run reads the flags but need not train again.
     shutil.copytree(trained / "baseline", tmp_path / "again" / "baseline")
     shutil.copy(trained / "flags.txt", tmp_path / "again")
     flagfile = f"--flagfile={trained / 'best' / 'baseline.flags'}"

@@ -1,4 +1,4 @@
-"""Whole searches on a benchmark, from the command line to the table."""
+"""Complete searches on a benchmark, from the command line to the table."""
 
 import csv
 import pathlib
@@ -32,7 +32,7 @@ def arguments(data: pathlib.Path, path: pathlib.Path, *more: str) -> list[str]:
 
 
 def row_file(strategy: str) -> str:
-    """The name of the file that holds a strategy's first rows."""
+    """The name of the file with a strategy's first rows."""
     return f"{strategy}@{registry.version(strategy)}-0-4.npy"
 
 
@@ -83,7 +83,7 @@ def test_a_run_goes_on_and_ends_with_the_same_table(
 
 
 def write_scores(data: pathlib.Path, path: pathlib.Path, count: int) -> None:
-    """Scores that know an accuracy, of so many cells in another order."""
+    """Writes scores that reveal an accuracy, for ``count`` cells in random order."""
     archive = np.load(data / "nasbench201.npz")
     rows = np.random.default_rng(0).permutation(len(archive["ops"]))[:count]
     accuracy = archive["cifar10/val_acc_200"][rows]
@@ -108,7 +108,7 @@ def test_scores_are_seen_by_those_that_read_features_and_by_no_others(
             for name in ("genetic", "surrogate")
         }
         np.testing.assert_array_equal(*rows["genetic"])
-        # Its first ten are random.
+        # The first ten queries are random.
         told, before = rows["surrogate"]
         np.testing.assert_array_equal(told[:, :10], before[:, :10])
         assert (told[:, 10:] != before[:, 10:]).any()
@@ -168,7 +168,7 @@ def test_groups_of_searches_take_priors_in_turn(shared_data, tmp_path: pathlib.P
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_at_once(
+def test_what_cannot_be_done_is_refused_at_once(
     flags: list[str], message: str, shared_data, tmp_path: pathlib.Path, capsys
 ):
     path = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""Compiled programs: kept where only their user writes, bounded, found again."""
+"""Compiled programs are kept in a private, bounded directory and found again."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from gpt_nas_jax.main import main
 
 pytestmark = pytest.mark.slow
 
-# Keeps programs in a directory, at most so many bytes of them.
+# Keeps programs in a directory, up to a number of bytes.
 BOUND = """
 import sys
 from gpt_nas_jax.config import TrainConfig
@@ -39,7 +39,7 @@ def test_a_directory_that_others_write_to_is_refused(
 
 
 def test_what_is_kept_is_bounded(filled: Path, tmp_path: Path) -> None:
-    """The programs read last stay, and what JAX's own bound left goes."""
+    """The most recently read programs stay; files of JAX's own limit are removed."""
     path = tmp_path / "programs"
     shutil.copytree(filled, path)
     first, *others = sorted(path.glob("*-cache"))
@@ -81,7 +81,7 @@ def test_four_devices_compile_what_one_does_with_the_same_results(
             "--search_generations=1",
             f"--train_cache_dir={cache}",
         )
-        # Behind the name of a program is what says how many devices there are.
+        # The key after a program's name depends on the number of devices.
         return sorted(path.name.split("-")[0] for path in cache.glob("*-cache"))
 
     one, four = (search(devices) for devices in (1, 4))
@@ -90,7 +90,7 @@ def test_four_devices_compile_what_one_does_with_the_same_results(
     assert ledger(tmp_path / "run1") == ledger(tmp_path / "run4")
 
 
-# Compiles three programs and prints how many were found in the directory.
+# Compiles three programs and prints how many of them were in the directory.
 FOUND = """
 import sys
 import jax
@@ -107,7 +107,7 @@ print(sum(event.endswith("/cache_hits") for event in found))
 
 
 def found(path: Path, also: str = "") -> int:
-    """How many of three programs a new process finds; it must print nothing else."""
+    """How many of three programs a new process finds; it must not print warnings."""
     done = subprocess.run(
         [sys.executable, "-c", FOUND, str(path), also],
         env=os.environ | {"JAX_PLATFORMS": "cpu"},
@@ -128,7 +128,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def broken(kind: str, path: Path) -> None:
-    """An entry as a kill between two writes, or a full disk, leaves it."""
+    """Damages an entry as a kill between two writes or a full disk would."""
     entry = min(path.glob("*-cache"))
     match kind:
         case "no program":
@@ -164,7 +164,7 @@ def test_programs_are_found_in_a_directory_that_was_moved(
     assert found(tmp_path / "elsewhere") == 3
 
 
-# Nothing can be written there any more.
+# Replaces the directory with a file, so that nothing can be written there.
 BLOCK = """
 import pathlib, shutil
 path = pathlib.Path(sys.argv[1])
@@ -173,8 +173,8 @@ path.touch()
 """
 
 
-def test_a_directory_that_takes_no_more_is_told_of_once(tmp_path: Path) -> None:
-    """As on a full disk, every program brings a warning of JAX's."""
+def test_an_unwritable_directory_is_reported_once(tmp_path: Path) -> None:
+    """As on a full disk, JAX warns about every program."""
     path = tmp_path / "programs"
     done = subprocess.run(
         [

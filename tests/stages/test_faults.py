@@ -1,4 +1,4 @@
-"""Faults of every kind: refused in one line, or without any effect on the result."""
+"""Faults of every kind: refused in one line, or without effect on the result."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ RETRAIN = ("--stage=retrain", "--search_strategy=random", "--retrain_genome=7,12
 
 
 def stamps(path: Path) -> dict[str, tuple[int, int]]:
-    """When every file was written, and which it is."""
+    """The modification time and inode of every file."""
     return {
         file.relative_to(path).as_posix(): (file.stat().st_mtime_ns, file.stat().st_ino)
         for file in path.rglob("*")
@@ -49,7 +49,7 @@ def test_a_finished_run_that_is_started_again_touches_nothing(
 def test_a_diverged_training_is_no_success(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The rate rises through the first epoch, so that its first steps are finite."""
+    """The rate rises during the first epoch, so the first steps are finite."""
     flags = ("--retrain_learning_rate=1e6", "--retrain_checkpoint_steps=1")
     command = runs.command(tmp_path, *RETRAIN, *flags)[2:]
     for _ in range(2):
@@ -61,7 +61,7 @@ def test_a_diverged_training_is_no_success(
         assert not (tmp_path / "best" / "weights").exists()
     (kept,) = (tmp_path / "retrain").glob("*/[0-9]*")
     assert f"the checkpoint of step {kept.name} is kept" in line
-    # What the line advises is there.
+    # The flagfile for a retry exists.
     assert (tmp_path / "best" / "retrain.flags").exists()
 
 
@@ -89,7 +89,7 @@ def damaged(path: Path, change: Callable[[bytes], bytes]) -> Callable[[Path], No
 
 
 def doubled(content: bytes) -> bytes:
-    """Every evaluation twice, sealed as the program seals them."""
+    """All lines twice, each with a checksum that the program wrote."""
     return content + content
 
 
@@ -150,7 +150,7 @@ def test_damage_is_refused_in_one_line_with_the_path(
     assert message in line
     assert str(path) in line
     after = stamps(path)
-    # It names the workdir, which the copy has another one of.
+    # This file names the workdir, which is not that of the original.
     for found in (before, after):
         found.pop("best/retrain.flags")
     assert after == before
@@ -162,7 +162,7 @@ def test_evaluations_beyond_the_search_are_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """However well they are sealed; so is one in the place of another."""
+    """Even with valid checksums; so are evaluations in the wrong order."""
     path = tmp_path / "run"
     shutil.copytree(finished[0], path)
     records = Ledger(path / "ledger.jsonl").read()
@@ -187,14 +187,14 @@ def test_evaluations_beyond_the_search_are_refused(
 def test_a_search_goes_on_without_its_state(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """Its strategy is told of all lines anew, and those deleted are made anew."""
+    """The strategy is told all lines again; deleted ones are evaluated again."""
     for lines, state in ((12, False), (5, True)):
         path = tmp_path / str(lines)
         shutil.copytree(finished[0], path)
         if not state:
             shutil.rmtree(path / "search")
         content = (path / "ledger.jsonl").read_bytes().splitlines(keepends=True)
-        # The first line says on which machine.
+        # The first line describes the machine.
         (path / "ledger.jsonl").write_bytes(b"".join(content[: 1 + lines]))
         assert main(runs.command(path, "--stage=search")[2:]) == 0
         assert ledger(path) == ledger(finished[0])
@@ -252,10 +252,10 @@ def test_flags_may_be_corrected_where_no_candidate_could_be_trained(
     assert ledger(tmp_path) == ledger(finished[0])
 
 
-def test_a_limit_of_memory_may_be_raised_on_the_way(
+def test_the_memory_limit_may_be_raised_midway(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those that failed stay in the ledger, and later ones have the other limit."""
+    """Failures stay in the ledger; the new limit applies to later candidates."""
     flags = ("--stage=search", "--search_strategy=random", "--search_batch=12")
     assert main(runs.command(tmp_path / "whole", *flags)[2:]) == 0
     whole = ledger(tmp_path / "whole")
@@ -276,7 +276,7 @@ def test_a_limit_of_memory_may_be_raised_on_the_way(
 
 
 def started(runs: Runs, path: Path, *flags: str) -> subprocess.Popen[str]:
-    """A run that has just begun to train its network."""
+    """Starts a run and waits until it begins to train its network."""
     process = runs.start(path, *RETRAIN, "--retrain_checkpoint_epochs=9", *flags)
     for line in process.stdout:
         if line.startswith("training, epochs"):
@@ -307,7 +307,7 @@ def test_a_signal_saves_the_step(
 def test_a_second_interrupt_ends_a_run_without_a_traceback(
     runs: Runs, tmp_path: Path
 ) -> None:
-    """Both come while the first step is compiled."""
+    """Both signals arrive while the first step is compiling."""
     process = started(runs, tmp_path, "--retrain_ema=0.5")
     process.send_signal(signal.SIGINT)
     for line in process.stdout:

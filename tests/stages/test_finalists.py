@@ -30,7 +30,7 @@ def evaluations(*rows: tuple[list[int], float | None]) -> list[dict[str, Any]]:
 
 
 def trained(path: Path, *rows: tuple[list[int], list[float | None]]) -> None:
-    """Leaves the trainings of finalists."""
+    """Writes the ledger of the finalists' trainings."""
     ledger = Ledger(path / "finalists.jsonl")
     for finalist, (genome, values) in enumerate(rows):
         for key, value in enumerate(values):
@@ -100,7 +100,7 @@ FLAGS = (
 
 
 @pytest.mark.slow
-def test_a_run_retrains_the_finalist_of_the_best_mean(tmp_path: Path):
+def test_a_run_retrains_the_finalist_with_the_best_mean(tmp_path: Path):
     run = ["gpt_nas_jax", *FLAGS, f"--workdir={tmp_path}"]
     assert main([*run, "--stage=search"]) == 0
     file = tmp_path / finalists.FILE
@@ -108,7 +108,7 @@ def test_a_run_retrains_the_finalist_of_the_best_mean(tmp_path: Path):
     places = [(record["finalist"], record["key"]) for record in whole]
     assert places == [(finalist, key) for finalist in range(2) for key in range(3)]
     assert len({record["fitness"] for record in whole}) > 1
-    # Cut in the middle of a line, as by a crash.
+    # Cut within a line, as by a crash.
     file.write_bytes(file.read_bytes()[:-300])
     assert main(run) == 0
 

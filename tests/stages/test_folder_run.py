@@ -1,4 +1,4 @@
-"""Whole runs on a folder of pictures: in memory, streamed, killed and gone on."""
+"""Whole runs on a folder of pictures: in memory, streamed, killed and resumed."""
 
 import contextlib
 import shutil
@@ -41,7 +41,7 @@ def pictures(home: Path, first: int, count: int, least: int, most: int) -> None:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of many sizes, one of which cannot be read."""
+    """Pictures of various sizes and one that cannot be read."""
     folder = tmp_path_factory.mktemp("pictures")
     pictures(folder, 0, 75, 10, 24)
     (folder / "a" / "broken.jpg").write_bytes(b"noise")
@@ -97,7 +97,7 @@ def test_it_says_what_it_waited_for_pictures(streamed: Path) -> None:
 def test_a_later_stage_resizes_to_the_side_of_the_first(
     runs: Runs, home: Path, streamed: Path, tmp_path: Path
 ) -> None:
-    """Though the folder would have another one by then."""
+    """Even if the folder would suggest another side by then."""
     more = tmp_path / "pictures"
     shutil.copytree(home, more)
     later = shutil.ignore_patterns("retrain", "best", "result.json")

@@ -1,4 +1,4 @@
-"""Searches with several objectives: the front, and what is trained of it."""
+"""Searches with several objectives: the front, and which networks are trained."""
 
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ def test_a_run_keeps_its_limits_and_trains_the_front(
     assert all(f'<th scope="row">{name}</th>' in page for name in names)
     assert f'<td class="number"><b>{counts[3, 3]}</b></td>' in page
     assert "Answers by class" in page
-    # Lines behind the fifth are gone, as after a crash: the rest comes out the same.
+    # A search that has lost its evaluations after the fifth, as in a crash, makes them
+    # again with the same results.
     file = tmp_path / "ledger.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:6]))

@@ -1,4 +1,4 @@
-"""Runs of several processes: what one process would have done, and by one alone."""
+"""Runs of several processes: same results as one, written by the leader alone."""
 
 import os
 import shutil
@@ -30,13 +30,13 @@ def finish(runs: Runs, path: Path, *flags: str, count: int = 2) -> None:
 
 
 def weights(path: Path) -> list[bytes]:
-    """Of the trained network, to the last bit."""
+    """The weights of the trained network, as bytes."""
     _, variables = load(path).network
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
 
 
 def searched(run: Path, home: Path) -> Path:
-    """A copy of a run that has not retrained yet."""
+    """A copy of a run as it was before retraining."""
     path = home / "run"
     shutil.copytree(run, path)
     for name in ("retrain", "best"):
@@ -49,7 +49,7 @@ def searched(run: Path, home: Path) -> Path:
 def together(
     runs: Runs, finished: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A whole run of two processes, never interrupted; the second one is watched."""
+    """A whole uninterrupted run of two processes, the second of them watched."""
     home = tmp_path_factory.mktemp("together")
     path, report = home / "run", home / "report.json"
 
@@ -70,7 +70,7 @@ def test_two_processes_leave_what_one_leaves(
 ) -> None:
     assert ledger(together) == ledger(finished[0])
     ours, theirs = result(together), result(finished[0])
-    # The retraining adds its gradients in another order.
+    # The retraining sums gradients in a different order.
     trained = ours.pop("retrain"), theirs.pop("retrain")
     assert trained[0]["epochs"] == trained[1]["epochs"] == 3
     assert ours == theirs
@@ -99,7 +99,7 @@ def test_two_processes_train_as_two_devices_of_one(
     assert weights(path) == weights(together)
 
 
-def test_what_is_retrained_alone_again_is_one_process(together: Path) -> None:
+def test_retrain_flags_are_for_a_single_process(together: Path) -> None:
     flags = (together / "best" / "retrain.flags").read_text(encoding="utf-8")
     assert "--executor=local\n" in flags
     assert "--hosts_coordinator=\n" in flags
@@ -119,7 +119,7 @@ def test_a_refusal_of_the_leader_ends_all_in_one_line(
 
 @pytest.mark.long
 def test_a_follower_without_the_images_is_named(runs: Runs, tmp_path: Path) -> None:
-    """Each process reads the images itself, so each has to have them."""
+    """Each process reads the images itself, so each needs them."""
     folders = tmp_path / "leader", tmp_path / "follower"
     for folder in folders:
         folder.mkdir()
@@ -164,7 +164,7 @@ LOST = "another process of the run has ended or does not answer"
 
 
 def check_end(processes: Processes, index: int, number: signal.Signals) -> None:
-    """Sends a signal to one process, and looks at how both end."""
+    """Sends a signal to one process and checks how both end."""
     processes.send(index, number)
     leader, follower = processes.end()
     if number == signal.SIGTERM:
@@ -175,7 +175,7 @@ def check_end(processes: Processes, index: int, number: signal.Signals) -> None:
             f"gpt_nas_jax: {LOST}; the same command goes on"
         ]
     else:
-        # JAX ends a process that has lost the leader.
+        # JAX ends a process that loses its leader.
         assert leader[0] == -signal.SIGKILL
         assert follower[0] not in (0, 2)
     assert "Traceback" not in leader[2] + follower[2]

@@ -1,4 +1,4 @@
-"""Released benchmarks become compact files."""
+"""Released benchmarks are converted to compact files."""
 
 import csv
 import hashlib
@@ -26,7 +26,7 @@ def name_of(ops: tuple[int, ...]) -> str:
 
 
 def table() -> Table:
-    """A benchmark whose best cell is the one of convolutions only."""
+    """A benchmark whose best cell has 3x3 convolutions only."""
     found = {}
     for ops in itertools.product(range(5), repeat=6):
         good = sum(op == 3 for op in ops)
@@ -96,7 +96,7 @@ def test_the_same_source_gives_the_same_bytes(tmp_path):
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
-def test_an_incomplete_source_leaves_what_was(tmp_path, capsys):
+def test_an_incomplete_source_leaves_the_old_file(tmp_path, capsys):
     rows = table()
     del rows[name_of((3, 3, 3, 3, 3, 3))]
     out = tmp_path / "nasbench201.npz"
@@ -118,7 +118,7 @@ def test_another_kind_of_source_is_refused(tmp_path, capsys, name):
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_a_folder_is_no_file_to_write(tmp_path, capsys):
+def test_a_folder_as_output_is_refused(tmp_path, capsys):
     out = tmp_path / "folder.npz"
     out.mkdir()
     source = write_json(tmp_path / "cells.json", table())

@@ -1,4 +1,4 @@
-"""Searches that know latency: their table, their limits and what they leave."""
+"""Searches with latency: the table, limits and results."""
 
 import functools
 import json
@@ -35,7 +35,7 @@ def made(seed: int = 0) -> dict[str, Any]:
 
 @functools.cache
 def middle() -> float:
-    """The limit that half of all networks keep."""
+    """The limit that half of all networks meet."""
     space = Timed(SPACE, latency_table.times(made(), SPACE))
     genomes = SPACE.sample(jax.random.key(0), 500)
     return round(float(np.median(space.latency(genomes))), 3)
@@ -43,7 +43,7 @@ def middle() -> float:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """A file of a table from elsewhere."""
+    """The file of a table measured on another device."""
     path = tmp_path / "phone.json"
     path.write_text(json.dumps(made()), encoding="utf-8")
     return path
@@ -54,14 +54,14 @@ def run(runs: Runs, path: Path, *flags: str) -> int:
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of an error."""
+    """The single line of an error."""
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     return error
 
 
 def milliseconds(blocks: list[str]) -> float:
-    """The latency of named blocks by the lines of the table."""
+    """The latency of named blocks, summed from the lines of the table."""
     table = made()
     found = table["call"] + table["head"]
     for place, name in enumerate(blocks):
@@ -79,7 +79,7 @@ def test_a_search_by_a_given_table_keeps_its_limit(
 ):
     path = tmp_path / "run"
     given = f"--eval_latency_table={table}"
-    # Of twelve random networks one in 4,096 such sets would keep it by chance.
+    # Twelve random networks would all meet it by chance once in 4,096 times.
     limit = f"--search_max_latency={middle()}"
     assert run(runs, path, *SEARCH, given, limit) == 0
     records = ledger(path)
@@ -108,7 +108,7 @@ def test_a_measured_table_is_kept_for_a_restart(
     assert run(runs, killed, *flags) == 0
     assert "measuring" not in capsys.readouterr().out
     assert ledger(killed) == ledger(whole)
-    # On another machine it goes on where that is asked for, and only then.
+    # On another machine it resumes only on request.
     kept["machine"]["device"] = "a phone"
     workdir.write_sealed(killed / "latency.json", kept)
     assert run(runs, killed, *flags) == 2
@@ -117,7 +117,7 @@ def test_a_measured_table_is_kept_for_a_restart(
     given = f"--eval_latency_table={killed / 'latency.json'}"
     assert given in error
     assert run(runs, killed, *flags, given) == 0
-    # Other times would be another search.
+    # With other times it would be a different search.
     table = tmp_path / "other.json"
     table.write_text(json.dumps(made()), encoding="utf-8")
     assert run(runs, killed, *flags, f"--eval_latency_table={table}") == 2
@@ -176,7 +176,7 @@ def test_a_wrong_table_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("text", [None, "", "[1]", "{"])
-def test_what_is_no_table_is_refused_in_one_line(
+def test_an_unreadable_table_is_refused_in_one_line(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
 ):
     table, path = tmp_path / "table.json", tmp_path / "run"
@@ -219,7 +219,7 @@ def test_a_run_shows_predicted_and_measured_latency(
         assert best["latency_measured"] > 0
     page = (path / "report.html").read_text(encoding="utf-8")
     assert f"{result['best']['latency_measured']:.4g}" in page
-    # All is kept: the same command changes no file.
+    # The run is complete: the same command changes no file.
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     assert run(runs, path, *flags) == 0
     assert before == {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}

@@ -1,4 +1,4 @@
-"""Searches that ask ahead, go on for longer, or begin with networks of the user's."""
+"""Searches that ask ahead, are extended, or begin with the user's networks."""
 
 import contextlib
 import itertools
@@ -26,7 +26,7 @@ from gpt_nas_jax.workdir import Ledger, MemoryLedger, extend, extended
 SPACE = CategoricalSpace((("a", "b", "c", "d"),) * 5)
 KEY = jax.random.key(3)
 SIZE = 4
-# Nothing here takes so many seconds but a deadlock.
+# Only a deadlock takes this many seconds.
 STUCK = 60
 
 
@@ -75,7 +75,7 @@ def test_with_a_lag_the_next_batch_runs_before_the_last_one_has_ended():
     def meeting(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
         number = next(numbers)
         begun[number].set()
-        # All but the last batch end when the next one has begun.
+        # All but the last batch wait until the next one has begun.
         assert number == 2 or begun[number + 1].wait(STUCK)
         yield from records(items, known)
 
@@ -84,7 +84,7 @@ def test_with_a_lag_the_next_batch_runs_before_the_last_one_has_ended():
 
 
 def test_when_a_batch_fails_the_next_one_is_cancelled():
-    """Nothing is evaluated once the search has ended with an error."""
+    """Nothing is evaluated after the search has ended with an error."""
     evaluated: list[int] = []
     first = threading.Event()
 
@@ -95,7 +95,7 @@ def test_when_a_batch_fails_the_next_one_is_cancelled():
             assert first.wait(STUCK)
             raise ArithmeticError("the first batch")
         first.set()
-        # As rungs, which give nothing until all of a batch is done.
+        # Like rungs, which yield nothing until the whole batch is done.
         for _ in range(1000):
             evaluated.append([*local.run(lambda item: 1, items, 1)].count(1))
         yield from records(items, known)
@@ -106,13 +106,13 @@ def test_when_a_batch_fails_the_next_one_is_cancelled():
 
 
 class Cut(Exception):
-    """The process has ended."""
+    """Stands for the end of the process."""
 
 
 def _searched(
     name: str, file: Path, lag: int, evaluate: Evaluate
 ) -> list[dict[str, Any]]:
-    """The evaluations of a search, or none where it was cut off."""
+    """The evaluations of a search; none if it was cut off."""
     with contextlib.suppress(Cut):
         return search(
             name, 5, Ledger(file), path=file.parent, lag=lag, evaluate=evaluate
@@ -134,15 +134,15 @@ def test_a_search_that_is_cut_off_again_and_again_ends_with_the_same_ledger(
     file, starts = tmp_path / "ledger.jsonl", 0
     while not (found := _searched(name, file, lag, three)):
         starts += 1
-    # Three lines of each batch at first, then the fourth and three of the next one.
+    # The first start adds three lines, the others the fourth of a batch and three more.
     assert starts > 3
     assert found == search(name, 5, MemoryLedger(), lag=lag)
 
 
 @pytest.mark.parametrize("name", ["random", "genetic", "regularised_evolution"])
 @pytest.mark.parametrize("cut", [0, 3])
-def test_a_longer_search_is_the_one_that_began_so(name: str, cut: int, tmp_path: Path):
-    """``cut`` lines of the last generation are missing when it goes on."""
+def test_an_extended_search_equals_a_longer_one(name: str, cut: int, tmp_path: Path):
+    """``cut`` lines of the last generation are missing when the search resumes."""
     due = search(name, 7, MemoryLedger())
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for record in due[: 3 * SIZE - cut]:
@@ -156,7 +156,7 @@ def test_a_longer_search_is_the_one_that_began_so(name: str, cut: int, tmp_path:
 
 @pytest.mark.slow
 def test_a_surrogate_goes_on_from_a_shorter_search(tmp_path: Path):
-    """It is told of what was evaluated, though it would ask for other networks now."""
+    """It is told the old evaluations, though it would now ask for other networks."""
     short = search("surrogate", 4, Ledger(tmp_path / "ledger.jsonl"))
     found = search(
         "surrogate", 6, Ledger(tmp_path / "ledger.jsonl"), extended=len(short)
@@ -216,7 +216,7 @@ def test_given_networks_come_first(tmp_path: Path):
         (None, "cannot be read"),
     ],
 )
-def test_what_is_no_network_is_refused_with_its_line(
+def test_an_invalid_network_is_refused_with_its_line(
     text: str | None, message: str, tmp_path: Path
 ):
     file = tmp_path / "networks.txt"

@@ -1,4 +1,4 @@
-"""The curve of a long training is the same however often it is interrupted."""
+"""The loss curve of a long training does not depend on interruptions."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ STEPS = 3
 
 
 def train(folder: Path, done: int, until: int) -> LossCurve:
-    """Goes on from a checkpoint of ``done`` steps, and saves another."""
+    """Resumes from a checkpoint at step ``done`` and saves another."""
     curve = LossCurve.resumed(folder, STEPS, done)
     for loss in LOSSES[done:until]:
         curve.add(loss)
@@ -24,7 +24,7 @@ def train(folder: Path, done: int, until: int) -> LossCurve:
 def test_an_interrupted_curve_is_that_of_one_run(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", 0, 9)
     assert whole.losses == pytest.approx([4.5 / 3, 1.75 / 3, 0.475 / 3])
-    # In the middle of an epoch; the second time a crash loses the checkpoint.
+    # Cut within an epoch; the second time, a crash loses the checkpoint.
     for done, until in ((0, 4), (4, 8), (4, 8), (8, 9)):
         again = train(tmp_path / "cut", done, until)
     assert again.losses == whole.losses

@@ -1,4 +1,4 @@
-"""Tables and a figure of the paper from the command line, interrupted and not."""
+"""Tables and a figure of the paper from the command line, also interrupted."""
 
 import shutil
 from pathlib import Path
@@ -25,12 +25,12 @@ FIGURE = (
 
 
 def go(runs: Runs, path: Path, *flags: str) -> int:
-    """Runs in this process, with the prior that all runs share."""
+    """Runs in this process, with the shared prior."""
     return main(runs.command(path, *FIGURE, *flags)[2:])
 
 
 def trainings(path: Path) -> list[dict[str, Any]]:
-    """The ledger without what depends on the clock."""
+    """The ledger, without the entries that depend on the clock."""
     records = Ledger(path / "trainings.jsonl").read()
     return [{**record, "seconds": None} for record in records]
 
@@ -52,7 +52,7 @@ def test_rates_share_their_networks_and_differ_by_what_was_proposed(drawn: Path)
         assert len(kept["blocks"]) == len(filled["blocks"])
         assert not any(kept["proposed"])
         assert all(filled["proposed"])
-    # Where every block is proposed, both ways of training are one.
+    # If every block is proposed, both ways of training are the same.
     for line, other in (lines[2:4], lines[6:]):
         assert line["accuracy"] == other["accuracy"]
     assert {path.name for path in (drawn / "tables").iterdir()} == {

@@ -1,4 +1,4 @@
-"""Table III: the rows that were run, those that were not, and the paper's."""
+"""Table III: rows that were run, rows that were not, and the paper's."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ from gpt_nas_jax.types import UsageError
 
 
 def kept_run(one: Config, accuracy: float, seconds: float | None) -> None:
-    """A finished run, as its own command leaves it."""
+    """Writes a finished run, as its own command would."""
     path = Path(one.workdir)
     path.mkdir(parents=True)
     (path / "flags.txt").write_text(fields.to_text(one), encoding="utf-8")
@@ -31,7 +31,7 @@ def kept_run(one: Config, accuracy: float, seconds: float | None) -> None:
 
 
 def third(path: Path, **changes: Any) -> Config:
-    """Table III that may start nothing but the rows it is asked for."""
+    """A config of Table III that runs only the rows in ``tables_rows``."""
     base = dataclasses.replace(Config(), stage="tables", workdir=str(path))
     paths = {field.name: field.path for field in fields.of(base)}
     values = {"tables_name": "3", "tables_seeds": 2, "search_workers": 2} | changes

@@ -1,4 +1,4 @@
-"""How much of a run is left behind each of its parts."""
+"""How much of a run remains after each of its parts."""
 
 import dataclasses
 import math
@@ -39,7 +39,7 @@ def problem() -> Problem:
 def said(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[[Context], str]:
-    """The last line of a bar within a part: one of 4 is done, in an hour."""
+    """Gives the last line of a part's bar: 1 of 4 done after an hour."""
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     clock = [0.0]
@@ -60,7 +60,7 @@ def test_later_parts_are_counted_in_trainings_of_the_one_that_runs(
     parts = Parts(CONFIG, problem)
     share = len(problem.dataset.train) / len(problem.splits.train)
     assert said(parts.prior()) == "part 1 of 3: bar: 1 of 4 done"
-    # Six trainings of twice as many epochs, and 20 epochs on all images.
+    # Six trainings with twice as many epochs, and 20 epochs on all images.
     rests = (6 * 2 + 5 * share, 20 / 8 * share, 0)
     contexts = (parts.search(), parts.finalists(), parts.retraining(0))
     for number, context, rest in zip((2, 2, 3), contexts, rests, strict=True):
@@ -90,7 +90,7 @@ def test_networks_beside_the_best_are_counted(
     beside = dataclasses.replace(CONFIG.retrain, pick="2", baselines="ResNet-18")
     parts = Parts(dataclasses.replace(CONFIG, retrain=beside), problem)
     share = len(problem.dataset.train) / len(problem.splits.train)
-    # Twice 20 epochs further.
+    # Another 20 epochs, twice.
     rests = (6 * 2 + 3 * 5 * share, 2 * 20)
     for context, rest in zip((parts.search(), parts.retraining(2)), rests, strict=True):
         left = math.ceil(60 * (3 + rest))

@@ -1,4 +1,4 @@
-"""The network of a run, loaded and asked from Python and from the command line."""
+"""Predictions of a run's network, from Python and from the command line."""
 
 import csv
 import functools
@@ -34,7 +34,7 @@ def test_a_reloaded_network_has_the_accuracy_of_the_run(
     path, _ = finished
     tested = result(path)["retrain"]["test_accuracy"]
     assert accuracy(path) == accuracy(path / "best") == tested
-    # All that is needed lies in best/.
+    # The folder best/ is all that is needed.
     shutil.copytree(path / "best", tmp_path / "sent")
     assert accuracy(tmp_path / "sent") == tested
     assert gnj.load(tmp_path / "sent").result is None
@@ -43,7 +43,7 @@ def test_a_reloaded_network_has_the_accuracy_of_the_run(
 def test_runs_of_earlier_versions_are_loaded(
     finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """Their architecture.json does not say how pictures are prepared."""
+    """Their architecture.json does not say how to prepare pictures."""
     path = tmp_path / "earlier"
     shutil.copytree(finished[0] / "best", path)
     described = json.loads((path / "architecture.json").read_text(encoding="utf-8"))

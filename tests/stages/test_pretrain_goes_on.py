@@ -1,4 +1,4 @@
-"""A prior whose learning is killed, and what lies on disk in the meantime."""
+"""Learning a prior, killed and resumed, and its checkpoints on disk."""
 
 import contextlib
 import dataclasses
@@ -27,14 +27,14 @@ from gpt_nas_jax.types import UsageError
 
 pytestmark = pytest.mark.slow
 
-# Measured before the first step, behind the 50th and behind the last.
+# Measured before the first step, after the 50th and after the last.
 FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
 CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
 MODEL = GPT(6, 8, num_layers=1)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two pytrees hold the same bits."""
+    """Whether two pytrees are equal bit for bit."""
     return jax.tree.structure(one) == jax.tree.structure(other) and all(
         np.asarray(a).dtype == np.asarray(b).dtype
         and np.asarray(a).tobytes() == np.asarray(b).tobytes()
@@ -46,7 +46,7 @@ Learned = tuple[Prior, dict[str, Any], dict[str, float]]
 
 
 def learned(command: list[str]) -> Learned:
-    """The prior of a command, its report, and the seconds, which are no part of it."""
+    """The prior of a command, its report, and separately the seconds."""
     config = flags.parse(command[2:])
     cells = pretrain.read_cells(config.prior)
     prior = pretrain.run(config, problem.load(config).space, cells)
@@ -74,7 +74,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     load = Checkpoints.load
 
     def after_hours(checkpoints: Checkpoints, start: State) -> State:
-        """As if the first process had learned for hours."""
+        """Pretends that the first process learned for hours."""
         state = load(checkpoints, start)
         assert state.step >= 50
         return state.spent("reading", 3600.0).spent("pretrain", 7200.0)
@@ -86,7 +86,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     assert found[2]["pretrain"] >= 7200
     never = "--prior_checkpoint_steps=0"
     expected = learned(runs.command(tmp_path / "whole", *FLAGS, never, shared))
-    # A third run finds what another one has learned in the meantime.
+    # This run finds the prior that another one has learned in the meantime.
     other = learned(runs.command(late, *FLAGS, every, shared))
     for prior, report, _ in (found, other):
         assert same(prior, expected[0])
@@ -96,7 +96,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
         assert left == {".lock", "depends.json", "flags.txt", "prior.json"}
     kept = [[*(tmp_path / name).iterdir()] for name in ("own", "shared")]
     assert [len(folders) for folders in kept] == [1, 1]
-    # Checkpoints are no setting of what is learned.
+    # The checkpoint interval is not part of the prior's name.
     assert kept[0][0].name == kept[1][0].name
     files = {child.name for child in kept[0][0].iterdir()}
     assert files == {"gpt", "fcn", "vocabulary.json", "report.json"}
@@ -104,7 +104,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
 
 @pytest.fixture(scope="module")
 def states() -> list[State]:
-    """The state before a short learning, and those at its measurements."""
+    """The state before a short training, and those at its measurements."""
     generator = np.random.default_rng(0)
     rest, test = (
         Architectures((*generator.integers(2, 6, (10, 12), np.int32),), np.ones(10))
@@ -128,7 +128,7 @@ def test_the_last_state_comes_back(tmp_path: Path, states: list[State]):
     for state in measured[:-1]:
         checkpoints.save_due(state)
     assert {child.name for child in path.iterdir()} == {"100"}
-    # What a crash in the next one leaves.
+    # A crash during the next checkpoint leaves this.
     shutil.copytree(path / "100", path / "150.orbax-checkpoint-tmp-0")
     again = Checkpoints(path, every=50)
     found = again.load(begun)

@@ -1,4 +1,4 @@
-"""Which cells a prior learns from, and that it is kept apart by them."""
+"""The cells of NAS-Bench-201 that a prior learns from."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_without_a_file_all_cells_are_learned_from():
     assert ops.max() == 4
 
 
-def test_of_a_file_the_best_on_cifar10_are_learned_from(shared_data: Path):
+def test_with_a_file_only_the_best_on_cifar10_are_learned_from(shared_data: Path):
     file = shared_data / "nasbench201.npz"
     config = PriorConfig(corpus="nasbench201", nasbench201=str(file))
     (ops,) = pretrain.read_cells(config)
@@ -48,5 +48,5 @@ def test_a_run_may_learn_from_the_other_benchmark(runs: Runs, tmp_path: Path):
     assert main(command[2:]) == 0
     report = json.loads((tmp_path / "prior.json").read_text(encoding="utf-8"))
     assert report["pretrain"]["networks"] == 15_625
-    # Average pooling of 3x3 and of 2x2 are words of this corpus alone.
+    # 3x3 and 2x2 average pooling are words of this corpus only.
     assert report["vocabulary_size"] == 38 + 2

@@ -1,4 +1,4 @@
-"""Networks scored without training, from the command line to the tables."""
+"""Scoring networks without training, from the command line to the tables."""
 
 import csv
 import itertools
@@ -25,7 +25,7 @@ AZ_NAS = ("expressivity", "progressivity", "trainability", "flops")
 
 
 def benchmark() -> nasbench201.NasBench201:
-    """All cells, with accuracies that follow from the operations."""
+    """All cells, with accuracies computed from their operations."""
     ops = np.array([*itertools.product(range(5), repeat=6)], np.uint8)
     accuracy = ops @ np.array([1, 2, 3, 1.5, 2.5, 0.25])
     test = np.stack([accuracy, accuracy / 2, 90 - accuracy])
@@ -65,13 +65,13 @@ def finished(home, tmp_path_factory) -> pathlib.Path:
 
 
 def lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    """The ledger without what depends on the clock."""
+    """The ledger, without the entries that depend on the clock."""
     records = Ledger(path / "scores.jsonl").read()
     return [{**record, "seconds": None} for record in records]
 
 
 def write(path: pathlib.Path, command: list[str], records: list[Any]) -> None:
-    """Leaves the ledger of a command."""
+    """Writes the flags and the ledger of a command."""
     text = fields.to_text(flags.parse(command))
     (path / "flags.txt").write_text(text, encoding="utf-8")
     ledger = Ledger(path / "scores.jsonl")
@@ -151,7 +151,7 @@ def test_more_networks_begin_with_the_same_ones(
 def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
     finished: pathlib.Path, home, tmp_path: pathlib.Path
 ):
-    # A ledger that is complete: nothing is left to score.
+    # The ledger is complete: nothing is left to score.
     records = lines(finished)
     for place, record in enumerate(records):
         value = None if place < 3 else float(place)
@@ -200,7 +200,7 @@ def test_a_ledger_of_other_networks_is_refused(
         (["--tables_source=x.npz"], "--stage=tables"),
     ],
 )
-def test_what_cannot_be_done_is_said_at_once(
+def test_what_cannot_be_done_is_refused_at_once(
     flags: list[str], message: str, home, tmp_path: pathlib.Path, capsys
 ):
     path = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster: the ledger of one process, whatever becomes of its nodes."""
+"""Runs on a Ray cluster: the ledger of one process, whatever happens to the nodes."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ pytest.importorskip("ray", reason="needs ray, which the extra named ray installs
 
 pytestmark = pytest.mark.long
 
-# A block that does nothing, and ends the process of a worker of a cluster.
+# A block that returns its input, but ends the process of a cluster's worker.
 POISON = """
 import multiprocessing, os
 import flax.linen as nn
@@ -38,7 +38,7 @@ SEARCH = ("--stage=search", "--search_strategy=random", "--search_batch=4")
 
 
 class Nodes:
-    """A cluster on this machine, the nodes of which have a core each."""
+    """A cluster on this machine whose nodes have one core each."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
@@ -55,7 +55,7 @@ class Nodes:
         self._nodes.append(self._cluster.add_node(num_cpus=1))
 
     def kill(self) -> None:
-        """Ends the processes of the oldest node by SIGKILL."""
+        """Kills the processes of the oldest node with SIGKILL."""
         self._cluster.remove_node(self._nodes.pop(0), allow_graceful=False)
 
     def end(self) -> None:
@@ -64,13 +64,13 @@ class Nodes:
 
 @pytest.fixture(autouse=True)
 def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives local runs the threads that a worker has."""
+    """Gives local runs as many threads as a worker has."""
     monkeypatch.setenv("NPROC", "1")
 
 
 @pytest.fixture
 def nodes(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
-    # Workers see the environment of their node.
+    # Workers inherit the environment of their node.
     monkeypatch.setenv("XDG_CACHE_HOME", str(runs.cache))
     found = Nodes()
     try:
@@ -94,17 +94,17 @@ class Driver:
         )
 
     def wait_for(self, moment: Callable[[], bool]) -> None:
-        """Returns once something has come about; fails where the driver ends first."""
+        """Returns once ``moment`` is true; fails if the driver ends first."""
         while not moment():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=0.01)
             assert self.process.poll() is None, self.process.communicate()
 
     def wait_for_lines(self, count: int) -> None:
-        """Returns once the ledger has so many evaluations."""
+        """Returns once the ledger has ``count`` evaluations."""
 
         def there() -> bool:
-            # Its first line is the machine's.
+            # The first line describes the machine.
             return (
                 self._ledger.exists() and self._ledger.read_bytes().count(b"\n") > count
             )
@@ -112,12 +112,12 @@ class Driver:
         self.wait_for(there)
 
     def step(self) -> int:
-        """The step of the last checkpoint of a retraining, 0 without one."""
+        """The step of the retraining's last checkpoint; 0 if there is none."""
         names = (p.name for p in self._steps.glob("*/*"))
         return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def end(self) -> tuple[int, str, str]:
-        """Exit code and both outputs."""
+        """Returns the exit code, standard output and standard error."""
         out, err = self.process.communicate()
         return self.process.returncode, out, err
 
@@ -142,7 +142,7 @@ def test_nodes_come_and_go_and_a_poisoned_candidate_fails_alone(
     nodes.kill()
     driver.wait_for_lines(poisoned + 4)
     nodes.add()
-    # What is left is evaluated by the node that has joined.
+    # The node that has joined evaluates the rest.
     nodes.kill()
     nodes.kill()
     code, out, err = driver.end()
@@ -154,7 +154,7 @@ def test_nodes_come_and_go_and_a_poisoned_candidate_fails_alone(
     assert failure["fitness"] is None
     assert failure["reason"] == (f"ended the process that evaluated it {DEATHS} times")
     assert found == expected
-    # Tables alone go to the standard output.
+    # Only tables go to standard output.
     assert "raylet" not in out
     assert err.count("gpt_nas_jax: a worker was lost") >= DEATHS
 
@@ -166,7 +166,7 @@ RETRAIN = (
 
 
 def weights(path: Path) -> list[bytes]:
-    """Of the trained network, to the last bit."""
+    """The weights of the trained network, as bytes."""
     _, variables = load(path).network
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
 
@@ -200,7 +200,7 @@ def test_a_retraining_goes_on_where_its_node_was_lost_or_a_signal_ended_it(
 
 
 def of_mark(mark: str) -> list[int]:
-    """The processes that have a text in their environment."""
+    """The processes whose environment contains ``mark``."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
@@ -224,6 +224,6 @@ def test_a_driver_that_is_ended_leaves_no_process(
     assert code == (143 if number == signal.SIGTERM else -number), err
     for process in left:
         with contextlib.suppress(ProcessLookupError):
-            # Readable when it has ended.
+            # Readable once it has ended.
             assert select.select([os.pidfd_open(process)], [], [], STUCK)[0]
     assert of_mark(mark) == []

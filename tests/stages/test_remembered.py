@@ -1,4 +1,4 @@
-"""Evaluations that are made once, however often they are asked for."""
+"""Networks are evaluated once, however often they are asked for."""
 
 from collections.abc import Iterator, Sequence
 
@@ -61,7 +61,7 @@ def test_what_is_proposed_counts_where_rules_depend_on_it(ruled: bool, times: in
     assert len(evaluator.asked) == times
 
 
-def test_an_executor_is_heard_behind_its_last_result():
+def test_an_error_after_the_last_result_is_raised():
     def too_many(items: Sequence[Candidate]) -> Iterator[Evaluation]:
         yield from Evaluator()(items)
         raise UsageError("too many")

@@ -1,4 +1,4 @@
-"""The pages that runs leave and that the stage report writes."""
+"""Pages written by runs and by the stage ``report``."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gpt_nas_jax.workdir import Ledger
 
 
 class Clock:
-    """A clock that shows what it is set to."""
+    """A clock that shows the given times in turn."""
 
     def __init__(self, *times: float) -> None:
         self.times = [*times]
@@ -25,7 +25,7 @@ class Clock:
 def test_a_page_delays_a_search_by_a_twentieth_at_most(tmp_path: Path):
     (tmp_path / "flags.txt").write_text("--seed=1\n", encoding="utf-8")
     page = tmp_path / FILE
-    # The first takes from 10 to 12, so that the next is due at 50.
+    # The first page takes from 10 to 12, so the next is due at 50.
     views = report.Views(tmp_path, clock=Clock(10, 12, 49, 51, 51))
     for is_written in (True, False, True):
         page.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A network that does not fit into memory, trained for long."""
+"""Retraining a network that does not fit into memory."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from gpt_nas_jax.types import UsageError
 
 
 class Huge(nn.Module):
-    """Its output is its input, by way of 64 TiB and more."""
+    """A layer that needs at least 64 TiB of temporary memory."""
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Whole runs: what they leave on disk, and that nothing interrupts them for good."""
+"""Whole runs: what they leave on disk, and how they resume."""
 
 import contextlib
 import json
@@ -63,12 +63,14 @@ def test_the_ledger_has_a_line_for_every_candidate(
     places = [(line["generation"], line["index"]) for line in lines]
     assert places == [(g, i) for g in range(3) for i in range(4)]
     assert all(SPACE.valid(jnp.array(line["genome"])) for line in lines)
-    # With a rate of 0.4 some of the first blocks are proposed.
+    # At a rate of 0.4, some blocks of the first generation are proposed.
     assert any(any(line["proposed"]) for line in lines[:4])
 
 
-def test_the_best_network_is_in_the_hand(finished: tuple[Path, str]) -> None:
-    """Architecture and weights give the reported accuracy with Flax alone."""
+def test_the_saved_network_has_the_reported_accuracy(
+    finished: tuple[Path, str],
+) -> None:
+    """Architecture and weights reproduce the reported accuracy with Flax alone."""
     path = finished[0]
     best = json.loads((path / "best" / "architecture.json").read_text(encoding="utf-8"))
     chain = SPACE.decode(SPACE.genome(tuple(best["blocks"])))
@@ -96,7 +98,7 @@ def test_nothing_but_tables_is_printed_where_there_is_no_terminal(
 def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """The last kill falls into the retraining; two workers change nothing either."""
+    """The last kill is during the retraining; two workers make no difference either."""
     random_ = random.Random(0)
     lengths = sorted(random_.sample(range(1, 12), 4))
 
@@ -141,7 +143,7 @@ def test_only_its_user_may_write_to_what_was_made(
 def test_a_ledger_cut_anywhere_is_continued_as_it_was(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path, lines: int
 ) -> None:
-    """A crash between an evaluation and the saving of the strategy's state."""
+    """As after a crash between an evaluation and saving the strategy's state."""
     reference = (finished[0] / "ledger.jsonl").read_bytes()
     kept = b"".join(reference.splitlines(keepends=True)[:lines])
     (tmp_path / "ledger.jsonl").write_bytes(kept + b'{"generation": 0, "ind')
@@ -155,7 +157,7 @@ def test_a_ledger_cut_anywhere_is_continued_as_it_was(
 def test_a_ledger_of_an_earlier_version_goes_on(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """Without parents, accuracies by epoch, start and worker."""
+    """Its lines lack parents, accuracies by epoch, start, worker and waiting time."""
     whole = ledger(finished[0])
     new = ("parents", "accuracies", "start", "worker", "waited")
 
@@ -189,11 +191,11 @@ def test_other_strategies_search_chains_and_go_on_where_they_stopped(
     assert main(runs.command(whole, *flags)[2:]) == 0
     records = ledger(whole)
     assert len(records) == len({tuple(record["genome"]) for record in records}) == 12
-    # Once more reads the state that was saved last.
+    # A second run reads the last saved state.
     assert main(runs.command(whole, *flags)[2:]) == 0
     assert ledger(whole) == records
     shutil.copytree(whole, cut)
-    # As a crash in the third round would leave it.
+    # As after a crash in the third round.
     lines = (whole / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     (cut / "ledger.jsonl").write_bytes(b"".join(lines[:7]))
     rounds = sorted((cut / "search").iterdir())
@@ -219,7 +221,7 @@ NAMES = ("Null", *"abcdefghi")
 
 
 def own_digits(home: Path, kind: str) -> Path:
-    """The built-in digits as a user's own files, in the same order."""
+    """Writes the built-in digits as a user's own files, in the same order."""
     dataset = registry.load("digits", "")
     if kind == "npz":
         parts = (("train", dataset.train), ("test", dataset.test))
@@ -243,7 +245,7 @@ def own_digits(home: Path, kind: str) -> Path:
 def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     runs: Runs, finished: tuple[Path, str], tmp_path: Path, kind: str
 ) -> None:
-    """Folders are read in the order of file names, whatever the class."""
+    """Folders are read in the order of file names, regardless of class."""
     source = own_digits(tmp_path, kind)
     flags = (f"--data_name={kind}", f"--data_dir={source}", "--data_flip=no")
     assert main(runs.command(tmp_path / "run", *flags)[2:]) == 0
@@ -252,7 +254,7 @@ def test_digits_as_own_files_give_the_result_of_the_built_in_ones(
     best = json.loads(
         (tmp_path / "run" / "best" / "architecture.json").read_text(encoding="utf-8")
     )
-    # Arrays have no names.
+    # Arrays have no class names.
     assert best.get("classes") == (list(NAMES) if kind == "folder" else None)
     found = gnj.load(tmp_path / "run").predict(registry.load("digits").test.images)
     named = NAMES if kind == "folder" else tuple(map(str, range(10)))
@@ -309,7 +311,7 @@ def test_an_unfinished_search_is_not_retrained(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The test split is for the best of a whole search."""
+    """The test split is reserved for the best network of a complete search."""
     for name in ("flags.txt", "ledger.jsonl"):
         (tmp_path / name).write_bytes((finished[0] / name).read_bytes())
     lines = (tmp_path / "ledger.jsonl").read_bytes().splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""Batches by successive halving, and a file of the climbs that goes on."""
+"""Batches by successive halving, resumed from their file of climbs."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ KEY = jax.random.key(0)
 
 
 class Trainer:
-    """Climbs to an accuracy that is known; genomes of 2 alone fail at rung 1."""
+    """Climbs to a known accuracy; genomes whose genes are all 2 fail at rung 1."""
 
     def __init__(self, ends_after: int | None = None) -> None:
         self.asked: list[tuple[list[int], int]] = []
@@ -64,7 +64,7 @@ def test_one_of_three_goes_on_and_an_equal_network_climbs_once():
     assert len(trainer.asked) == 9 + 3 + 1
 
 
-def test_a_failure_on_the_way_is_one_and_takes_nobody_with_it():
+def test_a_failed_climb_fails_its_candidate_alone():
     genomes = [(2, 2, 2), (1, 1, 1), (1, 1, 0), (0, 0, 1), (0, 0, 0), (0, 1, 0)]
     found = rungs(MemoryLedger()).evaluate(Trainer(), candidates(genomes))
     assert found[0].reason == "loss is not a number"

@@ -1,4 +1,4 @@
-"""Searches that ask zero-cost proxies: for fitness, and which children to evaluate."""
+"""Searches that use zero-cost proxies as fitness or to filter candidates."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def search(runs: Runs, path: Path, *flags: str) -> list[dict[str, Any]]:
 
 
 def cut(whole: Path, path: Path, lines: int) -> None:
-    """The workdir after a kill behind so many evaluations, before a state was saved."""
+    """A copy of a workdir as after a kill: ``lines`` ledger lines, no saved state."""
     shutil.copytree(whole, path)
     kept = (whole / "ledger.jsonl").read_bytes().splitlines(keepends=True)[:lines]
     (path / "ledger.jsonl").write_bytes(b"".join(kept) + b'{"generation": 0, "ind')
@@ -49,7 +49,7 @@ def test_fitness_is_measured_by_the_reference_on_disk(
     assert "mean log rank by params,flops, no accuracy" in capsys.readouterr().out
 
 
-def test_by_one_proxy_there_is_no_reference(
+def test_a_single_proxy_needs_no_reference(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     flags = (*SCORED, "--search_strategy=random", "--eval_proxies=params")

@@ -1,4 +1,4 @@
-"""The memory that candidates may take."""
+"""The memory that candidates may use."""
 
 from gpt_nas_jax.config import Config, EvalConfig, SearchConfig
 from gpt_nas_jax.executors import machine

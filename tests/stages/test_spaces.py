@@ -1,4 +1,4 @@
-"""Spaces other than chains of blocks, by the command line."""
+"""Spaces other than chains of blocks, from the command line."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Searches with rungs, a lag, objectives and limits, stopped and made longer."""
+"""Searches with rungs, a lag, objectives and limits, interrupted and extended."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ STEERED = (
 
 @pytest.fixture(scope="module")
 def whole(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search by one worker that was never interrupted."""
+    """An uninterrupted search with one worker."""
     path = tmp_path_factory.mktemp("steered") / "whole"
     runs.finish(path, *FLAGS, *STEERED)
     return path
@@ -75,7 +75,7 @@ def test_candidates_stop_at_rungs_and_keep_the_limit(whole: Path):
         assert sorted(len(line["accuracies"]) for line in batch) == [1, 1, 1, 2, 4]
     assert all(line["params"] <= 60000 for line in lines)
     climbs = (whole / "rungs.jsonl").read_bytes().splitlines()
-    # The first line names the machine.
+    # The first line describes the machine.
     assert len(climbs) - 1 <= 4 * (5 + 2 + 1)
 
 
@@ -85,7 +85,7 @@ def test_a_finished_search_goes_on_for_more_generations(runs: Runs, tmp_path: Pa
     short = tmp_path / "short"
     runs.finish(short, *plain, "--search_generations=2")
     runs.finish(short, *plain)
-    # Shorter than what there is.
+    # Fewer generations than it has.
     fewer = runs.command(short, *plain, "--search_generations=3")
     assert main(fewer[2:]) == 2
     assert ledger(short) == ledger(tmp_path / "long")

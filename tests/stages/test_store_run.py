@@ -1,4 +1,4 @@
-"""Whole runs on stores: killed and resumed on machines whose disks are empty."""
+"""Whole runs on stores, killed and resumed on machines with empty disks."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 class Machines:
-    """Machines that share a store, and the compiled programs to save time."""
+    """Machines that share a store and, to save time, compiled programs."""
 
     def __init__(self, runs: Runs, server: Server, home: Path) -> None:
         self.runs = runs
@@ -57,7 +57,7 @@ class Machines:
         return len(self.objects.names(".store/lines/ledger.jsonl"))
 
     def trains(self) -> bool:
-        """Whether a checkpoint of the retraining is there."""
+        """Whether the store has a checkpoint of the retraining."""
         files = lease.latest(self.objects).files
         return any(name.startswith("retrain/") and "/22/" in name for name in files)
 
@@ -81,13 +81,13 @@ def test_a_run_on_a_store_goes_on_anywhere_and_ends_as_one_in_a_folder(
     machines = Machines(runs, server, tmp_path)
     process = machines.start("first")
     wait_for(process, lambda: machines.lines() >= 2)
-    # Only one goes on, on whatever machine another is started.
+    # Only one process runs, whichever machine another is started on.
     for machine, lines in (("first", 1), ("second", 2)):
         code, _, err = machines.end(machine)
         assert (code, err.count("\n")) == (2, lines), err
         assert f"--workdir={machines.url} is in use by another process" in err
     kill(process, signal.SIGKILL)
-    # Its own machine knows that it is dead.
+    # The machine of the killed process knows that it is dead.
     process = machines.start("first")
     wait_for(process, lambda: machines.lines() >= 7)
     kill(process, signal.SIGKILL)
@@ -103,7 +103,7 @@ def test_a_run_on_a_store_goes_on_anywhere_and_ends_as_one_in_a_folder(
 
 
 def check(machines: Machines, finished: Path) -> None:
-    """Compares a run on a store with one in a folder; it is complete."""
+    """Checks that a run on a store is complete and equals one in a folder."""
     before = set(machines.objects.names())
     assert {"flags.txt", "ledger.jsonl", "report.html", "result.json"} <= before
     assert machines.end("fourth")[0] == 0

@@ -1,4 +1,4 @@
-"""A whole run on images that stay on disk, killed within an epoch."""
+"""A whole run on images streamed from disk, killed within an epoch."""
 
 import contextlib
 import shutil
@@ -34,7 +34,7 @@ def weights(path: Path) -> dict[str, object]:
 def test_killed_within_an_epoch_it_ends_with_the_same_network(
     runs: Runs, tmp_path: Path
 ) -> None:
-    """The search sees half the images; six batches of all are an epoch."""
+    """The search sees half the images; a retraining epoch has six batches of all."""
     prepare_imagenet(tmp_path / "tfds")
     flags = (
         "--data_name=imagenet2012",

@@ -1,4 +1,4 @@
-"""Strategies that do not work are refused before anything is evaluated."""
+"""Invalid strategies are refused before anything is evaluated."""
 
 import dataclasses
 from typing import Any
@@ -40,7 +40,7 @@ class Genomes(Good):
 
 @flax.struct.dataclass
 class NothingProposed(Good):
-    """Leaves out which genes are proposed."""
+    """Does not say which genes are proposed."""
 
     def ask(self, key: jax.Array, state: Any) -> Any:
         return Candidates(SPACE.sample(key, 3), None)
@@ -48,7 +48,7 @@ class NothingProposed(Good):
 
 @flax.struct.dataclass
 class OneGenome(Good):
-    """Asks a single genome without the axis of the population."""
+    """Asks a single genome, without a population axis."""
 
     def ask(self, key: jax.Array, state: Any) -> Any:
         genome = SPACE.sample(key, 1)[0]
@@ -57,7 +57,7 @@ class OneGenome(Good):
 
 @flax.struct.dataclass
 class RealGenomes(Good):
-    """Returns genomes as real numbers."""
+    """Returns genomes as floats."""
 
     def ask(self, key: jax.Array, state: Any) -> Any:
         found = super().ask(key, state)
@@ -66,7 +66,7 @@ class RealGenomes(Good):
 
 @flax.struct.dataclass
 class OutOfSpace(Good):
-    """Returns genes that no place has."""
+    """Returns genes that are out of range."""
 
     def ask(self, key: jax.Array, state: Any) -> Any:
         found = super().ask(key, state)
@@ -75,7 +75,7 @@ class OutOfSpace(Good):
 
 @flax.struct.dataclass
 class Branches(Good):
-    """Decides by an array's value in Python."""
+    """Branches in Python on an array's value."""
 
     def ask(self, key: jax.Array, state: Any) -> Any:
         return super().ask(key, state) if state > 0 else None
@@ -83,7 +83,7 @@ class Branches(Good):
 
 @flax.struct.dataclass
 class OtherState(Good):
-    """Returns a state of another structure."""
+    """Returns a state with a different structure."""
 
     def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
         return state, fitness
@@ -91,28 +91,28 @@ class OtherState(Good):
 
 @flax.struct.dataclass
 class OtherNumber(Good):
-    """Asks three candidates, and says five."""
+    """Asks three candidates but declares five."""
 
     batch: int = flax.struct.field(pytree_node=False, default=5)
 
 
 @flax.struct.dataclass
 class Traced(Good):
-    """Has a number that jit would trace."""
+    """Has a batch size that jit would trace."""
 
     batch: int = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class NoPytree:
-    """Nothing that jit takes."""
+    """Not a pytree, so jit does not accept it."""
 
     init, ask, tell = Good.init, Good.ask, Good.tell
 
 
 @dataclasses.dataclass(frozen=True)
 class NoTell:
-    """Cannot be told."""
+    """Has no ``tell``."""
 
     init, ask = Good.init, Good.ask
 

@@ -1,4 +1,4 @@
-"""The surrogate's process against scikit-learn's."""
+"""The surrogate's Gaussian process against scikit-learn."""
 
 import itertools
 
@@ -42,7 +42,7 @@ def test_the_mean_follows_a_trend_beyond_what_is_known():
     assert float(process.slope) == 1
     mean, std = process(features, trends)
     assert (np.abs(mean - targets) < 4 * std + 0.1)[30:].all()
-    # Without the trend it falls back to what is usual.
+    # Without the trend it falls back to the prior mean.
     flat = gaussian_process.fit(features, 0 * trends, targets, known)
     assert mean[39] > flat(features, 0 * trends)[0][39] + 1
 
@@ -80,7 +80,7 @@ def test_scores_keep_the_order_and_their_scale():
     scores = np.asarray(gaussian_process.scores(fitness, known))
     assert (scores[6:] == 0).all()
     assert np.argsort(scores[[0, 2, 3, 4, 5]]).tolist() == [2, 0, 4, 1, 3]
-    # A failure is as bad as the worst.
+    # A failure scores like the worst network.
     assert scores[1] == scores[3]
     np.testing.assert_allclose(scores[:6].mean(), 0, atol=1e-5)
     np.testing.assert_allclose(scores[:6].std(), 1, rtol=1e-4)

@@ -31,14 +31,14 @@ init, ask, tell = map(jax.jit, (STRATEGY.init, STRATEGY.ask, STRATEGY.tell))
 
 @jax.jit
 def share(genomes: jax.Array) -> jax.Array:
-    """A fitness without training: the share of one block in each chain."""
+    """A fitness without training: the fraction of one block in each chain."""
     return (genomes == WANTED).sum(-1) / (genomes != PAD).sum(-1)
 
 
 @jax.jit
 @jax.vmap
 def search(key: jax.Array) -> tuple[PopulationState, jax.Array]:
-    """A whole search: the states after each generation and all that was asked."""
+    """A whole search: the states after each generation and all genomes asked."""
 
     def generation(state, key):
         candidates = STRATEGY.ask(key, state)
@@ -80,7 +80,7 @@ def searches() -> tuple[PopulationState, jax.Array]:
 
 @pytest.fixture(scope="module")
 def told() -> PopulationState:
-    """A population that was told a generation."""
+    """A population that has been told one generation."""
     state = init(jax.random.key(0))
     candidates = ask(jax.random.key(1), state)
     return tell(state, candidates, share(candidates.genomes))
@@ -145,7 +145,7 @@ def test_fitness_belongs_to_the_genome_and_never_falls(
 ):
     states, _ = searches
     np.testing.assert_array_equal(states.fitness, share(states.genomes))
-    # The fittest first, and no rank of a population ever worsens.
+    # The fittest come first, and the fitness at each rank never falls.
     assert (np.diff(states.fitness, axis=-1) <= 0).all()
     assert (np.diff(states.fitness, axis=1) >= 0).all()
 
@@ -158,8 +158,8 @@ def test_children_come_from_parents(told: PopulationState):
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
 def test_crossover_rate_is_the_share_of_children_that_are_crossed(rate: float):
-    # Full chains of one block each, all of equal fitness: two different parents
-    # half of the time, whose child is a mixture for 7 of the 9 cuts of the first.
+    # Full chains of one block each, all equally fit. The parents differ half of the
+    # time; their child is then a mixture for 7 of the 9 cuts of the first parent.
     genomes = jnp.full((12, 8), 5, jnp.int32).at[:6].set(7)
     children = bred(survivors(genomes), crossover_rate=rate, mutation_rate=0.0)
     mixed = (children == 5).any(-1) & (children == 7).any(-1)
@@ -173,7 +173,7 @@ def test_mutation_rate_is_the_share_of_children_that_mutate(rate: float):
     children = bred(survivors(genomes), crossover_rate=0.0, mutation_rate=rate)
     changed = (children != 5).sum(-1)
     assert changed.max() == (rate > 0)
-    # Two of three edits of a full chain replace, one of 15 by the block that stood.
+    # Two thirds of the edits of a full chain replace a block, 1 in 15 by the same one.
     assert np.isclose((changed > 0).mean(), rate * (1 - 2 / 3 / 15), atol=0.02)
 
 
@@ -222,7 +222,7 @@ def test_the_key_decides_everything(told: PopulationState):
     )
 
 
-def test_searches_are_the_same_alone_and_side_by_side(
+def test_searches_are_the_same_alone_and_in_parallel(
     searches: tuple[PopulationState, jax.Array],
 ):
     init_key, key = jax.random.split(jax.random.split(jax.random.key(0), 20)[4])

@@ -1,4 +1,4 @@
-"""The genetic algorithm with blocks that a prior proposes."""
+"""The genetic algorithm with blocks proposed by a prior."""
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ GENERATIONS = 4
 def pools(
     strategy: GptNas, key: jax.Array, state: PopulationState
 ) -> tuple[Candidates, Genome]:
-    """The reconstructed pool, and that of the genetic algorithm by its key."""
+    """The reconstructed pool, and the genetic algorithm's pool for its key."""
     genetic_key, _ = jax.random.split(key)
     plain = strategy.genetic.pool(genetic_key, state).genomes
     pool = strategy.pool(key, state)
@@ -44,7 +44,7 @@ def ask(strategy: GptNas, key: jax.Array, state: PopulationState) -> Candidates:
 
 @pytest.fixture(scope="module")
 def prior() -> Prior:
-    """A prior that knows few words and has learned nothing."""
+    """An untrained prior with a small vocabulary."""
     modules = [SPACE.block(name, 1, False) for name in ("Conv", "MaxPool", "BatchNorm")]
     layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
     words = vocabulary.build([map(vocabulary.word, part) for part in layers])
@@ -63,7 +63,7 @@ def prior() -> Prior:
 
 @pytest.fixture(scope="module")
 def state() -> PopulationState:
-    """Survivors of one generation, of the depths 4 to 8."""
+    """Survivors of one generation, with depths 4 to 8."""
     genes = np.arange(48).reshape(6, 8) % SPACE.num_genes
     depths = np.array([4, 5, 6, 7, 8, 8])[:, None]
     genomes = jnp.array(np.where(np.arange(8) < depths, genes, PAD), jnp.int32)
@@ -76,10 +76,10 @@ def at(state: PopulationState, generation: int) -> PopulationState:
     return state.replace(generation=jnp.int32(generation))
 
 
-def test_what_the_space_refuses_is_taken_as_it_was(
+def test_a_rejected_reconstruction_is_replaced_by_the_original(
     prior: Prior, state: PopulationState
 ) -> None:
-    """Within a band that the genetic algorithm keeps to and the prior does not know."""
+    """The genetic algorithm respects the limits; the prior does not know them."""
     space = limited(SPACE, [Limit("flops", 6e5, 7e5)])
     strategy = GptNas(GENETIC.replace(space=space), 1.0, GENERATIONS, prior)
     candidates = jax.jit(lambda key: strategy.ask(key, state))(jax.random.key(5))
@@ -126,13 +126,13 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
             candidates, plain = pools(strategy, jax.random.key(seed), now)
             genomes, before = map(np.asarray, (candidates.genomes, plain))
             real, kept = before != PAD, ~np.asarray(candidates.proposed)
-            # The depth stays, and so does every block that was not proposed.
+            # The depth stays, and so do all blocks that are not proposed.
             np.testing.assert_array_equal(genomes != PAD, real)
             np.testing.assert_array_equal(genomes[kept], before[kept])
             assert (kept | real).all()
             proposed.append(~kept[real])
         shares.append(np.concatenate(proposed).mean())
-    # Eq. 3: 0.8 less a quarter and less a half of it.
+    # Eq. 3: 0.8 less a quarter of it, and less half of it.
     np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.05)
 
 
@@ -162,8 +162,8 @@ def test_init_and_tell_are_those_of_the_genetic_algorithm(
 
 
 @pytest.mark.long
-def test_of_several_drafts_those_are_evaluated_that_promise_most():
-    """Where a block is good wherever it stands, as the surrogate soon knows."""
+def test_the_most_promising_of_several_drafts_are_evaluated():
+    """One block is good at every position, which the surrogate soon learns."""
 
     def best(key: jax.Array, drafts: int) -> jax.Array:
         strategy = GptNas(GENETIC, 0.8, GENERATIONS, uniform(SPACE), drafts=drafts)

@@ -1,4 +1,4 @@
-"""The GPT that learns from the search, when it has little to propose."""
+"""The GPT that learns during the search, when it has little to propose."""
 
 import jax
 import jax.numpy as jnp
@@ -33,5 +33,5 @@ def test_a_search_goes_on_in_small_steps_where_the_gpt_proposes_next_to_nothing(
         keys = jax.random.split(key, _ROUNDS)
         return jax.lax.scan(step, strategy.init(init_key), keys)[1]
 
-    # One of 15,625 cells, of which 48 are asked.
+    # The target is one of 15,625 cells; the search asks 48.
     assert search(jax.random.key(2)).max() == space.length

@@ -1,4 +1,4 @@
-"""Programs of strategies."""
+"""Jitted programs of strategies."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from gpt_nas_jax.strategies.jitted import jit_by_class
 
 @pytest.mark.slow
 def test_classes_of_equal_fields_run_their_own_programs():
-    # Without its class in the key about every seventh of them runs another's.
+    # Without the class in the key, about one in seven runs another's program.
     kinds = [
         flax.struct.dataclass(dataclasses.make_dataclass(f"Kind{number}", []))
         for number in range(100)

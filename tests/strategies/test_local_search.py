@@ -1,4 +1,4 @@
-"""Local search: what it does next, step by step."""
+"""Local search, checked step by step."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ STRATEGY = LocalSearch(SPACE, 1, 80)
 
 @jax.jit
 def searched(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """All that was asked, with the number of convolutions 3x3 as fitness."""
+    """Asked and current genomes; the fitness is the number of 3x3 convolutions."""
 
     def step(state, key):
         candidates = STRATEGY.ask(key, state)
@@ -34,7 +34,7 @@ def near(genome: tuple[int, ...]) -> list[tuple[int, ...]]:
     ]
 
 
-def test_it_climbs_by_neighbours_and_begins_anew_at_the_top():
+def test_it_climbs_through_neighbours_and_restarts_at_the_top():
     asked, places = ([*map(tuple, row.tolist())] for row in searched(jax.random.key(0)))
     assert places[0] == asked[0]
     restarts = 0
@@ -47,7 +47,7 @@ def test_it_climbs_by_neighbours_and_begins_anew_at_the_top():
         else:
             restarts += 1
             moved = asked[step]
-        # On from there over better neighbours that were known already.
+        # It then moves on through better neighbours that are already known.
         while places[step] != moved:
             better = [
                 neighbour

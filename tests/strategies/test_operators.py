@@ -45,7 +45,7 @@ def test_a_tournament_of_failures_has_a_winner():
 
 
 @hypothesis.given(data=st.data())
-def test_best_are_the_first_of_the_stable_order_each_once(data: st.DataObject):
+def test_best_keeps_the_first_of_a_stable_order_without_repeats(data: st.DataObject):
     values = st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 1.0])
     fitness = np.array(data.draw(st.lists(values, min_size=6, max_size=6)), np.float32)
     genes = np.array(data.draw(st.lists(st.integers(0, 9), min_size=6, max_size=6)))

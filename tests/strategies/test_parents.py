@@ -1,4 +1,4 @@
-"""Candidates name the evaluations that they were made from."""
+"""Candidates name the evaluations they were made from."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ EVALUATIONS = 40
 
 
 def search(strategy: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """All genomes, their parents, and how many are asked at a time."""
+    """All genomes, their parents, and the number asked at a time."""
 
     @jax.jit
     def step(state: Any, key: jax.Array) -> tuple[Any, Any]:
@@ -61,7 +61,8 @@ def test_crossed_children_have_each_gene_from_a_parent():
     for number in range(size, EVALUATIONS):
         pair = [parent for parent in parents[number] if parent >= 0]
         assert max(pair) < number // size * size
-        # Mutants stand behind the children; a mutant has one gene of its own.
+        # Mutants follow the children; a mutant has at most one gene from neither
+        # parent.
         missing = (genomes[number] != genomes[pair]).all(0).sum()
         assert missing <= 1
         explained += missing == 0

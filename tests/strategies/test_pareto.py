@@ -1,4 +1,4 @@
-"""Ranks and crowding of NSGA-II, against pymoo and against the definition."""
+"""Ranks and crowding of NSGA-II against pymoo and the definition."""
 
 import flax.struct
 import jax
@@ -25,7 +25,7 @@ _NONE = np.zeros(24, np.float32)
 
 
 def random_values(seed: int, objectives: int) -> np.ndarray:
-    """Numbers that often coincide in one objective, sometimes in all."""
+    """Values that often tie in one objective and sometimes in all."""
     random = np.random.default_rng(seed)
     return random.integers(0, 12, (24, objectives)).astype(np.float32)
 
@@ -42,7 +42,7 @@ def test_fronts_are_those_of_pymoo(objectives: int, seed: int):
 @pytest.mark.parametrize("objectives", [2, 3])
 @given(seed=st.integers(0, 10**6))
 def test_crowding_is_that_of_pymoo(objectives: int, seed: int):
-    # Without ties, in which pymoo leaves out all but one.
+    # Without ties: of tied rows pymoo keeps only one.
     values = np.random.default_rng(seed).normal(size=(24, objectives))
     values = values.astype(np.float32)
     rank = np.asarray(_ranks(values, _NONE))
@@ -52,13 +52,13 @@ def test_crowding_is_that_of_pymoo(objectives: int, seed: int):
         if len(rows) < 3:
             assert np.isposinf(found[rows]).all()
             continue
-        # pymoo divides by how many objectives there are.
+        # pymoo divides by the number of objectives.
         due = calc_crowding_distance(-values[rows]) * objectives
         np.testing.assert_allclose(found[rows], due, rtol=1e-4)
 
 
 @given(seed=st.integers(0, 10**6))
-def test_what_keeps_the_limits_dominates_what_does_not(seed: int):
+def test_feasible_networks_dominate_infeasible_ones(seed: int):
     random = np.random.default_rng(seed)
     values = random.normal(size=(24, 2)).astype(np.float32)
     violation = np.maximum(random.normal(size=24), 0).astype(np.float32)
@@ -66,7 +66,7 @@ def test_what_keeps_the_limits_dominates_what_does_not(seed: int):
     feasible = violation == 0
     if feasible.any() and not feasible.all():
         assert rank[feasible].max() < rank[~feasible].min()
-    # Among the others the least violation comes first.
+    # Among infeasible ones, the smallest violation comes first.
     order = np.argsort(violation[~feasible])
     assert (np.diff(rank[~feasible][order]) > 0).all()
 
@@ -82,7 +82,7 @@ def test_standing_puts_failures_last_and_is_fitness_without_costs():
 
 
 def hypervolume(accuracy: np.ndarray, flops: np.ndarray, most: float) -> float:
-    """The area above accuracy 0 and below ``most`` operations that is dominated."""
+    """The dominated area up to ``most`` operations, as a mean accuracy."""
     budgets = np.linspace(0, most, 400)
     best = [accuracy[flops <= budget].max(initial=0.0) for budget in budgets]
     return float(np.mean(best))
@@ -90,7 +90,7 @@ def hypervolume(accuracy: np.ndarray, flops: np.ndarray, most: float) -> float:
 
 @flax.struct.dataclass
 class Additive:
-    """Every operation is worth something at every edge."""
+    """Accuracy is a sum of one value for each edge and its operation."""
 
     def answer(
         self, space: Space, key: Key, genomes: Genome
@@ -102,7 +102,7 @@ class Additive:
 
 
 def volumes(strategy: str, objectives: tuple[str, ...]) -> list[float]:
-    """Of eight searches of 80 networks."""
+    """The hypervolumes of eight searches of 80 networks each."""
     table, keys = Additive(), jax.random.split(jax.random.key(0), 8)
     made = create(strategy, SPACE, 80, batch=10, population=10, objectives=objectives)
     asked = tabular.searches(made, SPACE, table, keys, 8)

@@ -53,14 +53,14 @@ STRATEGIES = {
 
 
 def fitness_of(space: Space, genomes: jax.Array) -> jax.Array:
-    """A fitness without training, which fails for some networks."""
+    """A fitness without training that fails for some networks."""
     values = jnp.sin(space.features(genomes).sum(-1))
     return jnp.where(values < -0.9, -jnp.inf, values)
 
 
 @functools.partial(jit_by_class, static_argnums=(1,))
 def search(strategy: Strategy, space: Space, keys: Key) -> jax.Array:
-    """All genomes asked in searches side by side, ``[S, rounds, batch, L]``."""
+    """All genomes asked in parallel searches, ``[S, rounds, batch, L]``."""
 
     def one(key: Key) -> jax.Array:
         init_key, key = jax.random.split(key)
@@ -76,7 +76,7 @@ def search(strategy: Strategy, space: Space, keys: Key) -> jax.Array:
     return jax.vmap(one)(keys)
 
 
-# They take 10 to 20 s each to compile.
+# Each takes 10 to 20 s to compile.
 _LONG = {
     ("gpt_nas_online", "blocks"),
     ("gpt_nas_online", "nasbench101"),
@@ -114,6 +114,6 @@ def test_every_strategy_works_on_every_space(name: str, space_name: str):
     assert space.valid(asked).all()
     identity = np.asarray(space.identity(asked)).reshape(SEEDS, QUERIES, -1)
     assert len(np.unique(identity[:, :BATCH], axis=0)) == SEEDS
-    # Next to nothing is evaluated twice.
+    # Almost nothing is evaluated twice.
     for search_identity in identity:
         assert len(np.unique(search_identity, axis=0)) >= QUERIES - 2

@@ -89,14 +89,14 @@ class NoBatch:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a user's module with strategies."""
+    """The name of a user's module that defines strategies."""
     name = f"strategies_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(OWN, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     return name
 
 
-def test_a_class_of_the_users_is_filled_in_and_set(module: str):
+def test_a_users_class_gets_its_fields_and_settings(module: str):
     made = create(f"{module}:Firsts", SPACE, 20, batch=4, offset=2)
     assert (made.space, made.batch, made.queries, made.offset) == (SPACE, 4, 20, 2)
     state = made.init(jax.random.key(0))
@@ -118,7 +118,7 @@ def test_a_class_that_lacks_a_part_is_refused(module: str, given: str, message: 
         registry.check(f"{module}:{given}", SearchConfig(), 40)
 
 
-def test_the_paper_asks_a_prior():
+def test_learned_strategies_need_a_prior():
     asking = {name for name in registry.STRATEGIES if registry.asks_prior(name)}
     assert asking == names.LEARNED
     for name in asking:

@@ -1,4 +1,4 @@
-"""Windows against a plain enumeration."""
+"""Windows of token sequences against a plain enumeration."""
 
 import collections
 import dataclasses
@@ -18,7 +18,7 @@ SMALL, LARGE = st.integers(2, 4), st.integers(2, 60_000)
 
 
 def counted(tokens: st.SearchStrategy[int]) -> st.SearchStrategy[list]:
-    """Sequences and how many networks share each; some sequences are equal."""
+    """Sequences, each with its number of networks; some sequences are equal."""
     sequences = st.lists(tokens, min_size=1, max_size=14)
     return st.lists(st.tuples(sequences, st.integers(1, 9)), min_size=1, max_size=5)
 
@@ -36,7 +36,7 @@ def as_dict(windows: Windows) -> dict[tuple[int, ...], float]:
     return dict(zip(rows, windows.weights.tolist(), strict=True))
 
 
-# Few distinct tokens make rows that fit one integer, many make rows that do not.
+# Rows of few distinct tokens fit into one integer, rows of many do not.
 @pytest.mark.parametrize("tokens", [SMALL, LARGE], ids=["integers", "bytes"])
 @hypothesis.given(data=st.data())
 def test_windows_are_those_of_a_plain_enumeration(
@@ -57,7 +57,7 @@ def test_windows_are_those_of_a_plain_enumeration(
 
 
 def test_rows_that_64_bits_cannot_tell_apart_are_not_merged():
-    # Read as numbers of base 57, from either end, they are 0 and 2 ** 64.
+    # In base 57, ``zeros`` is 0, and ``digits`` or its reverse is 2 ** 64.
     digits = [2**64 // 57**place % 57 for place in range(CONTEXT + 1)]
     zeros, top = [0] * len(digits), [56] * len(digits)
     rows = [zeros, digits, digits[::-1], top, zeros]

@@ -1,4 +1,4 @@
-"""Words: what they keep of a layer and what they leave out."""
+"""Words: which properties of a layer they keep and which they omit."""
 
 import hypothesis
 import numpy as np
@@ -14,7 +14,7 @@ from gpt_nas_jax.tokens.vocabulary import START, UNKNOWN, Vocabulary, word
 PAIR = st.tuples(st.integers(1, 7), st.integers(1, 7))
 STRIDE = st.tuples(st.integers(1, 3), st.integers(1, 3))
 PADDING = st.tuples(*[st.integers(0, 3)] * 4)
-# What a word keeps: the kind of layer, then all that is neither id nor size. Of the
+# A word keeps the kind of layer, then everything but the id and the sizes. Of the
 # widths of a convolution it keeps the ratio, here as a power of two.
 STRUCTURES = st.one_of(
     st.tuples(
@@ -45,7 +45,7 @@ PLACES = st.tuples(st.integers(0, 99), SIZE, SIZE, st.tuples(st.floats(0, 1)))
 
 
 def layer(structure: tuple, place: tuple) -> Layer:
-    """A layer of this structure with the id, the sizes and the constant of a place."""
+    """A layer of this structure, with the id, sizes and constant of a place."""
     *sizes, constant = place
     in_size = place[1]
     match structure:
@@ -96,7 +96,7 @@ def test_numbers_of_groups_are_kept_on_request(
 
 
 def test_a_padded_window_as_large_as_its_map_is_not_global():
-    # On a map of 3x3 the block MaxPool is the same layer as on any other.
+    # On a 3x3 map the block MaxPool is the same layer as on any other map.
     small, large = (
         Pool(0, (side, side, 16), (side, side, 16), "max", (3, 3), (1, 1), (1,) * 4, 1)
         for side in (3, 8)
@@ -110,7 +110,7 @@ def test_zoo_and_cells_have_38_words(zoo_vocabulary: Vocabulary):
 
 
 def test_with_numbers_of_groups_there_are_169(zoo_traces: dict[str, Trace]):
-    # The article counts 168.
+    # The paper counts 168.
     grouped = {
         word(part.layer, keep_groups=True)
         for trace in zoo_traces.values()
@@ -142,7 +142,7 @@ def test_unseen_words_become_the_unknown_token():
 
 
 @pytest.mark.parametrize("keep_groups", [False, True])
-def test_a_single_channel_convolution_is_no_grouped_one(keep_groups: bool):
+def test_a_single_channel_convolution_is_not_grouped(keep_groups: bool):
     def convolution(channels: int) -> Conv:
         sizes = (8, 8, channels), (8, 8, 64)
         return Conv(0, *sizes, (3, 3), (1, 1), (1, 1, 1, 1), 1, 1, False)

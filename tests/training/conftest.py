@@ -1,4 +1,4 @@
-"""A small data set, recipe and network that all training tests share."""
+"""A small data set, recipe and network shared by all training tests."""
 
 import jax
 import pytest

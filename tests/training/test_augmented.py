@@ -1,4 +1,4 @@
-"""Everything that a retraining does to its batches, together."""
+"""All augmentations of a retraining, combined."""
 
 import dataclasses
 import functools
@@ -65,13 +65,13 @@ def test_each_changes_images_by_the_key_alone_and_keeps_shape_and_type(
     if isinstance(of, Targets):
         np.testing.assert_array_equal(of.labels[:, 0], labels)
         np.testing.assert_allclose(of.weights.sum(1), 1, rtol=1e-6)
-        # An image that is mixed with one of its own class may be another image.
+        # The partner of an image may be of the same class.
         assert (of.labels[:, 1] != labels).any()
     else:
         assert set(how) & {"randaugment_ops", "erasing"}
 
 
-def test_noise_is_of_pixels_and_what_moves_in_is_the_mean() -> None:
+def test_erasing_fills_with_noise_and_randaugment_with_the_mean() -> None:
     x, labels = np.zeros((64, 16, 16, 3), np.uint8), np.zeros(64, int)
     erased, _ = run(RetrainRecipe(pad=0, erasing=1.0), KEY, x, labels)
     inside = np.asarray(erased) != -2
@@ -84,7 +84,7 @@ def test_noise_is_of_pixels_and_what_moves_in_is_the_mean() -> None:
         x,
         labels,
     )
-    # Black, inverted black, and the mean to within a byte's rounding.
+    # Black, inverted black, and the mean, which is rounded to a byte.
     kinds = {f"{value:.2f}" for value in np.unique(moved)}
     assert {"0.01"} < kinds <= {"-2.00", "2.00", "0.01"}
 
@@ -132,7 +132,7 @@ def test_a_training_with_everything_goes_on_where_it_was_left(
     assert jax.tree.all(jax.tree.map(jnp.array_equal, state, finished))
 
 
-def test_streams_hold_classes_in_equal_numbers_and_no_image_twice_alike(
+def test_streams_balance_classes_and_vary_repeated_images(
     streamed: StreamedImages,
 ) -> None:
     recipe = Recipe(epochs=1, batch=5 * CLASSES)
@@ -144,7 +144,7 @@ def test_streams_hold_classes_in_equal_numbers_and_no_image_twice_alike(
     for _, labels in batches:
         assert set(np.bincount(labels)) == {5}
     zeros = np.concatenate([x[labels == 0] for x, labels in batches])
-    # Two images in so many places, each time another part.
+    # Two images fill these places, with a different crop each time.
     assert len(zeros) >= 15
     assert len({image.tobytes() for image in zeros}) == len(zeros)
     # A resumed training gets the remaining batches.

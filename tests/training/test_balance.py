@@ -1,4 +1,4 @@
-"""Classes of unequal size, made to count alike."""
+"""Classes of unequal size are given equal weight."""
 
 import dataclasses
 import functools
@@ -44,7 +44,7 @@ def order(batch: int, seed: int = 0) -> np.ndarray:
     return np.asarray(balanced.order(jax.random.key(seed), LABELS, batch))
 
 
-# Batches that the classes divide, that they do not, and that hold fewer than all.
+# Sizes below the number of classes, divisible by it, and not divisible by it.
 @settings(deadline=None, max_examples=20)
 @given(st.sampled_from([2, 9, 16, 48]), st.integers(0, 50))
 def test_batches_hold_classes_in_equal_numbers(batch: int, seed: int) -> None:
@@ -56,13 +56,13 @@ def test_batches_hold_classes_in_equal_numbers(batch: int, seed: int) -> None:
 
     assert np.ptp(numbers(batches.ravel())) <= 1
     assert max(np.ptp(numbers(one)) for one in batches) <= (0 if batch % 3 == 0 else 2)
-    # Of a class no image comes again before all others have come.
+    # No image of a class is repeated before all of them have been drawn.
     for name in SIZES:
         times = np.bincount(batches.ravel(), minlength=len(LABELS))[name == LABELS]
         assert np.ptp(times) <= 1
 
 
-def test_epochs_differ_and_come_again() -> None:
+def test_epochs_differ_and_are_reproducible() -> None:
     order.cache_clear()
     first = order(16)
     order.cache_clear()
@@ -77,7 +77,7 @@ def test_the_order_of_images_that_are_not_balanced_is_as_it_was() -> None:
 
 
 def placed(kind: str) -> by_block.TrainingData:
-    """Images of noise."""
+    """Noise images on the device."""
     random = np.random.default_rng(1)
     pixels = random.integers(0, 256, (len(LABELS), 8, 8, 1), np.uint8)
     images = Images(pixels, LABELS.astype(np.int32))
@@ -86,7 +86,7 @@ def placed(kind: str) -> by_block.TrainingData:
 
 @pytest.mark.parametrize("kind", ["loss", "sampling"])
 def test_both_trainers_learn_from_balanced_batches(kind: str) -> None:
-    """And alike: block programs and the whole network are told the same."""
+    """Block programs and the whole network get equal batches and equal losses."""
     chain, data = Chain((Head(4),)), placed(kind)
     recipe = RetrainRecipe(
         epochs=2, batch=16, learning_rate=0.1, warmup_epochs=0, pad=1

@@ -1,4 +1,4 @@
-"""Batches made on the device against NumPy."""
+"""Batches assembled on the device against NumPy."""
 
 import dataclasses
 

@@ -48,7 +48,7 @@ def test_an_epoch_equals_the_whole_network_program(
     ours, theirs = collected(states), state.variables()
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
     for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        # A bias in front of a BatchNorm has no gradient but rounding.
+        # The gradient of a bias before a BatchNorm is only rounding error.
         distance = np.linalg.norm(mine - other)
         assert distance <= 1e-5 * np.linalg.norm(other) + 1e-7
     by_blocks = by_block.accuracy(states, digits, recipe.batch)
@@ -70,7 +70,7 @@ def test_training_goes_on_from_a_state_as_if_never_stopped(
 
     whole.fit(chain, recipe, digits, KEY, None, keep)
     expected = kept[12]
-    # 200 images make six batches: at the end of an epoch, and within one.
+    # An epoch has six batches: resume at the end of one and within one.
     for done in (6, 9):
         state = whole.fit(chain, recipe, digits, KEY, (done, kept[done]), keep)
         assert jax.tree.all(jax.tree.map(jnp.array_equal, state, expected))
@@ -92,7 +92,7 @@ def test_what_a_rule_keeps_does_not_move(
         assert len(after[index].kept) > 0
     moved = jax.tree.map(np.array_equal, after[1].trained, before[1].trained)
     assert not any(jax.tree.leaves(moved))
-    # Running statistics follow the data in kept blocks, too.
+    # Running statistics are updated in kept blocks, too.
     means = jax.tree.map(np.array_equal, after[0].stats, before[0].stats)
     assert not all(jax.tree.leaves(means))
 
@@ -143,7 +143,7 @@ def test_a_candidate_compiles_nothing_once_its_blocks_are_warm(
         states, _ = by_block.fit(network, chosen, recipe, digits, KEY, lambda: None)
         by_block.accuracy(states, digits, recipe.batch)
 
-    # Batches and losses have programs of their own.
+    # Compiles the programs of batches and losses.
     evaluate(candidate(("Conv",), 32, num_stages=1, num_classes=10), Rule.ALL)
     size = (8, 8, 1)
     for block in network.blocks:
@@ -159,7 +159,7 @@ def test_a_candidate_compiles_nothing_once_its_blocks_are_warm(
 def test_initial_weights_have_the_deviation_of_their_initialiser() -> None:
     state = programs.start(Conv(64), Rule.ALL, optax.sgd(0.1), (8, 8, 64), KEY)
     params = state.variables()["params"]
-    # He's rule: variance 2 / fan-out, the fan-out being 3 * 3 * 64.
+    # He initialisation: variance 2 / fan-out, with a fan-out of 3 * 3 * 64.
     expected = np.sqrt(2 / (9 * 64))
     assert np.std(params["Conv_0"]["kernel"]) == pytest.approx(expected, rel=0.02)
     assert np.all(params["Conv_0"]["bias"] == 0)
@@ -184,17 +184,17 @@ def test_bfloat16_computes_as_float32_up_to_its_precision(
 
 
 @pytest.mark.long
-def test_what_lives_in_a_process_does_not_grow_with_its_candidates(
+def test_programs_and_arrays_do_not_accumulate_over_candidates(
     recipe: RetrainRecipe, digits: DeviceImages, compiled: list[str]
 ) -> None:
-    """Programs and arrays are those of the space, however many candidates came."""
+    """The numbers of programs and arrays depend on the space alone."""
     genes = ("Stem", "MaxPool", "ReLU")
     client = jax.devices()[0].client
     update = optimizer(recipe, 1)
     x, labels = digits.images[:32] / 16.0, digits.labels[:32]
 
     def evaluate(index: int) -> tuple[int, int]:
-        # Counting in base 3 gives every chain of four genes.
+        # The digits in base 3 enumerate all chains of four genes.
         names = tuple(genes[index // 3**place % 3] for place in range(4))
         network = candidate(names, width=16, num_stages=1, num_classes=10)
         key = jax.random.fold_in(KEY, index)

@@ -1,4 +1,4 @@
-"""Answers by class, against scikit-learn's."""
+"""Confusion matrices and accuracies against scikit-learn."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ _ONE = np.ones(1, np.float32)
 
 
 def numbered(labels: list[int]) -> Images:
-    """Images of one pixel, whose value is their number."""
+    """Images of one pixel, whose value is the image's index."""
     pixels = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
     return Images(pixels, np.array(labels, np.int32))
 
@@ -40,14 +40,14 @@ def test_counts_and_accuracies_are_those_of_scikit_learn(pairs: list[tuple[int, 
     assert found.tolist() == due.tolist()
     right = sklearn.metrics.accuracy_score(labels, answers)
     assert confusion.accuracy(found) == pytest.approx(right)
-    # scikit-learn leaves out classes without an image, too.
+    # Classes without images do not count.
     recall = sklearn.metrics.recall_score(
         labels, answers, labels=sorted(set(labels)), average="macro", zero_division=0
     )
     assert confusion.balanced_accuracy(found) == pytest.approx(recall)
 
 
-def test_there_are_none_where_a_logit_is_not_a_number():
+def test_there_are_no_counts_if_a_logit_is_not_a_number():
     data = to_device(numbered([0, 1, 1]), 0 * _ONE, _ONE, False)
 
     def infer(x: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Stochastic depth against its paper's definition."""
+"""Stochastic depth against the definition in its paper."""
 
 import flax.linen as nn
 import jax
@@ -23,7 +23,7 @@ LAST = 0.8
 
 
 class Marks(nn.Module):
-    """A residual block whose branch is 1 in a channel of its own, else 0."""
+    """A residual block whose branch is 1 in its own channel and 0 in the others."""
 
     channel: int
 
@@ -38,7 +38,7 @@ CHAIN = Chain(tuple(Marks(channel) for channel in range(BLOCKS)))
 
 @jax.jit
 def marked(key: jax.Array) -> jax.Array:
-    """``[4096, BLOCKS]``: what each block has added to each image."""
+    """``[4096, BLOCKS]``: what each block adds to each image."""
     x = jnp.zeros((4096, *SIZE))
     with stochastic_depth(CHAIN, SIZE, LAST):
         return CHAIN.apply({}, x, True, rngs={"dropout": key})[:, 0, 0]
@@ -52,7 +52,7 @@ def test_blocks_are_skipped_by_the_linear_rule_and_scaled_by_what_is_left() -> N
         np.testing.assert_allclose(kinds, [0, 1 / (1 - skipped)], rtol=1e-6)
         spread = np.sqrt(skipped * (1 - skipped) / len(added))
         assert abs((added[:, block] == 0).mean() - skipped) < 5 * spread
-        # So the mean is what an untouched network adds.
+        # So the mean is what the full network adds.
         assert abs(added[:, block].mean() - 1) < 5 * spread / (1 - skipped)
 
 

@@ -1,4 +1,4 @@
-"""The memory that is foreseen against what XLA's compiler for the CPU says."""
+"""Estimated memory against that reported by XLA's CPU compiler."""
 
 import dataclasses
 
@@ -30,7 +30,7 @@ def all_of(chain: Chain) -> tuple[Rule, ...]:
 
 
 def compiled(chain: Chain) -> int:
-    """The peak by the compiler's sizes of what programs take and put out."""
+    """The peak computed from the sizes that the compiler reports."""
     found, size = [], IMAGE
     for number, block in enumerate(chain.blocks):
         state = programs.shapes(block, Rule.ALL, UPDATE, size)
@@ -63,7 +63,7 @@ def test_is_within_a_quarter_of_what_the_compiler_says() -> None:
     assert abs(ours / theirs - 1) <= 0.25
 
 
-def test_what_lies_below_all_training_waits_for_nothing() -> None:
+def test_blocks_below_the_lowest_trained_one_keep_nothing() -> None:
     last = (Rule.NOTHING,) * len(NAMES) + (Rule.ALL,)
     assert foreseen_of(CHAIN, *last) < foreseen_of(CHAIN, *all_of(CHAIN)) / 3
 
@@ -73,9 +73,9 @@ def test_half_the_bytes_a_number_take_half_the_memory() -> None:
     assert small == pytest.approx(foreseen_of(CHAIN, *all_of(CHAIN)) / 2, rel=0.1)
 
 
-def test_the_peak_is_where_most_waits_or_most_space_is_taken() -> None:
+def test_the_peak_is_where_most_is_kept_or_most_space_is_needed() -> None:
     small = BlockFootprint(state=5, x=10, y=10, saved=20, space=3, trains=True)
-    # 30 wait of each block, with two gradients of 10 and the space of the last.
+    # Each block keeps 30; two gradients of 10 and the space of the last are added.
     assert peak([small, small]) == 2 * 10 + 60 + 20 + 3
     large = dataclasses.replace(small, space=100)
     assert peak([large, small]) == 2 * 10 + 30 + 20 + 100

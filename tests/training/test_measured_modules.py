@@ -1,4 +1,4 @@
-"""How long modules take: every one is run, in inference mode, by turns."""
+"""Time measurements of modules, which run in turns and in inference mode."""
 
 import itertools
 from collections.abc import Generator
@@ -15,7 +15,7 @@ from gpt_nas_jax.training import latency
 
 
 class Seen(nn.Module):
-    """Notes how often it runs, and on what."""
+    """Records its name and the batch size and type of each run."""
 
     name_of_run: str
 
@@ -36,7 +36,7 @@ RUNS: list[tuple[str, int, str]] = []
 
 
 def whole(steps: Generator[None, None, Any]) -> list[Any]:
-    """All that a generator yields, then its value."""
+    """All values that a generator yields, then the one it returns."""
     found: list[Any] = []
     while True:
         try:
@@ -58,7 +58,7 @@ def test_modules_take_turns(batch: int, dtype: str):
     assert {run[1:] for run in RUNS} == {(batch, dtype)}
     names = [name for name, *_ in RUNS]
     changes = sum(one != other for one, other in itertools.pairwise(names))
-    # Compiled one after the other, then a turn of each in every round.
+    # The modules are compiled one by one; then each has a turn in every round.
     assert changes == 1 + 2 * latency.ROUNDS
 
 

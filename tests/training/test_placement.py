@@ -1,4 +1,4 @@
-"""Several devices give what one gives."""
+"""Training on several devices equals training on one."""
 
 import itertools
 import json
@@ -16,9 +16,9 @@ from gpt_nas_jax.training.placement import compute_type
 pytestmark = pytest.mark.slow
 
 DEVICES = 4
-# Takes the same twenty steps in every way, in float32 and in float64, with batches
-# whole and in two microbatches. Prints how far each way is from one device after the
-# first step and after the last, relative to how far the parameters have moved.
+# Takes the same twenty steps in every way, in float32 and float64, with whole batches
+# and with two microbatches. Prints the distance of each way from one device after the
+# first and the last step, relative to the distance that the parameters have moved.
 STEPS = """
 import dataclasses
 import itertools
@@ -90,7 +90,8 @@ for dtype, parts in itertools.product(("float32", "float64"), updates):
         ]
 print(json.dumps(found))
 """
-# Trains the same network for two epochs in every way; prints its parameters and loss.
+# Trains the same network for two epochs in every way. Prints its variables, the number
+# of its devices and its accuracy.
 PROGRAM = """
 import dataclasses, json, sys
 import jax
@@ -154,7 +155,7 @@ print(json.dumps({
 }))
 """
 
-# Prints what a network trained by block programs on one device is, to the last bit.
+# Trains a network by block programs on one device and prints a hash of its variables.
 BITS = """
 import hashlib, json
 import jax
@@ -180,9 +181,9 @@ print(json.dumps({"bits": found, "devices": jax.local_device_count()}))
 
 
 def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:
-    """The last line that a program prints in a process with so many devices."""
+    """The last line that a program prints in a process with ``devices`` devices."""
     flag = f"--xla_force_host_platform_device_count={devices}"
-    # So many cores for XLA, which has as many threads as cores or devices.
+    # NPROC fixes the number of cores, which decides how many threads XLA has.
     settings = {"XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu", "NPROC": "2"}
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -197,7 +198,7 @@ def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Any]:
-    """The outcome of each way."""
+    """The results of each way."""
     return printed(PROGRAM)
 
 
@@ -222,13 +223,13 @@ def test_ways_to_share_a_batch_differ_by_rounding_alone() -> None:
         first, last = found[f"{way} float32 {parts}"]
         assert first < 1e-6
         assert last < 1e-3
-        # A defect would be as large here; rounding is 2**29 times as small.
+        # A defect would be as large in float64, but rounding is 2**29 times smaller.
         first, last = found[f"{way} float64 {parts}"]
         assert first < 1e-14
         assert last < 1e-11
 
 
-def test_devices_that_stand_by_change_no_bit() -> None:
+def test_idle_devices_change_no_bit() -> None:
     alone, among = printed(BITS, 1), printed(BITS)
     assert (alone["devices"], among["devices"]) == (1, DEVICES)
     assert alone["bits"] == among["bits"]

@@ -56,10 +56,10 @@ def test_without_warm_up_the_first_rate_is_the_highest() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_the_rate_decays_before_each_rung_and_is_at_its_peak_behind_it(
+def test_the_rate_decays_before_each_rung_and_is_at_its_peak_after_it(
     schedule: str,
 ) -> None:
-    """Each part is the schedule of a training of its length."""
+    """Each part follows the schedule of a training of that length."""
     recipe = EvalRecipe(
         epochs=9, rungs="2,5,9", learning_rate=0.1, schedule=schedule, warmup_epochs=1
     )

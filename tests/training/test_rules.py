@@ -1,4 +1,4 @@
-"""The paper's acceleration rules and the split of parameters by them."""
+"""The paper's acceleration rules and how they split parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,6 @@ def test_partitions_are_complete_and_hold_what_their_rule_says() -> None:
             jax.tree.map(jnp.array_equal, joined(trained, kept), params)
         )
         counts[rule] = len(trained)
-    # Four convolutions, each with a BatchNorm of a scale and a bias.
+    # Four convolutions, each with a BatchNorm that has a scale and a bias.
     assert counts == {Rule.ALL: leaves, Rule.BATCH_NORM: 8, Rule.NOTHING: 0}
     assert leaves == 12

@@ -1,4 +1,4 @@
-"""Images that are placed once for many trainings."""
+"""Images are placed on each device once, for many trainings."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_all_threads_get_the_same_arrays(shared: SharedImages):
 
 def test_images_that_are_streamed_are_not_placed():
     class Elsewhere:
-        """No arrays."""
+        """Images that are not arrays."""
 
     part = Elsewhere()
     shared = SharedImages(part, splits_of(part), SINGLE)

@@ -1,4 +1,4 @@
-"""Streamed images whose batches two processes share."""
+"""Streamed images with batches shared by two processes."""
 
 import sys
 from pathlib import Path
@@ -88,11 +88,11 @@ def test_each_process_decodes_its_share_of_the_very_same_batches(
     found = np.load(report)
     assert len(found.files) == len(expected) + 1
     for place, array in enumerate(expected):
-        # Images that are mixed differ by rounding, where programs differ.
+        # Mixed images differ by rounding between programs.
         close = (
             {"rtol": 1e-5, "atol": 1e-6} if array.dtype == np.float32 else {"rtol": 0}
         )
         np.testing.assert_allclose(found[f"arr_{place}"], array, **close)
     decoded = sum(len(x) for x, _ in alone)
-    # What is decoded ahead beyond the end is nothing.
+    # Nothing is decoded ahead beyond the end.
     assert found["reads"].tolist() == [decoded // 2] * 2

@@ -1,4 +1,4 @@
-"""Block programs in the order of axes of a TPU, run on the CPU."""
+"""Block programs with the axis order of a TPU, run on the CPU."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ BATCH = 4
 
 
 def step(state: programs.BlockState, x: jax.Array, dy: jax.Array) -> Any:
-    """A block's output, statistics, new parameters and the gradient of its input."""
+    """A block's output, statistics, new parameters and input gradient."""
     y, stats, pullback = programs.forward.__wrapped__(state, store(x), False)
     trained, _, (dx,) = programs.backward.__wrapped__(
         UPDATE, pullback, state, store(x), store(dy)
@@ -42,11 +42,11 @@ def state_of(block: nn.Module, size: tuple[int, int, int]) -> programs.BlockStat
     ("name", "channels", "stride"),
     [
         ("Inception", 16, 1),
-        # Its convolutions are merged by their number and that of channels.
+        # Merging its convolutions depends on their number and the channels.
         ("Inception", 1024, 1),
         pytest.param("Inception", 1024, 2, marks=pytest.mark.slow),
         ("ResBottleneckBlock", 16, 1),
-        # In groups that fill more than one register.
+        # Grouped convolutions that fill more than one register.
         ("BottleneckGrouped", 512, 1),
         ("InvertedResidual", 256, 1),
     ],
@@ -59,7 +59,7 @@ def test_a_block_is_trained_as_on_a_cpu(name: str, channels: int, stride: int) -
     args = state, jnp.asarray(x, jnp.float32), jnp.asarray(dy, jnp.float32)
     theirs = jax.jit(step)(*args)
     with compiling_for("tpu"):
-        # Of another function, since what is traced once is not traced again.
+        # A new function, since JAX would reuse the trace of ``step``.
         ours = jax.jit(lambda *args: step(*args))(*args)
     for mine, other in zip(ours, theirs, strict=True):
         assert np.linalg.norm(mine - other) <= 2e-5 * np.linalg.norm(other)
@@ -82,7 +82,7 @@ def test_a_pullback_holds_the_outputs_of_convolutions_alone(
     outputs = (layer.out_size for layer in layers if isinstance(layer, Conv))
     most = BATCH * sum(math.prod(size) for size in outputs)
     saved = sum(leaf.size for leaf in jax.tree.leaves(pullback.saved))
-    # Statistics are a few numbers a channel.
+    # Statistics are a few numbers per channel.
     assert saved <= most + x.size / BATCH
 
 
@@ -108,7 +108,7 @@ def test_a_chain_is_trained_as_on_a_cpu() -> None:
     rules = (Rule.NOTHING,) + (Rule.ALL,) * (len(chain.blocks) - 1)
 
     def trained() -> tuple[jax.Array, list[jax.Array]]:
-        # What has been traced for one platform would be run for the other.
+        # Otherwise JAX would reuse traces for the other platform.
         jax.clear_caches()
         states = by_block.start(chain, rules, UPDATE, (8, 8, 3), jax.random.key(0))
         states, loss = by_block.step(UPDATE, states, x, labels)

@@ -1,4 +1,4 @@
-"""Streamed images against those in memory, and trainings on them cut anywhere."""
+"""Streamed images against images in memory, and interrupted training on them."""
 
 import contextlib
 import dataclasses
@@ -73,7 +73,7 @@ def test_a_training_goes_on_with_the_very_batches_that_were_left(
         for first in (4, 6, 17, 18):
             rest = arrays(data.batches(recipe, KEY, first))
             jax.tree.map(np.testing.assert_array_equal, rest, batches[first:])
-        # Another epoch has other batches.
+        # Epochs have different batches.
         assert not np.array_equal(batches[0][0], batches[6][0])
 
 
@@ -142,7 +142,7 @@ def test_interrupted_within_an_epoch_a_training_ends_with_equal_parameters(
             raise KeyboardInterrupt
 
     whole.fit(CHAIN, RECIPE, train, KEY, None, keep)
-    # 200 images make three batches.
+    # 200 images make three batches per epoch.
     finished = kept[6]
     kept.clear()
     with pytest.raises(KeyboardInterrupt):
@@ -158,5 +158,5 @@ def test_block_programs_learn_from_a_stream(
     rules = (Rule.ALL,) * len(CHAIN.blocks)
     states, _ = by_block.fit(CHAIN, rules, recipe, train, KEY, lambda: None)
     test = placed(dataset.test, *dataset.test.moments(), dataset.flip)
-    # Guessing is right once in eight times.
+    # Guessing is right one time in eight.
     assert by_block.accuracy(states, test, 16) > 0.5

@@ -1,4 +1,4 @@
-"""Trainings on pictures that stay on disk, against those on the same ones in memory."""
+"""Training on pictures streamed from disk against the same pictures in memory."""
 
 import dataclasses
 import os
@@ -29,7 +29,7 @@ CHAIN = candidate(("Stem",), width=16, num_stages=1, num_classes=3)
 
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Splits, Splits]:
-    """The parts of one folder, in memory and on disk."""
+    """The splits of one folder, in memory and on disk."""
     home, random = tmp_path_factory.mktemp("folder"), np.random.default_rng(0)
     for number in range(75):
         tint = 60 + 60 * np.eye(3)[number % 3]
@@ -157,7 +157,7 @@ def test_the_wait_for_pictures_is_part_of_the_time(
         share = wait.share
     assert 0 < wait.seconds < time.monotonic() - begin
     assert 0 < share <= 1
-    # What another context waits for is not counted.
+    # Waits outside the context are not counted.
     before = wait.seconds
     arrays(disk.plain(8))
     assert wait.seconds == before

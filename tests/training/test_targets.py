@@ -1,4 +1,4 @@
-"""The loss of several and of weighted labels."""
+"""The loss of mixed and of weighted labels."""
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +29,8 @@ def test_the_loss_is_that_of_soft_labels(
 ) -> None:
     logits = np.random.default_rng(seed).normal(size=(6, 5)).astype(np.float32)
     of = targets(jnp.asarray(LABELS), (PARTNER, jnp.float32(share)), WEIGHTS)
-    # As NumPy sees it: a distribution over classes for each image, smoothed, and each
-    # of its two parts as heavy as its class.
+    # In NumPy: each of an image's two labels is smoothed, and weighted by its share
+    # and its class.
     logarithms = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     expected = 0
     for labels, part in ((LABELS, share), (LABELS[PARTNER], 1 - share)):

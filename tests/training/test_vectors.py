@@ -1,4 +1,4 @@
-"""A tree as one vector and back."""
+"""Trees flattened to one vector and restored."""
 
 import hypothesis
 import jax

@@ -1,4 +1,4 @@
-"""The long training of a whole network: smoothing, averages, dropout."""
+"""Training a whole network for long: smoothing, averages, dropout."""
 
 import dataclasses
 from typing import Any
@@ -21,7 +21,7 @@ from gpt_nas_jax.training.loss import cross_entropy
 from gpt_nas_jax.training.recipe import update_of
 
 KEY = jax.random.key(5)
-# The others take ten seconds each to be traced.
+# Tracing each of the others takes ten seconds.
 QUICK = ("EfficientNet-B0", "GoogLeNet", "ShuffleNetV2-x1.5")
 SIZE = (8, 8, 1)
 AVERAGED = RetrainRecipe(batch=32, learning_rate=0.05, warmup_epochs=0, ema=0.3)
@@ -33,7 +33,7 @@ def batch(digits: DeviceImages) -> tuple[jax.Array, jax.Array]:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-def test_smoothed_labels_share_out_what_they_say(smoothing: float) -> None:
+def test_smoothed_labels_match_their_definition(smoothing: float) -> None:
     logits = np.random.default_rng(0).normal(size=(6, 5))
     labels = np.array([0, 4, 2, 2, 1, 3])
     targets = (1 - smoothing) * np.eye(5)[labels] + smoothing / 5
@@ -53,7 +53,7 @@ def test_the_average_is_that_of_the_weights_and_statistics_of_all_steps(
     expected = jax.tree.map(np.array, initial)
     for step in range(6):
         state, _ = whole.step(chain, update, state, *batch)
-        # It rises: 0.1, 0.18, 0.25, then 0.3 for good.
+        # It rises: 0.1, 0.18, 0.25, then stays at 0.3.
         decay = min(0.3, (1 + step) / (10 + step))
         new = {"params": state.params, "batch_stats": state.stats}
         expected = jax.tree.map(
@@ -112,7 +112,7 @@ def test_dropout_is_drawn_anew_each_step_and_the_same_again(
 def stepped(
     chain: Chain, recipe: RetrainRecipe, batch: tuple[jax.Array, jax.Array]
 ) -> tuple[whole.NetworkState, list[float]]:
-    """The network after three steps on the same batch, and the losses."""
+    """The network after three steps on the same batch, and their losses."""
     update, losses = update_of(recipe, 1), []
     state = whole.start(chain, recipe, 1, SIZE, KEY)
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_running_statistics_move_once_for_each_microbatch(
     found, loss = whole.step(
         chain, update, whole.start(chain, still, 1, SIZE, KEY), *batch
     )
-    # Nothing is learned, so four steps on quarters of the batch do the same.
+    # At a learning rate of 0, four steps on quarters of the batch do the same.
     expected, losses = whole.start(chain, still, 1, SIZE, KEY), []
     for number in range(4):
         quarter = (part[number::4] for part in batch)
@@ -165,7 +165,7 @@ def test_running_statistics_move_once_for_each_microbatch(
 def test_every_microbatch_has_its_own_dropout() -> None:
     chain = Chain((Head(10, dropout=0.5),))
     still = dataclasses.replace(AVERAGED, learning_rate=0.0)
-    # Twice the same image: what is dropped alone tells its microbatches apart.
+    # The same image twice: its microbatches differ only by dropout.
     image = np.random.default_rng(0).normal(size=(1, 8, 8, 16)).astype(np.float32)
     two = jnp.asarray(np.repeat(image, 2, 0)), jnp.zeros(2, jnp.int32)
 
@@ -191,7 +191,7 @@ def test_every_microbatch_has_its_own_dropout() -> None:
 def test_the_seven_human_networks_can_be_trained(
     name: str, size: tuple[int, int, int]
 ) -> None:
-    """By their shapes alone: nothing is computed."""
+    """Evaluates shapes only; nothing is computed."""
     chain, update = ZOO[name].build(10, size), update_of(AVERAGED, 1)
     variables = trace(chain, size).variables
 

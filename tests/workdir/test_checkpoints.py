@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, and never read where they are damaged."""
+"""Checkpoints are written completely or not at all; damaged ones are refused."""
 
 import pathlib
 import shutil
@@ -17,7 +17,7 @@ from gpt_nas_jax.types import UsageError
 
 @flax.struct.dataclass
 class State:
-    """A pytree as a strategy or a training has it."""
+    """A pytree like those of strategies and trainings."""
 
     weights: dict[str, jax.Array]
     steps: tuple[np.ndarray, ...]
@@ -68,7 +68,7 @@ def test_the_latest_complete_step_is_loaded_and_older_ones_go(tmp_path: pathlib.
     for step in (2, 9, 10):
         workdir.save_step(tmp_path, step, state(step))
     assert {child.name for child in tmp_path.iterdir()} == {"10"}
-    # What a crash leaves: a later step that is not yet renamed, an older one.
+    # A crash leaves a later step not yet renamed and an older one partly removed.
     shutil.copytree(tmp_path / "10", tmp_path / "11.orbax-checkpoint-tmp-0")
     shutil.copytree(tmp_path / "10", tmp_path / "9")
     shutil.rmtree(tmp_path / "9" / "d")
@@ -134,7 +134,7 @@ def test_every_damaged_file_is_refused_with_its_path_and_the_remedy(
             workdir.load_tree(cut, state(0), "remove it")
         assert str(cut / name) in str(caught.value)
         assert str(caught.value).endswith("; remove it")
-        # What is saved there next takes the place of the damaged one.
+        # The next save replaces the damaged tree.
         workdir.save_tree(cut, state(2))
         assert_same(workdir.load_tree(cut, state(0)), state(2))
         shutil.rmtree(cut)
@@ -158,7 +158,7 @@ def test_a_tree_of_other_arrays_is_refused(tmp_path: pathlib.Path):
 def test_a_replacement_that_was_stopped_leaves_a_whole_tree(
     tmp_path: pathlib.Path, moment: str
 ):
-    """As a kill leaves it: the new folder is complete, the old one there or aside."""
+    """As after a kill: the new folder is complete, the old one in place or aside."""
     path = tmp_path / "weights"
     workdir.save_tree(path, state(1))
     shutil.copytree(path, tmp_path / ".weights.tmp")

@@ -1,4 +1,4 @@
-"""Which run a directory belongs to, and when it may become another one's."""
+"""Which run a directory belongs to, and when another run may use it."""
 
 import pathlib
 import shutil
@@ -30,13 +30,13 @@ def test_a_directory_is_made_and_keeps_its_flags(tmp_path: pathlib.Path):
 def test_the_same_run_goes_on(tmp_path: pathlib.Path):
     claim(tmp_path)
     Ledger(tmp_path / "ledger.jsonl").append({"fitness": 1})
-    # Flags that do not decide the result may change.
+    # Flags that do not affect the result may change.
     claim(tmp_path, FLAGS.replace("--data_dir=", "--data_dir=tfds"))
     assert (tmp_path / "flags.txt").read_text(encoding="utf-8") == FLAGS
 
 
 def evaluated(path: pathlib.Path, fitness: float | None = 0.5) -> None:
-    """Leaves an evaluation in a directory."""
+    """Writes an evaluation to a directory."""
     path.mkdir(exist_ok=True)
     Ledger(path / "ledger.jsonl").append({"fitness": fitness})
 
@@ -66,7 +66,7 @@ def test_before_the_first_fitness_flags_may_be_corrected(
     other = FLAGS.replace("=3", "=4")
     claim(tmp_path, other, seed="4")
     assert (tmp_path / "flags.txt").read_text(encoding="utf-8") == other
-    # Failures belong to the flags that are gone.
+    # The failures belonged to the old flags.
     assert {path.name for path in tmp_path.iterdir()} == {".lock", "flags.txt"}
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what carries a checksum."""
+"""Files are written completely or not at all; some carry a checksum."""
 
 import json
 import pathlib
@@ -31,7 +31,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: pathlib.Path):
     assert workdir.read_json(path) == {"accuracy": 0.5}
 
 
-def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path: pathlib.Path):
+def test_a_file_that_cannot_be_put_in_place_leaves_nothing(tmp_path: pathlib.Path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match="folder cannot be written: Is a directory"):
         workdir.write_bytes(tmp_path / "folder", b"content")
@@ -92,7 +92,7 @@ def test_a_sealed_value_comes_back_or_is_refused(
         assert str(error).startswith(f"{path} is damaged (")
         assert str(error).endswith("; write it again")
     else:
-        # Space between the values means nothing.
+        # Whitespace between values does not matter.
         assert found == json.loads(json.dumps(value))
 
 

@@ -1,4 +1,4 @@
-"""The lease of a workdir on a store: one process writes, and a dead one is replaced."""
+"""The lease of a workdir on a store: one process writes; a dead one is replaced."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def objects(request: pytest.FixtureRequest) -> Objects:
 
 
 def unknown(owner: str) -> None:
-    """Of a process on another machine."""
+    """Cannot tell, as for a process on another machine."""
 
 
 def held(
@@ -51,7 +51,7 @@ def test_a_lease_that_is_not_renewed_is_taken_over(objects: Objects):
     second.take()
     assert second.state.files == ("a", "b")
     second.commit(["c"])
-    # However often the first tries, it changes nothing.
+    # However often the first process tries, nothing changes.
     for _ in range(2):
         with pytest.raises(UsageError, match="another process continues the run"):
             first.commit(["d"])
@@ -86,7 +86,7 @@ def test_a_released_lease_is_taken_at_once(
 def test_one_of_two_that_take_a_lease_at_once_gets_it(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ):
-    """Both have seen that it is free."""
+    """Both have seen that the lease is free."""
     second = Lease(objects, "second", unknown)
     free = lease.latest(objects)
     held(objects, "first")
@@ -104,10 +104,10 @@ def test_old_states_do_not_pile_up(objects: Objects):
     one.release()
 
 
-def test_an_answer_that_was_lost_is_no_other_process(
+def test_a_lost_answer_is_not_taken_for_another_process(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ):
-    """The store has made the object, but nobody heard of it."""
+    """The store has created the object, but its answer was lost."""
     one = held(objects, "first")
     store = objects._store
     pipe_file, cat_file = store.pipe_file, store.cat_file
@@ -146,7 +146,7 @@ def test_a_store_that_fails_is_asked_again_once_a_run_has_begun(
     objects.persevere()
     one.commit(["a"])
     assert lease.latest(objects).files == ("a",)
-    # There is no use in asking again for what is forbidden.
+    # A forbidden request is not retried.
     failures = iter([PermissionError("no access"), PermissionError("no access")])
     with pytest.raises(Lost, match=f"{objects.url} does not answer .*no access"):
         one.commit(["b"])
@@ -156,7 +156,7 @@ def test_a_store_that_fails_is_asked_again_once_a_run_has_begun(
 def test_a_store_that_replaces_objects_is_refused(
     objects: Objects, monkeypatch: pytest.MonkeyPatch
 ):
-    """As servers do that know nothing of conditions."""
+    """As servers without conditional writes do."""
     store, pipe_file = objects._store, objects._store.pipe_file
     monkeypatch.setattr(
         store, "pipe_file", lambda path, data, mode: pipe_file(path, data)

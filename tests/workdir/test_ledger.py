@@ -1,4 +1,4 @@
-"""The ledger: cut anywhere it goes on, changed anywhere it is refused."""
+"""A ledger resumes after any cut and is refused after any change."""
 
 import json
 import pathlib
@@ -86,7 +86,7 @@ def test_a_changed_line_is_refused_with_its_number(
     path = folder / "changed.jsonl"
     lines = written(path, 4)
     number = data.draw(st.integers(0, 3))
-    # A line without its end is what a crash leaves, so the last byte stays.
+    # A crash leaves a line without its newline, so the last byte is not changed.
     place = data.draw(st.integers(0, len(lines[number]) - 2))
     other = data.draw(st.integers(0, 255).filter(lambda byte: byte != 10))
     changed = bytearray(lines[number])
@@ -135,7 +135,7 @@ def test_machines_stand_where_they_change(tmp_path: pathlib.Path):
     assert ledger.read() == [{"index": index} for index in range(4)]
     assert ledger.machines == [{"cores": 2}, {"cores": 4}, {"cores": 2}]
     assert ledger.line(2) == f"{path}:5"
-    # Nothing is written where nothing is evaluated.
+    # Nothing is written if nothing is evaluated.
     before = path.read_bytes()
     Ledger(path, {"cores": 8}).read()
     assert path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""Workdirs on a store: what was written is there whenever the process is killed."""
+"""Workdirs on a store: writes survive a kill at any moment."""
 
 import contextlib
 import itertools
@@ -29,12 +29,12 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """Stands for the end of the process."""
 
 
 @contextlib.contextmanager
 def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Lets the store do so many things for the main thread, and none after them."""
+    """Lets the store make ``moment`` changes; every further one raises `Killed`."""
     store = type(fsspec.filesystem("memory"))
     left = itertools.count(moment, -1)
 
@@ -56,7 +56,7 @@ def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def save(folder: pathlib.Path, value: int) -> None:
-    """Replaces a folder by one that is whole by its checksums, as checkpoints are."""
+    """Replaces a folder with one that has checksums, like a checkpoint."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("a", "d/b"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def save(folder: pathlib.Path, value: int) -> None:
 
 
 def saved(folder: pathlib.Path) -> int | None:
-    """Returns the value of a whole folder, or None if it does not exist."""
+    """Returns the value of a complete folder, or None if it does not exist."""
     if not folder.exists():
         return None
     value: int = workdir.read_sealed(folder / "checksums.json", REMEDY)["value"]
@@ -75,7 +75,7 @@ def saved(folder: pathlib.Path) -> int | None:
 
 
 def work(url: str, done: list[str]) -> None:
-    """Notes what is on the store for good."""
+    """Writes to a workdir and records in ``done`` what must survive."""
     with workdir.fetched(url) as path:
         workdir.write_text(path / "flags.txt", "--seed=1\n")
         done.append("flags")
@@ -107,7 +107,7 @@ def test_a_process_killed_at_any_moment_leaves_what_it_had_written(
             for step in (1, 2):
                 assert saved(path / str(step)) in (None, step)
             assert saved(path / "2") or done.count("step") < 2
-            # One that is replaced may be gone, and is made again then.
+            # A folder that was being replaced may be gone; it is then made again.
             assert saved(path / "weights") in (None, 3, 4)
         if done.count("weights") == 2:
             break
@@ -137,8 +137,8 @@ def test_a_workdir_on_a_store_is_found_by_another_process(url: str):
         assert (path / "best" / "a.txt").read_text(encoding="utf-8") == "kept\n"
         (path / "gone.txt").unlink()
     assert "gone.txt" not in Objects(url).names()
-    # Leftovers where it is fetched to do not count. A mirror that is only read puts a
-    # page beside the files of a run that may be going on.
+    # Leftovers in the local folder do not count. A mirror that is only read adds its
+    # page to the files of a run that may still be going on.
     (path / "other.txt").write_text("", encoding="utf-8")
     with workdir.fetched(url, writes=False) as path:
         assert [file.name for file in path.rglob("*.txt")] == ["a.txt"]
@@ -148,7 +148,7 @@ def test_a_workdir_on_a_store_is_found_by_another_process(url: str):
 
 
 def test_a_ledger_is_an_object_a_line_that_nobody_replaces(url: str):
-    """So is one of a run within a run."""
+    """The same holds for a run within a run."""
     name = "runs/one-0/ledger.jsonl"
     with workdir.fetched(url) as path:
         workdir.write_text(path / "runs" / "one-0" / "flags.txt", "--seed=1\n")
@@ -181,7 +181,7 @@ def test_a_damaged_line_is_refused_with_its_object(url: str, damage: str):
         workdir.fetched(url),
     ):
         pass
-    # The remedy works, and the lease was let go of.
+    # The remedy works, and the lease was released.
     objects.remove([f"{name}1", f"{name}2"])
     with workdir.fetched(url) as path:
         assert Ledger(path / "ledger.jsonl").read() == [{"number": 0}]

@@ -1,4 +1,4 @@
-"""Objects of stores: made by one of many, whole, and listed once they are there."""
+"""Objects of stores: created once, complete, and listed as soon as they exist."""
 
 import importlib
 import pathlib
@@ -33,7 +33,7 @@ def test_one_of_many_makes_an_object(objects: Objects):
             assert made.count(True) == 1
             kept = objects.read(name)
             assert kept == data[made.index(True)]
-            # Who asks again because an answer was lost has made it.
+            # A retry after a lost answer counts as having created it.
             assert objects.create(name, kept)
             assert not objects.create(name, b"other")
 
@@ -67,7 +67,7 @@ def test_names_are_those_of_a_folder(objects: Objects):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_bucket_that_is_not_there_is_named_in_one_line(kind: str):
+def test_a_missing_bucket_is_named_in_one_line(kind: str):
     with serving(kind) as server, environment(server):
         objects = Objects(f"{kind}://other/run")
         assert objects.names() == []
@@ -78,7 +78,7 @@ def test_a_bucket_that_is_not_there_is_named_in_one_line(kind: str):
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    # It keeps what another test has found.
+    # The registry keeps the class if another test has used it.
     known = importlib.import_module("fsspec.registry")._registry
     monkeypatch.delitem(known, "gs", raising=False)
     with pytest.raises(UsageError, match=r"pip install 'gpt_nas_jax\[gcs\]'") as e:
