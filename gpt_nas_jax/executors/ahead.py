@@ -21,7 +21,7 @@ class Ahead(Generic[Value]):
 
     def __init__(self, values: Iterator[Value]) -> None:
         """Begins with the first value."""
-        # A value, an exception, or None behind the last.
+        # A value, an exception, or None after the last value.
         self._done: queue.SimpleQueue[tuple[Value] | BaseException | None]
         self._done = queue.SimpleQueue()
         self._stop = threading.Event()

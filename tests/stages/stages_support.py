@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gpt_nas_jax import workdir
+import jax
+import numpy as np
+
+from gpt_nas_jax import load, workdir
 from gpt_nas_jax.workdir import Ledger
 
 FLAGS = (
@@ -80,3 +83,9 @@ def result(path: Path) -> dict[str, Any]:
         for name in ("seconds", "input_wait"):
             value.get(part, {}).pop(name, None)
     return value
+
+
+def weights(path: Path) -> list[bytes]:
+    """The weights of the trained network, as bytes."""
+    _, variables = load(path).network
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]

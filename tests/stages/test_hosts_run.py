@@ -5,18 +5,15 @@ import shutil
 import signal
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from hosts_support import Processes, noting_programs, read_report, watched
-from stages_support import Runs, ledger, result
-
-from gpt_nas_jax import load
+from stages_support import Runs, ledger, result, weights
 
 pytestmark = pytest.mark.slow
 
 NOWHERE = "nowhere"
-"""A follower is told to use folders of this name, and makes none."""
+"""The name of the folders that a follower is given; it creates none."""
 
 
 def start(runs: Runs, path: Path, *flags: str, count: int = 2) -> Processes:
@@ -27,12 +24,6 @@ def start(runs: Runs, path: Path, *flags: str, count: int = 2) -> Processes:
 def finish(runs: Runs, path: Path, *flags: str, count: int = 2) -> None:
     ended = start(runs, path, *flags, count=count).end()
     assert [code for code, _, _ in ended] == [0] * count, ended
-
-
-def weights(path: Path) -> list[bytes]:
-    """The weights of the trained network, as bytes."""
-    _, variables = load(path).network
-    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
 
 
 def searched(run: Path, home: Path) -> Path:

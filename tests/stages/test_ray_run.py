@@ -9,13 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 import pytest
 from hosts_support import STUCK
-from stages_support import Runs, ledger, result
+from stages_support import Runs, ledger, result, weights
 
-from gpt_nas_jax import load
 from gpt_nas_jax.executors.attempts import DEATHS
 
 pytest.importorskip("ray", reason="needs ray, which the extra named ray installs")
@@ -163,12 +160,6 @@ RETRAIN = (
     *("--stage=retrain", "--search_strategy=random", "--retrain_genome=7,12"),
     *("--retrain_checkpoint_steps=3", "--retrain_epochs=6"),
 )
-
-
-def weights(path: Path) -> list[bytes]:
-    """The weights of the trained network, as bytes."""
-    _, variables = load(path).network
-    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
 
 
 def test_a_retraining_goes_on_where_its_node_was_lost_or_a_signal_ended_it(

@@ -174,9 +174,9 @@ def test_every_microbatch_has_its_own_dropout() -> None:
         state = whole.start(chain, still, 1, (8, 8, 16), KEY)
         return float(whole.step(chain, update, state, *batch)[1])
 
-    assert loss(2, two) == loss(2, two)
-    same = jax.tree.map(lambda a: jnp.repeat(a[:1], 4, 0), two)
-    assert len({loss(parts, same) for parts in (1, 2, 4)}) == 3
+    four = jax.tree.map(lambda a: jnp.repeat(a[:1], 4, 0), two)
+    # With one mask for all microbatches, both would be the loss under this mask.
+    assert loss(2, two) != pytest.approx(loss(4, four), rel=1e-3)
 
 
 @pytest.mark.slow

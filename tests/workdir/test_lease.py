@@ -10,7 +10,7 @@ from gpt_nas_jax.workdir.lease import Lease
 from gpt_nas_jax.workdir.objects import Objects
 
 SHORT = 0.05
-"""Seconds after which a lease can be taken that is renewed every ten."""
+"""Seconds after which a lease that is renewed every ten may be taken."""
 
 
 @pytest.fixture
