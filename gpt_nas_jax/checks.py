@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from gpt_nas_jax.config import (
     ACCURACY,
     BENCHMARKS,
+    COSTS,
     LATENCY,
     LEARNED,
     STAGES,
@@ -141,6 +142,11 @@ def _steered(config: Config) -> Iterator[str]:
                     f"--search_{name}={value} has no effect on searches of a "
                     "benchmark; leave it out"
                 )
+        if search.finalists > 1:
+            yield (
+                f"--search_finalists={search.finalists} has no effect on searches of a "
+                "benchmark; leave it out"
+            )
     if search.lag and (config.executor != "local" or "://" in config.workdir):
         yield (
             f"--search_lag={search.lag} needs --executor=local and a --workdir on a "
@@ -314,6 +320,12 @@ def _tables(config: Config) -> Iterator[str]:
         yield (
             f"--tables_priors={tables.priors} is read by gpt_nas and its controls "
             "only: name one of them in --tables_strategies"
+        )
+    limits = [cost for cost in COSTS if any(config.search.bounds(cost))]
+    if limits and tables.of_paper() and tables.name != "3":
+        yield (
+            f"--search_max_{limits[0]} limits searches; the networks of "
+            f"--tables_name={tables.name} are drawn from the whole space: leave it out"
         )
     if tables.name in ("4", "5") and config.eval.trained_blocks != "all":
         yield (

@@ -24,6 +24,14 @@ class UsageError(ValueError):
     """Invalid user input; the message is one line with the reason and a remedy."""
 
 
+class TrainingError(UsageError):
+    """A training failed: its network, or its recipe, cannot be trained here."""
+
+
+class DataError(UsageError):
+    """An image cannot be read any more; no fault of the network that needs it."""
+
+
 class Lost(Exception):
     """The run lost another process or its store; the same command resumes it."""
 

@@ -222,7 +222,11 @@ def _loaded(home: Path) -> Run:
     file = next((one for one in kept if one.exists()), None)
     if file is None:
         raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")
-    if "--evaluations=" in file.read_text(encoding="utf-8"):
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is damaged: it is not text; restore it") from error
+    if "--evaluations=" in text:
         raise UsageError(
             f"{path} belongs to a search from Python; call search again with the same "
             "arguments: it returns what is there"

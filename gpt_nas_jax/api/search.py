@@ -58,8 +58,8 @@ def search(
         to keep. An exception fails the candidate and becomes its reason.
       strategy: a name, an import path ``module:Name``, or a strategy made by
         `strategies.create`. ``gpt_nas`` first learns its prior, which takes minutes.
-      evaluations: their number. A strategy given by name uses the largest population up
-        to 30 that divides it, or batches of up to 5 if it has no population.
+      evaluations: their number. A strategy given by name has the population or
+        batches that `strategies.create` chooses.
       seed: determines everything random.
       workdir: keeps every evaluation, in a folder or on a store (``gs://...``,
         ``s3://...``). An interrupted search resumes when it is called again with the
@@ -169,4 +169,7 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     fitness = None if fitness is None else finite(float(fitness))
     if fitness is None:
         reason = reason or "fitness is not a finite number"
-    return {"fitness": fitness, "reason": reason, **json.loads(json.dumps(given))}
+    # JSON has no numbers that are not finite; a ledger keeps them as null.
+    details = json.loads(json.dumps(given), parse_constant=lambda _: None)
+    reason = None if reason is None else str(reason)
+    return {"fitness": fitness, "reason": reason, **details}

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.config.setting import Setting
+from gpt_nas_jax.types import UsageError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +74,20 @@ def of_text(flags: Mapping[str, str]) -> Config:
 
     Missing flags get their defaults and unknown ones are ignored, so that runs of other
     versions can be inspected.
+
+    Raises:
+      UsageError: a value has another type than its flag.
     """
-    changes = {
-        field.path: type(field.default)(flags[field.name])
-        for field in of(Config())
-        if field.name in flags
-    }
+    changes = {}
+    for field in of(Config()):
+        if field.name in flags:
+            text = flags[field.name]
+            try:
+                changes[field.path] = type(field.default)(text)
+            except ValueError as error:
+                raise UsageError(
+                    f"the flags of the run are damaged: --{field.name}={text}"
+                ) from error
     return replace(Config(), changes)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from gpt_nas_jax.datasets import pictures, streams
 from gpt_nas_jax.datasets.streams import Plan
 from gpt_nas_jax.datasets.survey import Facts
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import DataError
 
 _FEW = 64
 
@@ -98,7 +98,7 @@ class _Pictures:
         path = pathlib.Path(os.fsdecode(self.paths[index].item()))
         pixels = pictures.read(path, self.side)
         if pixels.shape[:2] != self.size[:2] or pixels.shape[2] > self.size[2]:
-            raise UsageError(
+            raise DataError(
                 f"{path} is not the picture that it was when the run began; start the "
                 "same command again"
             )

@@ -107,7 +107,8 @@ def _on_disk(
     from gpt_nas_jax.datasets.picture_files import PictureFiles
 
     facts = survey.of(paths, source)
-    good = (facts.sizes == shape).all(1)
+    # If no header could be read, the shape is that of pictures that cannot be read.
+    good = (facts.sizes == shape).all(1) & (facts.sizes > 0).all(1)
     failures: list[UnreadableError] = []
     for row in np.flatnonzero(~good):
         try:

@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 
 from gpt_nas_jax.datasets import example, pictures
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import DataError
 
 # Batches that a process prefetches.
 _AHEAD = 2
@@ -168,7 +168,7 @@ def _decoded(images: StoredImages, index: int, decode: Decode) -> np.ndarray:
     # Neither ArrayRecord nor Pillow has its own error class.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UsageError(
+        raise DataError(
             f"{images.records}: record {row} cannot be decoded: {reason}; fetch or "
             "prepare the data set again"
         ) from error

@@ -121,7 +121,10 @@ def _kernel(rows: jax.Array, columns: jax.Array) -> jax.Array:
 
 
 def fit(
-    space: BlockSpace, genomes: np.ndarray, accuracies: np.ndarray, keys: np.ndarray
+    space: BlockSpace,
+    genomes: np.ndarray,
+    accuracies: np.ndarray,
+    trainings: np.ndarray,
 ) -> ChainModel:
     """The model of known accuracies.
 
@@ -129,10 +132,10 @@ def fit(
       space: of the chains.
       genomes: ``int32[N, L]``, distinct.
       accuracies: ``float64[N]``, in [0, 1], means over trainings.
-      keys: ``int64[N]``, how many trainings each is the mean of.
+      trainings: ``int64[N]``, how many of them each is the mean of.
     """
     mean = accuracies.mean()
-    noise = np.diag(_NOISE / keys)
+    noise = np.diag(_NOISE / trainings)
     known = jax.jit(points, static_argnums=0)(space, genomes)
     weights = [
         np.linalg.solve(

@@ -48,20 +48,30 @@ class ClimbingEvaluator:
         Its accuracies are those of the epochs between the rungs.
         """
         candidate, ends = climb.candidate, self.evaluator.config.recipe.ends()
-        begun = ends[climb.rung - 1] if climb.rung else 0
-        until = ends[climb.rung]
+        begins = (0, *ends)
+        begun = begins[climb.rung]
         states = self.kept.take(_name(candidate, begun)) if begun else None
-
-        def keep(states: States) -> None:
+        first = 0 if states is None else climb.rung
+        seconds, waited = 0.0, 0.0
+        # Lower rungs are climbed again one by one, as the limit of time is one of each.
+        for rung in range(first, climb.rung + 1):
+            ended: list[States] = []
+            part = Part(begins[rung], ends[rung], states)
+            found = self.evaluator.trained(candidate, part, ended.append)
+            seconds += found.seconds
+            waited += found.waited or 0.0
+            if not ended:
+                break
+            (states,) = ended
+        else:
             if climb.rung < len(ends) - 1:
-                self.kept.put(_name(candidate, until), states)
-
-        part = Part(0 if states is None else begun, until, states)
-        found = self.evaluator.trained(candidate, part, keep)
-        accuracies = found.accuracies
-        if states is None and accuracies is not None:
-            accuracies = accuracies[begun:]
-        return dataclasses.replace(found, accuracies=accuracies, rungs=climb.rung + 1)
+                self.kept.put(_name(candidate, ends[climb.rung]), states)
+        return dataclasses.replace(
+            found,
+            seconds=seconds,
+            waited=None if found.waited is None else waited,
+            rungs=climb.rung + 1,
+        )
 
 
 def _name(candidate: Candidate, epochs: int) -> tuple[bytes, bytes, bytes, int]:

@@ -12,7 +12,7 @@ from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.plugins import described
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.memory import is_exhausted, release
-from gpt_nas_jax.types import Evaluation, Key
+from gpt_nas_jax.types import DataError, Evaluation, Key
 
 Value = TypeVar("Value")
 
@@ -51,7 +51,8 @@ def attempt(
 ) -> tuple[Value | None, str | None]:
     """Calls a function; returns (its result, None) or (None, the reason it failed).
 
-    Memory that a function held when it raised is released.
+    Memory that a function held when it raised is released. Images that cannot be read
+    fail no candidate: their error ends the run, which resumes once they can.
 
     Args:
       function: evaluates a candidate.
@@ -61,6 +62,8 @@ def attempt(
         return function(), None
     except Failure as failure:
         return None, str(failure)
+    except DataError:
+        raise
     except Exception as error:
         # One network in a thousand may break a compiler; a search of days must
         # survive it. The ledger shows what happened.

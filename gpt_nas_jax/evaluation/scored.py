@@ -80,11 +80,11 @@ class Scorer:
         return np.array([scores[name] for name in self.names], np.float64)
 
     def _memory(self, chain: Chain) -> int:
-        """Bytes of a training step, which holds as much as the proxies' passes do."""
+        """Bytes of a training step for every batch: the proxies keep all passes."""
         rules = (Rule.ALL,) * len(chain.blocks)
-        batch = self.batches.labels.shape[1]
+        count, batch = self.batches.labels.shape
         size = self.space.image
-        return foreseen(chain, rules, _UPDATE, size, batch, "float32")
+        return count * foreseen(chain, rules, _UPDATE, size, batch, "float32")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -86,13 +86,13 @@ def _run(
 
 
 def _equation(graph: Graph, equation: Any, inputs: list[Input]) -> Sequence[Input]:
-    if not any(isinstance(x, Value) for x in inputs):
-        return evaluated(equation, inputs)
     for name in _CALLS:
         if name in equation.params and equation.primitive.name not in OPERATIONS:
             inner = equation.params[name]
             jaxpr = getattr(inner, "jaxpr", inner)
             return _run(graph, jaxpr, getattr(inner, "consts", ()), inputs)
+    if not any(isinstance(x, Value) for x in inputs):
+        return evaluated(equation, inputs)
     primitive, out = equation.primitive.name, equation.outvars[0].aval
     try:
         return [OPERATIONS[primitive](graph, inputs, out, equation.params)]

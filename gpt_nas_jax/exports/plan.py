@@ -132,8 +132,8 @@ def _unwrapped(
 
 def _unknown(module: nn.Module) -> UsageError:
     return UsageError(
-        f"{type(module).__name__} cannot be written as source: of --export_formats "
-        "stablehlo, onnx and litert take any network"
+        f"{type(module).__name__} cannot be written as source: leave flax and torch "
+        "out of --export_formats; stablehlo takes any network"
     )
 
 
@@ -149,6 +149,8 @@ def weights(steps: tuple[Step, ...], variables: Mapping[str, Any]) -> dict[str, 
     flat: dict[str, np.ndarray] = {}
     for collection in variables.values():
         arrays = traverse_util.flatten_dict(collection)
+        if not arrays:
+            continue
         for step in steps:
             inside = {
                 path[len(step.path) :]: array

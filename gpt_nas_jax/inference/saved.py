@@ -96,7 +96,7 @@ def network(best: Path, config: Config) -> tuple[Chain, Any]:
         chain = space.decode(jnp.asarray(space.genome(found["blocks"])))
     else:
         chain = human(found["name"]).build(classes, image)
-    shapes = trace(chain, image).variables
+    shapes = trace(chain, image).collections()
     return chain, workdir.load_tree(best / "weights", shapes, _REMEDY)
 
 

@@ -19,6 +19,9 @@ from gpt_nas_jax.networks.operations import Activation, Operation, Pool, Shortcu
 from gpt_nas_jax.networks.platform import native_forms
 from gpt_nas_jax.types import UsageError
 
+COLLECTIONS = ("params", "batch_stats")
+"""Linen's collections of a network."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TracedLayer:
@@ -54,6 +57,10 @@ class Trace:
     state: int
     shortcuts: int
     variables: Any = dataclasses.field(repr=False, compare=False, hash=False)
+
+    def collections(self) -> dict[str, Any]:
+        """Parameters and running statistics by collection; one may be empty."""
+        return {name: self.variables.get(name, {}) for name in COLLECTIONS}
 
 
 def trace(module: nn.Module, in_size: layers.Size) -> Trace:

@@ -60,11 +60,12 @@ def write(
         for curves in all_curves
         for test in _tests(curves, name, counts)
     ]
+    measure = all_curves[0].measure
     fixed = contrasts(all_curves, compared, counts)
     sections = {
         **{curves.dataset: [_accuracy(curves, counts)] for curves in all_curves},
-        "Contrasts": list(_contrasts(fixed)),
-        "Paired tests": list(_paired(tests, against)),
+        "Contrasts": list(_contrasts(fixed, measure)),
+        "Paired tests": list(_paired(tests, against, measure)),
         "Queries to the optimum": list(_optimum(all_curves)),
     }
     title = f"{title}, {all_curves[0].seeds} searches of each strategy"
@@ -100,8 +101,8 @@ def _about(curves: Curves) -> str:
     if curves.optimum is None:
         return f"{basis} The highest accuracy that was seen is {curves.highest:.2f} %."
     return (
-        f"{basis} The best cell by {curves.selection} has {curves.optimum:.2f} % test "
-        f"accuracy; the highest in the table is {curves.highest:.2f} %."
+        f"{basis} The best cell by {curves.selection} has {curves.optimum:.2f} % "
+        f"{curves.measure}; the highest in the table is {curves.highest:.2f} %."
     )
 
 
@@ -130,13 +131,14 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
         for name in curves.accuracy
     ]
     caption = (
-        f"{_about(curves)} Test accuracy of the incumbent in % by number of queries: "
+        f"{_about(curves)} {curves.measure.capitalize()} of the incumbent in % by "
+        "number of queries: "
         "mean +- standard deviation over seeds; the best mean of a column is bold."
     )
     return Table(caption, ["strategy", *map(str, counts)], lines)
 
 
-def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
+def _contrasts(fixed: Sequence[tuple[str, Contrast]], measure: str) -> Iterator[Table]:
     """One table, if strategies of the contrasts are present."""
     counts = sorted({contrast.queries for _, contrast in fixed})
     cells = {
@@ -153,10 +155,10 @@ def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
         for names in dict.fromkeys(key[:3] for key in cells)
     ]
     caption = (
-        "Test accuracy of a strategy minus that of another with the same seed, by "
-        "number of queries: mean in percentage points and, in brackets, two-sided p of "
-        "the paired t-test, corrected by Holm's method for the contrasts of the "
-        "strategy in one column."
+        f"{measure.capitalize()} of a strategy minus that of another with the same "
+        "seed, by number of queries: mean in percentage points and, in brackets, "
+        "two-sided p of the paired t-test, corrected by Holm's method for the "
+        "contrasts of the strategy in one column."
     )
     columns = ["data set", "strategy", "minus", *map(str, counts)]
     if lines:
@@ -164,7 +166,7 @@ def _contrasts(fixed: Sequence[tuple[str, Contrast]]) -> Iterator[Table]:
 
 
 def _paired(
-    tests: Sequence[tuple[str, Paired]], against: Sequence[str]
+    tests: Sequence[tuple[str, Paired]], against: Sequence[str], measure: str
 ) -> Iterator[Table]:
     """One table per strategy that the others are tested against."""
     for name in against:
@@ -181,7 +183,7 @@ def _paired(
             if test.against == name
         ]
         caption = (
-            f"Paired tests against {name}: test accuracy minus that of {name} with the "
+            f"Paired tests against {name}: {measure} minus that of {name} with the "
             "same seed, mean in percentage points; two-sided p of the paired t-test "
             "and of Wilcoxon's signed-rank test, not corrected for their number."
         )

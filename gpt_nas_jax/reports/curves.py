@@ -27,7 +27,7 @@ class Curves:
 
     Attributes:
       dataset: whose accuracies the table holds.
-      accuracy: strategy -> ``float64[S, Q]``, test accuracy in % of the incumbent
+      accuracy: strategy -> ``float64[S, Q]``, accuracy in % of the incumbent
         after each query; a row is the same seed for every strategy.
       reached: strategy -> ``int64[S]``, the first query, from 1, that evaluated the
         optimum, the cell that the selection ranks first; 0 if none did. Empty if the
@@ -36,6 +36,7 @@ class Curves:
         the highest seen by any search.
       optimum: the test accuracy, in %, of the optimum, or None.
       selection: the measure that selects the incumbent, such as "validation accuracy".
+      measure: the accuracy that is reported.
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class Curves:
     highest: float
     optimum: float | None
     selection: str
+    measure: str = "test accuracy"
 
     @property
     def seeds(self) -> int:
@@ -132,7 +134,9 @@ def of_searches(
     return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)
 
 
-def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) -> Curves:
+def of_values(
+    dataset: str, values: Mapping[str, np.ndarray], selection: str, measure: str
+) -> Curves:
     """Computes the curves of searches from the accuracies at each query.
 
     Args:
@@ -140,6 +144,7 @@ def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) ->
       values: strategy -> ``float32[S, Q, 2]``, in [0, 1]: the accuracy that
         selects the incumbent, and the one reported; -inf for failures.
       selection: the name of the former.
+      measure: the name of the latter.
     """
     accuracy, highest = {}, 0.0
     for name, kept in values.items():
@@ -148,7 +153,7 @@ def of_values(dataset: str, values: Mapping[str, np.ndarray], selection: str) ->
         found = np.take_along_axis(exact[..., 1], chosen, axis=1)
         accuracy[name] = np.where(np.isfinite(found), found, 0.0)
         highest = max(highest, float(exact[..., 1].max()))
-    return Curves(dataset, accuracy, {}, highest, None, selection)
+    return Curves(dataset, accuracy, {}, highest, None, selection, measure)
 
 
 def check(curves: Curves) -> None:

@@ -1,18 +1,18 @@
 """A space with known zero-cost scores."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy
 
+from gpt_nas_jax.spaces.wrapped import Delegating
 from gpt_nas_jax.types import Genome, Space
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ScoredSpace:
+class ScoredSpace(Delegating):
     """A wrapped space with scores as further trends and as its `size`.
 
     Attributes:
@@ -25,9 +25,6 @@ class ScoredSpace:
     space: Space
     ranks: np.ndarray
     merits: np.ndarray
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.space, name)
 
     def size(self, genomes: Genome) -> jax.Array:
         """The networks' merit, instead of their number of weights."""

@@ -1,4 +1,4 @@
-"""A base class of spaces that wrap another one."""
+"""Base classes of spaces that wrap another one."""
 
 import dataclasses
 from typing import Any
@@ -6,13 +6,8 @@ from typing import Any
 from gpt_nas_jax.types import Space
 
 
-@dataclasses.dataclass(frozen=True)
-class Wrapped:
-    """Delegates to the wrapped space; subclasses add or override methods.
-
-    Attributes:
-      space: the wrapped space.
-    """
+class Delegating:
+    """Delegates to ``space``; subclasses have this field, and other methods."""
 
     space: Space
 
@@ -21,3 +16,14 @@ class Wrapped:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.space, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrapped(Delegating):
+    """A space that wraps another one; subclasses add or override methods.
+
+    Attributes:
+      space: the wrapped space.
+    """
+
+    space: Space

@@ -31,6 +31,7 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or the training failed.
     """
     claim.check(config)
+    _require_no_search(config)
     processes.everywhere(compile_cache.keep, config.train)
     dataset = processes.everywhere(problem.load_dataset, config)
     chain_of(config.baseline.name, dataset)
@@ -40,6 +41,18 @@ def run(config: Config) -> None:
         settled = problem.settled(config, dataset)
         summary.write(config, train(settled, dataset, config.baseline.name, "best"))
         views.refresh()
+
+
+def _require_no_search(config: Config) -> None:
+    """Raises UsageError where the run would replace a network that was found."""
+    path = workdir.folder(config.workdir)
+    description = path / "best" / "architecture.json"
+    found = description.exists() and "genome" in workdir.read_json(description)
+    if found or workdir.count(path):
+        raise UsageError(
+            f"--workdir={config.workdir} belongs to a search; choose another directory "
+            "for a human network, or add --retrain_baselines to the search"
+        )
 
 
 def chain_of(name: str, dataset: Dataset) -> Chain:

@@ -115,6 +115,8 @@ def _title(trained: Config, network: SavedNetwork) -> str:
     text = f"{name} for {trained.data.name}: {found['params']:,} parameters"
     result = network.home.parent / "result.json"
     if result.exists():
-        tested = workdir.read_json(result).get("retrain", {}).get("test_accuracy")
+        # The results of `best-2` are under `retrain-2`.
+        part = f"retrain{network.home.name.removeprefix('best')}"
+        tested = workdir.read_json(result).get(part, {}).get("test_accuracy")
         text += f", test accuracy {tested:.4f}" if tested is not None else ""
     return f"{text}."

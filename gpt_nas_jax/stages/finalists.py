@@ -98,10 +98,11 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
         )
     means = _means(trained)
     if np.isinf(means).all():
+        file = workdir.finalists(workdir.folder(config.workdir), len(records))
         reason = next(record["reason"] for record in trained if record["reason"])
         raise UsageError(
-            f"each of {len(chosen)} finalists failed in a training; the first with: "
-            f"{reason}"
+            f"each of {len(chosen)} finalists failed in a training, the first with: "
+            f"{reason}; the same command trains them again if you remove {file}"
         )
     winner = int(np.argmax(means))
     return chosen[winner] | {"finalist_fitness": float(means[winner])}

@@ -51,6 +51,7 @@ def placed(given: np.ndarray, candidates: Candidates, number: int) -> Candidates
     parents = candidates.parents
     return candidates.replace(
         genomes=put(candidates.genomes, rows),
+        proposed=put(candidates.proposed, True),
         parents=None if parents is None else put(parents, -1),
     )
 

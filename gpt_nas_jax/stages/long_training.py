@@ -25,7 +25,7 @@ from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.memory import is_exhausted
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
 from gpt_nas_jax.training.streamed import placed
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import TrainingError, UsageError
 
 # As many steps as keep a device busy while the host reads a loss.
 _QUEUED = 16
@@ -57,8 +57,8 @@ def run(
       this run that it waited for them.
 
     Raises:
-      UsageError: the training diverged or ran out of memory, or a checkpoint is
-        damaged or cannot be written.
+      TrainingError: the training diverged or ran out of memory.
+      UsageError: a checkpoint is damaged or cannot be written.
     """
     return processes.together(_trained, config, path, chain, dataset)
 
@@ -88,10 +88,10 @@ def _trained(
         counts = confusion.confusion(infer, test, size, dataset.num_classes)
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if is_exhausted(error):
-            raise UsageError(_out_of_memory(recipe, error)) from error
+            raise TrainingError(_out_of_memory(recipe, error)) from error
         raise
     if counts is None:
-        raise UsageError(
+        raise TrainingError(
             "the trained network's outputs on test images are not finite numbers; "
             f"{_ADVICE}"
         )
@@ -227,11 +227,11 @@ class _Course:
         workdir.save_step(self.path, done, {"state": state, "seconds": seconds})
         self.saved = done
 
-    def _diverged(self, what: str) -> UsageError:
+    def _diverged(self, what: str) -> TrainingError:
         kept = "no checkpoint was made before"
         if self.saved:
             kept = f"the checkpoint of step {self.saved} is kept"
-        return UsageError(
+        return TrainingError(
             f"the training diverged: {what} is not a finite number ({kept}); {_ADVICE}"
         )
 

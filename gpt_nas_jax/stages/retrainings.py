@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from gpt_nas_jax.config import LATENCY, Config, fields
+from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.stages import baseline, latency, retrain
 from gpt_nas_jax.stages.parts import Parts
 from gpt_nas_jax.stages.problem import Problem
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import TrainingError
 
 Part = dict[str, Any]
 
@@ -23,7 +24,8 @@ def run(
 
     Writes ``best/`` for the first genome, ``best-2/`` and so on for the next ones, and
     ``baselines/NAME/``. Resumes where it was stopped. If a network other than the first
-    cannot be trained, its line says why. If latency was a cost of the search, the
+    cannot be trained, its line says why; with ``--executor=hosts`` it ends the run. If
+    latency was a cost of the search, the
     networks are measured as well.
 
     Returns:
@@ -63,7 +65,10 @@ def _attempt(train: Callable[[], Part]) -> Part:
     """The result of a training, or the reason why there is none."""
     try:
         return train()
-    except UsageError as error:
+    except TrainingError as error:
+        # The processes that follow are still in the training that failed.
+        if hosts.active():
+            raise
         return {"reason": str(error)}
 
 

@@ -97,7 +97,8 @@ def run(
         progress,
         told,
         config.search.lag,
-        workdir.extended(path),
+        # Lines may have been removed since, because they were damaged.
+        min(workdir.extended(path), len(records)),
         hours.are_over,
     )
     loop.run(stage_key(config.seed, "search"))

@@ -82,7 +82,8 @@ class Predicted:
 
     def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
         """Of the accuracies of each query: with noise to select by, and without."""
-        return curves.of_values(dataset, kept, "accuracy after one training")
+        names = "accuracy after one training", "expected validation accuracy"
+        return curves.of_values(dataset, kept, *names)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
-_POPULATION, _BATCH = 30, 5
+_POPULATION, _BATCH, _GENERATIONS = 30, 5, 3
 
 
 def create(
@@ -43,8 +43,9 @@ def create(
       seed: of the initial weights of a GPT.
       batch: candidates per `ask`; None for the largest divisor of the evaluations up
         to 5.
-      population: of strategies that propose a whole one; None for the largest divisor
-        of the evaluations up to 30.
+      population: of evolutionary strategies; None for up to 30, and for three
+        generations or more. A strategy that proposes whole populations needs a divisor
+        of the evaluations.
       objectives: ``accuracy``, which is the fitness, and costs to minimise, of
         ``params``, ``flops``, ``memory`` and ``latency``; the space must have a method
         for each.
@@ -52,7 +53,8 @@ def create(
       **settings: further fields of the strategy's class.
 
     Raises:
-      UsageError: the strategy is unknown, or has no such setting.
+      UsageError: the strategy is unknown, has no such setting, or cannot divide the
+        evaluations into batches or populations.
     """
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
@@ -61,7 +63,7 @@ def create(
         strategy=strategy,
         settings=text,
         batch=batch or _divisor(evaluations, _BATCH),
-        population=population or _divisor(evaluations, _POPULATION),
+        population=population or _population(strategy, evaluations),
         objectives=",".join(objectives),
     )
     if isinstance(objectives, str) or {*objectives} - {ACCURACY} - {*COSTS}:
@@ -71,11 +73,34 @@ def create(
         )
     costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations)
+    if evaluations % (size := registry.asked(strategy, config)):
+        raise UsageError(
+            f"{strategy} asks {size} candidates at a time, which must divide the "
+            f"{evaluations} evaluations"
+        )
     key = stage_key(seed, "online")
     ageing = config.population
     proposers = Proposers(space, prior)
     setup = Setup(config, space, evaluations, config.batch, ageing, key, proposers)
     return setup.build(strategy)
+
+
+def _population(strategy: str, evaluations: int) -> int:
+    """The default population of a search.
+
+    Raises:
+      UsageError: it must divide the evaluations, and nothing but 1 does.
+    """
+    most = max(2, min(_POPULATION, evaluations // _GENERATIONS))
+    if not registry.find(strategy).whole:
+        return most
+    found = _divisor(evaluations, most)
+    if found == 1:
+        raise UsageError(
+            f"{strategy} needs a population that divides the {evaluations} "
+            "evaluations; give another number of evaluations, or population=N"
+        )
+    return found
 
 
 def _divisor(number: int, most: int) -> int:

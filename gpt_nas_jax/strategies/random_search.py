@@ -11,10 +11,10 @@ from gpt_nas_jax.types import Candidates, Key, Space
 
 @flax.struct.dataclass
 class RandomSearch(Remembering):
-    """Random networks, without repetition."""
+    """Random networks, repeated only where new ones are rare."""
 
     def ask(self, key: Key, state: History) -> Candidates:
-        """Random networks that were not proposed before."""
+        """Random networks that were not proposed before, as far as draws find them."""
         genomes = random_fresh(self.space, key, state, self.batch)
         parents = jnp.full((self.batch, 1), -1)
         return Candidates(genomes, jnp.ones(genomes.shape, bool), parents)

@@ -71,8 +71,7 @@ def shapes(
     chain: Chain, recipe: RetrainRecipe, steps_per_epoch: int, in_size: Size, key: Key
 ) -> NetworkState:
     """Shapes and types of the result of `start`; draws no weights."""
-    traced = trace(chain, in_size).variables
-    variables = {name: traced.get(name, {}) for name in ("params", "batch_stats")}
+    variables = trace(chain, in_size).collections()
 
     def state(variables: dict[str, Any]) -> NetworkState:
         return _state(recipe, steps_per_epoch, variables, key)

@@ -85,6 +85,7 @@ def save_tree(path: Path, tree: Any) -> None:
         with _as_system_errors(path), _checkpointer() as checkpointer:
             checkpointer.save(temporary.absolute(), tree)
         write_sealed(temporary / CHECKSUMS, {"files": _digests(temporary)})
+        _sync(temporary)
         old = beside(path, "old")
         if path.exists():
             path.rename(old)
@@ -155,6 +156,17 @@ def _recover(path: Path) -> None:
     old = beside(path, "old")
     if old.exists() and not path.exists():
         old.rename(path)
+
+
+def _sync(path: Path) -> None:
+    """Syncs a folder and all in it to disk; Orbax leaves that to the system."""
+    for file in path.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        else:
+            sync_folder(file)
+    sync_folder(path)
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -29,10 +29,13 @@ def set_aside(path: Path) -> None:
         return
     folder = path / f"before-{count(path)}"
     with storing(path):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        # Some may be there already, if this was interrupted.
+        folder.mkdir(exist_ok=True)
         for one in found:
-            one.rename(folder / one.name)
+            there = folder / one.name
+            if there.is_dir():
+                shutil.rmtree(there)
+            one.replace(there)
         mirrors.push(path)
 
 

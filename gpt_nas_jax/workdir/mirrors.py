@@ -175,6 +175,8 @@ def _mirrored(workdir: str, path: Path, writes: bool) -> Iterator[None]:
     held = Lease(objects, places.process(), _is_running) if writes else None
     if held is not None:
         held.take()
+        # The store answers and takes files, so a later failure is a temporary one.
+        objects.persevere()
     try:
         places.sweep()
         mirror = _open[path] = Mirror(path, objects, held)

@@ -73,6 +73,8 @@ def enter() -> None:
     """
     root = _mirrors()
     if not _held:
+        # Compiled programs are kept there, too, if nobody else can write to it.
+        root.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.mkdir(mode=0o700, parents=True)
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         # Renamed once locked, since a folder without a lock belongs to a dead process.

@@ -70,10 +70,13 @@ class Cells(Problem):
 class Choice(ChoiceRandomMutation):
     """A mutation of single genes to any operation; pymoo's requires mixed variables."""
 
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = np.random.default_rng(seed)
+
     def _do(self, problem: Problem, x: np.ndarray, **_: object) -> np.ndarray:
-        random = np.random.default_rng(int(x.sum()) + len(x))
-        changed = random.random(x.shape) < 1 / problem.n_var
-        return np.where(changed, random.integers(0, 5, x.shape), x)
+        changed = self._random.random(x.shape) < 1 / problem.n_var
+        return np.where(changed, self._random.integers(0, 5, x.shape), x)
 
 
 def of_pymoo(
@@ -84,7 +87,7 @@ def of_pymoo(
     for seed in range(seeds):
         problem = Cells(values, row_of)
         if name == "pymoo, choices":
-            operators = {"crossover": UniformCrossover(), "mutation": Choice()}
+            operators = {"crossover": UniformCrossover(), "mutation": Choice(seed)}
         else:
             repair = {"vtype": float, "repair": RoundingRepair()}
             operators = {

@@ -151,11 +151,11 @@ def measure(config: Config) -> tuple[dict[str, list], list[float]]:
         for part in (splits.train, splits.valid)
     ]
     trainer = Trainer(*images, config.eval.recipe)
-    parent_key, cross_key, propose_key, *keys = jax.random.split(
-        jax.random.key(config.seed), 3 + _PARENTS + _CHILDREN
+    parent_key, pair_key, cross_key, propose_key, *keys = jax.random.split(
+        jax.random.key(config.seed), 4 + _PARENTS + _CHILDREN
     )
     genomes = space.sample(parent_key, _PARENTS)
-    pairs = jax.random.randint(cross_key, (_CHILDREN, 2), 0, _PARENTS)
+    pairs = jax.random.randint(pair_key, (_CHILDREN, 2), 0, _PARENTS)
     crossed = jax.vmap(space.crossover)(
         jax.random.split(cross_key, _CHILDREN),
         genomes[pairs[:, 0]],

@@ -44,7 +44,7 @@ from gpt_nas_jax.stages import problem
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import Ledger
 
-_NETWORKS, _DRAWS, _BATCHES = 81, 2000, 10
+_NETWORKS, _DRAWS, _BATCHES, _RESAMPLED = 81, 2000, 10, 400
 _SIZES = (9, 27)
 
 
@@ -132,7 +132,8 @@ def interval(
         drawn = rng.integers(0, count, count)
         again = {name: values[drawn] for name, values in found.items()}
         pairs = []
-        for _ in range(25):
+        # Fewer would add their own noise to that of the networks.
+        for _ in range(_RESAMPLED):
             rows = rng.choice(count, size, replace=False)
             last = climbed(again["rungs"], rows, keep)[-1]
             chosen = rows[max(last, key=lambda index: last[index])]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import fcntl
 import io
 import os
 from pathlib import Path
@@ -39,13 +40,15 @@ def append(path: Path, training: Training) -> None:
     """Appends a line in one write that is synced to disk."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if not path.exists():
-        writer.writerow(FIELDS)
-    row = dataclasses.asdict(training)
-    row["blocks"] = _SEPARATOR.join(training.blocks)
-    writer.writerow(row.values())
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
+        # Several processes append; one of them writes the header.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not os.fstat(descriptor).st_size:
+            writer.writerow(FIELDS)
+        row = dataclasses.asdict(training)
+        row["blocks"] = _SEPARATOR.join(training.blocks)
+        writer.writerow(row.values())
         os.write(descriptor, text.getvalue().encode())
         os.fsync(descriptor)
     finally:

@@ -12,6 +12,7 @@ not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
 
 import argparse
 import dataclasses
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,41 +63,50 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
     )
 
 
-def table(lines: Sequence[Human]) -> Table:
-    """The networks by accuracy, compared with the one that was found, or the best."""
+def complete(lines: Sequence[Human]) -> list[int]:
+    """The seeds for which all of the networks were trained."""
+    names = {line.name for line in lines}
+    done = {(line.name, line.seed) for line in lines}
     seeds = sorted({line.seed for line in lines})
+    return [seed for seed in seeds if all((name, seed) in done for name in names)]
+
+
+def table(lines: Sequence[Human]) -> Table:
+    """The networks by accuracy over the seeds that all have.
+
+    They are compared with the one that was found, if it was trained.
+    """
     by_run = {(line.name, line.seed): line for line in lines}
-    names = [
-        name
-        for name in dict.fromkeys(line.name for line in lines)
-        if all((name, seed) in by_run for seed in seeds)
-    ]
+    names = list(dict.fromkeys(line.name for line in lines))
+    seeds = complete(lines)
     accuracy = {
         name: np.array([100 * by_run[name, seed].test_accuracy for seed in seeds])
         for name in names
     }
     names.sort(key=lambda name: -accuracy[name].mean())
-    reference = next((name for name in names if name.startswith(FOUND)), names[0])
-    others = [name for name in names if name != reference]
-    p = [t_test(accuracy[name], accuracy[reference]) for name in others]
-    corrected = dict(zip(others, holm(p), strict=True))
+    found = next((name for name in names if name.startswith(FOUND)), None)
+    others = [name for name in names if name != found]
+    contrast = dict.fromkeys(names, ("", ""))
+    if found is not None and len(seeds) > 1:
+        p = holm([t_test(accuracy[name], accuracy[found]) for name in others])
+        for name, value in zip(others, p, strict=True):
+            difference = (accuracy[found] - accuracy[name]).mean()
+            contrast[name] = f"{difference:+.2f}", p_value(value)
     rows = []
     for name in names:
         one, values = by_run[name, seeds[0]], accuracy[name]
-        difference = (accuracy[reference] - values).mean()
         texts = (
             name,
-            f"{values.mean():.2f} +- {values.std(ddof=1):.2f}",
-            "" if name == reference else f"{difference:+.2f}",
-            "" if name == reference else p_value(corrected[name]),
+            f"{values.mean():.2f} +- {_deviation(values):.2f}",
+            *contrast[name],
             f"{one.params:,}",
             f"{one.flops / 1e6:.1f}",
         )
         rows.append([Entry(text) for text in texts])
     return Table(
-        f"Test accuracy in %, mean +- standard deviation over seeds "
-        f"{', '.join(map(str, seeds))}; {reference!r} minus each, and the p of a "
-        "paired t-test over seeds, corrected by Holm's method.",
+        "Test accuracy in %, mean +- standard deviation over seeds "
+        f"{', '.join(map(str, seeds))}; the network that was found minus each, and the "
+        "p of a paired t-test over seeds, corrected by Holm's method.",
         (
             "network",
             "test accuracy",
@@ -109,6 +119,10 @@ def table(lines: Sequence[Human]) -> Table:
     )
 
 
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
+
+
 def write(lines: Sequence[Human]) -> None:
     """Writes the page."""
     made = f"{origin.line('launch/claim/human_networks.py')}\n"
@@ -117,7 +131,8 @@ def write(lines: Sequence[Human]) -> None:
     for side, epochs in kinds:
         parts.append(f"## {epochs} epochs on images of {side}x{side}\n")
         same = [line for line in lines if (line.side, line.epochs) == (side, epochs)]
-        parts.append(table(same))
+        if complete(same):
+            parts.append(table(same))
     page = markdown_page("Human networks at equal cost", parts)
     workdir.write_text(Path(HOME) / "humans.md", page)
 

@@ -67,6 +67,21 @@ def test_failures_are_reported_with_their_reason():
         assert trial.details == ({"epoch": 3} if trial.genome[0] == 1 else {})
 
 
+def test_details_may_be_anything_that_json_can_nearly_express(tmp_path: Path):
+    def details(genome: np.ndarray) -> dict[str, Any]:
+        if genome[0] == 0:
+            return {"fitness": None, "reason": ValueError("no zeros")}
+        return {"fitness": evaluate(genome), "loss": math.nan, "epoch": 3}
+
+    found = gnj.search(SPACE, details, "random", 20, workdir=tmp_path / "run")
+    again = gnj.search(SPACE, details, "random", 20, workdir=tmp_path / "run")
+    for trial, same in zip(found, again, strict=True):
+        expected = {"reason": "no zeros"} if trial.genome[0] == 0 else {"epoch": 3}
+        assert expected.items() <= {"reason": trial.reason, **trial.details}.items()
+        assert trial.details == same.details
+        assert trial.details.get("loss") is None
+
+
 def test_without_a_single_fitness_the_search_ends():
     with pytest.raises(gnj.UsageError, match="none of 5 candidates could be evaluated"):
         gnj.search(SPACE, lambda genome: 1 / 0, "random", evaluations=20)

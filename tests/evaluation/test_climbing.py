@@ -1,5 +1,7 @@
 """Candidates that climb rungs, resumed from memory or retrained from their key."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -65,3 +67,16 @@ def test_the_oldest_weights_give_way_when_memory_is_full():
     assert kept.take("b") is None
     kept.put("e", np.zeros(10, np.int64))
     assert kept.take("c") is not None
+
+
+def test_the_limit_of_time_is_one_of_each_rung_though_weights_are_gone(
+    evaluator: TrainedEvaluator, monkeypatch: pytest.MonkeyPatch
+):
+    expected = climbed(ClimbingEvaluator(evaluator), 1).accuracies
+    clock = iter(range(10**6))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    # Four steps lead to the first rung and eight to the second.
+    limit = dataclasses.replace(evaluator.config, max_seconds=10)
+    limited = ClimbingEvaluator(dataclasses.replace(evaluator, config=limit))
+    found = climbed(limited, 1)
+    assert (found.reason, found.accuracies) == (None, expected)

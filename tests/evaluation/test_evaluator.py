@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.evaluation.evaluator import attempt
+from gpt_nas_jax.types import DataError
 
 # 128 TiB.
 TOO_MANY = (2**23, 2**22)
@@ -86,3 +87,11 @@ def test_nothing_that_a_candidate_held_stays(error: Exception, chained: bool) ->
     assert held[0]() is None
     # The next candidate runs.
     assert attempt(lambda: float(jnp.ones(3).sum()), "--eval_batch") == (3.0, None)
+
+
+def test_images_that_cannot_be_read_fail_no_candidate() -> None:
+    def train() -> None:
+        raise DataError("a.png cannot be read")
+
+    with pytest.raises(DataError, match=r"a\.png"):
+        attempt(train, "--eval_batch")

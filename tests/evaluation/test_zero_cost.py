@@ -149,8 +149,17 @@ def test_deep_networks_have_finite_flow(scale: float):
 @pytest.mark.slow
 def test_several_seeds_are_averaged():
     chain = Chain((conv_norm_relu(4, 3), Head(3)))
+    names = ("snip", "grasp", "zico", "naswot", "synflow", "expressivity")
+    assert_averaged(chain, names)
+
+
+@pytest.mark.slow
+def test_several_seeds_of_a_cell_with_an_unused_operation_are_averaged():
+    assert_averaged(network((3, 0, 0, 1, 0, 0)), ("snip", "grasp"))
+
+
+def assert_averaged(chain: Chain, names: tuple[str, ...]) -> None:
     keys = jax.random.split(KEY, 2)
-    names = ("snip", "zico", "naswot", "synflow", "expressivity")
     both = score(chain, names, batches(0), keys)
     each = [score(chain, names, batches(0), key[None]) for key in keys]
     for name in names:

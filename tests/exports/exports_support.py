@@ -60,6 +60,11 @@ def chain(name: str) -> Chain:
             return Chain((ConvNormActivation(16), *made, Head(10)))
         case "digits":
             return chain_of(named(WINNER), 32, 2, 10)
+        case "plain":
+            return chain_of(named(("Conv", "ReLU", "Conv")), 16, 1, 10)
+        case "an unused node":
+            # Its ReLU is one of zeros.
+            return nasbench201.network((0, 3, 3, 3, 0, 3))
         case "nasbench201":
             return nasbench201.network((3, 1, 2, 0, 4, 3))
     return ZOO[name].build(10, digits().test.size)
@@ -82,7 +87,7 @@ def saved(home: Path, name: str, varied: bool = True) -> SavedNetwork:
         return values.astype(np.float32)
 
     traced = trace(made, digits().test.size)
-    variables = jax.tree_util.tree_map_with_path(drawn, traced.variables)
+    variables = jax.tree_util.tree_map_with_path(drawn, traced.collections())
     description = {
         "name": name,
         "image": list(digits().test.size),

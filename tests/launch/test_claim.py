@@ -62,10 +62,24 @@ def test_the_ensemble_predicts_chains_it_has_learned_from() -> None:
 def test_human_networks_are_compared_with_the_one_that_was_found() -> None:
     lines = [
         Human(name, seed, 16, 4, 1000, 2_000_000, accuracy + seed / 100)
-        for name, accuracy in (("ResNet-20", 0.5), ("found-5-7", 0.6), ("half", 0.7))
-        for seed in range(2 if name != "half" else 1)
+        for name, accuracy in (("ResNet-20", 0.5), ("found-5-7", 0.6))
+        for seed in range(2)
     ]
+    # One network has been trained with a further seed, the other not yet.
+    lines.append(Human("ResNet-20", 2, 16, 4, 1000, 2_000_000, 0.9))
+    assert human_networks.complete(lines) == [0, 1]
     rows = [[entry.text for entry in row] for row in human_networks.table(lines).rows]
     assert [row[0] for row in rows] == ["found-5-7", "ResNet-20"]
     assert rows[0][1:3] == ["60.50 +- 0.71", ""]
     assert rows[1][2] == "+10.00"
+
+
+def test_without_a_found_network_human_ones_are_not_compared() -> None:
+    lines = [
+        Human(name, seed, 16, 4, 1000, 2_000_000, accuracy + seed / 100)
+        for name, accuracy in (("ResNet-20", 0.5), ("GoogLeNet", 0.6))
+        for seed in range(2)
+    ]
+    rows = [[entry.text for entry in row] for row in human_networks.table(lines).rows]
+    assert [row[0] for row in rows] == ["GoogLeNet", "ResNet-20"]
+    assert all(row[2:4] == ["", ""] for row in rows)

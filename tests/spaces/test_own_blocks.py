@@ -1,9 +1,11 @@
 """A user's own blocks in the space of chains."""
 
+import numpy as np
 import own_block
 import pytest
 
 from gpt_nas_jax.config import SpaceConfig
+from gpt_nas_jax.prior import examples
 from gpt_nas_jax.spaces import registry
 from gpt_nas_jax.spaces.blocks.network import TABLE_II
 from gpt_nas_jax.tokens import vocabulary
@@ -41,6 +43,15 @@ class ReLU(nn.Module):
     def __call__(self, x, train):
         return nn.relu(x)
 
+class Random(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.Dropout(0.1, deterministic=not train)(x)
+
+class Swish(nn.Module):
+    def __call__(self, x, train):
+        return nn.swish(x)
+
 def function(x, train):
     return x
 """
@@ -75,6 +86,7 @@ def test_the_layers_of_own_blocks_are_part_of_the_definition():
         ("OneField", "lacks the field stride"),
         ("OtherShape", "turns 8x8x16 into 8x8x32 where features=32 and stride=2 ask"),
         ("Raises", "cannot be traced: AttributeError"),
+        ("Random", "cannot be trained: InvalidRngError"),
         ("NoTrain", "lacks __call__(self, x, train)"),
         ("function", "is not a class derived from flax.linen.Module"),
         ("ReLU", "blocks of one name: ReLU"),
@@ -90,3 +102,23 @@ def test_blocks_that_lack_a_part_are_refused(
         build(f"{module}:{name}")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_block_without_layers_may_end_a_chain(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    module = f"blocks_{tmp_path.name}"
+    (tmp_path / f"{module}.py").write_text(BLOCKS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    space = build(f"{module}:Swish")
+    genomes = np.stack(
+        [space.genome(("Conv", "Swish", *rest)) for rest in ((), ("Conv",) * 8)]
+    )
+    # It ends a short chain, and a longest one.
+    genomes = np.append(genomes, [space.genome(("Conv",) * 9 + ("Swish",))], 0)
+    table = space.reading(vocabulary.build([["x"]]))
+    found = examples.of_genomes(genomes, table)
+    assert len(found.labels) == (genomes >= 0).sum()
+    last = found.tokens[found.labels == space.gene_names.index("Swish")]
+    # Nothing follows the first and the third; the second is followed by a layer.
+    assert (last == vocabulary.UNKNOWN).tolist() == [True, False, True]

@@ -1,5 +1,6 @@
 """Scores of networks as trends of a space."""
 
+import copy
 import itertools
 import math
 
@@ -75,3 +76,10 @@ def test_everything_else_is_that_of_the_space():
     key = jax.random.key(0)
     np.testing.assert_array_equal(SCORED.sample(key, 5), SPACE.sample(key, 5))
     assert (SCORED.length, SCORED.num_genes) == (SPACE.length, SPACE.num_genes)
+
+
+def test_spaces_with_other_scores_differ_and_can_be_copied():
+    assert scored(SPACE, SCORES) != SCORED
+    again = copy.copy(SCORED)
+    np.testing.assert_array_equal(again.merits, SCORED.merits)
+    assert again.num_genes == SPACE.num_genes

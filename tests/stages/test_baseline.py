@@ -96,3 +96,15 @@ def test_its_flagfile_trains_it_again(
     flagfile = f"--flagfile={trained / 'best' / 'baseline.flags'}"
     assert main(["main", flagfile, f"--workdir={tmp_path / 'again'}"]) == 0
     assert result(tmp_path / "again") == result(trained)
+
+
+def test_a_search_is_not_replaced_by_a_human_network(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.finish(tmp_path, "--stage=search")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    command = runs.command(tmp_path, "--stage=baseline", f"--baseline_name={NAME}")
+    assert main(command[2:]) == 2
+    assert "belongs to a search" in capsys.readouterr().err
+    assert not (tmp_path / "best").exists()
+    assert before == {path: path.read_bytes() for path in before}

@@ -119,3 +119,19 @@ def test_a_longer_search_by_another_schedule_is_refused(
     fewer = [*more, "--search_generations=2"]
     assert main(["main", *fewer]) == 2
     assert "--search_generations is '2', was '3'" in capfd.readouterr().err
+
+
+def test_an_extended_search_whose_first_part_was_damaged_goes_on(
+    runs: Runs, tmp_path: Path
+):
+    runs.finish(tmp_path / "long", *FLAGS)
+    short = tmp_path / "short"
+    runs.finish(short, *FLAGS, "--search_generations=2")
+    runs.finish(short, *FLAGS, "--search_generations=3")
+    # As the message about a damaged line advises; the first line is the machine's.
+    path = short / "ledger.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: 1 + 8]))
+    runs.finish(short, *FLAGS)
+    runs.finish(short, *FLAGS)
+    assert ledger(short) == ledger(tmp_path / "long")

@@ -22,9 +22,25 @@ def test_settings_reach_the_fields_of_a_strategy():
 
 def test_batches_and_populations_divide_the_evaluations():
     assert create("random", SPACE, 44).batch == 4
-    assert create("genetic", SPACE, 44).population == 22
+    assert create("genetic", SPACE, 44).population == 11
     assert create("genetic", SPACE, 200).population == 25
     assert create("random", SPACE, 7).batch == 1
+    assert create("regularised_evolution", SPACE, 31).population == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "message"),
+    [
+        ("genetic", {}, "genetic needs a population that divides the 31 evaluations"),
+        ("genetic", {"population": 4}, "genetic asks 4 candidates at a time"),
+        ("random", {"batch": 3}, "random asks 3 candidates at a time"),
+    ],
+)
+def test_what_does_not_divide_the_evaluations_is_refused(
+    name: str, sizes: dict[str, int], message: str
+):
+    with pytest.raises(UsageError, match=message):
+        create(name, SPACE, 31, **sizes)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Checkpoints are written completely or not at all; damaged ones are refused."""
 
+import os
 import pathlib
 import shutil
 from typing import Any
@@ -168,3 +169,26 @@ def test_a_replacement_that_was_stopped_leaves_a_whole_tree(
     workdir.save_tree(path, state(2))
     assert_same(workdir.load_tree(path, state(0)), state(2))
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_every_file_is_on_disk_before_a_tree_gets_its_name(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+    sync, rename = os.fsync, pathlib.Path.rename
+    before: list[set[str]] = []
+
+    def noted(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def renamed(path: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+        if target == tmp_path / "weights":
+            every = {str(one) for one in (path, *path.rglob("*"))}
+            before.append(every - {*synced})
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(pathlib.Path, "rename", renamed)
+    workdir.save_tree(tmp_path / "weights", state(1))
+    assert before == [set()]

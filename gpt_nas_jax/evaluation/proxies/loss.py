@@ -126,7 +126,7 @@ def _grasp(walk: Walk, images: jax.Array, labels: jax.Array) -> jax.Array:
     def step(number: int, index: int, node: Node, x: Mixed) -> Mixed:
         params = walk.weights[number][index]
         gradients = walk.gradients.get((number, index))
-        gradient = np.zeros_like(params) if gradients is None else gradients.params
+        gradient = jnp.zeros_like(params) if gradients is None else gradients.params
         return passes.mixed_derivative(node.block, node.in_size, params, gradient, x)
 
     for number, part in enumerate(walk.parts):

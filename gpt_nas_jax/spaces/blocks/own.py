@@ -1,9 +1,12 @@
 """User-defined blocks, in addition to those of Table II."""
 
 import dataclasses
+import functools
 import inspect
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.networks.trace import trace
@@ -23,8 +26,8 @@ def block(path: str) -> Block:
     class.
 
     Raises:
-      UsageError: it cannot be imported, is not such a module, or its output has a
-        different shape.
+      UsageError: it cannot be imported, is not such a module, cannot be trained without
+        random numbers, or its output has a different shape.
     """
     found, where = plugins.load(_FLAG, path), f"{_FLAG}={path}"
     if not (inspect.isclass(found) and issubclass(found, nn.Module)):
@@ -53,19 +56,26 @@ def _keeping(kind: type[nn.Module]) -> Block:
 
 
 def _check_shapes(where: str, made: Block) -> None:
-    """Traces the block at each kind of place."""
+    """Traces the block at each kind of place, also as in training."""
     narrow, wide = WIDTH_MULTIPLE, 2 * WIDTH_MULTIPLE
     places = [(narrow, narrow, 1)]
     if made.shapes:
         places += [(narrow, wide, 1), (narrow, wide, 2)]
     for channels, features, stride in places:
+        block, image = made.build(features, stride), (_SIDE, _SIDE, channels)
         try:
-            size = trace(
-                made.build(features, stride), (_SIDE, _SIDE, channels)
-            ).out_size
+            traced = trace(block, image)
         except Exception as error:
             text = plugins.one_line(error)
             raise UsageError(f"{where} cannot be traced: {text}") from error
+        train = functools.partial(block.apply, train=True, mutable=["batch_stats"])
+        x = jax.ShapeDtypeStruct((1, *image), jnp.float32)
+        try:
+            jax.eval_shape(train, traced.variables, x)
+        except Exception as error:
+            text = plugins.one_line(error)
+            raise UsageError(f"{where} cannot be trained: {text}") from error
+        size = traced.out_size
         expected = (_SIDE // stride, _SIDE // stride, features)
         if size != expected:
             raise UsageError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from gpt_nas_jax.networks.layers import Layer
 from gpt_nas_jax.tokens.reading import Rows, empty_context, first_words, rows
-from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome, Tokens
 
 
@@ -52,14 +52,15 @@ class BlockTable:
         return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
-        """The layers of a block."""
+        """The layers of a block; none behind the end of the chain."""
         depth = (genome != PAD).sum()
         place = self.stage[depth, position], self.first[depth, position]
-        return Rows(self.tokens, self.lengths).at(*place, genome[position])
+        row = Rows(self.tokens, self.lengths).at(*place, genome[position])
+        return row.replace(lengths=jnp.where(genome[position] == PAD, 0, row.lengths))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """Empty, since every block has layers."""
-        return sequence[:0]
+        """`UNKNOWN`, in case the last blocks of a user have no layers."""
+        return np.array([UNKNOWN], sequence.dtype)
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
