@@ -5,6 +5,7 @@ import own_block
 import pytest
 
 from gpt_nas_jax.config import SpaceConfig
+from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import examples
 from gpt_nas_jax.spaces import registry
 from gpt_nas_jax.spaces.blocks.network import TABLE_II
@@ -111,12 +112,15 @@ def test_a_block_without_layers_may_end_a_chain(
     (tmp_path / f"{module}.py").write_text(BLOCKS, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     space = build(f"{module}:Swish")
-    genomes = np.stack(
-        [space.genome(("Conv", "Swish", *rest)) for rest in ((), ("Conv",) * 8)]
+    # It ends a short chain, is inside a longest one, and ends another.
+    names = (
+        ("Conv", "Swish"),
+        ("Conv", "Swish", *["Conv"] * 8),
+        (*["Conv"] * 9, "Swish"),
     )
-    # It ends a short chain, and a longest one.
-    genomes = np.append(genomes, [space.genome(("Conv",) * 9 + ("Swish",))], 0)
-    table = space.reading(vocabulary.build([["x"]]))
+    genomes = np.stack([space.genome(one) for one in names])
+    words = map(vocabulary.word, layers_of(space.decode(genomes[2]), IMAGE))
+    table = space.reading(vocabulary.build([list(words)]))
     found = examples.of_genomes(genomes, table)
     assert len(found.labels) == (genomes >= 0).sum()
     last = found.tokens[found.labels == space.gene_names.index("Swish")]

@@ -204,7 +204,7 @@ def test_given_networks_come_first(tmp_path: Path):
     found = search("genetic", 3, MemoryLedger(), ask=first)
     assert [record["genome"] for record in found[:7]] == networks.tolist()
     # A prior may have proposed blocks of the networks that these replace.
-    drawn = Candidates(np.zeros((9, 4), np.int32), np.zeros((9, 4), bool))
+    drawn = Candidates(np.zeros((9, 5), np.int32), np.zeros((9, 5), bool))
     proposed = np.asarray(given.placed(networks, drawn, 0).proposed)
     assert proposed.any(1).tolist() == [True] * 7 + [False] * 2
     assert all(record["parents"] == [] for record in found[:7])
