@@ -73,9 +73,10 @@ def enter() -> None:
     """
     root = _mirrors()
     if not _held:
-        # Compiled programs are kept there, too, if nobody else can write to it.
-        root.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root.mkdir(mode=0o700, parents=True)
+        # Compiled programs are kept there, too, but only if nobody else can write.
+        for folder in (root.parent.parent, root.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700)
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         # Renamed once locked, since a folder without a lock belongs to a dead process.
         new = root / f"{_LOCK}.new"

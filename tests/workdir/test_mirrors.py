@@ -2,8 +2,11 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,6 +148,25 @@ def test_a_workdir_on_a_store_is_found_by_another_process(url: str):
         before = Objects(url).names()
         workdir.write_text(path / "report.html", "page")
     assert set(Objects(url).names()) == {"report.html", *before}
+
+
+def test_a_store_that_fails_while_a_workdir_is_fetched_is_asked_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    with workdir.fetched(url) as path:
+        workdir.write_text(path / "a.txt", "kept\n")
+    store = type(fsspec.filesystem("memory"))
+    failures, get = iter([OSError("connection reset")]), store.get
+
+    def fails(self: Any, *args: Any) -> None:
+        for error in failures:
+            raise error
+        get(self, *args)
+
+    monkeypatch.setattr(store, "get", fails)
+    with workdir.fetched(url) as path:
+        assert (path / "a.txt").read_text(encoding="utf-8") == "kept\n"
+    assert not [*failures]
 
 
 def test_a_ledger_is_an_object_a_line_that_nobody_replaces(url: str):
@@ -291,3 +313,16 @@ def test_a_path_is_its_own_folder(tmp_path: pathlib.Path):
     inner = workdir.folder(workdir.below("gs://a/b", "c"))
     assert inner == workdir.folder("gs://a/b/") / "c"
     assert workdir.shown(f"see {inner}.") == "see gs://a/b/c."
+
+
+def test_only_their_user_can_write_to_the_folder_of_mirrors(tmp_path: pathlib.Path):
+    """Whatever the umask; compiled programs are refused in other folders."""
+    code = (
+        "import os; os.umask(0o002); from gpt_nas_jax.workdir import places; "
+        "places.enter()"
+    )
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    assert tmp_path / "gpt_nas_jax" in folders
+    assert not [path for path in folders if path.stat().st_mode & 0o022]
