@@ -64,7 +64,7 @@ class BlockState:
     ) -> dict[str, Any]:
         """Linen's collections that hold these numbers."""
         shapes = trace(self.block, self.in_size).variables
-        of_trained, of_kept = partition(self.rule, shapes.get("params", {}))
+        of_trained, of_kept = partition(self.rule, shapes)
         params = joined(unflatten(of_trained, trained), unflatten(of_kept, kept))
         of_stats = shapes.get("batch_stats", {})
         return {"params": params, "batch_stats": unflatten(of_stats, stats)}
@@ -260,8 +260,8 @@ def is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
 
 def _mask(block: nn.Module, rule: Rule, in_size: Size) -> np.ndarray:
     """Which of a block's parameters a rule trains, ``bool[n]``."""
-    shapes = trace(block, in_size).variables.get("params", {})
+    shapes = trace(block, in_size).variables
     of_trained, _ = partition(rule, shapes)
-    sizes = sorted(traverse_util.flatten_dict(shapes).items())
+    sizes = sorted(traverse_util.flatten_dict(shapes.get("params", {})).items())
     mask = [np.full(leaf.size, path in of_trained) for path, leaf in sizes]
     return np.concatenate([np.zeros(0, bool), *mask])

@@ -1,6 +1,7 @@
 """Which parameters of which block are trained (the paper's acceleration)."""
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 from flax import traverse_util
@@ -26,10 +27,21 @@ def accelerated(proposed: tuple[bool, ...], has_norm: bool) -> tuple[Rule, ...]:
     return (Rule.BATCH_NORM if has_norm else Rule.ALL,) * len(proposed)
 
 
-def partition(rule: Rule, params: Any) -> tuple[Any, Any]:
-    """Splits a block's parameters into (trained, kept), flat by path."""
-    flat = traverse_util.flatten_dict(params)
-    trained = {path: leaf for path, leaf in flat.items() if _is_trained(rule, path)}
+def partition(rule: Rule, variables: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Splits a block's parameters into (trained, kept), flat by path.
+
+    Modules with running statistics are BatchNorms, whatever their names.
+    """
+    flat, of_stats = (
+        traverse_util.flatten_dict(variables.get(name, {}))
+        for name in ("params", "batch_stats")
+    )
+    norms = {path[:-1] for path in of_stats}
+    trained = {
+        path: leaf
+        for path, leaf in flat.items()
+        if rule is Rule.ALL or (rule is Rule.BATCH_NORM and path[:-1] in norms)
+    }
     kept = {path: leaf for path, leaf in flat.items() if path not in trained}
     return trained, kept
 
@@ -37,9 +49,3 @@ def partition(rule: Rule, params: Any) -> tuple[Any, Any]:
 def joined(trained: Any, kept: Any) -> Any:
     """The parameters that `partition` split."""
     return traverse_util.unflatten_dict(trained | kept)
-
-
-def _is_trained(rule: Rule, path: tuple[str, ...]) -> bool:
-    # Linen names an nn.BatchNorm after its class.
-    in_norm = len(path) > 1 and path[-2].startswith("BatchNorm_")
-    return rule is Rule.ALL or (rule is Rule.BATCH_NORM and in_norm)
