@@ -42,11 +42,11 @@ def test_partitions_are_complete_and_hold_what_their_rule_says() -> None:
 
 
 def test_a_batch_norm_is_one_by_whatever_name() -> None:
-    block = nn.Sequential([nn.Dense(3), nn.BatchNorm(True, name="normalise")])
+    block = nn.Sequential([nn.Dense(3), nn.BatchNorm(True)])
     variables = block.init(jax.random.key(0), jnp.zeros((2, 4)))
     trained, kept = partition(Rule.BATCH_NORM, variables)
     assert {path[-2:] for path in trained} == {
-        ("normalise", "bias"),
-        ("normalise", "scale"),
+        ("layers_1", "bias"),
+        ("layers_1", "scale"),
     }
     assert len(kept) == 2
