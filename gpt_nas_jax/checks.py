@@ -321,11 +321,16 @@ def _tables(config: Config) -> Iterator[str]:
             f"--tables_priors={tables.priors} is read by gpt_nas and its controls "
             "only: name one of them in --tables_strategies"
         )
-    limits = [cost for cost in COSTS if any(config.search.bounds(cost))]
+    limits = [
+        f"--search_{end}_{cost}={bound:g}"
+        for cost in COSTS
+        for end, bound in zip(("min", "max"), config.search.bounds(cost), strict=True)
+        if bound
+    ]
     if limits and tables.of_paper() and tables.name != "3":
         yield (
-            f"--search_max_{limits[0]} limits searches; the networks of "
-            f"--tables_name={tables.name} are drawn from the whole space: leave it out"
+            f"{limits[0]} limits searches; the networks of --tables_name={tables.name} "
+            "are drawn from the whole space: leave it out"
         )
     if tables.name in ("4", "5") and config.eval.trained_blocks != "all":
         yield (

@@ -24,7 +24,7 @@ from gpt_nas_jax.stages.loop import Evaluate as EvaluateBatch
 from gpt_nas_jax.stages.loop import Loop
 from gpt_nas_jax.stages.records import finite
 from gpt_nas_jax.strategies import registry
-from gpt_nas_jax.strategies.contract import asked
+from gpt_nas_jax.strategies.contract import asked, require_divisor
 from gpt_nas_jax.strategies.creation import create
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
@@ -89,11 +89,7 @@ def search(
                 prior = learn_prior(space, seed=seed, workdir=workdir)
             strategy = create(strategy, space, evaluations, seed=seed, prior=prior)
         size = asked(name, strategy, space)
-        if evaluations % size:
-            raise UsageError(
-                f"{name} asks {size} candidates at a time, which must divide the "
-                f"{evaluations} evaluations"
-            )
+        require_divisor(name, size, evaluations)
         ledger = (
             storage.MemoryLedger()
             if path is None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import DataError
 
 _SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif"),
@@ -32,7 +32,7 @@ _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
 
 
-class UnreadableError(UsageError):
+class UnreadableError(DataError):
     """A file cannot be read as a picture.
 
     Attributes:

@@ -53,7 +53,7 @@ class ClimbingEvaluator:
         states = self.kept.take(_name(candidate, begun)) if begun else None
         first = 0 if states is None else climb.rung
         seconds, waited = 0.0, 0.0
-        # Lower rungs are climbed again one by one, as the limit of time is one of each.
+        # Lower rungs are climbed again one by one: the time limit applies to each.
         for rung in range(first, climb.rung + 1):
             ended: list[States] = []
             part = Part(begins[rung], ends[rung], states)

@@ -52,7 +52,8 @@ def attempt(
     """Calls a function; returns (its result, None) or (None, the reason it failed).
 
     Memory that a function held when it raised is released. Images that cannot be read
-    fail no candidate: their error ends the run, which resumes once they can.
+    fail no candidate: their error ends the run, which resumes once they can be
+    read.
 
     Args:
       function: evaluates a candidate.

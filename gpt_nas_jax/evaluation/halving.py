@@ -20,6 +20,14 @@ def survivors(standing: Mapping[int, float], keep: int) -> list[int]:
     return sorted(order[: max(1, len(whole) // keep)])
 
 
+def counts(size: int, rungs: int, keep: int) -> list[int]:
+    """How many of a batch climb to each rung if none fails."""
+    found = [size]
+    while len(found) < rungs:
+        found.append(max(1, found[-1] // keep))
+    return found
+
+
 def fitness(
     rungs: Sequence[Mapping[int, float]], ordered: bool = True
 ) -> dict[int, float]:

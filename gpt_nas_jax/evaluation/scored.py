@@ -40,7 +40,7 @@ class Scorer:
       space: decodes genomes.
       names: of the proxies.
       batches: what the networks see.
-      max_memory: limit on the estimated memory of a training step on one batch, GiB.
+      max_memory: limit on the estimated memory of a training step for every batch, GiB.
       key: decides the weights of every network.
     """
 

@@ -1,6 +1,7 @@
 """Iterators that run ahead in a thread."""
 
 import contextlib
+import contextvars
 import queue
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,11 @@ class Ahead(Generic[Value]):
         self._done: queue.SimpleQueue[tuple[Value] | BaseException | None]
         self._done = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(values,), daemon=True)
+        # Progress is shown on the bar around.
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._work, values), daemon=True
+        )
         self._thread.start()
 
     def __iter__(self) -> Iterator[Value]:

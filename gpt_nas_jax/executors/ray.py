@@ -23,7 +23,7 @@ from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors.attempts import DEATHS, Attempts
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.executors.ray_cluster import TICK_SECONDS, Cluster, Member
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import TrainingError, UsageError
 
 Value = TypeVar("Value")
 
@@ -171,7 +171,7 @@ def together(function: Callable[..., Value], *args: Any) -> Value:
                 interruption.obey()
                 return result
         attempts.lost(0, member.node, time.monotonic())
-    raise UsageError(
+    raise TrainingError(
         f"the training has ended {DEATHS} processes that it ran in; the memory of "
         "their nodes may be too small for it"
     )

@@ -26,7 +26,7 @@ class Contrast:
       strategy: the first.
       against: the second.
       queries: evaluations so far.
-      difference: mean over seeds, in percentage points of test accuracy.
+      difference: mean over seeds, in percentage points of accuracy.
       low: lower end of its 95 % confidence interval; nan with one seed.
       high: the upper end.
       t_test: two-sided p of the paired t-test.

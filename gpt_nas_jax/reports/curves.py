@@ -32,9 +32,9 @@ class Curves:
       reached: strategy -> ``int64[S]``, the first query, from 1, that evaluated the
         optimum, the cell that the selection ranks first; 0 if none did. Empty if the
         optimum is unknown.
-      highest: the highest test accuracy in the table, in %; if the optimum is unknown,
-        the highest seen by any search.
-      optimum: the test accuracy, in %, of the optimum, or None.
+      highest: the highest accuracy in the table, in %; if the optimum is unknown, the
+        highest seen by any search.
+      optimum: the accuracy, in %, of the optimum, or None.
       selection: the measure that selects the incumbent, such as "validation accuracy".
       measure: the accuracy that is reported.
     """
@@ -60,7 +60,7 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """Test accuracy of a strategy after a number of queries, in %, over the seeds.
+    """Accuracy of a strategy after a number of queries, in %, over the seeds.
 
     ``std`` divides by S - 1; with one seed it and ``standard_error`` are nan.
     """

@@ -46,7 +46,7 @@ _SETTINGS = {
 def render(all_curves: Sequence[Curves], form: str) -> bytes:
     """Draws one panel per data set; the same input gives the same bytes.
 
-    A line is the mean over seeds of the regret to the highest test accuracy of the
+    A line is the mean over seeds of the regret to the highest accuracy of the
     table, with a band of one standard error to either side. It may leave the panel at
     the top within the first 5 queries; where the regret is zero, it runs along the
     bottom. The dotted line is the regret of the best cell by the selection.
@@ -124,7 +124,8 @@ def _figure(all_curves: Sequence[Curves]) -> Figure:
     for panel in axes[len(all_curves) :]:
         panel.set_axis_off()
     for panel in axes[::across]:
-        panel.set_ylabel("Regret of test accuracy\n(percentage points)")
+        measure = all_curves[0].measure
+        panel.set_ylabel(f"Regret of {measure}\n(percentage points)")
     figure.legend(
         lines.values(),
         lines.keys(),

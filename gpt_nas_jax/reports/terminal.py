@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -165,7 +166,14 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
     """
     if (now := _part.get()) is not None:
         title = f"{now.label}: {title}"
-    with _bar(title, total, done) as advance:
+    lock = threading.Lock()
+    with _bar(title, total, done) as unlocked:
+
+        def advance(count: int = 1, note: str = "", ahead: float = 0.0) -> None:
+            # Notes may come from another thread.
+            with lock:
+                unlocked(count, note, ahead)
+
         token = _current.set(advance)
         try:
             yield advance

@@ -63,7 +63,7 @@ def _by_rungs(
     rungs = Rungs(
         problem.space,
         settings.ruled(),
-        tuple(epochs / settings.mean_epochs() for epochs in settings.climbs()),
+        settings.climbs(),
         settings.keep,
         config.search.costs(),
         Ledger(path, scoring.where(config)),

@@ -25,8 +25,7 @@ def run(
     Writes ``best/`` for the first genome, ``best-2/`` and so on for the next ones, and
     ``baselines/NAME/``. Resumes where it was stopped. If a network other than the first
     cannot be trained, its line says why; with ``--executor=hosts`` it ends the run. If
-    latency was a cost of the search, the
-    networks are measured as well.
+    latency was a cost of the search, the networks are measured as well.
 
     Returns:
       The parts ``best`` and ``retrain`` of ``result.json`` for each genome, and, where

@@ -32,8 +32,7 @@ class Rungs:
     Attributes:
       space: identifies equal networks.
       ruled: whether an evaluation depends on the proposed genes, too.
-      shares: the work of a climb to each rung, as a share of the work of a candidate
-        on average.
+      epochs: of the climb to each rung.
       keep: one in this many candidates goes on.
       costs: objectives other than accuracy.
       ledger: where climbs are kept, in the order in which they ended.
@@ -42,7 +41,7 @@ class Rungs:
 
     space: Space
     ruled: bool
-    shares: tuple[float, ...]
+    epochs: tuple[int, ...]
     keep: int
     costs: tuple[str, ...]
     ledger: Ledger
@@ -95,8 +94,11 @@ class Rungs:
         first = {name: index for index, name in reversed([*enumerate(names)])}
         climbing = sorted(first.values())
         climbs: list[dict[int, Evaluation]] = []
-        for rung in range(len(self.shares)):
-            found = self._climbed(run, items, names, climbing, rung)
+        counts = halving.counts(len(climbing), len(self.epochs), self.keep)
+        planned = sum(n * epochs for n, epochs in zip(counts, self.epochs, strict=True))
+        for rung, epochs in enumerate(self.epochs):
+            work = epochs * len(items) / planned
+            found = self._climbed(run, items, names, climbing, rung, work)
             climbs.append(found)
             climbing = halving.survivors(self._standing(items, found), self.keep)
             if not climbing:
@@ -117,8 +119,12 @@ class Rungs:
         names: Sequence[Hashable],
         climbing: Sequence[int],
         rung: int,
+        work: float,
     ) -> dict[int, Evaluation]:
-        """The climbs to one rung, by the numbers of their candidates."""
+        """The climbs to one rung, by the numbers of their candidates.
+
+        Each is as much work as ``work`` candidates on average.
+        """
         due = [index for index in climbing if (names[index], rung) not in self._known]
         known = {
             index: self._known[names[index], rung]
@@ -130,8 +136,8 @@ class Rungs:
         for done, (index, result) in enumerate(zip(due, results, strict=True), 1):
             self._append(items[index], rung, result)
             made[index] = result
-            text = f"rung {rung + 1} of {len(self.shares)}, {done} of {len(due)}"
-            self.note(text, self.shares[rung])
+            text = f"rung {rung + 1} of {len(self.epochs)}, {done} of {len(due)}"
+            self.note(text, work)
         found = {index: (known | made)[index] for index in climbing}
         for index, result in found.items():
             self._known[names[index], rung] = _remembered(result)

@@ -82,8 +82,12 @@ class Predicted:
 
     def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
         """Of the accuracies of each query: with noise to select by, and without."""
-        names = "accuracy after one training", "expected validation accuracy"
-        return curves.of_values(dataset, kept, *names)
+        return curves.of_values(
+            dataset,
+            kept,
+            selection="accuracy after one training",
+            measure="expected validation accuracy",
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

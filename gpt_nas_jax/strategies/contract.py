@@ -10,6 +10,21 @@ from gpt_nas_jax.plugins import require, traced
 from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
 
 
+def require_divisor(name: str, size: int, evaluations: int) -> None:
+    """Raises UsageError if a strategy's candidates per `ask` do not add up to a search.
+
+    Args:
+      name: of the strategy.
+      size: candidates per `ask`.
+      evaluations: number in the whole search.
+    """
+    if evaluations % size:
+        raise UsageError(
+            f"{name} asks {size} candidates at a time, which must divide the "
+            f"{evaluations} evaluations"
+        )
+
+
 def asked(name: str, strategy: Strategy, space: Space) -> int:
     """Checks a strategy and returns its candidates per `ask`; nothing is computed.
 

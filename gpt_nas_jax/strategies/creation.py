@@ -7,7 +7,7 @@ from gpt_nas_jax.config import ACCURACY, COSTS, SearchConfig
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces import costs
-from gpt_nas_jax.strategies import registry
+from gpt_nas_jax.strategies import contract, registry
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
 from gpt_nas_jax.types import Space, Strategy, UsageError
@@ -43,9 +43,9 @@ def create(
       seed: of the initial weights of a GPT.
       batch: candidates per `ask`; None for the largest divisor of the evaluations up
         to 5.
-      population: of evolutionary strategies; None for up to 30, and for three
-        generations or more. A strategy that proposes whole populations needs a divisor
-        of the evaluations.
+      population: of evolutionary strategies; None for one of up to 30 that leaves three
+        generations where possible. A strategy that proposes whole populations needs a
+        divisor of the evaluations.
       objectives: ``accuracy``, which is the fitness, and costs to minimise, of
         ``params``, ``flops``, ``memory`` and ``latency``; the space must have a method
         for each.
@@ -73,11 +73,7 @@ def create(
         )
     costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations)
-    if evaluations % (size := registry.asked(strategy, config)):
-        raise UsageError(
-            f"{strategy} asks {size} candidates at a time, which must divide the "
-            f"{evaluations} evaluations"
-        )
+    contract.require_divisor(strategy, registry.asked(strategy, config), evaluations)
     key = stage_key(seed, "online")
     ageing = config.population
     proposers = Proposers(space, prior)

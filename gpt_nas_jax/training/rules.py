@@ -6,6 +6,8 @@ from typing import Any
 
 from flax import traverse_util
 
+from gpt_nas_jax.networks.trace import COLLECTIONS
+
 
 class Rule(enum.Enum):
     """The trained parameters of a block; the rest keep their initial values."""
@@ -33,8 +35,7 @@ def partition(rule: Rule, variables: Mapping[str, Any]) -> tuple[Any, Any]:
     Modules with running statistics are BatchNorms, whatever their names.
     """
     flat, of_stats = (
-        traverse_util.flatten_dict(variables.get(name, {}))
-        for name in ("params", "batch_stats")
+        traverse_util.flatten_dict(variables.get(name, {})) for name in COLLECTIONS
     )
     norms = {path[:-1] for path in of_stats}
     trained = {

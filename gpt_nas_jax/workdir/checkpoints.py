@@ -23,6 +23,7 @@ from gpt_nas_jax.workdir.files import (
     damaged,
     failure,
     storing,
+    sync,
     sync_folder,
 )
 from gpt_nas_jax.workdir.mirrors import CHECKSUMS
@@ -163,7 +164,7 @@ def _sync(path: Path) -> None:
     for file in path.rglob("*"):
         if file.is_file():
             with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+                sync(opened.fileno())
         else:
             sync_folder(file)
     sync_folder(path)

@@ -180,7 +180,8 @@ def _mirrored(workdir: str, path: Path, writes: bool) -> Iterator[None]:
     try:
         places.sweep()
         mirror = _open[path] = Mirror(path, objects, held)
-        objects.persevere()
+        if held is None:
+            objects.persevere()
         try:
             yield
         finally:

@@ -69,7 +69,7 @@ def test_the_oldest_weights_give_way_when_memory_is_full():
     assert kept.take("c") is not None
 
 
-def test_the_limit_of_time_is_one_of_each_rung_though_weights_are_gone(
+def test_the_time_limit_applies_to_each_rung_even_if_weights_are_gone(
     evaluator: TrainedEvaluator, monkeypatch: pytest.MonkeyPatch
 ):
     expected = climbed(ClimbingEvaluator(evaluator), 1).accuracies

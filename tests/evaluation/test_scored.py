@@ -7,11 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gpt_nas_jax.config import Recipe
 from gpt_nas_jax.datasets import images, registry
-from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.evaluation.evaluator import GIB, Candidate
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.training.footprint import foreseen
+from gpt_nas_jax.training.recipe import optimizer
+from gpt_nas_jax.training.rules import Rule
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
 GENOMES = [SPACE.genome(names) for names in (("Stem",) * 2, ("Conv",) * 3)]
@@ -67,6 +71,16 @@ def test_too_large_a_candidate_has_no_score(splits: images.Splits):
     result = ScoredEvaluator(small, NO_POOL)(candidate(GENOMES[0]))
     assert result.fitness == result.scores["params"] == -math.inf
     assert "--eval_max_memory" in result.reason
+
+
+def test_the_memory_of_both_batches_counts(splits: images.Splits):
+    chain = SPACE.decode(GENOMES[0])
+    rules = (Rule.ALL,) * len(chain.blocks)
+    update = optimizer(Recipe(epochs=1), 1)
+    one = foreseen(chain, rules, update, SPACE.image, 8, "float32") / GIB
+    for limit, fits in ((1.5 * one, False), (2.5 * one, True)):
+        _, reason = scorer(splits, "params", max_memory=limit).of_network(chain)
+        assert (reason is None) == fits
 
 
 def test_what_a_network_raises_is_a_reason(splits: images.Splits):

@@ -307,12 +307,14 @@ def test_with_rungs_time_is_that_of_the_climbs_and_the_rung_is_shown(tmp_path: P
     path = support.search(tmp_path / "run", settings, records)
     climbs = workdir.Ledger(path / workdir.RUNGS, support.MACHINE)
     # Both start at once; the first one climbs on alone, after a pause of an hour.
-    for begin, place in ((0, 0), (0, 1), (3600, 0), (3640, 0)):
+    # Of the next generation there is one climb yet.
+    for begin, place in ((0, 0), (0, 1), (3600, 0), (3640, 0), (3700, 2)):
         start = support.BEGIN + datetime.timedelta(seconds=begin)
-        climbs.append(records[place] | {"start": start.isoformat(), "seconds": 40.0})
+        record = records[place % 2] | {"start": start.isoformat(), "seconds": 40.0}
+        climbs.append(record)
     page = Page(report.html(read(path)))
-    assert "by 2 workers, 2.7 min in all" in page.words()
-    assert "evaluating 2.0 min" in page.words()
-    assert "2026-03-01 10:01 UTC" in page.words()
+    assert "by 2 workers, 3.3 min in all" in page.words()
+    assert "evaluating 2.7 min" in page.words()
+    assert "2026-03-01 10:02 UTC" in page.words()
     assert "3 of 3" in page.words()
     assert "1 of 3" in page.words()

@@ -11,7 +11,8 @@ import pytest
 from stages_support import Runs, result
 
 import gpt_nas_jax as gnj
-from gpt_nas_jax import interruption, workdir
+from gpt_nas_jax import flags, interruption, workdir
+from gpt_nas_jax.config import fields
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
@@ -108,3 +109,16 @@ def test_a_search_is_not_replaced_by_a_human_network(
     assert "belongs to a search" in capsys.readouterr().err
     assert not (tmp_path / "best").exists()
     assert before == {path: path.read_bytes() for path in before}
+
+
+def test_a_network_trained_by_its_genome_is_not_replaced(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = tmp_path / "best" / "architecture.json"
+    command = runs.command(tmp_path, *FLAGS)
+    config = flags.parse(command[2:])
+    workdir.write_text(tmp_path / "flags.txt", fields.to_text(config))
+    workdir.write_json(description, {"genome": [1, 2]})
+    assert main(command[2:]) == 2
+    assert "belongs to a search" in capsys.readouterr().err
+    assert workdir.read_json(description) == {"genome": [1, 2]}

@@ -46,7 +46,7 @@ def accuracy(genome: np.ndarray, rung: int) -> float:
 
 
 def rungs(ledger: Ledger) -> Rungs:
-    return Rungs(SPACE, False, (1.0,) * 3, 3, (), ledger)
+    return Rungs(SPACE, False, (1, 1, 1), 3, (), ledger)
 
 
 def candidates(genomes: Sequence[Sequence[int]]) -> list[Candidate]:
@@ -101,10 +101,11 @@ def test_the_work_of_every_climb_is_told():
     told: list[tuple[str, float]] = []
     by_rungs = dataclasses.replace(
         rungs(MemoryLedger()),
-        shares=(0.4, 0.8),
+        epochs=(1, 4),
         keep=2,
         note=lambda text, ahead: told.append((text, ahead)),
     )
     by_rungs.evaluate(Trainer(), candidates([(0, 0, 0), (1, 0, 0), (0, 1, 0)]))
-    first = [(f"rung 1 of 2, {done} of 3", 0.4) for done in (1, 2, 3)]
-    assert told == [*first, ("rung 2 of 2, 1 of 1", 0.8)]
+    # Seven epochs make three candidates.
+    first = [(f"rung 1 of 2, {done} of 3", 3 / 7) for done in (1, 2, 3)]
+    assert told == [*first, ("rung 2 of 2, 1 of 1", 12 / 7)]

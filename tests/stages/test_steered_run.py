@@ -132,6 +132,6 @@ def test_an_extended_search_whose_first_part_was_damaged_goes_on(
     path = short / "ledger.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[: 1 + 8]))
-    runs.finish(short, *FLAGS)
+    runs.finish(short, *FLAGS, "--search_generations=3")
     runs.finish(short, *FLAGS)
     assert ledger(short) == ledger(tmp_path / "long")

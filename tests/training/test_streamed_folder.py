@@ -15,13 +15,14 @@ from PIL import Image
 from gpt_nas_jax.config import Recipe, RetrainRecipe
 from gpt_nas_jax.datasets import images, registry
 from gpt_nas_jax.datasets.images import Splits
+from gpt_nas_jax.evaluation.evaluator import attempt
 from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import chain as by_block
 from gpt_nas_jax.training import confusion, input_wait, streamed, whole
 from gpt_nas_jax.training.batches import DeviceImages, TrainingData
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.training.streamed import StreamedImages, placed
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import DataError
 
 KEY = jax.random.key(3)
 CHAIN = candidate(("Stem",), width=16, num_stages=1, num_classes=3)
@@ -112,8 +113,13 @@ def test_a_picture_that_goes_while_it_trains_is_named(
     gone = Path(os.fsdecode(part.paths[3].item()))
     gone.unlink()
     data = placed(part, *part.moments(), True)
-    with pytest.raises(UsageError, match=f"{gone} cannot be read"):
+
+    def train() -> None:
         arrays(data.batches(Recipe(epochs=1, batch=2), KEY))
+
+    # It is no fault of the candidate that is trained.
+    with pytest.raises(DataError, match=f"{gone} cannot be read"):
+        attempt(train, "--eval_batch")
 
 
 def test_fitness_is_the_same_by_block_programs(splits: tuple[Splits, Splits]) -> None:

@@ -113,7 +113,7 @@ def costs(run: Run) -> Mapping[str, float]:
 
 def seconds(run: Run) -> float:
     """Seconds of all evaluations together."""
-    return sum(record["seconds"] for record in run.records)
+    return sum(record["seconds"] for record in run.climbs)
 
 
 def warnings(run: Run) -> Iterator[str]:

@@ -52,7 +52,7 @@ class BlockTable:
         return self.front
 
     def words(self, genome: Genome, position: jax.Array) -> Rows:
-        """The layers of a block; none behind the end of the chain."""
+        """The layers of a block; none after the end of the chain."""
         depth = (genome != PAD).sum()
         place = self.stage[depth, position], self.first[depth, position]
         row = Rows(self.tokens, self.lengths).at(*place, genome[position])
