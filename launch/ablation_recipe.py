@@ -3,15 +3,17 @@
     python launch/ablation_recipe.py
     python launch/ablation_recipe.py --study=cifar10
     python launch/ablation_recipe.py --study=schedule
+    python launch/ablation_recipe.py --study=long
 
 Trains one network with five seeds by each of several recipes (recipe_studies.py).
 ``digits`` ablates a small version of launch/recipes/modern.flags; expect 6 minutes on 2
 busy CPU cores. ``cifar10`` adds one augmentation at a time to a plain recipe, on 5,000
 training images of 16x16; ``schedule`` changes schedule, rate and averages of the same
-recipe. Expect a minute for each of 40 and 45 trainings on one core. Every run is tested
-once, after its last epoch, and nothing was selected by the results. Additional flags of
-gpt_nas_jax.main may follow. The same command reuses finished runs and resumes an
-interrupted one.
+recipe. Expect a minute for each of 40 and 45 trainings on one core. ``long`` repeats
+its main recipes in a longer training of about four minutes, and measures on images that
+it keeps from the training ones. Every run is tested once, after its last epoch.
+Additional flags of gpt_nas_jax.main may follow. The same command reuses finished runs
+and resumes an interrupted one.
 
 Shows mean and standard deviation of the test accuracy, the difference from the study's
 reference and its p by a paired t-test over the seeds, without and with Holm's
@@ -36,7 +38,7 @@ from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.types import UsageError
 
-COLUMNS = ("recipe", "test accuracy", "difference", "p, paired t-test", "p, Holm")
+COLUMNS = ("difference", "p, paired t-test", "p, Holm")
 
 Accuracies = Mapping[str, np.ndarray]
 """For each recipe, ``float64[seeds]`` by seed."""
@@ -82,16 +84,21 @@ def rows(study: Study, found: Accuracies) -> list[tuple[str, ...]]:
     return lines
 
 
+def columns(study: Study) -> tuple[str, ...]:
+    """The headings of a study's table."""
+    return ("recipe", study.measure, *COLUMNS)
+
+
 def page(study: Study, found: Accuracies, seeds: int) -> str:
     """The table as a page in Markdown."""
     made = f"{origin.line('launch/ablation_recipe.py')} {study.about}\n"
     caption = (
-        f"Test accuracy, mean +- standard deviation over {seeds} seeds; the difference "
-        f"from {study.reference!r}, its p by a paired t-test over the seeds, and p "
-        f"with Holm's correction for the number of recipes below it."
+        f"{study.measure.capitalize()}, mean +- standard deviation over {seeds} seeds; "
+        f"the difference from {study.reference!r}, its p by a paired t-test over the "
+        "seeds, and p with Holm's correction for the number of recipes below it."
     )
     entries = [[Entry(text) for text in line] for line in rows(study, found)]
-    sections = [made, Table(caption, COLUMNS, entries)]
+    sections = [made, Table(caption, columns(study), entries)]
     missing = [name for name in study.variants if name not in found]
     if missing:
         sections.append(
@@ -108,7 +115,7 @@ def show(study: Study, seeds: int, write: str) -> None:
             f"{study.home} does not hold all {seeds} seeds of {study.reference!r}, "
             "which the others are compared with; leave --read out to run them"
         )
-    show_table(f"{study.title}, {seeds} seeds", COLUMNS, rows(study, found))
+    show_table(f"{study.title}, {seeds} seeds", columns(study), rows(study, found))
     if write:
         workdir.write_text(Path(write), page(study, found, seeds))
 
