@@ -17,6 +17,7 @@ from gpt_nas_jax.config import (
     RayConfig,
     Recipe,
     RetrainConfig,
+    SearchConfig,
     Section,
     fields,
     stage,
@@ -135,18 +136,13 @@ def _steered(config: Config) -> Iterator[str]:
     """Settings that a benchmark search ignores, and conflicts of ``--search_lag``."""
     search = config.search
     if config.on_benchmark():
-        for name in ("lag", "max_hours", "seeds_from"):
+        for name in ("lag", "max_hours", "seeds_from", "finalists"):
             value = getattr(search, name)
-            if value:
+            if value != getattr(SearchConfig, name):
                 yield (
                     f"--search_{name}={value} has no effect on searches of a "
                     "benchmark; leave it out"
                 )
-        if search.finalists > 1:
-            yield (
-                f"--search_finalists={search.finalists} has no effect on searches of a "
-                "benchmark; leave it out"
-            )
     if search.lag and (config.executor != "local" or "://" in config.workdir):
         yield (
             f"--search_lag={search.lag} needs --executor=local and a --workdir on a "

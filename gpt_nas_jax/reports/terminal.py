@@ -28,6 +28,8 @@ Advance = Callable[..., None]
 ``ahead`` is work on items that are not done yet, as a number of items. It counts for
 the pace and the time left, until ``count`` includes these items.
 """
+_Show = Callable[[int, str, float], None]
+"""``show(count, note, ahead)``: as `Advance`, but with all work ahead, not the new."""
 
 _SECONDS_A_LINE = 60
 _UNBROKEN = 1_000_000
@@ -135,10 +137,10 @@ class _Lines:
         self._ahead = 0.0
         self._show("")
 
-    def advance(self, count: int = 1, note: str = "", ahead: float = 0.0) -> None:
-        """See `Advance`."""
+    def show(self, count: int, note: str, ahead: float) -> None:
+        """See `_Show`."""
         self._done += count
-        self._ahead = max(0.0, self._ahead + ahead - count)
+        self._ahead = ahead
         if time.monotonic() - self._shown >= _SECONDS_A_LINE:
             self._show(note)
 
@@ -166,13 +168,15 @@ def progress(title: str, total: int, done: int = 0) -> Iterator[Advance]:
     """
     if (now := _part.get()) is not None:
         title = f"{now.label}: {title}"
-    lock = threading.Lock()
-    with _bar(title, total, done) as unlocked:
+    lock, waiting = threading.Lock(), 0.0
+    with _bar(title, total, done) as show:
 
         def advance(count: int = 1, note: str = "", ahead: float = 0.0) -> None:
+            nonlocal waiting
             # Notes may come from another thread.
             with lock:
-                unlocked(count, note, ahead)
+                waiting = max(0.0, waiting + ahead - count)
+                show(count, note, waiting)
 
         token = _current.set(advance)
         try:
@@ -193,9 +197,9 @@ def note(text: str, ahead: float) -> None:
 
 
 @contextlib.contextmanager
-def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
+def _bar(title: str, total: int, done: int) -> Iterator[_Show]:
     if not Console().is_terminal:
-        yield _Lines(title, total, done).advance
+        yield _Lines(title, total, done).show
         return
     columns = (
         TextColumn("{task.description}"),
@@ -210,12 +214,12 @@ def _bar(title: str, total: int, done: int) -> Iterator[Advance]:
         fields: dict[str, Any] = {"done": done, "note": "", "ahead": 0.0}
         task = bar.add_task(title, total=total, completed=done, **fields)
 
-        def advance(count: int = 1, note: str = "", ahead: float = 0.0) -> None:
-            fields["ahead"] = max(0.0, fields["ahead"] + ahead - count)
+        def show(count: int, note: str, ahead: float) -> None:
+            fields["ahead"] = ahead
             fields["note"] = note or fields["note"]
             bar.update(task, advance=count, **fields)
 
-        yield advance
+        yield show
 
 
 def show_table(

@@ -63,11 +63,13 @@ class BlockState:
         self, trained: jax.Array, kept: jax.Array, stats: jax.Array
     ) -> dict[str, Any]:
         """Linen's collections that hold these numbers."""
-        shapes = trace(self.block, self.in_size).variables
+        shapes = trace(self.block, self.in_size).collections()
         of_trained, of_kept = partition(self.rule, shapes)
         params = joined(unflatten(of_trained, trained), unflatten(of_kept, kept))
-        of_stats = shapes.get("batch_stats", {})
-        return {"params": params, "batch_stats": unflatten(of_stats, stats)}
+        return {
+            "params": params,
+            "batch_stats": unflatten(shapes["batch_stats"], stats),
+        }
 
 
 # Initial weights are drawn once, so compiling must be fast, running need not be:
@@ -260,8 +262,8 @@ def is_saved(primitive: core.Primitive, *_: Any, **params: Any) -> bool:
 
 def _mask(block: nn.Module, rule: Rule, in_size: Size) -> np.ndarray:
     """Which of a block's parameters a rule trains, ``bool[n]``."""
-    shapes = trace(block, in_size).variables
+    shapes = trace(block, in_size).collections()
     of_trained, _ = partition(rule, shapes)
-    sizes = sorted(traverse_util.flatten_dict(shapes.get("params", {})).items())
+    sizes = sorted(traverse_util.flatten_dict(shapes["params"]).items())
     mask = [np.full(leaf.size, path in of_trained) for path, leaf in sizes]
     return np.concatenate([np.zeros(0, bool), *mask])

@@ -35,7 +35,7 @@ def partition(rule: Rule, variables: Mapping[str, Any]) -> tuple[Any, Any]:
     Modules with running statistics are BatchNorms, whatever their names.
     """
     flat, of_stats = (
-        traverse_util.flatten_dict(variables.get(name, {})) for name in COLLECTIONS
+        traverse_util.flatten_dict(variables[name]) for name in COLLECTIONS
     )
     norms = {path[:-1] for path in of_stats}
     trained = {

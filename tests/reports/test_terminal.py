@@ -21,6 +21,15 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time in seconds; a test sets it."""
+    now = [1000.0]
+    for name in ("time.monotonic", "rich.console.monotonic"):
+        monkeypatch.setattr(name, lambda: now[0])
+    return now
+
+
 def run() -> None:
     with progress("search, candidates", 3, done=1) as advance:
         advance()
@@ -29,10 +38,8 @@ def run() -> None:
 
 @pytest.mark.usefixtures("piped")
 def test_progress_is_a_line_a_minute_in_a_file(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float], capfd: pytest.CaptureFixture[str]
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     with progress("search, candidates", 40, done=8) as advance:
         for number in range(10):
             clock[0] += 25
@@ -47,10 +54,8 @@ def test_progress_is_a_line_a_minute_in_a_file(
 
 @pytest.mark.usefixtures("piped")
 def test_within_a_part_the_whole_run_is_estimated_by_the_pace(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float], capfd: pytest.CaptureFixture[str]
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     # Everything after this bar takes as long as 18 more candidates.
     with part("part 2 of 3", 18.0), progress("search, candidates", 12) as advance:
         for _ in range(4):
@@ -73,10 +78,8 @@ def test_within_a_part_the_whole_run_is_estimated_by_the_pace(
 
 @pytest.mark.usefixtures("piped")
 def test_work_on_candidates_that_are_not_done_counts_for_the_time_left(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float], capfd: pytest.CaptureFixture[str]
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
     with part("part 1 of 2", 3.0), progress("search, candidates", 4) as advance:
         for done in range(1, 5):
             clock[0] += 60
@@ -105,10 +108,10 @@ def test_without_a_bar_a_note_shows_nothing(capfd: pytest.CaptureFixture[str]):
 
 @pytest.mark.usefixtures("terminal")
 def test_the_bar_shows_notes_and_counts_work_on_candidates_that_are_not_done(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
     monkeypatch.setenv("COLUMNS", "140")
     with progress("search, candidates", 4):
         clock[0] += 60
@@ -120,10 +123,10 @@ def test_the_bar_shows_notes_and_counts_work_on_candidates_that_are_not_done(
 
 @pytest.mark.usefixtures("terminal")
 def test_within_a_part_the_bar_shows_the_time_of_the_whole_run(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
     monkeypatch.setenv("COLUMNS", "140")
     with part("part 2 of 3", 6.0), progress("search, candidates", 4) as advance:
         clock[0] += 60
@@ -136,10 +139,10 @@ def test_within_a_part_the_bar_shows_the_time_of_the_whole_run(
 
 @pytest.mark.usefixtures("terminal")
 def test_before_the_first_item_the_elapsed_time_is_shown(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
-    clock = [1000.0]
-    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
     monkeypatch.setenv("COLUMNS", "100")
     with progress("scoring, networks", 64):
         clock[0] += 150
@@ -158,11 +161,11 @@ def test_progress_shows_title_count_and_note(capfd: pytest.CaptureFixture[str]):
 
 @pytest.mark.usefixtures("terminal")
 def test_the_time_left_goes_by_all_that_was_done(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
     """Two candidates that finish together after 100 seconds do not count as fast."""
-    clock = [1000.0]
-    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
     monkeypatch.setenv("COLUMNS", "100")
     with progress("search, candidates", 40, done=8) as advance:
         clock[0] += 99.9

@@ -266,14 +266,14 @@ def mean_jacobian(dy: jax.Array, dx: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _apply(block: nn.Module, train: bool, params: jax.Array, x: jax.Array) -> jax.Array:
-    shapes = trace(block, x.shape[1:]).variables
-    stats = traverse_util.flatten_dict(shapes.get("batch_stats", {}))
+    shapes = trace(block, x.shape[1:]).collections()
+    stats = traverse_util.flatten_dict(shapes["batch_stats"])
     stats = {
         path: jnp.full(leaf.shape, float(path[-1] == "var"))
         for path, leaf in stats.items()
     }
     variables = {
-        "params": unflatten(shapes.get("params", {}), params),
+        "params": unflatten(shapes["params"], params),
         "batch_stats": traverse_util.unflatten_dict(stats),
     }
     return block.apply(variables, x, train, mutable=["batch_stats"])[0]
@@ -281,14 +281,14 @@ def _apply(block: nn.Module, train: bool, params: jax.Array, x: jax.Array) -> ja
 
 def _kernels(block: nn.Module, in_size: Size, params: jax.Array) -> list[jax.Array]:
     """The kernels of convolutions and fully connected layers in a vector."""
-    shapes = trace(block, in_size).variables.get("params", {})
+    shapes = trace(block, in_size).collections()["params"]
     leaves = traverse_util.flatten_dict(unflatten(shapes, params))
     return [leaf for path, leaf in leaves.items() if path[-1] == "kernel"]
 
 
 def _kernel_mask(block: nn.Module, in_size: Size) -> np.ndarray:
     """1 where a vector of parameters holds a kernel, else 0."""
-    shapes = trace(block, in_size).variables.get("params", {})
+    shapes = trace(block, in_size).collections()["params"]
     leaves = sorted(traverse_util.flatten_dict(shapes).items())
     parts = [np.full(leaf.size, path[-1] == "kernel") for path, leaf in leaves]
     return np.concatenate([np.zeros(0), *parts]).astype(np.float32)

@@ -72,7 +72,7 @@ def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
     Kernels are random, the scales of a BatchNorm 1, all else 0; ``float32[n]`` each.
     """
     constants, spreads = [], []
-    shapes = trace(block, in_size).variables.get("params", {})
+    shapes = trace(block, in_size).collections()["params"]
     for path, leaf in sorted(traverse_util.flatten_dict(shapes).items()):
         fan_in = math.prod(leaf.shape[:-1])
         spread = 1 / math.sqrt(fan_in) if path[-1] == "kernel" else 0.0
