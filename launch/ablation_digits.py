@@ -21,6 +21,7 @@ import numpy as np
 from scipy import stats
 
 from gpt_nas_jax import flags, main
+from gpt_nas_jax.reports.formats import spread
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import search
 from gpt_nas_jax.types import UsageError
@@ -63,7 +64,7 @@ def compare(seeds: int, extra: list[str]) -> None:
         rows.append(
             (
                 name,
-                *(f"{v.mean():.4f} +- {v.std(ddof=1):.4f}" for v in (gpt, plain)),
+                *(spread(values, ".4f") for values in (gpt, plain)),
                 f"{(gpt - plain).mean():+.4f}",
                 f"{stats.ttest_rel(gpt, plain).pvalue:.3f}",
             )

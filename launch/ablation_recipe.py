@@ -34,7 +34,7 @@ from gpt_nas_jax import flags, main, workdir
 from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
-from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value, spread
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.types import UsageError
 
@@ -79,8 +79,7 @@ def rows(study: Study, found: Accuracies) -> list[tuple[str, ...]]:
         if name in p:
             difference = f"{(values - reference).mean():+.4f}"
             versus = difference, p_value(p[name]), p_value(corrected[name])
-        spread = f"{values.mean():.4f} +- {values.std(ddof=1):.4f}"
-        lines.append((name, spread, *versus))
+        lines.append((name, spread(values, ".4f"), *versus))
     return lines
 
 

@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
+
 PACKAGES = ("adjustbox", "booktabs")
 """The LaTeX packages that `latex` needs."""
 
@@ -50,6 +52,15 @@ class Table:
 def number(value: float, form: str) -> str:
     """A number by a format specification; ``-`` for nan."""
     return "-" if math.isnan(value) else format(value, form)
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """The mean, and ``+-`` the standard deviation with n - 1 if there are several."""
+    found = np.asarray(values, np.float64)
+    mean = number(float(found.mean()), form)
+    if len(found) < 2:
+        return mean
+    return f"{mean} +- {number(float(found.std(ddof=1)), form.lstrip('+'))}"
 
 
 def p_value(value: float) -> str:

@@ -18,7 +18,7 @@ from gpt_nas_jax.config import TablesConfig
 from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm, paired
 from gpt_nas_jax.reports.curves import t_test
-from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value, spread
 from gpt_nas_jax.stages import tabular_benchmark
 from gpt_nas_jax.types import PAD
 
@@ -48,10 +48,6 @@ def _row(*texts: str) -> list[Entry]:
     return [Entry(text) for text in texts]
 
 
-def _spread(values: np.ndarray) -> str:
-    return f"{values.mean():.2f} +- {values.std(ddof=1):.2f}"
-
-
 def strategies(
     tested: dict[str, np.ndarray], chosen: dict[str, list[Candidate]]
 ) -> Table:
@@ -61,9 +57,9 @@ def strategies(
         rows.append(
             _row(
                 name,
-                _spread(accuracy),
-                _spread(np.array([100 * one.fitness for one in chosen[name]])),
-                _spread(predictions(chosen[name])),
+                spread(accuracy, ".2f"),
+                spread([100 * one.fitness for one in chosen[name]], ".2f"),
+                spread(predictions(chosen[name]), ".2f"),
                 f"{np.mean([one.flops for one in chosen[name]]) / 1e6:.2f}",
             )
         )

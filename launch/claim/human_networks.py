@@ -12,7 +12,6 @@ not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
 
 import argparse
 import dataclasses
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from gpt_nas_jax.config import BaselineConfig, Config
 from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
-from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value, spread
 from gpt_nas_jax.types import UsageError
 
 FLAGS = Path(__file__).parents[1] / "cifar10_laptop.flags"
@@ -97,7 +96,7 @@ def table(lines: Sequence[Human]) -> Table:
         one, values = by_run[name, seeds[0]], accuracy[name]
         texts = (
             name,
-            f"{values.mean():.2f} +- {_deviation(values):.2f}",
+            spread(values, ".2f"),
             *contrast[name],
             f"{one.params:,}",
             f"{one.flops / 1e6:.1f}",
@@ -117,10 +116,6 @@ def table(lines: Sequence[Human]) -> Table:
         ),
         rows,
     )
-
-
-def _deviation(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
 
 
 def write(lines: Sequence[Human]) -> None:

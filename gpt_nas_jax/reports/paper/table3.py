@@ -10,11 +10,11 @@ import numpy as np
 from gpt_nas_jax.config import TABLE_ROWS, Config
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports.curves import p_values
-from gpt_nas_jax.reports.formats import Entry, Table, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, p_value, spread
 from gpt_nas_jax.reports.paper import published, writing
 from gpt_nas_jax.reports.paper.measured import DAY
 from gpt_nas_jax.reports.paper.published import PublishedResult
-from gpt_nas_jax.reports.paper.writing import EMPTY, spread
+from gpt_nas_jax.reports.paper.writing import EMPTY
 
 _TITLES = {"genetic": "without GPT (genetic)", "gpt_nas": "GPT-NAS (gpt_nas)"}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from gpt_nas_jax.reports.curves import p_values
-from gpt_nas_jax.reports.formats import Entry, Table, number, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, number, p_value, spread
 from gpt_nas_jax.reports.paper import published, writing
 from gpt_nas_jax.reports.paper.measured import Measured
-from gpt_nas_jax.reports.paper.writing import EMPTY, spread
+from gpt_nas_jax.reports.paper.writing import EMPTY
 
 _DIGITS = 4
 

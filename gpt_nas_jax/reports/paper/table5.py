@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from gpt_nas_jax.reports.agreement import LEVEL
-from gpt_nas_jax.reports.formats import Entry, Table, number, p_value
+from gpt_nas_jax.reports.formats import Entry, Table, number, p_value, spread
 from gpt_nas_jax.reports.paper import published, writing
 from gpt_nas_jax.reports.paper.measured import Measured
-from gpt_nas_jax.reports.paper.writing import EMPTY, interval, spread
+from gpt_nas_jax.reports.paper.writing import EMPTY, interval
 from gpt_nas_jax.reports.pearson import Correlation, pearson
 
 

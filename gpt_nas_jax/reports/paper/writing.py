@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from gpt_nas_jax.reports import formats, output
 from gpt_nas_jax.reports.agreement import Estimate
 from gpt_nas_jax.reports.formats import Table
@@ -40,15 +38,6 @@ def write(
         **(pictures or {}),
     }
     return output.write(folder, contents)
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Mean over seeds, ``+-`` standard deviation with n - 1 if there are several."""
-    found = np.asarray(values, np.float64)
-    mean = formats.number(float(found.mean()), form)
-    if len(found) < 2:
-        return mean
-    return f"{mean} +- {formats.number(float(found.std(ddof=1)), form.lstrip('+'))}"
 
 
 def interval(estimate: Estimate) -> str:
