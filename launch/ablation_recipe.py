@@ -94,7 +94,7 @@ def page(study: Study, found: Accuracies, seeds: int) -> str:
     caption = (
         f"{study.measure.capitalize()}, mean +- standard deviation over {seeds} seeds; "
         f"the difference from {study.reference!r}, its p by a paired t-test over the "
-        "seeds, and p with Holm's correction for the number of recipes below it."
+        f"seeds, and p with Holm's correction for the {len(found) - 1} comparisons."
     )
     entries = [[Entry(text) for text in line] for line in rows(study, found)]
     sections = [made, Table(caption, columns(study), entries)]

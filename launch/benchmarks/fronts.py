@@ -187,14 +187,22 @@ def main() -> None:
         last = {name: shares[:, -1] for name, shares in found.items()}
         best = max(_THEIRS, key=lambda name: last[name].mean())
         mine = [name for name in last if name not in _THEIRS]
-        p = holm([scipy.stats.ttest_ind(last[n], last[best]).pvalue for n in mine])
+        p = holm(
+            [
+                scipy.stats.ttest_ind(last[n], last[best], equal_var=False).pvalue
+                for n in mine
+            ]
+        )
         for name, corrected in zip(mine, p, strict=True):
             difference = f"{last[name].mean() - last[best].mean():+.2f}"
             text = f"{name} minus {best}"
             contrasts.append((dataset, text, difference, formats.p_value(corrected)))
     volumes = "Hypervolume in % of that of all networks, mean and standard deviation"
     show(volumes, ("data set", "search", *map(str, counts)), rows)
-    differences = "Differences after the last query; Welch's t-test, Holm's correction"
+    differences = (
+        "Differences after the last query; Welch's t-test, Holm's correction within a "
+        "data set"
+    )
     show(differences, ("data set", "difference of", "in points", "p"), contrasts)
 
 

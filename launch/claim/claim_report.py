@@ -97,7 +97,7 @@ def contrasts(tested: dict[str, np.ndarray]) -> Table:
 
 
 def agreement(candidates: Sequence[Candidate]) -> str:
-    """How well the ensemble predicted the fitness of the searches' candidates."""
+    """How well the ensemble predicts the fitness of the searches' candidates."""
     networks = {one.blocks: one for one in candidates if math.isfinite(one.fitness)}
     distinct = [*networks.values()]
     fitness = np.array([100 * one.fitness for one in distinct])
@@ -141,7 +141,7 @@ def main() -> None:
         made,
         strategies(accuracy, chosen),
         contrasts(accuracy),
-        agreement(candidates),
+        agreement([one for one in candidates if one.seed in seeds]),
     ]
     workdir.write_text(
         Path(HOME) / "tables.md", markdown_page("The claim in figures", parts)

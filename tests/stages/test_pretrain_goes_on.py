@@ -27,8 +27,8 @@ from gpt_nas_jax.types import UsageError
 
 pytestmark = pytest.mark.slow
 
-# Measured before the first step, after the 50th and after the last.
-FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
+# Measured before the first step, after every 50th and after the last.
+FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=6", "--prior_patience=9")
 CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
 MODEL = GPT(6, 8, num_layers=1)
 
@@ -63,7 +63,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     every = "--prior_checkpoint_steps=1"
     own, shared = (f"--prior_dir={tmp_path / name}" for name in ("own", "shared"))
     process = runs.start(cut, *FLAGS, every, own)
-    while not any(cut.glob("pretrain-*/50")):
+    while not any(path.name.isdigit() for path in cut.glob("pretrain-*/*")):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.01)
         assert process.poll() is None, process.communicate()[0]
