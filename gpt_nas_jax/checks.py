@@ -1,5 +1,6 @@
 """Contradictions among the settings that a stage reads."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 from gpt_nas_jax.config import (
@@ -32,13 +33,21 @@ _LEFT = ("tables_name", "imports_name")
 
 
 def check(config: Config) -> None:
-    """Raises UsageError if settings contradict each other."""
+    """Raises UsageError if a setting is out of range or settings contradict each other.
+
+    The command line refuses values out of range by itself; a config may also be made in
+    Python.
+    """
     for problem in _problems(config):
         raise UsageError(problem)
 
 
 def _problems(config: Config) -> Iterator[str]:
-    """The contradictions, those within one section before those between sections."""
+    """The problems of single settings, then those within and those between sections."""
+    for field, default in zip(fields.of(config), fields.of(Config()), strict=True):
+        problem = field.setting.problem(field.name, field.default, default.default)
+        if problem is not None:
+            yield problem
     read = stage.checked(config.stage)
     for name in read:
         section = getattr(config, name)
@@ -172,11 +181,13 @@ def _rungs(config: Config) -> Iterator[str]:
         yield f"{given} needs --eval_schedule=linear or cosine, which decay at each"
     if config.stage == "tables" and config.tables.name != "3":
         yield f"{given} is for searches; leave it out of --tables_name"
-    size = config.search.asked(config.search.strategy)
+    size, flag = config.search.asked(config.search.strategy), "batch"
+    if config.search.proposes_whole(config.search.strategy):
+        flag = "population"
     if size < settings.keep:
         yield (
             f"{given}: of {size} candidates at a time none stops before the last rung; "
-            f"--search_batch must be at least --eval_keep={settings.keep}"
+            f"--search_{flag} must be at least --eval_keep={settings.keep}"
         )
 
 
@@ -254,10 +265,19 @@ def _warmup(config: Config) -> Iterator[str]:
         )
 
 
+def _changed(section: Section, prefix: str) -> str:
+    """The settings of a section that differ from their defaults, as flags."""
+    return " ".join(
+        f"--{prefix}_{field.name}={getattr(section, field.name)}"
+        for field in dataclasses.fields(section)
+        if getattr(section, field.name) != field.default
+    )
+
+
 def _hosts(config: Config) -> Iterator[str]:
     several = config.executor == "hosts"
     if config.hosts != HostsConfig() and not several:
-        yield "--hosts_coordinator needs --executor=hosts"
+        yield f"{_changed(config.hosts, 'hosts')}: needs --executor=hosts"
     if several and config.train.parallel == "pmap":
         yield (
             "--train_parallel=pmap shares a batch among the devices of one process; "
@@ -267,7 +287,7 @@ def _hosts(config: Config) -> Iterator[str]:
 
 def _ray(config: Config) -> Iterator[str]:
     if config.ray != RayConfig() and config.executor != "ray":
-        yield "--ray_address, --ray_workers and their like need --executor=ray"
+        yield f"{_changed(config.ray, 'ray')}: needs --executor=ray"
     if config.ray.device == "tpu" and config.search.workers > 1:
         yield (
             f"--search_workers={config.search.workers}: a TPU chip belongs to one "

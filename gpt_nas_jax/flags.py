@@ -109,8 +109,6 @@ def _define(field: fields.Field, values: flags.FlagValues) -> None:
         )
     elif setting.choices:
         flags.DEFINE_enum(*args, setting.choices, setting.help, flag_values=values)
-    elif isinstance(default, bool):
-        flags.DEFINE_bool(*args, setting.help, flag_values=values)
     elif isinstance(default, str):
         flags.DEFINE_string(*args, setting.help, flag_values=values)
     else:

@@ -1,6 +1,7 @@
 """PRNG keys of the parts of a run."""
 
 import zlib
+from typing import Any
 
 import jax
 
@@ -8,6 +9,11 @@ from gpt_nas_jax.types import Key
 
 # Explicit, so that seeds keep their meaning if a user changes JAX's default.
 GENERATOR = "threefry2x32"
+
+
+def is_key(leaf: Any) -> bool:
+    """Whether an array, or a shape, is of typed keys."""
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def stage_key(seed: int, stage: str) -> Key:

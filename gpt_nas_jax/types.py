@@ -89,6 +89,7 @@ class Candidates:
         trains only these.
       parents: ``int32[P, K]``, the evaluations that each was made from, counted from 0
         over the whole search, -1 for none; None if the strategy does not track them.
+        A search writes them to its ledger and passes None to `tell`.
     """
 
     genomes: Genome

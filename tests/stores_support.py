@@ -130,6 +130,7 @@ def _wait(process: subprocess.Popen[bytes], where: str) -> None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.05)
+    raise AssertionError("the server does not answer")
 
 
 @contextlib.contextmanager

@@ -78,9 +78,6 @@ def test_the_benchmark_of_candidates_runs(tmp_path: Path) -> None:
     ways = {name: len(timings) for name, timings in measured["ways"].items()}
     assert ways["blocks, cold"] == ways["blocks, later"] == 1
     assert ways["blocks, warm"] == ways["whole"] == 2
-    # In a warm space, candidates compile nothing.
-    for timing in measured["ways"]["blocks, warm"]:
-        assert timing["first"] < min(t["first"] for t in measured["ways"]["whole"])
 
 
 @pytest.mark.long

@@ -92,7 +92,15 @@ def lower_search(name: str, strategy: str, config: SearchConfig) -> None:
     # A table of cells covers the whole space, so proposals are computed in advance.
     prior = small_prior("nasbench201" if name == "nasbench201" else "chains")
     proposers = Proposers(space, prior, name == "nasbench201")
-    setup = Setup(config, space, _QUERIES, 2, 4, jax.random.key(0), proposers)
+    setup = Setup(
+        config=config,
+        space=space,
+        queries=_QUERIES,
+        batch=2,
+        ageing=4,
+        key=jax.random.key(0),
+        proposers=proposers,
+    )
     built, rounds = setup.build(strategy), _QUERIES // setup.asked(strategy)
     keys = jax.random.split(jax.random.key(1), 2)
 

@@ -10,7 +10,7 @@ from gpt_nas_jax.plugins import require
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.stages import pretrain
-from gpt_nas_jax.types import Space
+from gpt_nas_jax.types import Space, UsageError
 
 
 def learn_prior(
@@ -32,10 +32,13 @@ def learn_prior(
       workdir: keeps the prior in ``prior/`` for later calls; None keeps nothing.
 
     Raises:
-      UsageError: the space does not read as layers, or a benchmark file cannot be read.
+      UsageError: the space does not read as layers, settings contradict each other, or
+        a benchmark file cannot be read.
     """
     require("the space", space, ReadableSpace)
     config = config or PriorConfig()
+    for problem in config.problems():
+        raise UsageError(problem)
     cells = pretrain.read_cells(config)
     with tempfile.TemporaryDirectory() as temporary:
         where = temporary if workdir is None else os.fspath(workdir)

@@ -61,7 +61,7 @@ class Run:
     config: Config
     folder: str = "best"
 
-    @functools.cached_property
+    @property
     def result(self) -> Mapping[str, Any] | None:
         """``result.json`` of a retraining or a baseline; None before it exists."""
         path = self.path / _RESULT
@@ -73,7 +73,7 @@ class Run:
         """The evaluations of the search so far; it may still be running."""
         return result_of(workdir.Ledger(self.path / workdir.LEDGER).look())
 
-    @functools.cached_property
+    @property
     def architecture(self) -> Mapping[str, Any] | None:
         """``best/architecture.json`` of the trained network, or None."""
         if self.path.is_file():

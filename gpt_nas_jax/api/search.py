@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpt_nas_jax import workdir as storage
+from gpt_nas_jax.api import identity
 from gpt_nas_jax.api.prior import learn_prior
 from gpt_nas_jax.api.trials import Result, result_of
 from gpt_nas_jax.datasets.source import silent
@@ -24,7 +25,7 @@ from gpt_nas_jax.stages.loop import Evaluate as EvaluateBatch
 from gpt_nas_jax.stages.loop import Loop
 from gpt_nas_jax.stages.records import finite
 from gpt_nas_jax.strategies import registry
-from gpt_nas_jax.strategies.contract import asked, require_divisor
+from gpt_nas_jax.strategies.contract import asked, require_divisor, require_room
 from gpt_nas_jax.strategies.creation import create
 from gpt_nas_jax.types import Space, Strategy, UsageError
 
@@ -63,22 +64,25 @@ def search(
       seed: determines everything random.
       workdir: keeps every evaluation, in a folder or on a store (``gs://...``,
         ``s3://...``). An interrupted search resumes when it is called again with the
-        same arguments; no evaluation is repeated. None keeps nothing.
+        same arguments. Once an evaluation has succeeded none is repeated; failures
+        before that are evaluated again. None keeps nothing.
 
     Returns:
       All evaluations, and the best of them.
 
     Raises:
-      UsageError: the strategy is unknown, the space lacks a part, the workdir belongs
-        to another search, or no candidate of a whole population could be evaluated.
+      UsageError: the strategy is unknown or was created for fewer evaluations, the
+        space lacks a part, the workdir belongs to another search, or no candidate of a
+        whole population could be evaluated.
     """
     contract.check("the space", space)
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
     name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__
+    settings = "" if isinstance(strategy, str) else f"-{identity.digest(strategy)}"
     flags = {
         "space": _space_of(space),
-        "strategy": name,
+        "strategy": name + settings,
         "evaluations": str(evaluations),
         "seed": str(seed),
     }
@@ -90,22 +94,23 @@ def search(
             strategy = create(strategy, space, evaluations, seed=seed, prior=prior)
         size = asked(name, strategy, space)
         require_divisor(name, size, evaluations)
+        require_room(name, strategy, evaluations)
         ledger = (
             storage.MemoryLedger()
             if path is None
             else storage.Ledger(path / storage.LEDGER)
         )
         loop = Loop(
-            space,
-            strategy,
-            evaluations,
-            size,
-            size,
-            ledger,
-            path,
-            lambda strategy, key, state, number: ask(strategy, key, state),
-            _evaluations(evaluate),
-            silent,
+            space=space,
+            strategy=strategy,
+            total=evaluations,
+            size=size,
+            enough=size,
+            ledger=ledger,
+            path=path,
+            ask=lambda strategy, key, state, number: ask(strategy, key, state),
+            evaluate=_evaluations(evaluate),
+            progress=silent,
         )
         return result_of(loop.run(stage_key(seed, "search")))
 
@@ -166,6 +171,18 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     if fitness is None:
         reason = reason or "fitness is not a finite number"
     # JSON has no numbers that are not finite; a ledger keeps them as null.
-    details = json.loads(json.dumps(given), parse_constant=lambda _: None)
+    text = json.dumps(given, default=_plain)
+    details = json.loads(text, parse_constant=lambda _: None)
     reason = None if reason is None else str(reason)
     return {"fitness": fitness, "reason": reason, **details}
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's and JAX's numbers and arrays as numbers and lists."""
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise TypeError(
+            f"evaluate returned a detail of type {type(value).__name__}; return "
+            "numbers, text, arrays, lists and mappings"
+        )
+    return array.tolist()

@@ -92,7 +92,7 @@ def of_text(flags: Mapping[str, str]) -> Config:
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else utf8(str(value))
+    return utf8(str(value))
 
 
 def utf8(text: str) -> str:

@@ -331,6 +331,13 @@ class SearchConfig(Section):
         used = {*self.costs(), *(cost for cost in COSTS if any(self.bounds(cost)))}
         return tuple(cost for cost in COSTS[2:] if cost in used)
 
+    def proposes_whole(self, strategy: str) -> bool:
+        """Whether a strategy, which may be the user's class, proposes populations."""
+        if not plugins.is_path(strategy):
+            return strategy in WHOLE
+        kind = plugins.load("--search_strategy", strategy)
+        return "batch" not in getattr(kind, "__dataclass_fields__", {})
+
     def asked(self, strategy: str) -> int:
         """How many candidates a strategy returns per ask."""
-        return self.population if strategy in WHOLE else self.batch
+        return self.population if self.proposes_whole(strategy) else self.batch

@@ -1,8 +1,11 @@
 """One setting of a run, and the section it belongs to."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any
+
+from gpt_nas_jax import plugins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,28 @@ class Setting:
     path: bool = False
     stores: tuple[str, ...] = ()
     plugin: bool = False
+
+    def problem(self, name: str, value: Any, default: Any) -> str | None:
+        """A line if the flag of this name must not have a value; None if it may."""
+        kind = (int, float) if isinstance(default, float) else type(default)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            wanted = type(default).__name__
+            return f"--{name}={value!r} is of type {type(value).__name__}, not {wanted}"
+        if self.choices is not None:
+            own = self.plugin and plugins.is_path(value)
+            if value not in self.choices and not own:
+                path = ", or module:Name" if self.plugin else ""
+                return f"--{name}={value}: give one of {', '.join(self.choices)}{path}"
+            return None
+        if isinstance(value, str):
+            return None
+        if not math.isfinite(value):
+            return f"--{name}={value} must be finite"
+        if self.low is not None and value < self.low:
+            return f"--{name}={value} must be at least {self.low}"
+        if self.high is not None and value > self.high:
+            return f"--{name}={value} must be at most {self.high}"
+        return None
 
 
 class Section:

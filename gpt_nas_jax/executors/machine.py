@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 
+from gpt_nas_jax.executors import control_group
+
 
 def describe(**limits: float) -> dict[str, Any]:
     """The machine and the limits of evaluations on it, for the ledger.
@@ -41,15 +43,14 @@ def processor() -> dict[str, str]:
 def memory() -> int:
     """Bytes of memory that each local device has.
 
-    Devices of the CPU share that of the host, or what its control group allows.
+    Devices of the CPU share that of the host, or what its control groups allow.
     """
     limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     if limit:
         return limit
     host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # There may be no control group, or "max" in the file.
-    with contextlib.suppress(OSError, ValueError):
-        host = min(host, int(_GROUP.read_text(encoding="utf-8")))
+    allowed = control_group.memory()
+    host = host if allowed is None else min(host, allowed)
     return host // jax.local_device_count()
 
 
@@ -77,5 +78,4 @@ def tell_of_change(
 
 
 _LINUX = sys.platform == "linux"
-_GROUP = Path("/sys/fs/cgroup/memory.max")
 _MODEL = Path("/proc/cpuinfo")

@@ -15,8 +15,13 @@ _CALLED = {"gpu": "cuda"}
 """JAX's names of platforms that have another name in files."""
 
 
+def _here() -> str:
+    """The platform of this process, by its name in files."""
+    return _CALLED.get(jax.default_backend(), jax.default_backend())
+
+
 def _write(order: Order) -> Mapping[str, bytes]:
-    here = _CALLED.get(jax.default_backend(), jax.default_backend())
+    here = _here()
     if here not in order.platforms:
         raise UsageError(
             f"--export_platforms={','.join(order.platforms)} lacks {here}, on which "
@@ -31,6 +36,12 @@ def _write(order: Order) -> Mapping[str, bytes]:
 
 def _read(path: Path) -> Opened:
     exported = export.deserialize(bytearray(path.read_bytes()))
+    here = _here()
+    if here not in exported.platforms:
+        raise UsageError(
+            f"{path} is for {', '.join(exported.platforms)}, not for {here}; export it "
+            f"again with {here} in --export_platforms"
+        )
     call = jax.jit(exported.call)
     pixels = exported.in_avals[0].dtype == np.uint8
     return Opened(lambda images: np.asarray(call(images)), pixels)

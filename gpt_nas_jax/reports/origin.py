@@ -13,8 +13,8 @@ def line(program: str) -> str:
     here = machine.describe()
     cores = f"{here['cores']} CPU core{'s' * (here['cores'] > 1)}"
     return (
-        f"Written by `{program}`{_commit()} on {datetime.date.today()}: {cores}, Python "
-        f"{platform.python_version()}, JAX {here['jax']}."
+        f"Written by `{program}`{_commit()} on {datetime.date.today()}: {cores}, "
+        f"Python {platform.python_version()}, JAX {here['jax']}."
     )
 
 

@@ -68,7 +68,11 @@ class Limited(Wrapped):
         return self.space.valid(genomes) & _within(self.space, self.limits, genomes)
 
     def sample(self, key: Key, count: int) -> Genome:
-        """``int32[count, L]`` random networks; if too few, the first is repeated."""
+        """``int32[count, L]`` random networks; if too few, the first is repeated.
+
+        It may be outside the limits if all are, which has a probability of about
+        ``exp(-4 * count)``.
+        """
         drawn = self.space.sample(key, self.oversampling * count)
         outside = ~self.valid(drawn)
         rows = jnp.argsort(outside, stable=True)[:count]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gpt_nas_jax.evaluation.evaluator import Candidate
-from gpt_nas_jax.stages.records import Record
+from gpt_nas_jax.stages.records import Record, candidate_of
 from gpt_nas_jax.types import Candidates
 
 
@@ -29,11 +29,8 @@ class Batch:
 
 def recorded(records: list[Record]) -> Candidates:
     """The candidates in lines of a ledger, with what strategies are told of them."""
-    genomes = np.array([record["genome"] for record in records], np.int32)
-    proposed = np.zeros(genomes.shape, bool)
-    for row, record in zip(proposed, records, strict=True):
-        row[: len(record.get("proposed", ()))] = record.get("proposed", ())
-    return Candidates(genomes, proposed)
+    genomes, proposed = zip(*map(candidate_of, records), strict=True)
+    return Candidates(np.stack(genomes), np.stack(proposed))
 
 
 def begun_otherwise(candidates: Candidates, records: list[Record]) -> Candidates:

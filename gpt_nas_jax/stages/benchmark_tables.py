@@ -167,13 +167,13 @@ def setup_of(
       repeats: whether another evaluation of the same network counts as a query.
     """
     return Setup(
-        settings,
-        proposers.space,
-        settings.queries,
-        1 if name in _SEQUENTIAL else settings.batch,
-        _AGEING,
-        key,
-        proposers,
+        config=settings,
+        space=proposers.space,
+        queries=settings.queries,
+        batch=1 if name in _SEQUENTIAL else settings.batch,
+        ageing=_AGEING,
+        key=key,
+        proposers=proposers,
         repeats=repeats,
     )
 

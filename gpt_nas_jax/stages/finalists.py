@@ -1,6 +1,7 @@
 """Finalists: the best networks of a search, trained longer and with several keys."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -40,7 +41,7 @@ def run(config: Config, problem: Problem, records: list[Record]) -> None:
     """
     if config.search.finalists == 1:
         return
-    ledger = _ledger(config, records)
+    ledger = Ledger(_path(config, records), scoring.where(config))
     chosen = _chosen(config, problem.space, records)
     known = _checked(ledger, chosen)
     key = stage_key(config.seed, "finalists")
@@ -89,8 +90,8 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
     if config.search.finalists == 1:
         return workdir.best(records)
     chosen = _chosen(config, space, records)
-    ledger = _ledger(config, records)
-    trained = _checked(ledger, chosen)
+    # Nothing is appended, so no worker has to say on which machine it is.
+    trained = _checked(Ledger(_path(config, records)), chosen)
     if len(trained) < KEYS * len(chosen):
         raise UsageError(
             f"--workdir={config.workdir} holds {len(trained)} of "
@@ -98,7 +99,7 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
         )
     means = _means(trained)
     if np.isinf(means).all():
-        file = workdir.finalists(workdir.folder(config.workdir), len(records))
+        file = _path(config, records)
         reason = next(record["reason"] for record in trained if record["reason"])
         raise UsageError(
             f"each of {len(chosen)} finalists failed in a training, the first with: "
@@ -115,9 +116,8 @@ def _means(trained: list[Record]) -> np.ndarray:
     )
 
 
-def _ledger(config: Config, records: list[Record]) -> Ledger:
-    path = workdir.finalists(workdir.folder(config.workdir), len(records))
-    return Ledger(path, scoring.where(config))
+def _path(config: Config, records: list[Record]) -> Path:
+    return workdir.finalists(workdir.folder(config.workdir), len(records))
 
 
 def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]:

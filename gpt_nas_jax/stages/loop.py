@@ -41,7 +41,7 @@ Records lack place and genome. One holds ``fitness``, None for a failure, and
 """
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Loop:
     """A whole search.
 
@@ -124,7 +124,9 @@ class Loop:
                 if best == -math.inf and told * self.size >= enough:
                     refuse_failures(records)
                 values = np.array(fitness, np.float32)
-                newest = _tell(self.strategy, states[-1], batch.candidates, values)
+                # A search that goes on tells lines of its ledger, which lack them.
+                candidates = batch.candidates.replace(parents=None)
+                newest = _tell(self.strategy, states[-1], candidates, values)
                 states = (*states[1:], newest)
                 if self.path is not None:
                     workdir.save_step(self.path / _STATE, told, _saved(told, states))

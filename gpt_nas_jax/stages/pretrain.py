@@ -215,17 +215,22 @@ def _keep(
     with workdir.storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix="tmp-", dir=path.parent))
-    workdir.save_tree(temporary / "gpt", prior.gpt_params)
-    workdir.save_tree(temporary / "fcn", prior.fcn_params)
-    workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
-    workdir.write_array(temporary / _TOKENS, prior.seen.tokens)
-    workdir.write_array(temporary / _WEIGHTS, prior.seen.weights)
-    workdir.write_sealed(temporary / _REPORT, report)
     try:
-        temporary.replace(path)
-    except OSError:
-        # Another run has learned the same prior in the meantime.
-        shutil.rmtree(temporary)
+        workdir.save_tree(temporary / "gpt", prior.gpt_params)
+        workdir.save_tree(temporary / "fcn", prior.fcn_params)
+        workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
+        workdir.write_array(temporary / _TOKENS, prior.seen.tokens)
+        workdir.write_array(temporary / _WEIGHTS, prior.seen.weights)
+        workdir.write_sealed(temporary / _REPORT, report)
+        with workdir.storing(path):
+            try:
+                temporary.replace(path)
+            except OSError:
+                # Another run may have learned the same prior in the meantime.
+                if not path.exists():
+                    raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(

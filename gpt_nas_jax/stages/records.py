@@ -4,6 +4,8 @@ import collections
 import math
 from typing import Any
 
+import numpy as np
+
 from gpt_nas_jax.types import Evaluation, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -42,6 +44,18 @@ def refuse_failures(records: list[Record]) -> None:
         f"none of {len(records)} candidates could be evaluated; {count} failed "
         f"with: {reason}"
     )
+
+
+def candidate_of(record: Record) -> tuple[np.ndarray, np.ndarray]:
+    """The genome, ``int32[L]``, and its proposed genes, ``bool[L]``.
+
+    A line leaves out those behind the last gene, and lines from Python all of them.
+    """
+    genome = np.array(record["genome"], np.int32)
+    kept = record.get("proposed", ())
+    proposed = np.zeros(len(genome), bool)
+    proposed[: len(kept)] = kept
+    return genome, proposed
 
 
 def fitness_of(record: Record) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpt_nas_jax.evaluation.evaluator import Candidate
+from gpt_nas_jax.stages.records import candidate_of
 from gpt_nas_jax.types import Evaluation, Genome, Space
 
 Run = Callable[[Sequence[Candidate]], Iterable[Evaluation]]
@@ -34,19 +35,16 @@ class Remembered:
         for record in records:
             if record["fitness"] is None:
                 continue
-            genome = np.array(record["genome"], np.int32)
-            proposed = np.zeros(len(genome), bool)
-            proposed[: len(record["proposed"])] = record["proposed"]
             evaluation = Evaluation(
-                record["fitness"],
-                None,
-                0.0,
-                record["params"],
-                record["flops"],
-                record.get("scores"),
-                record.get("accuracies"),
+                fitness=record["fitness"],
+                reason=None,
+                seconds=0.0,
+                params=record["params"],
+                flops=record["flops"],
+                scores=record.get("scores"),
+                accuracies=record.get("accuracies"),
             )
-            self.known[self._name(genome, proposed)] = evaluation
+            self.known[self._name(*candidate_of(record))] = evaluation
 
     def evaluate(self, run: Run, items: Sequence[Candidate]) -> Iterator[Evaluation]:
         """Yields the evaluations of candidates in order; those known take 0 seconds.

@@ -12,7 +12,12 @@ import numpy as np
 from gpt_nas_jax.evaluation import halving
 from gpt_nas_jax.evaluation.climbing import Climb
 from gpt_nas_jax.evaluation.evaluator import Candidate
-from gpt_nas_jax.stages.records import Record, finite, when_and_where
+from gpt_nas_jax.stages.records import (
+    Record,
+    candidate_of,
+    finite,
+    when_and_where,
+)
 from gpt_nas_jax.stages.remembered import name_of
 from gpt_nas_jax.strategies import pareto
 from gpt_nas_jax.types import Evaluation, Space
@@ -168,10 +173,7 @@ class Rungs:
             self.ledger.append(record)
 
     def _named(self, record: Record) -> Hashable:
-        genome = np.array(record["genome"], np.int32)
-        proposed = np.zeros(len(genome), bool)
-        proposed[: len(record["proposed"])] = record["proposed"]
-        return self._name(genome, proposed)
+        return self._name(*candidate_of(record))
 
     def _name(self, genome: np.ndarray, proposed: np.ndarray) -> Hashable:
         return name_of(self.space, self.ruled, genome, proposed)

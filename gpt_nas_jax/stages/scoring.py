@@ -20,7 +20,6 @@ from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.training.placement import Placement, compute_type
 from gpt_nas_jax.types import Key
 
-REFERENCE = "reference.json"
 _REFERENCES = 64
 
 
@@ -91,7 +90,7 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     names = list(scores.names)
     if len(names) == 1:
         return np.zeros((0, 1))
-    path = workdir.folder(config.workdir) / REFERENCE
+    path = workdir.folder(config.workdir) / workdir.REFERENCE
     if path.exists():
         return _read(path, names)
     genomes = np.asarray(scores.space.sample(_keys(config)[-1], _REFERENCES))

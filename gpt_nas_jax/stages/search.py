@@ -70,13 +70,13 @@ def run(
         workdir.set_aside(path)
     name = config.search.strategy
     setup = Setup(
-        config.search,
-        problem.space,
-        config.evaluations(),
-        config.search.batch,
-        config.search.population,
-        stage_key(config.seed, "online"),
-        Proposers(problem.space, prior),
+        config=config.search,
+        space=problem.space,
+        queries=config.evaluations(),
+        batch=config.search.batch,
+        ageing=config.search.population,
+        key=stage_key(config.seed, "online"),
+        proposers=Proposers(problem.space, prior),
     )
     strategy = setup.build(name)
 
@@ -85,21 +85,21 @@ def run(
         after()
 
     loop = Loop(
-        problem.space,
-        strategy,
-        config.evaluations(),
-        asked(name, strategy, problem.space),
-        config.search.population,
-        ledger,
-        path,
-        candidates.ask,
-        candidates.records,
-        progress,
-        told,
-        config.search.lag,
+        space=problem.space,
+        strategy=strategy,
+        total=config.evaluations(),
+        size=asked(name, strategy, problem.space),
+        enough=config.search.population,
+        ledger=ledger,
+        path=path,
+        ask=candidates.ask,
+        evaluate=candidates.records,
+        progress=progress,
+        after=told,
+        lag=config.search.lag,
         # Lines may have been removed since, because they were damaged.
-        min(workdir.extended(path), len(records)),
-        hours.are_over,
+        extended=min(workdir.extended(path), len(records)),
+        ends=hours.are_over,
     )
     loop.run(stage_key(config.seed, "search"))
 

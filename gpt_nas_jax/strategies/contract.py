@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.plugins import require, traced
+from gpt_nas_jax.strategies.history import History
 from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
 
 
@@ -23,6 +24,29 @@ def require_divisor(name: str, size: int, evaluations: int) -> None:
             f"{name} asks {size} candidates at a time, which must divide the "
             f"{evaluations} evaluations"
         )
+
+
+def require_room(name: str, strategy: Strategy, evaluations: int) -> None:
+    """Raises UsageError if a strategy was created for fewer evaluations.
+
+    Args:
+      name: of the strategy.
+      strategy: a pytree whose state may hold a `History`.
+      evaluations: number in the whole search.
+    """
+    state = jax.eval_shape(strategy.init, jax.random.key(0))
+    nodes = jax.tree.leaves(state, is_leaf=_is_history)
+    for history in filter(_is_history, nodes):
+        room = history.fitness.shape[0]
+        if room < evaluations:
+            raise UsageError(
+                f"{name} was created for {room} evaluations, and the search has "
+                f"{evaluations}; give both the same number"
+            )
+
+
+def _is_history(node: Any) -> bool:
+    return isinstance(node, History)
 
 
 def asked(name: str, strategy: Strategy, space: Space) -> int:
@@ -75,7 +99,8 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
             f"population, is {due}"
         )
     fitness = jax.ShapeDtypeStruct(genomes[:1], jnp.float32)
-    after = traced(f"{name}.tell", strategy.tell, state, candidates, fitness)
+    told = candidates.replace(parents=None)
+    after = traced(f"{name}.tell", strategy.tell, state, told, fitness)
     if jax.tree.structure(after) != jax.tree.structure(state):
         raise UsageError(f"{name}.tell must return a state like the one init returns")
     return genomes[0]

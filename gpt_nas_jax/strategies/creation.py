@@ -50,7 +50,7 @@ def create(
         ``params``, ``flops``, ``memory`` and ``latency``; the space must have a method
         for each.
       prior: for ``gpt_nas`` and its controls, from `learn_prior`.
-      **settings: further fields of the strategy's class.
+      **settings: further fields of the strategy's class, of any type.
 
     Raises:
       UsageError: the strategy is unknown, has no such setting, or cannot divide the
@@ -58,10 +58,8 @@ def create(
     """
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
-    text = ",".join(f"{name}={value}" for name, value in settings.items())
     config = SearchConfig(
         strategy=strategy,
-        settings=text,
         batch=batch or _divisor(evaluations, _BATCH),
         population=population or _population(strategy, evaluations),
         objectives=",".join(objectives),
@@ -72,12 +70,19 @@ def create(
             f"{', '.join(COSTS)}"
         )
     costs.require(f"objectives={config.objectives}", space, config.costs())
-    registry.check(strategy, config, evaluations)
+    registry.check(strategy, config, evaluations, settings)
     contract.require_divisor(strategy, registry.asked(strategy, config), evaluations)
     key = stage_key(seed, "online")
-    ageing = config.population
-    proposers = Proposers(space, prior)
-    setup = Setup(config, space, evaluations, config.batch, ageing, key, proposers)
+    setup = Setup(
+        config=config,
+        space=space,
+        queries=evaluations,
+        batch=config.batch,
+        ageing=config.population,
+        key=key,
+        proposers=Proposers(space, prior),
+        given=settings,
+    )
     return setup.build(strategy)
 
 

@@ -54,18 +54,16 @@ class Entry:
     learned: bool = False
     several: bool = False
 
-    def settings(self, name: str, config: SearchConfig) -> dict[str, Any]:
-        """The values of ``--search_settings`` for the strategy with this name.
+    def settings(self, name: str, given: str | Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the strategy with this name, from text or Python.
 
         Raises:
           UsageError: they do not match its fields.
         """
-        return settings.values(
-            name, self.kind, self.filled, config.settings, self.optional
-        )
+        return settings.values(name, self.kind, self.filled, given, self.optional)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
 class Setup:
     """The values that strategies are built from.
 
@@ -78,6 +76,7 @@ class Setup:
       key: of the initial weights of a GPT.
       proposers: the prior and its controls.
       repeats: whether regularised evolution may evaluate a network again.
+      given: settings from Python, in place of those of the config.
     """
 
     config: SearchConfig
@@ -88,6 +87,7 @@ class Setup:
     key: Key
     proposers: Proposers
     repeats: bool = False
+    given: Mapping[str, Any] | None = None
 
     def build(self, name: str) -> Strategy:
         """Builds the strategy with this name, a pytree.
@@ -96,7 +96,8 @@ class Setup:
           UsageError: see `check`.
         """
         entry = find(name)
-        return entry.build(self, entry.settings(name, self.config))
+        given = self.config.settings if self.given is None else self.given
+        return entry.build(self, entry.settings(name, given))
 
     def asked(self, name: str) -> int:
         """Candidates per `ask` of a strategy."""
@@ -217,16 +218,22 @@ def find(name: str) -> Entry:
     return _plain(kind, filled, whole="batch" not in fields)
 
 
-def check(name: str, config: SearchConfig, evaluations: int) -> None:
+def check(
+    name: str,
+    config: SearchConfig,
+    evaluations: int,
+    given: Mapping[str, Any] | None = None,
+) -> None:
     """Raises UsageError if a strategy cannot be built from these settings.
 
     Args:
       name: of the strategy.
       config: of the search.
       evaluations: number in the whole search.
+      given: settings from Python, in place of those of the config.
     """
     entry = find(name)
-    entry.settings(name, config)
+    entry.settings(name, config.settings if given is None else given)
     if config.costs() and not entry.several:
         known = ", ".join(name for name, one in STRATEGIES.items() if one.several)
         raise UsageError(

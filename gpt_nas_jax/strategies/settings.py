@@ -1,13 +1,19 @@
-"""Settings of a strategy: parsed from text and checked against its fields."""
+"""Settings of a strategy, from text or Python, checked against its fields."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from gpt_nas_jax.types import UsageError
 
 _ARTICLES = {"int": "an integer", "float": "a number", "bool": "true or false"}
 _TRUTH = {"true": True, "false": False}
+_KINDS: Mapping[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: _TRUTH[text.lower()],
+    "str": str,
+}
 
 
 def parse(text: str) -> dict[str, str]:
@@ -34,16 +40,17 @@ def values(
     strategy: str,
     kind: type,
     filled: Collection[str],
-    text: str,
+    given: str | Mapping[str, Any],
     optional: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The settings of a strategy by field, converted to the fields' types.
+    """The settings of a strategy by field, checked against the fields' types.
 
     Args:
       strategy: its name, for messages.
       kind: its dataclass.
       filled: the fields that the search fills in.
-      text: ``--search_settings``.
+      given: ``--search_settings``, or values from Python by field. Text can set fields
+        of type int, float, bool and str, Python any field.
       optional: fields without a default that may still be omitted.
 
     Raises:
@@ -51,7 +58,7 @@ def values(
     """
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     settable = {name: field for name, field in fields.items() if name not in filled}
-    found = parse(text)
+    found = parse(given) if isinstance(given, str) else given
     unknown = sorted(set(found) - set(settable))
     if unknown:
         known = ", ".join(settable) or "none"
@@ -70,21 +77,35 @@ def values(
             f"{strategy} needs the settings {', '.join(missing)}; a search fills in "
             f"{', '.join(sorted(filled))} only"
         )
-    return {
-        name: _value(strategy, settable[name], text) for name, text in found.items()
-    }
+    chosen = {}
+    for name, value in found.items():
+        kind_of = _plain_kind(settable[name])
+        if kind_of is not None:
+            chosen[name] = _value(strategy, name, kind_of, str(value))
+        elif isinstance(given, str):
+            raise UsageError(
+                f"{name} of {strategy} cannot be set from text; annotate it as int, "
+                "float, bool or str, or set it from Python"
+            )
+        else:
+            chosen[name] = value
+    return chosen
 
 
-def _value(strategy: str, field: dataclasses.Field[Any], text: str) -> Any:
-    kind = field.type if field.default is dataclasses.MISSING else type(field.default)
+def _plain_kind(field: dataclasses.Field[Any]) -> str | None:
+    """``int``, ``float``, ``bool`` or ``str`` by annotation or default, or None."""
     # Annotations may be strings.
-    name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+    for kind in (field.type, type(field.default)):
+        name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+        if name in _KINDS:
+            return name
+    return None
+
+
+def _value(strategy: str, name: str, kind: str, text: str) -> Any:
     try:
-        if name == "bool":
-            return _TRUTH[text.lower()]
-        return {"int": int, "float": float}.get(name, str)(text)
+        return _KINDS[kind](text)
     except (KeyError, ValueError) as error:
         raise UsageError(
-            f"{field.name} of {strategy} must be {_ARTICLES[name]}, got {text!r}; "
-            "separate settings by commas"
+            f"{name} of {strategy} must be {_ARTICLES[kind]}, got {text!r}"
         ) from error

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.keys import GENERATOR, is_key
 
 
 def of_first(tree: Any) -> Any:
@@ -17,11 +17,6 @@ def of_first(tree: Any) -> Any:
     """
     found = multihost_utils.broadcast_one_to_all(jax.tree.map(_bytes, tree))
     return jax.tree.map(_again, tree, found)
-
-
-def is_key(leaf: Any) -> bool:
-    """Whether an array, or a shape, is of typed keys."""
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _bytes(leaf: Any) -> np.ndarray:

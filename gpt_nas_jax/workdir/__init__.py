@@ -13,6 +13,7 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_tree,
 )
 from gpt_nas_jax.workdir.claims import (
+    REFERENCE,
     RUNGS,
     check,
     keep_same,
@@ -43,6 +44,7 @@ from gpt_nas_jax.workdir.structured import (
 __all__ = [
     "FLAGS",
     "LEDGER",
+    "REFERENCE",
     "RUNGS",
     "Ledger",
     "MemoryLedger",

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from gpt_nas_jax.keys import GENERATOR
+from gpt_nas_jax.keys import GENERATOR, is_key
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import mirrors
 from gpt_nas_jax.workdir.files import (
@@ -125,7 +125,7 @@ def load_tree(path: Path, like: Any, remedy: str = RESTORE) -> Any:
         raise damaged(path, "it holds other arrays than expected", remedy) from error
 
     def again(leaf: Any, array: jax.Array) -> jax.Array:
-        if not _is_key(leaf):
+        if not is_key(leaf):
             return array
         return jax.random.wrap_key_data(array, impl=GENERATOR)
 
@@ -194,13 +194,9 @@ def _as_system_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
 def _plain(leaf: Any) -> Any:
     """The numbers of a typed key; anything else unchanged."""
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+    return jax.random.key_data(leaf) if is_key(leaf) else leaf
 
 
 def _steps(path: Path) -> list[int]:

@@ -16,10 +16,10 @@ from gpt_nas_jax.workdir.mirrors import FLAGS
 from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 
 RUNGS = "rungs.jsonl"
+REFERENCE = "reference.json"
 
 # What a search leaves before the first of its candidates has a fitness.
 _FAILED = (LEDGER, RUNGS, "search")
-_REFERENCE = "reference.json"
 _DEPENDS = "depends.json"
 # What a run with other flags would lose.
 _RESULTS = (
@@ -74,7 +74,7 @@ def opened(
             _clear(path, ("search",))
         if not _results(path):
             # Candidates may have failed because of a limit that has been lifted since.
-            _clear(path, _FAILED if same else (*_FAILED, _REFERENCE))
+            _clear(path, _FAILED if same else (*_FAILED, REFERENCE))
         if not same:
             write_text(path / FLAGS, flags)
         yield

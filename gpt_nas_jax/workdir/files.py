@@ -58,7 +58,8 @@ def storing(path: Path) -> Iterator[None]:
         it lies in has been removed.
     """
     with interruption.deferred():
-        for root, inode in _roots.items():
+        # Another thread may claim or leave a folder meanwhile.
+        for root, inode in list(_roots.items()):
             if path.is_relative_to(root) and not _is_there(root, inode):
                 raise UsageError(
                     f"{root} was removed or replaced while the run was writing to it; "

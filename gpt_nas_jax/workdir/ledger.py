@@ -137,6 +137,10 @@ class MemoryLedger(Ledger):
         """All evaluations."""
         return list(self._records)
 
+    def look(self) -> list[dict[str, Any]]:
+        """All evaluations."""
+        return self.read()
+
     def line(self, index: int) -> str:
         """The number of an evaluation, for messages."""
         return f"evaluation {index}"

@@ -28,7 +28,15 @@ def works(short: bool) -> Iterator[Work]:
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), _SEARCHES))
     none = Proposers(space, None)
     for name in _STRATEGIES[:1] if short else _STRATEGIES:
-        setup = Setup(config, space, _QUERIES, 10, 50, jax.random.key(0), none)
+        setup = Setup(
+            config=config,
+            space=space,
+            queries=_QUERIES,
+            batch=10,
+            ageing=50,
+            key=jax.random.key(0),
+            proposers=none,
+        )
         strategy, rounds = setup.build(name), _QUERIES // setup.asked(name)
 
         def search(strategy: Any, table: Any, keys: Any, rounds: int = rounds) -> Any:

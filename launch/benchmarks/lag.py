@@ -53,16 +53,16 @@ def search(batch: int, lag: int) -> tuple[float, float]:
             yield {"fitness": value, "reason": None}
 
     loop = Loop(
-        _SPACE,
-        create("regularised_evolution", _SPACE, _EVALUATIONS, batch=batch),
-        _EVALUATIONS,
-        batch,
-        batch,
-        MemoryLedger(),
-        None,
-        lambda strategy, key, state, number: ask(strategy, key, state),
-        records,
-        silent,
+        space=_SPACE,
+        strategy=create("regularised_evolution", _SPACE, _EVALUATIONS, batch=batch),
+        total=_EVALUATIONS,
+        size=batch,
+        enough=batch,
+        ledger=MemoryLedger(),
+        path=None,
+        ask=lambda strategy, key, state, number: ask(strategy, key, state),
+        evaluate=records,
+        progress=silent,
         lag=lag,
     )
     begin = time.monotonic()

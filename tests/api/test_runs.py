@@ -1,9 +1,15 @@
-"""``gpt_nas_jax.load`` of a run that has not finished."""
+"""``gpt_nas_jax.load`` of a run that has not finished, and configs from Python."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import gpt_nas_jax as gnj
-from gpt_nas_jax.workdir import FLAGS, LEDGER, Ledger
+from gpt_nas_jax import checks
+from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.workdir import FLAGS, LEDGER, Ledger, write_sealed
 
 RECORD = {
     "genome": [1, 2],
@@ -27,3 +33,52 @@ def test_a_running_search_is_read_and_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == whole[:-20]
     path.write_bytes(whole)
     assert [trial.index for trial in run.search.trials] == [0, 1]
+
+
+def test_a_result_is_seen_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / FLAGS).write_text("--stage=search\n", encoding="utf-8")
+    run = gnj.load(tmp_path)
+    assert run.result is None
+    assert run.architecture is None
+    write_sealed(tmp_path / "result.json", {"retrain": {"test_accuracy": 0.5}})
+    assert run.result == {"retrain": {"test_accuracy": 0.5}}
+    (tmp_path / "best").mkdir()
+    write_sealed(tmp_path / "best" / "architecture.json", {"blocks": ["Stem"]})
+    assert run.architecture is not None
+    assert run.architecture["blocks"] == ["Stem"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"stage": "serch"}, "--stage=serch: give one of all, pretrain"),
+        ({"seed": 2**33}, "--seed=8589934592 must be at most 4294967295"),
+        ({"seed": -1}, "--seed=-1 must be at least 0"),
+        ({"seed": 1.5}, "--seed=1.5 is of type float, not int"),
+        ({"seed": True}, "--seed=True is of type bool, not int"),
+    ],
+)
+def test_a_config_made_in_python_is_checked(
+    settings: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    config = gnj.Config(**{"workdir": str(tmp_path / "run"), **settings})
+    with pytest.raises(gnj.UsageError) as caught:
+        gnj.run(config)
+    assert line in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_of_a_config_may_be_integers() -> None:
+    recipe = dataclasses.replace(gnj.Config().eval.recipe, learning_rate=1)
+    settings = dataclasses.replace(gnj.Config().eval, recipe=recipe)
+    checks.check(dataclasses.replace(gnj.Config(), eval=settings))
+    recipe = dataclasses.replace(recipe, learning_rate=float("nan"))
+    settings = dataclasses.replace(settings, recipe=recipe)
+    with pytest.raises(gnj.UsageError, match="--eval_learning_rate=nan must be finite"):
+        checks.check(dataclasses.replace(gnj.Config(), eval=settings))
+
+
+def test_a_prior_of_a_width_that_its_heads_do_not_divide_is_refused() -> None:
+    space = gnj.spaces.NasBench201Space()
+    with pytest.raises(gnj.UsageError, match="--prior_width=101"):
+        gnj.learn_prior(space, PriorConfig(width=101))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import gpt_nas_jax as gnj
+from gpt_nas_jax.api import identity
 
 SPACE = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
 
@@ -71,15 +72,34 @@ def test_details_may_be_anything_that_json_can_nearly_express(tmp_path: Path):
     def details(genome: np.ndarray) -> dict[str, Any]:
         if genome[0] == 0:
             return {"fitness": None, "reason": ValueError("no zeros")}
-        return {"fitness": evaluate(genome), "loss": math.nan, "epoch": 3}
+        return {
+            "fitness": np.float32(evaluate(genome)),
+            "loss": math.nan,
+            "epoch": np.int64(3),
+            "by_epoch": jnp.arange(2.0),
+            "worst": np.float32("nan"),
+        }
 
     found = gnj.search(SPACE, details, "random", 20, workdir=tmp_path / "run")
     again = gnj.search(SPACE, details, "random", 20, workdir=tmp_path / "run")
     for trial, same in zip(found, again, strict=True):
-        expected = {"reason": "no zeros"} if trial.genome[0] == 0 else {"epoch": 3}
-        assert expected.items() <= {"reason": trial.reason, **trial.details}.items()
         assert trial.details == same.details
-        assert trial.details.get("loss") is None
+        if trial.genome[0] == 0:
+            assert trial.reason == "no zeros"
+        else:
+            details = {"loss": None, "epoch": 3, "by_epoch": [0.0, 1.0], "worst": None}
+            assert trial.details == details
+
+
+def test_a_detail_that_json_cannot_express_fails_the_candidate_with_its_type():
+    def details(genome: np.ndarray) -> dict[str, Any]:
+        return {"fitness": 1.0, "network": Stop() if genome[0] == 0 else None}
+
+    found = gnj.search(SPACE, details, "random", 20)
+    failed = [trial for trial in found if trial.genome[0] == 0]
+    assert failed
+    for trial in failed:
+        assert "a detail of type Stop" in trial.reason
 
 
 def test_without_a_single_fitness_the_search_ends():
@@ -149,6 +169,63 @@ def test_a_state_may_be_any_pytree(state: Any, tmp_path: Path):
     found = gnj.search(SPACE, stops, strategy, evaluations=15, workdir=workdir)
     assert genomes(found) == genomes(whole)
     assert len(calls) == 16
+
+
+@pytest.mark.parametrize("name", ["genetic", "surrogate", "gpt_nas_online"])
+def test_a_strategy_made_for_a_shorter_search_is_refused(name: str):
+    def never(genome: np.ndarray) -> float:
+        raise AssertionError("evaluated")
+
+    strategy = gnj.strategies.create(name, SPACE, 20)
+    with pytest.raises(gnj.UsageError, match="for 20 evaluations, and the search has"):
+        gnj.search(SPACE, never, strategy, evaluations=40)
+
+
+def test_a_workdir_belongs_to_the_settings_of_one_strategy(tmp_path: Path):
+    def made(**settings: Any) -> gnj.Strategy:
+        return gnj.strategies.create("regularised_evolution", SPACE, 10, **settings)
+
+    found = gnj.search(SPACE, evaluate, made(), 10, workdir=tmp_path)
+    again = gnj.search(SPACE, evaluate, made(), 10, workdir=tmp_path)
+    assert genomes(again) == genomes(found)
+    with pytest.raises(gnj.UsageError, match="--strategy is"):
+        gnj.search(SPACE, evaluate, made(sample=7), 10, workdir=tmp_path)
+
+
+@flax.struct.dataclass
+class Settings:
+    """Values of every kind that a strategy may hold."""
+
+    array: jax.Array
+    key: jax.Array
+    names: Any
+    other: Any = flax.struct.field(pytree_node=False, default=None)
+
+
+def test_a_digest_depends_on_values_and_on_no_address():
+    def one(**changes: Any) -> Settings:
+        values = {
+            "array": jnp.arange(3.0),
+            "key": jax.random.key(1),
+            "names": {"a": (1, 2.5), "b": [None, "x", True]},
+            "other": object(),
+        }
+        return Settings(**values | changes)
+
+    expected = identity.digest(one())
+    assert identity.digest(one()) == expected
+    changes = [
+        {"array": jnp.arange(3)},
+        {"array": jnp.arange(3.0)[None]},
+        {"array": jnp.arange(3.0) + 1e-6},
+        {"key": jax.random.key(2)},
+        {"names": {"a": (1, 2.5), "b": [None, "x", 1]}},
+        {"names": {"a": (1, 2), "b": [None, "x", True]}},
+        {"names": {"a": ((1, 2.5),), "b": [None, "x", True]}},
+        {"other": "object"},
+    ]
+    found = {identity.digest(one(**change)) for change in changes}
+    assert len(found | {expected}) == len(changes) + 1
 
 
 def test_a_workdir_belongs_to_one_search(tmp_path: Path):

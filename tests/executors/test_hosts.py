@@ -185,7 +185,7 @@ def test_without_other_processes_calls_are_plain() -> None:
         ),
         (
             ("--hosts_coordinator=a:1", "--hosts_count=1", "--hosts_index=0"),
-            "--hosts_coordinator needs --executor=hosts",
+            "needs --executor=hosts",
         ),
     ],
 )

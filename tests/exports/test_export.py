@@ -123,3 +123,12 @@ def test_what_cannot_be_exported_is_refused(
 ) -> None:
     assert main(["main", "--stage=export", f"--workdir={tmp_path}", *flags]) == 2
     assert line in capsys.readouterr().err
+
+
+def test_a_file_for_another_platform_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    images = jax.ShapeDtypeStruct((1, 8, 8, 1), np.uint8)
+    exported = jax.export.export(jax.jit(lambda x: x + 1), platforms=("cuda",))(images)
+    path = tmp_path / "network.stablehlo"
+    path.write_bytes(exported.serialize())
+    with pytest.raises(UsageError, match=r"is for cuda, not for cpu; .*with cpu in --"):
+        FORMATS["stablehlo"].read(path)

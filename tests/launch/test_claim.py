@@ -42,21 +42,58 @@ def test_contrasts_are_paired_by_seed() -> None:
     tested = {name: random.normal(50, 1, 8) for name in sorted(names)}
     rows = report.contrasts(tested).rows
     for (first, second), row in zip(report.CONTRASTS, rows, strict=True):
-        due = stats.ttest_rel(tested[first], tested[second]).pvalue
+        test = stats.ttest_rel(tested[first], tested[second])
+        interval = test.confidence_interval()
         assert [entry.text for entry in row[:2]] == [first, second]
         assert float(row[2].text) == pytest.approx(
             (tested[first] - tested[second]).mean(), abs=0.005
         )
-        assert float(row[4].text) == pytest.approx(due, abs=0.0005)
+        ends = [float(end) for end in row[3].text.split(" to ")]
+        assert ends == pytest.approx([*interval], abs=0.005)
+        assert float(row[4].text) == pytest.approx(test.pvalue, abs=0.0005)
 
 
-def test_the_ensemble_predicts_chains_it_has_learned_from() -> None:
-    chain = "Stem BasicBlock BasicBlock Bottleneck"
-    worse = "AvgPool AvgPool AvgPool AvgPool"
-    good, bad = report.predictions(
-        [Candidate("genetic", 0, 0, blocks, 0, 0.0) for blocks in (chain, worse)]
-    )
-    assert 20 < bad < good < 60
+def test_the_ensemble_ranks_the_candidates_of_the_searches() -> None:
+    """Genes that stand for other blocks would rank them by chance."""
+    home = Path(__file__).parents[2] / report.HOME
+    known = [line for line in Candidate.read(home) if np.isfinite(line.fitness)]
+    predicted = report.predictions(known)
+    fitness = [line.fitness for line in known]
+    assert stats.kendalltau(predicted, fitness).statistic > 0.6
+
+
+def test_the_page_is_made_of_the_lines_beside_it() -> None:
+    home = Path(__file__).parents[2] / report.HOME
+    written = (home / "tables.md").read_text(encoding="utf-8")
+    made = report.page(Outcome.read(home), Candidate.read(home))
+    # The first lines name the program, its commit and the date.
+    assert written.split("Means")[1] == made.split("Means")[1]
+
+
+def test_seeds_that_not_all_strategies_have_do_not_count(tmp_path: Path) -> None:
+    names = sorted({name for pair in report.CONTRASTS for name in pair})
+    # Seed 2 lacks a strategy, and seed 8 is none of those planned.
+    runs = [(name, seed) for name in names for seed in (0, 1, 2, 8)][:-2]
+    runs.append((names[-1], 8))
+    tested = [
+        Outcome(name, seed, 2, 1, 1, 0.5 + seed / 100 + names.index(name) / 1000)
+        for name, seed in runs
+    ]
+    candidates = [
+        Candidate(name, seed, index, f"Stem Conv {block}", 1_000_000, fitness)
+        for name, seed in runs
+        for index, (block, fitness) in enumerate(
+            [("ReLU", 0.4), ("MaxPool", float("nan")), ("AvgPool", 0.3)]
+        )
+    ]
+    page = report.page(tested, candidates)
+    assert "Seeds 0, 1 of the 8 planned: no contrast is decided yet" in page
+    for position, name in enumerate(names):
+        assert (
+            f"| {name} | {50.5 + position / 10:.2f} +- 0.71 | 40.00 +- 0.00 |" in page
+        )
+    # Both chains with a fitness, each once.
+    assert "Of the 2 distinct candidates" in page
 
 
 def test_human_networks_are_compared_with_the_one_that_was_found() -> None:

@@ -1,6 +1,7 @@
 """Miniature runs and their results, for the tests of the stages."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,21 @@ FLAGS = (
 )
 
 
+# No test can miss the moment between two checkpoints that are milliseconds apart.
+_DYING = """
+import os, signal, sys
+from gpt_nas_jax import workdir
+from gpt_nas_jax.main import main
+save = workdir.save_step
+def save_and_die(path, step, tree):
+    save(path, step, tree)
+    if step >= int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+workdir.save_step = save_and_die
+main(["main", *sys.argv[2:]])
+"""
+
+
 class Runs:
     """Starts runs in separate processes that share a prior and compiled programs."""
 
@@ -44,15 +60,29 @@ class Runs:
         main = (sys.executable, "-m", "gpt_nas_jax.main")
         return [*main, *FLAGS, *shared, *flags]
 
+    def _environment(self) -> dict[str, str]:
+        own = {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(self.cache)}
+        return os.environ | own
+
     def start(self, workdir: Path, *flags: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(workdir, *flags),
-            env=os.environ
-            | {"JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(self.cache)},
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def die(self, workdir: Path, step: int, *flags: str) -> None:
+        """Runs a command that is killed once a checkpoint of this step is on disk."""
+        _, _, _, *arguments = self.command(workdir, *flags)
+        died = subprocess.run(
+            [sys.executable, "-c", _DYING, str(step), *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
 
     def programs(self) -> set[str]:
         """The names of the compiled programs in the cache."""

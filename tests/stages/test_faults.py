@@ -317,6 +317,8 @@ def test_a_second_interrupt_ends_a_run_without_a_traceback(
     printed, _ = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in printed
+    # The first signal alone would let the step end, and say so.
+    assert "stopped; the same command goes on" not in printed
 
 
 def strict(text: str) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,15 @@ def search(
         return ask(strategy, key, state)
 
     chosen = {"path": None, "ask": plain, "evaluate": records, **fields}
-    path, *calls = chosen.pop("path"), chosen.pop("ask"), chosen.pop("evaluate")
     return Loop(
-        SPACE, strategy, total, SIZE, SIZE, ledger, path, *calls, silent, **chosen
+        space=SPACE,
+        strategy=strategy,
+        total=total,
+        size=SIZE,
+        enough=SIZE,
+        ledger=ledger,
+        progress=silent,
+        **chosen,
     ).run(KEY)
 
 
@@ -96,7 +103,8 @@ def test_when_a_batch_fails_the_next_one_is_cancelled():
             raise ArithmeticError("the first batch")
         first.set()
         # Like rungs, which yield nothing until the whole batch is done.
-        for _ in range(1000):
+        end = time.monotonic() + STUCK
+        while time.monotonic() < end:
             evaluated.append([*local.run(lambda item: 1, items, 1)].count(1))
         yield from records(items, known)
 

@@ -1,10 +1,7 @@
 """Learning a prior, killed and resumed, and its checkpoints on disk."""
 
-import contextlib
 import dataclasses
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +24,8 @@ from gpt_nas_jax.types import UsageError
 
 pytestmark = pytest.mark.slow
 
-# Measured before the first step, after every 50th and after the last.
-FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=6", "--prior_patience=9")
+# Measured before the first step, after the 50th and after the last.
+FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
 CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
 MODEL = GPT(6, 8, num_layers=1)
 
@@ -62,13 +59,7 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
     cut, late = tmp_path / "cut", tmp_path / "late"
     every = "--prior_checkpoint_steps=1"
     own, shared = (f"--prior_dir={tmp_path / name}" for name in ("own", "shared"))
-    process = runs.start(cut, *FLAGS, every, own)
-    while not any(path.name.isdigit() for path in cut.glob("pretrain-*/*")):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.01)
-        assert process.poll() is None, process.communicate()[0]
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    runs.die(cut, 50, *FLAGS, every, own)
     assert not (tmp_path / "own").exists()
     shutil.copytree(cut, late)
     load = Checkpoints.load
@@ -93,7 +84,8 @@ def test_killed_while_it_learns_it_ends_with_the_same_prior(
         assert report == expected[1]
     for path in (cut, late):
         left = {child.name for child in path.iterdir()}
-        assert left == {".lock", "depends.json", "flags.txt", "prior.json"}
+        files = {"depends.json", "flags.txt", "images.json", "prior.json"}
+        assert left == {".lock", *files}
     kept = [[*(tmp_path / name).iterdir()] for name in ("own", "shared")]
     assert [len(folders) for folders in kept] == [1, 1]
     # The checkpoint interval is not part of the prior's name.

@@ -106,11 +106,9 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
         path = tmp_path / "ledger.jsonl"
         return len(path.read_bytes().splitlines()) if path.exists() else 0
 
-    reached = [lambda n=n: length() >= n for n in lengths]
-    reached.append(lambda: any((tmp_path / "retrain").glob("*/22")))
-    for moment in reached:
+    for reached in lengths:
         process = runs.start(tmp_path, "--search_workers=2")
-        while not moment():
+        while length() < reached:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.01)
             assert process.poll() is None, process.communicate()[0]
@@ -118,6 +116,8 @@ def test_killed_at_random_moments_a_run_ends_with_the_same_ledger(
             process.wait(timeout=random_.uniform(0, 0.2))
         process.send_signal(signal.SIGKILL)
         process.communicate()
+    runs.die(tmp_path, 22, "--search_workers=2")
+    assert not (tmp_path / "result.json").exists()
     runs.finish(tmp_path)
     assert ledger(tmp_path) == ledger(finished[0])
     assert result(tmp_path) == result(finished[0])

@@ -117,6 +117,17 @@ class NoTell:
     init, ask = Good.init, Good.ask
 
 
+@flax.struct.dataclass
+class Descends(Good):
+    """Names parents, and wants them back."""
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        return super().ask(key, state).replace(parents=jnp.zeros((3, 1), int))
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return state + candidates.parents.sum()
+
+
 def test_the_number_of_candidates_is_found():
     assert asked("good", Good(), SPACE) == 3
 
@@ -136,6 +147,7 @@ def test_the_number_of_candidates_is_found():
         (OutOfSpace(), r"the genome \[99, 99, 99, 99\], which is not valid"),
         (Branches(), "ask cannot be traced by jit: TracerBoolConversionError"),
         (OtherState(), "must return a state like the one init returns"),
+        (Descends(), "tell cannot be traced by jit: AttributeError"),
     ],
 )
 def test_what_cannot_search_is_refused_in_one_line(strategy: Any, message: str):

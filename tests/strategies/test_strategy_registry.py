@@ -1,12 +1,15 @@
 """Strategies by name and by import path, and their settings."""
 
+import dataclasses
 from pathlib import Path
 
 import flax.struct
 import jax
+import numpy as np
 import pytest
 
-from gpt_nas_jax.config import SearchConfig, names
+from gpt_nas_jax import checks
+from gpt_nas_jax.config import Config, EvalConfig, SearchConfig, names
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.strategies import create, registry, settings
 from gpt_nas_jax.types import UsageError
@@ -77,6 +80,13 @@ class Firsts(Remembering):
     def ask(self, key, state):
         genomes = self.space.sample(key, self.batch + self.offset)[self.offset:]
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
+
+@flax.struct.dataclass
+class Whole:
+    population: int = flax.struct.field(pytree_node=False)
+    def init(self): pass
+    def ask(self): pass
+    def tell(self): pass
 
 @flax.struct.dataclass
 class Traced:
@@ -163,3 +173,42 @@ def test_settings_take_the_types_of_their_fields():
     found = settings.values("typed", Typed, (), text)
     assert found == {"whole": 3, "real": 2.0, "text": "1e3", "flag": True}
     assert [type(value) for value in found.values()] == [int, float, str, bool]
+
+
+@flax.struct.dataclass
+class Annotated:
+    """Fields whose defaults have another type than their annotation."""
+
+    rate: float = 1
+    top: int | None = None
+    weights: tuple[int, ...] = (1,)
+
+
+def test_an_annotation_counts_more_than_a_default():
+    assert settings.values("own", Annotated, (), "rate=0.5") == {"rate": 0.5}
+
+
+@pytest.mark.parametrize("text", ["top=5", "weights=5"])
+def test_other_types_cannot_be_set_from_text(text: str):
+    with pytest.raises(UsageError, match="cannot be set from text; annotate it as int"):
+        settings.values("own", Annotated, (), text)
+
+
+def test_python_may_set_a_field_of_any_type():
+    given = {"rate": np.float32(0.5), "top": 5, "weights": (1, 2)}
+    assert settings.values("own", Annotated, (), given) == given
+    with pytest.raises(UsageError, match="rate of own must be a number, got 'fast'"):
+        settings.values("own", Annotated, (), {"rate": "fast"})
+
+
+def test_rungs_count_what_a_users_class_asks_for(module: str):
+    rungs = dataclasses.replace(EvalConfig().recipe, rungs="2,6,18", epochs=18)
+    config = dataclasses.replace(
+        Config(),
+        eval=dataclasses.replace(EvalConfig(), recipe=rungs, keep=6),
+        search=SearchConfig(strategy=f"{module}:Whole", batch=5, population=30),
+    )
+    checks.check(config)
+    search = dataclasses.replace(config.search, population=5)
+    with pytest.raises(UsageError, match="--search_population must be at least"):
+        checks.check(dataclasses.replace(config, search=search))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from hosts_support import STUCK
 
 from gpt_nas_jax.types import Lost, UsageError
 from gpt_nas_jax.workdir import lease
@@ -35,7 +36,7 @@ def test_a_lease_that_is_renewed_is_refused_in_one_line(
 ):
     first = Lease(objects, "first", unknown, stale=4 * SHORT)
     first.take()
-    second = Lease(objects, "second", unknown, stale=1)
+    second = Lease(objects, "second", unknown, stale=STUCK)
     with pytest.raises(UsageError, match="in use by another process, on ") as refused:
         second.take()
     assert "\n" not in str(refused.value)
