@@ -20,6 +20,7 @@ import jax
 import numpy as np
 import pymoo
 import scipy.stats
+from hypervolume import hypervolume
 from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.core.problem import Problem
 from pymoo.operators.crossover.sbx import SBX
@@ -125,16 +126,6 @@ def ours(name: str, table: tabular.Table, seeds: int, queries: int) -> np.ndarra
         for start in range(0, seeds, _CHUNK)
     ]
     return np.concatenate(chunks)
-
-
-def hypervolume(
-    accuracy: np.ndarray, flops: np.ndarray, least: float, most: float
-) -> float:
-    """The area that networks dominate, above ``least`` and below ``most``."""
-    order = np.lexsort((-accuracy, flops))
-    best = np.maximum.accumulate(np.maximum(accuracy[order], least))
-    widths = np.diff(np.append(flops[order], most))
-    return float(((best - least) * widths).sum())
 
 
 def show(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
