@@ -29,6 +29,7 @@ def write(
     counts: Sequence[int],
     against: Sequence[str],
     compared: Mapping[str, Sequence[str]],
+    priors: int = 0,
 ) -> list[Path]:
     """Writes the results of searches as Markdown, LaTeX, CSV and a figure.
 
@@ -43,6 +44,7 @@ def write(
       counts: queries to compare at; those beyond the end of a search are left out.
       against: strategies that the others are tested against, if present.
       compared: strategies, each with those it is compared with in `contrasts`.
+      priors: how many the searches share; 0 if none learned one.
 
     Returns:
       The files, in the order above.
@@ -64,7 +66,7 @@ def write(
     fixed = contrasts(all_curves, compared, counts)
     sections = {
         **{curves.dataset: [_accuracy(curves, counts)] for curves in all_curves},
-        "Contrasts": list(_contrasts(fixed, measure)),
+        "Contrasts": list(_contrasts(fixed, measure, priors)),
         "Paired tests": list(_paired(tests, against, measure)),
         "Queries to the optimum": list(_optimum(all_curves)),
     }
@@ -138,7 +140,9 @@ def _accuracy(curves: Curves, counts: Sequence[int]) -> Table:
     return Table(caption, ["strategy", *map(str, counts)], lines)
 
 
-def _contrasts(fixed: Sequence[tuple[str, Contrast]], measure: str) -> Iterator[Table]:
+def _contrasts(
+    fixed: Sequence[tuple[str, Contrast]], measure: str, priors: int
+) -> Iterator[Table]:
     """One table, if strategies of the contrasts are present."""
     counts = sorted({contrast.queries for _, contrast in fixed})
     cells = {
@@ -160,6 +164,12 @@ def _contrasts(fixed: Sequence[tuple[str, Contrast]], measure: str) -> Iterator[
         "two-sided p of the paired t-test, corrected by Holm's method for the "
         "contrasts of the strategy in one column."
     )
+    if priors:
+        them = "one prior" if priors == 1 else f"{priors} priors"
+        caption += (
+            f" The searches that learned before they began share {them}: p holds for "
+            f"{'it' if priors == 1 else 'these'}, not for another."
+        )
     columns = ["data set", "strategy", "minus", *map(str, counts)]
     if lines:
         yield Table(caption, columns, lines, names=3)

@@ -99,6 +99,7 @@ def _run(
         curves.COUNTS,
         curves.AGAINST,
         contrasts.CONTRASTS,
+        sum(prior is not None for prior in priors),
     )
     output.show(written)
 

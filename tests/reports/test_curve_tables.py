@@ -202,3 +202,16 @@ def test_curves_that_do_not_fit_write_nothing(tmp_path: Path):
     with pytest.raises(ValueError, match="random, seed 1, query 8"):
         write(tmp_path / "new", "wrong", [curves(), wrong], COUNTS, [], {})
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("priors", "said"),
+    [(0, None), (1, "share one prior: p holds for it"), (5, "share 5 priors")],
+)
+def test_what_searches_share_is_said_beside_their_p(
+    priors: int, said: str | None, tmp_path: Path
+):
+    write(tmp_path, "two data sets", ALL, COUNTS, AGAINST, COMPARED, priors)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert ("p holds for" in text) == (said is not None)
+    assert said is None or said in text
