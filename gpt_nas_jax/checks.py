@@ -265,19 +265,21 @@ def _warmup(config: Config) -> Iterator[str]:
         )
 
 
-def _changed(section: Section, prefix: str) -> str:
-    """The settings of a section that differ from their defaults, as flags."""
-    return " ".join(
-        f"--{prefix}_{field.name}={getattr(section, field.name)}"
+def _needs(section: Section, executor: str) -> str:
+    """The line for settings of an executor that is not chosen."""
+    given = [
+        f"--{executor}_{field.name}={getattr(section, field.name)}"
         for field in dataclasses.fields(section)
         if getattr(section, field.name) != field.default
-    )
+    ]
+    verb = "needs" if len(given) == 1 else "need"
+    return f"{', '.join(given)} {verb} --executor={executor}"
 
 
 def _hosts(config: Config) -> Iterator[str]:
     several = config.executor == "hosts"
     if config.hosts != HostsConfig() and not several:
-        yield f"{_changed(config.hosts, 'hosts')}: needs --executor=hosts"
+        yield _needs(config.hosts, "hosts")
     if several and config.train.parallel == "pmap":
         yield (
             "--train_parallel=pmap shares a batch among the devices of one process; "
@@ -287,7 +289,7 @@ def _hosts(config: Config) -> Iterator[str]:
 
 def _ray(config: Config) -> Iterator[str]:
     if config.ray != RayConfig() and config.executor != "ray":
-        yield f"{_changed(config.ray, 'ray')}: needs --executor=ray"
+        yield _needs(config.ray, "ray")
     if config.ray.device == "tpu" and config.search.workers > 1:
         yield (
             f"--search_workers={config.search.workers}: a TPU chip belongs to one "

@@ -52,6 +52,7 @@ def kinds(chain: Chain) -> list[tuple[nn.Module, Size]]:
     return list(found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_cells_are_trained_on_every_platform(
     networks: dict[str, Chain], name: str

@@ -121,6 +121,7 @@ def start(name: str, home: Path) -> tuple[Processes, Path]:
     return Processes(lambda _: [*command, str(report)], COUNT, home), report
 
 
+@pytest.mark.slow
 def test_processes_share_calls_and_one_alone_speaks(tmp_path: Path) -> None:
     processes, report = start("calls", tmp_path)
     ended = processes.end()
@@ -185,7 +186,7 @@ def test_without_other_processes_calls_are_plain() -> None:
         ),
         (
             ("--hosts_coordinator=a:1", "--hosts_count=1", "--hosts_index=0"),
-            "needs --executor=hosts",
+            "--hosts_index=0 need --executor=hosts",
         ),
     ],
 )

@@ -171,7 +171,7 @@ def test_without_ray_the_executor_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--ray_workers=2",), "need --executor=ray"),
+        (("--ray_workers=2",), "--ray_workers=2 needs --executor=ray"),
         (("--executor=ray", "--ray_address=ray://a:1"), "by `ray job submit`"),
         (
             ("--executor=ray", "--ray_device=tpu", "--search_workers=2"),

@@ -71,6 +71,7 @@ def test_the_report_measures_the_prior_on_the_test_part(
     assert (report.fcn_accuracy, report.fcn_layer_accuracy) == accuracy
 
 
+@pytest.mark.slow
 def test_the_same_key_learns_the_same_prior_in_the_steps_announced(
     config: PriorConfig, space: BlockSpace, corpora: Corpora, learned: Learned
 ):

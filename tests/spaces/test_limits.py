@@ -64,6 +64,7 @@ _crossover, _mutate, _neighbour = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**31 - 1))
 def test_variation_stays_within(seed: int):

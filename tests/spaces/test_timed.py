@@ -49,6 +49,7 @@ def test_latency_is_the_sum_over_the_modules_of_the_network(largest: float):
     np.testing.assert_allclose(space.latency(genomes), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**16))
 def test_sums_are_the_same_in_every_program(seed: int):
     space = timed(seed % 4)
@@ -76,6 +77,7 @@ def test_it_is_a_space_of_networks():
     check_networks("the timed space", timed(1))
 
 
+@pytest.mark.slow
 def test_a_limit_of_latency_holds_for_what_is_asked():
     space = timed(2)
     middle = float(np.median(space.latency(SPACE.sample(jax.random.key(1), 200))))

@@ -74,6 +74,7 @@ def milliseconds(blocks: list[str]) -> float:
     return found
 
 
+@pytest.mark.slow
 def test_a_search_by_a_given_table_keeps_its_limit(
     runs: Runs, tmp_path: Path, table: Path
 ):

@@ -128,6 +128,7 @@ def _searched(
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 1, 2])
 @pytest.mark.parametrize("name", ["genetic", "regularised_evolution"])
 def test_a_search_that_is_cut_off_again_and_again_ends_with_the_same_ledger(

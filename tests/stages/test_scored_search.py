@@ -32,6 +32,7 @@ def cut(whole: Path, path: Path, lines: int) -> None:
     shutil.rmtree(path / "search")
 
 
+@pytest.mark.slow
 def test_fitness_is_measured_by_the_reference_on_disk(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -61,6 +62,7 @@ def test_a_single_proxy_needs_no_reference(
     assert short(max(record["params"] for record in records)) in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "lines"), [("genetic", 0), ("regularised_evolution", 5)]
 )

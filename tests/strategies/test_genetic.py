@@ -116,6 +116,7 @@ def test_no_network_survives_twice(told: PopulationState):
     np.testing.assert_array_equal(after.fitness, told.fitness)
 
 
+@pytest.mark.slow
 def test_a_space_that_is_used_up_is_asked_again():
     small = CategoricalSpace((("a", "b"), ("a", "b")))
     strategy = Genetic(small, 4, 12, 0.9, 0.3)

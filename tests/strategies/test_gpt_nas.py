@@ -136,6 +136,7 @@ def test_proposals_replace_blocks_at_the_rate_of_the_generation(
     np.testing.assert_allclose(shares, [0.6, 0.4], atol=0.05)
 
 
+@pytest.mark.slow
 def test_no_network_is_asked_twice(prior: Prior, state: PopulationState):
     strategy = GptNas(GENETIC, 0.8, GENERATIONS, prior)
     first = ask(strategy, jax.random.key(0), state)

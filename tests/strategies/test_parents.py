@@ -38,7 +38,11 @@ def search(strategy: Any) -> tuple[np.ndarray, np.ndarray, int]:
 
 @pytest.mark.parametrize(
     ("name", "edits"),
-    [("regularised_evolution", 1), ("local_search", 1), ("surrogate", 3)],
+    [
+        ("regularised_evolution", 1),
+        ("local_search", 1),
+        pytest.param("surrogate", 3, marks=pytest.mark.slow),
+    ],
 )
 def test_a_candidate_is_few_edits_from_its_parent(name: str, edits: int):
     strategy = create(name, SPACE, EVALUATIONS, batch=4, population=8)

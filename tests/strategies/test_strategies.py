@@ -86,8 +86,10 @@ _LONG = {
 
 _SLOW = {
     ("random", "nasbench101"),
+    ("genetic", "nasbench101"),
     ("regularised_evolution", "nasbench101"),
     ("surrogate", "nasbench201"),
+    ("surrogate", "blocks"),
 }
 
 

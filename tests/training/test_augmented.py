@@ -109,6 +109,7 @@ def streamed(tmp_path_factory: pytest.TempPathFactory) -> StreamedImages:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["memory", pytest.param("stream", marks=pytest.mark.slow)]
 )

@@ -56,6 +56,7 @@ def test_an_epoch_equals_the_whole_network_program(
     assert [done for done, *_ in losses] == list(range(1, 7))
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_state_as_if_never_stopped(
     chain: Chain, digits: DeviceImages
 ) -> None:
@@ -114,6 +115,7 @@ def test_kept_blocks_leave_the_gradients_of_others_as_they_are(
         )
 
 
+@pytest.mark.slow
 def test_a_candidate_of_blocks_met_before_compiles_nothing(
     chain: Chain, recipe: RetrainRecipe, digits: DeviceImages, compiled: list[str]
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_candidate_of_blocks_met_before_compiles_nothing(
     assert not compiled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [(Rule.ALL,), tuple(Rule)], ids=["all", "proposed"])
 def test_a_candidate_compiles_nothing_once_its_blocks_are_warm(
     recipe: RetrainRecipe,

@@ -88,6 +88,7 @@ def stepped(
     return [*map(np.asarray, jax.tree.leaves(state.params))], float(loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [BasicBlock(4), Conv(4)])
 def test_residual_blocks_alone_are_skipped_in_training(block: nn.Module) -> None:
     chain, is_residual = Chain((block, Head(8))), isinstance(block, BasicBlock)

@@ -58,6 +58,7 @@ def zeros(tree: object) -> object:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), tree)
 
 
+@pytest.mark.slow
 def test_is_within_a_quarter_of_what_the_compiler_says() -> None:
     ours, theirs = foreseen_of(CHAIN, *all_of(CHAIN)), compiled(CHAIN)
     assert abs(ours / theirs - 1) <= 0.25

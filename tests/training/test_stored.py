@@ -38,6 +38,7 @@ def state_of(block: nn.Module, size: tuple[int, int, int]) -> programs.BlockStat
     return programs.start(block, Rule.ALL, UPDATE, size, jax.random.key(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "channels", "stride"),
     [

@@ -95,6 +95,7 @@ def test_what_becomes_of_an_image_depends_on_epoch_and_image_alone(
     assert labels[5] == label
 
 
+@pytest.mark.slow
 def test_processes_decode_the_same_batches_and_stay_from_epoch_to_epoch(
     train: StreamedImages,
 ) -> None:
