@@ -44,10 +44,7 @@ def check(config: Config) -> None:
 
 def _problems(config: Config) -> Iterator[str]:
     """The problems of single settings, then those within and those between sections."""
-    for field, default in zip(fields.of(config), fields.of(Config()), strict=True):
-        problem = field.setting.problem(field.name, field.default, default.default)
-        if problem is not None:
-            yield problem
+    yield from fields.problems(config)
     read = stage.checked(config.stage)
     for name in read:
         section = getattr(config, name)

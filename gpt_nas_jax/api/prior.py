@@ -5,7 +5,7 @@ import tempfile
 from typing import cast
 
 from gpt_nas_jax import workdir as storage
-from gpt_nas_jax.config import Config, PriorConfig
+from gpt_nas_jax.config import Config, PriorConfig, fields
 from gpt_nas_jax.plugins import require
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces.protocol import ReadableSpace
@@ -32,16 +32,16 @@ def learn_prior(
       workdir: keeps the prior in ``prior/`` for later calls; None keeps nothing.
 
     Raises:
-      UsageError: the space does not read as layers, settings contradict each other, or
-        a benchmark file cannot be read.
+      UsageError: the space does not read as layers, a setting is out of range or
+        contradicts another, or a benchmark file cannot be read.
     """
     require("the space", space, ReadableSpace)
     config = config or PriorConfig()
-    for problem in config.problems():
-        raise UsageError(problem)
-    cells = pretrain.read_cells(config)
     with tempfile.TemporaryDirectory() as temporary:
         where = temporary if workdir is None else os.fspath(workdir)
         run = Config(workdir=where, seed=seed, prior=config)
+        for problem in (*fields.problems(run), *config.problems()):
+            raise UsageError(problem)
+        cells = pretrain.read_cells(config)
         with storage.fetched(where):
             return pretrain.run(run, cast(ReadableSpace, space), cells)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax import workdir as storage
@@ -180,7 +181,11 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """NumPy's and JAX's numbers and arrays as numbers and lists."""
     array = np.asarray(value)
-    if array.dtype == object:
+    # Booleans, integers and reals, of JAX's types, too.
+    real = array.dtype == bool or jnp.issubdtype(array.dtype, np.number)
+    if not real or not isinstance(
+        array.item(0) if array.size else 0, bool | int | float
+    ):
         raise TypeError(
             f"evaluate returned a detail of type {type(value).__name__}; return "
             "numbers, text, arrays, lists and mappings"

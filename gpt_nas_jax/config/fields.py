@@ -42,6 +42,14 @@ def _fields(
             yield Field(name, inner, value, field.metadata["setting"])
 
 
+def problems(config: Config) -> Iterator[str]:
+    """Yields a line for each value that its flag must not have."""
+    for field, own in zip(of(config), of(Config()), strict=True):
+        problem = field.setting.problem(field.name, field.default, own.default)
+        if problem is not None:
+            yield problem
+
+
 def replace(config: Any, changes: Mapping[tuple[str, ...], Any]) -> Any:
     """A config with the values at these paths changed."""
     here: dict[str, Any] = {}
@@ -61,12 +69,12 @@ def replace(config: Any, changes: Mapping[tuple[str, ...], Any]) -> Any:
 
 def to_text(config: Config) -> str:
     """The config as a flagfile with every flag."""
-    return "".join(f"--{f.name}={_text(f.default)}\n" for f in of(config))
+    return "".join(f"--{field.name}={text}\n" for field, text in _texts(config))
 
 
 def result_text(config: Config) -> dict[str, str]:
     """The flags that decide a run's result, name to value."""
-    return {f.name: _text(f.default) for f in of(config) if f.setting.result}
+    return {field.name: text for field, text in _texts(config) if field.setting.result}
 
 
 def of_text(flags: Mapping[str, str]) -> Config:
@@ -91,8 +99,10 @@ def of_text(flags: Mapping[str, str]) -> Config:
     return replace(Config(), changes)
 
 
-def _text(value: Any) -> str:
-    return utf8(str(value))
+def _texts(config: Config) -> Iterator[tuple[Field, str]]:
+    """The fields and their values as the command line writes them, 1 as 1.0."""
+    for field, own in zip(of(config), of(Config()), strict=True):
+        yield field, utf8(str(type(own.default)(field.default)))
 
 
 def utf8(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import numbers
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,8 +38,14 @@ class Setting:
 
     def problem(self, name: str, value: Any, default: Any) -> str | None:
         """A line if the flag of this name must not have a value; None if it may."""
-        kind = (int, float) if isinstance(default, float) else type(default)
-        if isinstance(value, bool) or not isinstance(value, kind):
+        kinds: tuple[type, ...] = (type(default),)
+        if isinstance(default, float):
+            kinds = (numbers.Real,)
+        elif isinstance(default, int):
+            kinds = (numbers.Integral,)
+        elif self.path:
+            kinds = (str, os.PathLike)
+        if isinstance(value, bool) or not isinstance(value, kinds):
             wanted = type(default).__name__
             return f"--{name}={value!r} is of type {type(value).__name__}, not {wanted}"
         if self.choices is not None:
@@ -46,7 +54,7 @@ class Setting:
                 path = ", or module:Name" if self.plugin else ""
                 return f"--{name}={value}: give one of {', '.join(self.choices)}{path}"
             return None
-        if isinstance(value, str):
+        if not isinstance(value, numbers.Real):
             return None
         if not math.isfinite(value):
             return f"--{name}={value} must be finite"

@@ -41,9 +41,11 @@ def lead(config: Config, main: Callable[[], object]) -> None:
     """
     if config.executor == "hosts":
         hosts.lead(config.hosts, main)
-    elif config.executor == "ray" and "executor" in STAGES[config.stage].reads:
+        return
+    if config.executor == "ray":
         # A cluster takes seconds to start.
         checks.check(config)
+    if config.executor == "ray" and "executor" in STAGES[config.stage].reads:
         ray = registry.require_ray()
         _Here.leader = ray
         try:

@@ -20,11 +20,21 @@ def line(program: str) -> str:
 
 def _commit() -> str:
     """The commit of the clone that the package is imported from, if it is one."""
-    command = ("git", "describe", "--always", "--dirty", "--exclude=*")
+    here = Path(__file__)
+    # An environment may lie in the folder of another project.
+    tracked = _git(here.parent, "ls-files", "--error-unmatch", here.name)
+    found = tracked and _git(
+        here.parent, "describe", "--always", "--dirty", "--exclude=*"
+    )
+    return f", commit {found}," if found else ""
+
+
+def _git(folder: Path, *command: str) -> str:
+    """What git prints; nothing if it fails or is not installed."""
     try:
-        found = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True
+        ran = subprocess.run(
+            ("git", *command), cwd=folder, capture_output=True, text=True
         )
     except OSError:
         return ""
-    return f", commit {found.stdout.strip()}," if found.returncode == 0 else ""
+    return ran.stdout.strip() if ran.returncode == 0 else ""

@@ -79,10 +79,14 @@ def values(
         )
     chosen = {}
     for name, value in found.items():
-        kind_of = _plain_kind(settable[name])
-        if kind_of is not None:
-            chosen[name] = _value(strategy, name, kind_of, str(value))
-        elif isinstance(given, str):
+        field = settable[name]
+        # Text says nothing about its type, so that of the default decides, too.
+        of_text = isinstance(given, str)
+        types = (field.type, type(field.default)) if of_text else (field.type,)
+        plain = next(filter(None, map(_plain_kind, types)), None)
+        if plain is not None:
+            chosen[name] = _value(strategy, name, plain, str(value))
+        elif of_text:
             raise UsageError(
                 f"{name} of {strategy} cannot be set from text; annotate it as int, "
                 "float, bool or str, or set it from Python"
@@ -92,14 +96,11 @@ def values(
     return chosen
 
 
-def _plain_kind(field: dataclasses.Field[Any]) -> str | None:
-    """``int``, ``float``, ``bool`` or ``str`` by annotation or default, or None."""
+def _plain_kind(kind: Any) -> str | None:
+    """``int``, ``float``, ``bool`` or ``str`` if a type is one of them, else None."""
     # Annotations may be strings.
-    for kind in (field.type, type(field.default)):
-        name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
-        if name in _KINDS:
-            return name
-    return None
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return name if name in _KINDS else None
 
 
 def _value(strategy: str, name: str, kind: str, text: str) -> Any:

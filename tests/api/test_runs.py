@@ -4,11 +4,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax import checks
-from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.config import PriorConfig, fields
 from gpt_nas_jax.workdir import FLAGS, LEDGER, Ledger, write_sealed
 
 RECORD = {
@@ -55,6 +56,7 @@ def test_a_result_is_seen_as_soon_as_it_is_there(tmp_path: Path) -> None:
         ({"seed": 2**33}, "--seed=8589934592 must be at most 4294967295"),
         ({"seed": -1}, "--seed=-1 must be at least 0"),
         ({"seed": 1.5}, "--seed=1.5 is of type float, not int"),
+        ({"stage": "serch", "executor": "ray"}, "--stage=serch: give one of"),
         ({"seed": True}, "--seed=True is of type bool, not int"),
     ],
 )
@@ -68,6 +70,15 @@ def test_a_config_made_in_python_is_checked(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_config_has_the_flags_of_the_command_line_whatever_type_its_numbers_have():
+    search = dataclasses.replace(gnj.Config().search, crossover_rate=1)
+    config = gnj.Config(workdir=Path("runs"), seed=np.int64(3), search=search)
+    checks.check(config)
+    same = gnj.configure(workdir="runs", seed=3, search_crossover_rate=1)
+    assert fields.to_text(config) == fields.to_text(same)
+    assert fields.result_text(config) == fields.result_text(same)
+
+
 def test_numbers_of_a_config_may_be_integers() -> None:
     recipe = dataclasses.replace(gnj.Config().eval.recipe, learning_rate=1)
     settings = dataclasses.replace(gnj.Config().eval, recipe=recipe)
@@ -78,7 +89,18 @@ def test_numbers_of_a_config_may_be_integers() -> None:
         checks.check(dataclasses.replace(gnj.Config(), eval=settings))
 
 
-def test_a_prior_of_a_width_that_its_heads_do_not_divide_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        # The GPT has four heads.
+        ({"width": 101}, "--prior_width=101"),
+        ({"batch": 0}, "--prior_batch=0 must be at least 1"),
+        ({"learning_rate": float("nan")}, "--prior_learning_rate=nan must be finite"),
+    ],
+)
+def test_a_prior_that_cannot_be_learned_is_refused(
+    settings: dict[str, Any], line: str
+) -> None:
     space = gnj.spaces.NasBench201Space()
-    with pytest.raises(gnj.UsageError, match="--prior_width=101"):
-        gnj.learn_prior(space, PriorConfig(width=101))
+    with pytest.raises(gnj.UsageError, match=line):
+        gnj.learn_prior(space, PriorConfig(**settings))

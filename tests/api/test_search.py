@@ -76,7 +76,7 @@ def test_details_may_be_anything_that_json_can_nearly_express(tmp_path: Path):
             "fitness": np.float32(evaluate(genome)),
             "loss": math.nan,
             "epoch": np.int64(3),
-            "by_epoch": jnp.arange(2.0),
+            "by_epoch": jnp.arange(2.0, dtype=jnp.bfloat16),
             "worst": np.float32("nan"),
         }
 
@@ -93,13 +93,15 @@ def test_details_may_be_anything_that_json_can_nearly_express(tmp_path: Path):
 
 def test_a_detail_that_json_cannot_express_fails_the_candidate_with_its_type():
     def details(genome: np.ndarray) -> dict[str, Any]:
-        return {"fitness": 1.0, "network": Stop() if genome[0] == 0 else None}
+        wrong = (Stop(), 1 + 2j, np.longdouble(1.5))[genome[1]]
+        return {"fitness": 1.0, "kept": wrong if genome[0] == 0 else None}
 
-    found = gnj.search(SPACE, details, "random", 20)
+    found = gnj.search(SPACE, details, "random", 40)
     failed = [trial for trial in found if trial.genome[0] == 0]
-    assert failed
+    assert {int(trial.genome[1]) for trial in failed} == {0, 1, 2}
     for trial in failed:
-        assert "a detail of type Stop" in trial.reason
+        kind = ("Stop", "complex", "longdouble")[trial.genome[1]]
+        assert f"a detail of type {kind}" in trial.reason
 
 
 def test_without_a_single_fitness_the_search_ends():
@@ -202,6 +204,18 @@ class Settings:
     other: Any = flax.struct.field(pytree_node=False, default=None)
 
 
+class Registered:
+    """A pytree that is no dataclass; its setting is no leaf."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+
+jax.tree_util.register_pytree_node(
+    Registered, lambda one: ((), one.rate), lambda rate, _: Registered(rate)
+)
+
+
 def test_a_digest_depends_on_values_and_on_no_address():
     def one(**changes: Any) -> Settings:
         values = {
@@ -223,6 +237,14 @@ def test_a_digest_depends_on_values_and_on_no_address():
         {"names": {"a": (1, 2), "b": [None, "x", True]}},
         {"names": {"a": ((1, 2.5),), "b": [None, "x", True]}},
         {"other": "object"},
+        *(
+            {"other": kind(value)}
+            for kind in (np.float32, np.int64)
+            for value in (1, 2)
+        ),
+        {"other": b"x"},
+        {"other": Registered(0.1)},
+        {"other": Registered(0.9)},
     ]
     found = {identity.digest(one(**change)) for change in changes}
     assert len(found | {expected}) == len(changes) + 1

@@ -33,7 +33,8 @@ FLAGS = (
 )
 
 
-# No test can miss the moment between two checkpoints that are milliseconds apart.
+# The process kills itself: a test that polls could miss the moment between two
+# checkpoints that are milliseconds apart.
 _DYING = """
 import os, signal, sys
 from gpt_nas_jax import workdir
@@ -74,7 +75,7 @@ class Runs:
         )
 
     def die(self, workdir: Path, step: int, *flags: str) -> None:
-        """Runs a command that is killed once a checkpoint of this step is on disk."""
+        """Runs a command that is killed right after a checkpoint of this step."""
         _, _, _, *arguments = self.command(workdir, *flags)
         died = subprocess.run(
             [sys.executable, "-c", _DYING, str(step), *arguments],

@@ -182,10 +182,13 @@ class Annotated:
     rate: float = 1
     top: int | None = None
     weights: tuple[int, ...] = (1,)
+    most: int | None = 5
 
 
 def test_an_annotation_counts_more_than_a_default():
     assert settings.values("own", Annotated, (), "rate=0.5") == {"rate": 0.5}
+    # Text for a field of another type is read as its default is.
+    assert settings.values("own", Annotated, (), "most=7") == {"most": 7}
 
 
 @pytest.mark.parametrize("text", ["top=5", "weights=5"])
@@ -195,7 +198,7 @@ def test_other_types_cannot_be_set_from_text(text: str):
 
 
 def test_python_may_set_a_field_of_any_type():
-    given = {"rate": np.float32(0.5), "top": 5, "weights": (1, 2)}
+    given = {"rate": np.float32(0.5), "top": 5, "weights": (1, 2), "most": None}
     assert settings.values("own", Annotated, (), given) == given
     with pytest.raises(UsageError, match="rate of own must be a number, got 'fast'"):
         settings.values("own", Annotated, (), {"rate": "fast"})

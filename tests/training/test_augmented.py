@@ -110,9 +110,7 @@ def streamed(tmp_path_factory: pytest.TempPathFactory) -> StreamedImages:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", ["memory", pytest.param("stream", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kind", ["memory", "stream"])
 def test_a_training_with_everything_goes_on_where_it_was_left(
     kind: str, digits: DeviceImages, streamed: StreamedImages
 ) -> None:
