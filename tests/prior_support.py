@@ -77,6 +77,7 @@ def phase_of(train: Windows, validation: Windows, steps: int, interval: int) -> 
         validation=validation,
         test=validation,
         known=train,
+        parts=(train, validation),
         pass_steps=1,
         steps=steps,
         interval=interval,

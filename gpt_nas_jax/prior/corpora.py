@@ -55,6 +55,8 @@ class Phase:
         those of ``test``.
       test: windows that the result is measured on.
       known: windows of all architectures except those of ``test``.
+      parts: ``known`` in two, to fit a baseline to and to choose its smoothing by; with
+        patience ``train`` and ``validation``.
       pass_steps: updates in one pass over ``train``.
       steps: updates, at most.
       interval: updates between two measurements, a multiple of `STEPS_A_CALL`; a
@@ -67,6 +69,7 @@ class Phase:
     validation: Windows
     test: Windows
     known: Windows
+    parts: tuple[Windows, Windows]
     pass_steps: int
     steps: int
     interval: int
@@ -153,11 +156,14 @@ def build_phase(
     rest, test = parts
     test_windows = corpus.windows(test, config.context)
     validation_size = 0
-    if config.patience:
+    # A single architecture cannot be split.
+    learned = kept = rest
+    if config.patience or len(rest) > 1:
         learned, kept = corpus.hold_out(rest, key, config.holdout)
-        train = corpus.windows(learned, config.context)
-        validation = corpus.windows(kept, config.context)
-        known, validation_size = corpus.joined([train, validation]), len(kept)
+    halves = tuple(corpus.windows(part, config.context) for part in (learned, kept))
+    if config.patience:
+        train, validation = halves
+        known, validation_size = corpus.joined(halves), len(kept)
     else:
         train = known = corpus.windows(rest, config.context)
         validation = test_windows
@@ -168,6 +174,7 @@ def build_phase(
         validation=validation,
         test=test_windows,
         known=known,
+        parts=halves,
         pass_steps=steps(config, len(train), 1),
         steps=steps(config, len(train), epochs),
         interval=interval(config, len(train)),

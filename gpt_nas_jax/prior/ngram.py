@@ -30,7 +30,10 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Level:
-    """Counts of n-grams of one length, of their contexts, and of distinct followers."""
+    """Counts of n-grams of one length, of their contexts, and of distinct followers.
+
+    The last are multiplied by the strength of backing off.
+    """
 
     grams: Counts
     contexts: Counts
@@ -42,11 +45,21 @@ class NGram:
     """Interpolated n-gram model (Witten and Bell, IEEE Trans. Inf. Theory 37, 1991).
 
     The weight of the next shorter context grows with the number of distinct tokens seen
-    after the context; the shortest one backs off to the uniform distribution.
+    after the context; the shortest one backs off to the uniform distribution. See
+    `backing_off` for windows that are no independent evidence.
     """
 
     vocabulary_size: int
     levels: tuple[Level, ...]
+
+    def backing_off(self, strength: float) -> "NGram":
+        """The model that gives ``strength`` times the weight to shorter contexts."""
+        levels = []
+        for level in self.levels:
+            weaker = level.followers.counts * strength
+            followers = dataclasses.replace(level.followers, counts=weaker)
+            levels.append(dataclasses.replace(level, followers=followers))
+        return NGram(self.vocabulary_size, tuple(levels))
 
     def probabilities(self, tokens: np.ndarray) -> np.ndarray:
         """Probability of the last token of each row ``tokens[N, K]``."""

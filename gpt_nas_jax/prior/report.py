@@ -4,13 +4,12 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from gpt_nas_jax.prior import fit, ngram, samples
+from gpt_nas_jax.prior import fit, ngram, samples, smoothing
 from gpt_nas_jax.prior.corpora import Corpora, Phase
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.samples import Samples
 from gpt_nas_jax.spaces.protocol import ReadableSpace
-from gpt_nas_jax.tokens import corpus
 from gpt_nas_jax.types import Key
 
 
@@ -43,9 +42,9 @@ class Quality:
       held_out: distinct ones for the test.
       windows: distinct windows for training.
       gpt_perplexity: of the GPT, on the test windows.
-      ngram_perplexity: of the better of two 5-gram models on the test windows. One is
-        fitted to the train and validation windows of this phase, one to those of all
-        phases so far, weighted equally.
+      ngram_perplexity: of a 5-gram model on the test windows. Validation architectures
+        decide its smoothing, and whether it is fitted to the train and validation
+        windows of this phase or to those of all phases so far, weighted equally.
       equal_ngram_perplexity: the same for n-grams with the GPT's context length.
       passes: over the distinct windows until the training ended.
       kept_step: the update after which the parameters were kept.
@@ -78,8 +77,8 @@ class PriorReport:
       pretrain: on the cells of a benchmark.
       finetune: on the human-designed networks.
       fcn_accuracy: accuracy of the FCN at the first layers of genes: of the blocks of
-        human-designed test networks; in a space of cells, of the operations of random
-        cells. Operations without a layer are indistinguishable.
+        human-designed test networks; in a space of cells, of the operations that the
+        GPT wrote into random cells. Operations without a layer are indistinguishable.
       fcn_layer_accuracy: the same at every layer; in a space of cells, the same number.
       samples: proposals at some of the places where ``fcn_accuracy`` is measured.
       seconds: duration of each part.
@@ -143,13 +142,10 @@ def quality(
     """The quality after the last of these phases; ``perplexity`` is the GPT's."""
     phase = phases[-1]
     train, validation, test = phase.sizes
-    every = corpus.balanced([one.known for one in phases])
 
     def perplexity_of(longest: int) -> float:
-        return min(
-            ngram.perplexity(ngram.fit(some, vocabulary_size, longest), phase.test)
-            for some in (phase.known, every)
-        )
+        model = smoothing.baseline(phases, vocabulary_size, longest)
+        return ngram.perplexity(model, phase.test)
 
     return Quality(
         networks=phase.networks,

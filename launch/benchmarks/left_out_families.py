@@ -27,7 +27,7 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import controls, examples, fit, learning, ngram
+from gpt_nas_jax.prior import controls, examples, fit, learning, ngram, smoothing
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_corpora, build_phase
 from gpt_nas_jax.prior.examples import Examples
@@ -124,12 +124,12 @@ def measure(
     prior, places = learning.with_fcn(
         settings, space, parts, phases, model, tuned, fcn_key, _quiet
     )
-    known = human.known, prior.seen
+    counted = smoothing.baseline(phases, words.size, settings.context + 1)
     return (
         fit.perplexity(model, tuned, human.test),
         _mixed(model, tuned, human.test, size),
         fit.perplexity(model, alone, human.test),
-        min(_counted(some, words.size, human.test) for some in known),
+        ngram.perplexity(counted, human.test),
         float(size),
         _right(prior, places),
         _right(controls.ngram(prior), places),
@@ -150,10 +150,6 @@ def _learned(config: Config, model: GPT, params: Any, phase: Phase, key: Key) ->
     states = learning.learn_gpt(model, config.prior, [phase], [key], state, _quiet)
     *_, last = states
     return last.kept
-
-
-def _counted(seen: Windows, size: int, test: Windows) -> float:
-    return ngram.perplexity(ngram.fit(seen, size, seen.context + 1), test)
 
 
 def _mixed(model: GPT, params: Any, windows: Windows, words: int) -> float:

@@ -11,7 +11,7 @@ from prior_support import GENES, learn_from
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.prior import corpora as splitting
-from gpt_nas_jax.prior import examples, fit, ngram
+from gpt_nas_jax.prior import examples, fit, ngram, smoothing
 from gpt_nas_jax.prior.corpora import Corpora, build_corpora, build_phases
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.report import PriorReport
@@ -58,13 +58,26 @@ def test_the_report_measures_the_prior_on_the_test_part(
 ):
     prior, report = learned
     context = config.context
-    windows, held = (corpus.windows(part, context) for part in corpora.human)
+    held = corpus.windows(corpora.human[1], context)
     perplexity = fit.perplexity(prior.gpt, prior.gpt_params, held)
     assert report.finetune.gpt_perplexity == pytest.approx(perplexity)
-    baseline = ngram.fit(windows, corpora.vocabulary.size)
-    assert report.finetune.ngram_perplexity == ngram.perplexity(baseline, held)
-    equal = ngram.fit(windows, corpora.vocabulary.size, context + 1)
-    assert report.finetune.equal_ngram_perplexity == ngram.perplexity(equal, held)
+    # Of a model of the human networks or of both corpora, more or less smoothed.
+    cells, human = (
+        corpus.windows(one[0], context) for one in (corpora.cells, corpora.human)
+    )
+    both = corpus.balanced([cells, human])
+    for longest, found in (
+        (ngram.SHORT, report.finetune.ngram_perplexity),
+        (context + 1, report.finetune.equal_ngram_perplexity),
+    ):
+        models = [
+            ngram.fit(some, corpora.vocabulary.size, longest) for some in (human, both)
+        ]
+        assert found in [
+            ngram.perplexity(model.backing_off(strength), held)
+            for model in models
+            for strength in smoothing.STRENGTHS
+        ]
     words = corpora.vocabulary
     layers = examples.of_networks(corpora.traces[1], words, GENES, context)
     accuracy = fit.accuracy(prior.fcn, prior.fcn_params, layers)

@@ -22,11 +22,14 @@ def corpus(rows: list[tuple[list[int], int]]) -> Windows:
 
 
 def witten_bell(
-    rows: list[tuple[list[int], int]], asked: list[int], longest: int
+    rows: list[tuple[list[int], int]],
+    asked: list[int],
+    longest: int,
+    strength: float = 1.0,
 ) -> float:
     """(count + followers * shorter) / (total + followers), shortest context first.
 
-    Method C of Witten and Bell, 1991.
+    Method C of Witten and Bell, 1991, with followers times the strength.
     """
     probability = 1 / SIZE
     for length in range(longest):
@@ -37,8 +40,9 @@ def witten_bell(
                 behind[row[-1]] += count
         if not behind:
             break
-        seen = behind[asked[-1]] + len(behind) * probability
-        probability = seen / (behind.total() + len(behind))
+        followers = len(behind) * strength
+        seen = behind[asked[-1]] + followers * probability
+        probability = seen / (behind.total() + followers)
     return probability
 
 
@@ -51,8 +55,10 @@ def test_probabilities_are_those_of_witten_and_bell(
     asked.append([*new[:-3], *rows[0][0][-3:]])
     for longest in (SHORT, CONTEXT + 1):
         model = ngram.fit(corpus(rows), SIZE, longest)
-        expected = [witten_bell(rows, row, longest) for row in asked]
-        np.testing.assert_allclose(model.probabilities(np.array(asked)), expected)
+        for strength in (1, 30):
+            expected = [witten_bell(rows, row, longest, strength) for row in asked]
+            found = model.backing_off(strength).probabilities(np.array(asked))
+            np.testing.assert_allclose(found, expected)
 
 
 @hypothesis.given(rows=ROWS, new=ROW)
