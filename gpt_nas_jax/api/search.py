@@ -33,6 +33,8 @@ from gpt_nas_jax.types import Space, Strategy, UsageError
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
+_COSTS = ("params", "flops", "memory", "latency")
+"""Details that the report reads as numbers."""
 _RESERVED = ("generation", "index", "genome", "parents", "seconds")
 
 
@@ -174,6 +176,11 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     # JSON has no numbers that are not finite; a ledger keeps them as null.
     text = json.dumps(given, default=_plain)
     details = json.loads(text, parse_constant=lambda _: None)
+    for name in _COSTS:
+        if not isinstance(details.get(name), int | float | None):
+            raise TypeError(
+                f"evaluate returned {name}={details[name]!r}; return a number"
+            )
     reason = None if reason is None else str(reason)
     return {"fitness": fitness, "reason": reason, **details}
 

@@ -11,7 +11,7 @@ ASPECTS = (0.3, 1 / 0.3)
 """Range of the ratio of height to width, likewise."""
 
 _TRIES = 10
-"""The paper draws until a rectangle fits; in square images, 97% do."""
+"""The paper draws until a rectangle fits; in square images, 95% do."""
 
 
 def random_erasing(

@@ -49,7 +49,11 @@ def load(source: Source) -> Dataset:
     classes = tuple(found.train.classes)
     for place, part in zip((found.train, found.test), parts, strict=False):
         for number in {*range(len(classes))} - {label for _, label in part}:
-            lost = place.path / classes[number]
+            lost = next(
+                folder
+                for folder in place.path.iterdir()
+                if layout.class_name(folder) == classes[number]
+            )
             own = [one for one in failures if lost in one.path.parents]
             raise UsageError(f"nothing is left of {lost}: {_unreadable(own, data_dir)}")
     images, count = read.images(labels), len(parts[0])

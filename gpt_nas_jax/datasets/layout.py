@@ -132,6 +132,14 @@ def text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
+def class_name(folder: Path) -> str:
+    r"""The name of a folder's class; bytes that are not UTF-8 are escaped, ``\xe9``.
+
+    Unlike paths, which are only read, classes are written into files.
+    """
+    return os.fsencode(folder.name).decode("utf-8", "backslashreplace")
+
+
 def _kind(folder: Path) -> str | None:
     return _PARTS.get(folder.name.casefold())
 
@@ -184,7 +192,7 @@ def _part(path: Path, level: _Level) -> Part:
                 f"{folder} holds no picture (one of {' '.join(pictures.suffixes())})"
                 f"{but}"
             )
-        classes[text(folder.name)] = found
+        classes[class_name(folder)] = found
         left += others
     return Part(path, classes, left)
 

@@ -38,7 +38,7 @@ class ChainModel:
     def predict(self, genomes: Genome) -> jax.Array:
         """Accuracies in [0, 1] of ``int32[P, L]`` valid chains, ``float32[P]``."""
         parts = [
-            _kernel(asked, known) @ weights
+            _product(_kernel(asked, known), weights)
             for asked, known, weights in zip(
                 points(self.space, genomes), self.points, self.weights, strict=True
             )
@@ -113,9 +113,17 @@ def _sizes(
     )
 
 
+def _product(first: jax.Array, second: jax.Array) -> jax.Array:
+    """A product in float32, which GPUs and TPUs round by default.
+
+    Their rounding exceeds the differences of squares that a kernel is made of.
+    """
+    return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
+
+
 def _kernel(rows: jax.Array, columns: jax.Array) -> jax.Array:
     """The squared-exponential kernel of ``[P, F]`` and ``[N, F]``, ``[P, N]``."""
-    products = rows @ columns.T
+    products = _product(rows, columns.T)
     squares = (rows**2).sum(-1)[:, None] + (columns**2).sum(-1) - 2 * products
     return jnp.exp(-jnp.maximum(squares, 0) / 2)
 

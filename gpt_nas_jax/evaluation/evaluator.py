@@ -39,7 +39,11 @@ class Evaluator(Protocol):
     """Maps a candidate to its evaluation."""
 
     def __call__(self, candidate: Candidate) -> Evaluation:
-        """Evaluates a candidate; its failures are results, not exceptions."""
+        """Evaluates a candidate; its failures are results, not exceptions.
+
+        Raises:
+          DataError: images cannot be read.
+        """
 
 
 class Failure(Exception):

@@ -97,7 +97,7 @@ class TrainedEvaluator:
     def trained(
         self, candidate: Candidate, part: Part, keep: Callable[[States], None]
     ) -> Evaluation:
-        """Evaluates a candidate after a part of its training; does not raise either.
+        """Evaluates a candidate after a part of its training.
 
         Args:
           candidate: the network.
@@ -134,7 +134,7 @@ class TrainedEvaluator:
         part: Part = WHOLE,
         keep: Callable[[States], None] = lambda states: None,
     ) -> Curve:
-        """Trains once and measures after each of ``epochs``; does not raise either.
+        """Trains once and measures after each of ``epochs``.
 
         Args:
           candidate: the network.

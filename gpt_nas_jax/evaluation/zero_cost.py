@@ -120,8 +120,7 @@ def _read(
 ) -> dict[str, Any]:
     images, found = batches.images, {}
     if names & {*loss.NAMES}:
-        grasp = "grasp" in names
-        found["loss"] = loss.read(parts, draw.uniform, images, batches.labels, grasp)
+        found["loss"] = loss.read(parts, draw.uniform, images, batches.labels, names)
     if names & {*flow.NAMES}:
         ones = jnp.ones((1, *images.shape[2:]))
         found["flow"] = flow.read(parts, draw.uniform, ones)

@@ -91,6 +91,16 @@ def test_details_may_be_anything_that_json_can_nearly_express(tmp_path: Path):
             assert trial.details == details
 
 
+@pytest.mark.parametrize("wrong", ["2 GB", [1, 2], {"a": 1}])
+def test_a_cost_that_is_no_number_fails_the_candidate(wrong: Any):
+    def costs(genome: np.ndarray) -> dict[str, Any]:
+        memory = wrong if genome[0] == 0 else np.int64(5)
+        return {"fitness": 1.0, "params": None, "memory": memory}
+
+    for trial in gnj.search(SPACE, costs, "random", 20):
+        assert ("returned memory=" in (trial.reason or "")) == (trial.genome[0] == 0)
+
+
 def test_a_detail_that_json_cannot_express_fails_the_candidate_with_its_type():
     def details(genome: np.ndarray) -> dict[str, Any]:
         wrong = (Stop(), 1 + 2j, np.longdouble(1.5))[genome[1]]

@@ -161,3 +161,14 @@ def test_few_pictures_of_a_class_are_enough_for_a_search(tmp_path, sizes):
     parts = images.split(dataset, jax.random.key(0), 0.15, None)
     for part in (parts.train, parts.valid, parts.test):
         assert len(np.unique(part.labels)) == len(sizes)
+
+
+def test_a_class_whose_name_is_not_utf_8_can_be_written(tmp_path):
+    for part in ("train", "test"):
+        laid_out(tmp_path, part)
+        folder = os.fsencode(tmp_path / part)
+        os.rename(folder + b"/cat", folder + b"/caf\xe9")
+    dataset = registry.load("folder", tmp_path)
+    assert dataset.classes == (r"caf\xe9", "dog")
+    "".join(dataset.classes).encode()
+    assert np.bincount(dataset.train.labels).tolist() == [10, 10]

@@ -96,6 +96,16 @@ def test_predictions_are_those_of_gaussian_processes(
     np.testing.assert_allclose(chain_model.predict(model, asked), expected, atol=1e-4)
 
 
+def test_products_are_not_rounded_on_accelerators(model: chain_model.ChainModel):
+    """By default GPUs and TPUs round, by more than predictions differ."""
+    lowered = jax.jit(chain_model.ChainModel.predict).trace(model, some()[:4])
+    text = lowered.lower(lowering_platforms=("tpu",)).as_text()
+    products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
+    kernels = [line for line in products if "contracting_dims = [1] x [0]" in line]
+    assert len(kernels) >= 2 * len(chain_model.MEMBERS)
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in kernels)
+
+
 def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
     table = PredictedTable(model, jnp.float32(0.02))
     answer = jax.jit(table.answer, static_argnums=0)

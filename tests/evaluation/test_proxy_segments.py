@@ -78,7 +78,7 @@ def check_walk(chain: Chain) -> None:
     for number in reversed(range(len(parts))):
         dy = walk.backward(number, dy)
     assert np.any(dy)
-    grasp = loss.read(parts, vectors, IMAGES, LABELS, True)["grasp"]
+    grasp = loss.read(parts, vectors, IMAGES, LABELS, ("grasp",))["grasp"]
     params = tree_of(
         chain,
         parts,

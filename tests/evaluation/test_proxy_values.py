@@ -31,7 +31,7 @@ OF_RELU: Weights = ((row(FIRST),), (row(), row(NO_BIAS, LAST)))
 def measured(chain: Chain, weights: Weights, images: np.ndarray) -> dict[str, float]:
     parts = segments(chain, images.shape[2:])
     batches = jnp.asarray(images, jnp.float32), jnp.asarray(LABELS, jnp.int32)
-    return loss.scores(jax.device_get(loss.read(parts, weights, *batches, True)))
+    return loss.scores(jax.device_get(loss.read(parts, weights, *batches, loss.NAMES)))
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +227,18 @@ def test_flow_has_no_bounds(scale: float):
         for kernel, x, dy in zip(kernels, ahead, behind[1:], strict=False)
     )
     assert found["logsynflow"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("naswot",), ("jacob_cov",), ("snip", "naswot"), ("zico",), ("grasp", "fisher")],
+)
+def test_a_proxy_has_the_same_value_whatever_else_is_asked(names: tuple[str, ...]):
+    parts = segments(RELU, IMAGES.shape[2:])
+    batches = jnp.asarray(IMAGES, jnp.float32), jnp.asarray(LABELS, jnp.int32)
+    found = loss.scores(jax.device_get(loss.read(parts, OF_RELU, *batches, names)))
+    every = measured(RELU, OF_RELU, IMAGES)
+    assert {*names} <= {*found}
+    assert {name: found[name] for name in names} == {
+        name: every[name] for name in names
+    }

@@ -1,5 +1,7 @@
 """Charts: round ticks within the range, proportional positions, the Pareto front."""
 
+import math
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
@@ -32,11 +34,27 @@ def test_a_line_is_placed_in_proportion_and_has_gaps():
     chart = Chart("c", "t", "s", axis("x", [0, 10]), axis("y", [0, 1]))
     left, top, right, bottom = chart.frame
     (line,) = chart.line([(0, 0.0), (5, float("nan")), (10, 1.0)], "style").lines
-    points = [part.split(",") for part in line.path.split("M")[1:]]
+    points = [part.removesuffix("h0").split(",") for part in line.path.split("M")[1:]]
     (x0, y0), (x1, y1) = [tuple(map(float, point)) for point in points]
     # The margin is the same on both sides.
     assert x0 - left == pytest.approx(right - x1, abs=0.1)
     assert bottom - y0 == pytest.approx(y1 - top, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("heights", "moves", "dots"),
+    [([0.5], 1, 1), ([0.5, 0.6], 1, 0), ([0.5, math.nan, 0.6, 0.7, math.nan, 1], 3, 2)],
+)
+def test_a_point_without_neighbours_is_drawn_as_a_dot(
+    heights: list[float], moves: int, dots: int
+):
+    """SVG paints no path of a single point."""
+    chart = Chart("c", "t", "s", axis("x", [0, 10]), axis("y", [0, 1]))
+    (line,) = chart.line([*enumerate(heights)], "style").lines
+    assert line.path.count("M") == moves
+    assert line.path.count("h0") == dots
+    drawn = line.path.count("L") + line.path.count("M")
+    assert drawn == sum(map(math.isfinite, heights))
 
 
 @hypothesis.given(

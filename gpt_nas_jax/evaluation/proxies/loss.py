@@ -1,8 +1,9 @@
 """Proxies of the loss and its gradient on real batches.
 
-All share one forward and one backward pass a batch: the two of ZiCo are the halves of
-the batch, BatchNorm normalises each by itself, and what needs one gradient takes the
-mean of both. Weights are PyTorch's default.
+All share one forward pass a batch, those of gradients one backward pass, and jacob_cov
+takes another one, to the images. The two batches of ZiCo are the halves of the batch,
+BatchNorm normalises each by itself, and what needs one gradient takes the mean of both.
+Weights are PyTorch's default.
 
 Their gradients are those of the first step, so none of them knows how training goes on.
 On NAS-Bench-201 all but NASWOT and jacob_cov mostly tell large networks from small
@@ -30,6 +31,7 @@ ones, and those of magnitudes hardly beat the count of parameters.
 """
 
 import functools
+from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
@@ -53,61 +55,76 @@ def read(
     weights: Weights,
     images: jax.Array,
     labels: jax.Array,
-    with_grasp: bool,
+    names: Collection[str],
 ) -> dict[str, jax.Array]:
-    """Runs the passes and reads what the proxies are computed from.
+    """Runs the passes that proxies need and reads what they are computed from.
 
     Args:
       parts: of a network whose output depends on its input.
       weights: of it.
       images: ``float32[K, B, H, W, C]``.
       labels: ``int32[K, B]``.
-      with_grasp: whether to run the pass that only grasp needs.
+      names: of the proxies.
 
     Returns:
-      ``grad_norm``, ``snip`` and ``fisher``, ``[K]``; ``zico`` and ``grasp``, ``[]``;
-      ``agreements``, ``[K, B, B]``, for NASWOT; ``jacobians``, ``[K, B, H, W, C]``.
+      As far as the proxies need them: ``grad_norm``, ``snip`` and ``fisher``, ``[K]``;
+      ``zico`` and ``grasp``, ``[]``; ``agreements``, ``[K, B, B]``, for NASWOT;
+      ``jacobians``, ``[K, B, H, W, C]``, for jacob_cov.
     """
     walks, jacobians = [], []
+    learns = bool({*names} - {"naswot", "jacob_cov"})
     for x, of_batch in zip(images, labels, strict=True):
         walk = Walk(parts, weights, train=True)
         walks.append(walk)
         for number in range(len(parts)):
             x = walk.forward(number, x)
-        _, dy = loss_and_gradient(x, of_batch)
-        for number in reversed(range(len(parts))):
-            dy = walk.backward(number, dy)
-        dy = jnp.ones_like(x)
-        for number in reversed(range(len(parts))):
-            dy = walk.to_input(number, dy)
-        jacobians.append(dy)
-    sums = [_sums(walk) for walk in walks]
-    found = {name: jnp.stack([of_batch[name] for of_batch in sums]) for name in sums[0]}
-    if with_grasp:
+        if learns:
+            _, dy = loss_and_gradient(x, of_batch)
+            for number in reversed(range(len(parts))):
+                dy = walk.backward(number, dy)
+        if "jacob_cov" in names:
+            dy = jnp.ones_like(x)
+            for number in reversed(range(len(parts))):
+                dy = walk.to_input(number, dy)
+            jacobians.append(dy)
+    found = {}
+    if "naswot" in names:
+        found["agreements"] = jnp.stack([_agreements(walk) for walk in walks])
+    if "jacob_cov" in names:
+        found["jacobians"] = jnp.stack(jacobians)
+    if {*names} & {*_OF_GRADIENTS}:
+        sums = [_sums(walk) for walk in walks]
+        found |= {name: jnp.stack([one[name] for one in sums]) for name in sums[0]}
+    if "zico" in names:
+        found["zico"] = _zico(walks)
+    if "grasp" in names:
         found["grasp"] = _grasp(walks[0], images[0], labels[0])
-    return found | {"zico": _zico(walks), "jacobians": jnp.stack(jacobians)}
+    return found
 
 
 def scores(found: dict[str, np.ndarray]) -> dict[str, float]:
     """The proxies of what `read` found; where each batch has one, their mean."""
-    agreements = map(_log_determinant, found["agreements"])
-    jacobians = map(_independence, found["jacobians"])
-    values = {name: found[name].mean() for name in _OF_GRADIENTS}
-    values["zico"] = found["zico"]
-    if "grasp" in found:
-        values["grasp"] = found["grasp"]
-    values |= {"naswot": np.mean([*agreements]), "jacob_cov": np.mean([*jacobians])}
+    values = {name: np.mean(found[name]) for name in NAMES if name in found}
+    if "agreements" in found:
+        values["naswot"] = np.mean([*map(_log_determinant, found["agreements"])])
+    if "jacobians" in found:
+        values["jacob_cov"] = np.mean([*map(_independence, found["jacobians"])])
     return {name: float(value) for name, value in values.items()}
 
 
 def _sums(walk: Walk) -> dict[str, jax.Array]:
-    """Sums gradients and agreements over the nodes of a network."""
+    """Sums what is read of gradients over the nodes of a network."""
     of_nodes = [
         {name: getattr(gradients, field) for name, field in _OF_GRADIENTS.items()}
         for gradients in walk.gradients.values()
     ]
-    agreements = passes.total([run.agreements for run in walk.passes.values()])
-    return passes.total(of_nodes) | {"agreements": agreements}
+    found: dict[str, jax.Array] = passes.total(of_nodes)
+    return found
+
+
+def _agreements(walk: Walk) -> jax.Array:
+    found: jax.Array = passes.total([run.agreements for run in walk.passes.values()])
+    return found
 
 
 def _zico(walks: list[Walk]) -> jax.Array:

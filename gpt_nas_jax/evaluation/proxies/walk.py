@@ -29,7 +29,7 @@ class Walk:
     def __init__(
         self, parts: tuple[Segment, ...], weights: Weights, train: bool
     ) -> None:
-        """``train`` as in `programs.forward`."""
+        """``train`` as in `passes.forward`."""
         self.parts, self.weights = parts, weights
         self.passes: dict[Place, Pass] = {}
         self.gradients: dict[Place, Gradients] = {}

@@ -1,6 +1,7 @@
 """Charts as numbers: what a template needs to draw one as SVG."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -155,13 +156,12 @@ class Chart:
 
     def line(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":
         """The chart with a line through points in order; a NaN point is a gap."""
-        path, joined = [], False
-        for x, y in points:
-            if not math.isfinite(y):
-                joined = False
-                continue
-            path.append(f"{'L' if joined else 'M'}{self._place(x, y)}")
-            joined = True
+        path = []
+        for drawn, group in itertools.groupby(points, lambda p: math.isfinite(p[1])):
+            if drawn:
+                places = [self._place(*point) for point in group]
+                # A line of zero length is drawn as a dot.
+                path.append(f"M{'L'.join(places)}{'h0' * (len(places) == 1)}")
         return self._with_line("".join(path), style, name)
 
     def steps(self, points: Sequence[Point], style: str, name: str = "") -> "Chart":

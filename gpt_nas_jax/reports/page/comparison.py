@@ -99,9 +99,8 @@ def _tests(runs: Sequence[Run], cost: str) -> Chart | None:
     )
     for place, run, size, accuracy in some:
         name = f"{run.name}: {run.strategy}, {accuracy:.4f}"
-        # A line of zero length is drawn as a dot.
-        points = [(size, accuracy)] * 2
-        chart = chart.line(points, f"{learning.series(place)} dot", name)
+        style = f"{learning.series(place)} dot"
+        chart = chart.line([(size, accuracy)], style, name)
     return chart
 
 

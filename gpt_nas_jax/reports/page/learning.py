@@ -31,11 +31,12 @@ def _phase(name: str, corpus: str, report: Mapping[str, Any]) -> Chart:
         if point["train_loss"] is not None
     ]
     first, last = held_out[0], held_out[-1]
+    part = "validation" if report["stopping"] else "test"
     chart = Chart(
         f"prior-{name}",
         f"The prior learns {corpus}",
-        f"The loss on networks held out goes from {first[1]:.3f} to {last[1]:.3f} nats "
-        f"in {last[0]} steps.",
+        f"The loss on {part} architectures goes from {first[1]:.3f} to {last[1]:.3f} "
+        f"nats in {last[0]} steps.",
         axis("step", _xs(held_out)),
         axis("loss, nats", _ys(held_out + learned)),
         height=260,
@@ -75,11 +76,15 @@ def of_trainings(runs: Mapping[str, Run]) -> Chart | None:
     every = [point for curve in curves.values() for point in curve if _ys([point])]
     if not every:
         return None
+    ends = "; ".join(
+        f"{name}: {losses[0]:.3f} at first, {losses[-1]:.3f} at last"
+        for name, curve in curves.items()
+        if (losses := _ys(curve))
+    )
     chart = Chart(
         "training",
         "The long training",
-        f"Training loss by epoch, {every[0][1]:.3f} at first and {every[-1][1]:.3f} "
-        "at last.",
+        f"Training loss by epoch. {ends}.",
         axis("epoch", _xs(every)),
         axis("training loss, nats (logarithmic)", _ys(every), log=True),
     )

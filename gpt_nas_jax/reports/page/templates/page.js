@@ -12,7 +12,11 @@
     const [generation, fitness, params, flops, seconds, genes, parents, reason, latency] = data.rows[number];
     const lines = [`candidate ${number}, generation ${generation}`];
     lines.push(fitness === null ? `failed: ${reason}` : `${data.measure} ${fitness.toFixed(4)}`);
-    if (params !== null) lines.push(`${amount(params)} parameters, ${amount(flops)} FLOPs` + (latency === null ? "" : `, ${Number(latency.toPrecision(3))} ms`));
+    const costs = [];
+    if (params !== null) costs.push(`${amount(params)} parameters`);
+    if (flops !== null) costs.push(`${amount(flops)} FLOPs`);
+    if (latency !== null) costs.push(`${Number(latency.toPrecision(3))} ms`);
+    if (costs.length) lines.push(costs.join(", "));
     lines.push(`${seconds.toFixed(1)} s` + (parents.length ? `; made from ${parents.join(" and ")}` : ""));
     lines.push(genes.map((gene) => data.names[gene]).join(" "));
     return lines.join("\n");
