@@ -45,7 +45,7 @@ def test_digits_reach_98_percent(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_gpt_beats_the_ngram_model_on_the_real_benchmark(
+def test_the_gpt_beats_a_5_gram_on_the_real_benchmark(
     tmp_path: Path, shared_data: Path
 ) -> None:
     file = shared_data / "nasbench101.npz"
