@@ -71,6 +71,7 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_the_console_script_is_the_program(tmp_path: Path) -> None:
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg", encoding="utf-8")

@@ -107,6 +107,7 @@ def check_types(
     assert types(dx) == (() if is_first else (types(x),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("place", PLACES, ids=name_of)
 def test_every_block_can_be_trained_at_every_place(place: Place, dtype: str) -> None:
@@ -129,6 +130,7 @@ def test_convolutions_of_many_channels_can_be_trained(dtype: str, stride: int) -
     check_training(block, (4, 4, 1024), Rule.ALL, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("place", PLACES, ids=name_of)
 def test_every_block_infers_on_any_number_of_images(place: Place, dtype: str) -> None:

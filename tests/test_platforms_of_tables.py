@@ -21,14 +21,13 @@ from gpt_nas_jax.types import Space
 _CONFIG = SearchConfig(population=4)
 _QUERIES = 8
 CONTROLS = ("uniform_refill", "unigram_refill")
-FAST = ("gpt_nas", "surrogate")
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
     # The controls are gpt_nas with another prior.
     if name in CONTROLS:
         return [pytest.mark.long]
-    return [] if name in FAST else [pytest.mark.slow]
+    return [pytest.mark.slow]
 
 
 @functools.cache

@@ -30,7 +30,7 @@ def _commit() -> str:
 
 
 def _git(folder: Path, *command: str) -> str:
-    """What git prints; nothing if it fails or is not installed."""
+    """The output of git; empty if it fails or is not installed."""
     try:
         ran = subprocess.run(
             ("git", *command), cwd=folder, capture_output=True, text=True

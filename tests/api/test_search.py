@@ -183,7 +183,7 @@ def test_a_state_may_be_any_pytree(state: Any, tmp_path: Path):
     assert len(calls) == 16
 
 
-@pytest.mark.parametrize("name", ["genetic", "surrogate", "gpt_nas_online"])
+@pytest.mark.parametrize("name", ["genetic", "regularised_evolution"])
 def test_a_strategy_made_for_a_shorter_search_is_refused(name: str):
     def never(genome: np.ndarray) -> float:
         raise AssertionError("evaluated")

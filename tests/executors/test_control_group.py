@@ -13,7 +13,7 @@ V1 = "9:name=systemd:/\n4:cpu,memory:/slurm/job_7/step_0\n0::/\n"
 def write(root: Path, limits: dict[str, str]) -> None:
     for name, text in limits.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        (root / name).write_text(text, encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the benchmarks compute, against independent computations."""
+"""The statistics of benchmarks against independent computations."""
 
 import fitness_noise
 import numpy as np

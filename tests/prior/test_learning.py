@@ -25,6 +25,7 @@ from gpt_nas_jax.types import UsageError
 Learned = tuple[Prior, PriorReport]
 
 
+@pytest.mark.slow
 def test_the_report_counts_words_and_architectures(
     config: PriorConfig, learned: Learned, corpora: Corpora
 ):
@@ -44,6 +45,7 @@ def test_the_report_counts_words_and_architectures(
     assert benchmark.windows == len(corpus.windows(corpora.cells[0], config.context))
 
 
+@pytest.mark.slow
 def test_even_a_little_learning_beats_guessing(learned: Learned):
     report = learned[1]
     for quality in (report.pretrain, report.finetune):
@@ -53,6 +55,7 @@ def test_even_a_little_learning_beats_guessing(learned: Learned):
     assert 0.8 < report.fcn_layer_accuracy < 1
 
 
+@pytest.mark.slow
 def test_the_report_measures_the_prior_on_the_test_part(
     config: PriorConfig, learned: Learned, corpora: Corpora
 ):

@@ -78,6 +78,7 @@ def test_variation_stays_within(seed: int):
         assert BAND.valid(genomes).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["random", "genetic", "regularised_evolution", "local_search", "surrogate"]
 )

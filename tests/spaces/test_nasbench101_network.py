@@ -32,6 +32,7 @@ def rows(shared_data: pathlib.Path) -> list[tuple[Cell, int]]:
     return list(zip(cells, table.params[chosen].tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_parameters_are_the_published_ones(rows: list[tuple[Cell, int]]):
     ours = [trace(network(cell.edges, cell.ops), IMAGE).params for cell, _ in rows]
     assert ours == [params for _, params in rows]

@@ -148,6 +148,7 @@ def test_fifteen_cells_stand_between_the_stem_and_the_classifier():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "operations", [(NONE,) * 6, (CONV_3, NONE, NONE, NONE, NONE, NONE), BEST]
 )

@@ -76,6 +76,7 @@ def at(state: PopulationState, generation: int) -> PopulationState:
     return state.replace(generation=jnp.int32(generation))
 
 
+@pytest.mark.slow
 def test_a_rejected_reconstruction_is_replaced_by_the_original(
     prior: Prior, state: PopulationState
 ) -> None:
@@ -146,6 +147,7 @@ def test_no_network_is_asked_twice(prior: Prior, state: PopulationState):
     assert len(np.unique(asked, axis=0)) == 12
 
 
+@pytest.mark.slow
 def test_init_and_tell_are_those_of_the_genetic_algorithm(
     prior: Prior, state: PopulationState
 ):
