@@ -58,11 +58,11 @@ def _problems(config: Config) -> Iterator[str]:
 
 def _of_other_stages(config: Config) -> Iterator[str]:
     """Settings that request something only another stage does."""
-    for field, default in zip(fields.of(config), fields.of(Config()), strict=True):
+    for field, default in fields.beside_defaults(config):
         readers = _ONLY.get(
             field.name, [n for n, one in STAGES.items() if field.path[0] in one.reads]
         )
-        changed = field.default != default.default and field.name not in _LEFT
+        changed = field.default != default and field.name not in _LEFT
         # Flagfiles set what several stages read, each a part of it.
         if changed and len(readers) == 1 and config.stage not in readers:
             yield f"--{field.name}={field.default} needs --stage={readers[0]}"

@@ -16,6 +16,7 @@ from gpt_nas_jax import workdir as storage
 from gpt_nas_jax.api import identity
 from gpt_nas_jax.api.prior import learn_prior
 from gpt_nas_jax.api.trials import Result, result_of
+from gpt_nas_jax.config import COSTS
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
@@ -33,8 +34,6 @@ from gpt_nas_jax.types import Space, Strategy, UsageError
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
-_COSTS = ("params", "flops", "memory", "latency")
-"""Details that the report reads as numbers."""
 _RESERVED = ("generation", "index", "genome", "parents", "seconds")
 
 
@@ -81,11 +80,14 @@ def search(
     contract.check("the space", space)
     if evaluations < 1:
         raise UsageError(f"evaluations={evaluations}: give 1 or more")
-    name = strategy if isinstance(strategy, str) else _class_of(strategy).__qualname__
-    settings = "" if isinstance(strategy, str) else f"-{identity.digest(strategy)}"
+    if isinstance(strategy, str):
+        name = identified = strategy
+    else:
+        name = _class_of(strategy).__qualname__
+        identified = f"{name}-{identity.digest(strategy)}"
     flags = {
         "space": _space_of(space),
-        "strategy": name + settings,
+        "strategy": identified,
         "evaluations": str(evaluations),
         "seed": str(seed),
     }
@@ -176,7 +178,8 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     # JSON has no numbers that are not finite; a ledger keeps them as null.
     text = json.dumps(given, default=_plain)
     details = json.loads(text, parse_constant=lambda _: None)
-    for name in _COSTS:
+    # The report reads these as numbers.
+    for name in COSTS:
         if not isinstance(details.get(name), int | float | None):
             raise TypeError(
                 f"evaluate returned {name}={details[name]!r}; return a number"

@@ -42,10 +42,16 @@ def _fields(
             yield Field(name, inner, value, field.metadata["setting"])
 
 
+def beside_defaults(config: Config) -> Iterator[tuple[Field, Any]]:
+    """All fields of a config, each with the value that it has by default."""
+    for field, own in zip(of(config), of(Config()), strict=True):
+        yield field, own.default
+
+
 def problems(config: Config) -> Iterator[str]:
     """Yields a line for each value that its flag must not have."""
-    for field, own in zip(of(config), of(Config()), strict=True):
-        problem = field.setting.problem(field.name, field.default, own.default)
+    for field, default in beside_defaults(config):
+        problem = field.setting.problem(field.name, field.default, default)
         if problem is not None:
             yield problem
 
@@ -101,8 +107,8 @@ def of_text(flags: Mapping[str, str]) -> Config:
 
 def _texts(config: Config) -> Iterator[tuple[Field, str]]:
     """The fields and their values as the command line writes them, 1 as 1.0."""
-    for field, own in zip(of(config), of(Config()), strict=True):
-        yield field, utf8(str(type(own.default)(field.default)))
+    for field, default in beside_defaults(config):
+        yield field, utf8(str(type(default)(field.default)))
 
 
 def utf8(text: str) -> str:
