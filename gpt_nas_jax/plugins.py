@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sysconfig
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def load(setting: str, value: str) -> Any:
         if not hasattr(found, part):
             raise UsageError(f"{where}: {module_name} has no {name}")
         found = getattr(found, part)
+    return found
+
+
+def fields_of(setting: str, value: str) -> Collection[str]:
+    """Names of the fields of the dataclass ``module:Name``; none of another object.
+
+    Raises:
+      UsageError: it cannot be imported.
+    """
+    found: Collection[str] = getattr(load(setting, value), "__dataclass_fields__", ())
     return found
 
 

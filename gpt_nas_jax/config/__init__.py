@@ -172,5 +172,4 @@ def _asks_prior(strategy: str) -> bool:
     """Whether a strategy, which may be the user's class, uses the paper's prior."""
     if not plugins.is_path(strategy):
         return strategy in LEARNED
-    kind = plugins.load("--search_strategy", strategy)
-    return "prior" in getattr(kind, "__dataclass_fields__", {})
+    return "prior" in plugins.fields_of("--search_strategy", strategy)

@@ -335,8 +335,7 @@ class SearchConfig(Section):
         """Whether a strategy, which may be the user's class, proposes populations."""
         if not plugins.is_path(strategy):
             return strategy in WHOLE
-        kind = plugins.load("--search_strategy", strategy)
-        return "batch" not in getattr(kind, "__dataclass_fields__", {})
+        return "batch" not in plugins.fields_of("--search_strategy", strategy)
 
     def asked(self, strategy: str) -> int:
         """How many candidates a strategy returns per ask."""
