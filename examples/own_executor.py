@@ -3,8 +3,8 @@
     PYTHONPATH=examples python -m gpt_nas_jax.main --flagfile=launch/digits.flags \
         --stage=search --workdir=runs/own_executor --executor=own_executor:announced
 
-An executor calls a function on items anywhere in its process, for example in threads,
-and yields the results in the order of the items.
+An executor calls a function on items, for example in threads or other processes, and
+yields the results in the order of the items.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,6 +1,7 @@
 """Contradictions among the settings that a stage reads."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 
 from gpt_nas_jax.config import (
@@ -54,6 +55,10 @@ def _problems(config: Config) -> Iterator[str]:
         if set(sections) <= set(read):
             yield from between(config)
     yield from _of_other_stages(config)
+
+
+def _on_store(config: Config) -> bool:
+    return "://" in os.fspath(config.workdir)
 
 
 def _of_other_stages(config: Config) -> Iterator[str]:
@@ -149,7 +154,7 @@ def _steered(config: Config) -> Iterator[str]:
                     f"--search_{name}={value} has no effect on searches of a "
                     "benchmark; leave it out"
                 )
-    if search.lag and (config.executor != "local" or "://" in config.workdir):
+    if search.lag and (config.executor != "local" or _on_store(config)):
         yield (
             f"--search_lag={search.lag} needs --executor=local and a --workdir on a "
             "disk"
@@ -293,7 +298,7 @@ def _ray(config: Config) -> Iterator[str]:
             "worker of --executor=ray; leave it out"
         )
     trains = config.stage in ("all", "retrain", "baseline")
-    if config.executor == "ray" and trains and "://" in config.workdir:
+    if config.executor == "ray" and trains and _on_store(config):
         yield (
             f"--workdir={config.workdir}: --executor=ray trains the best network on a "
             "node, which needs a folder that all nodes share; search by "

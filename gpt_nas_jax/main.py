@@ -6,6 +6,7 @@
 import contextlib
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> int:
         with interruption.handled():
             config = flags.parse(argv)
             if isinstance(config, str):
-                print(config)
+                print(config, flush=True)
             else:
                 run(config)
     except interruption.Stopped as stopped:
@@ -44,6 +45,9 @@ def main(argv: list[str]) -> int:
             return _end(str(error), 2)
         if isinstance(error, Lost):
             return _end(error.line, error.exit_code)
+        if isinstance(error, BrokenPipeError):
+            # The reader of the output, such as a pager, has been closed.
+            return 128 + signal.SIGPIPE
         if isinstance(error, OSError):
             # From files that the program does not write itself: a terminal, a cache.
             where = f"{error.filename}: " if error.filename else ""
@@ -53,7 +57,7 @@ def main(argv: list[str]) -> int:
 
 
 def _stop(stopped: interruption.Stopped) -> int:
-    return _end("stopped; the same command goes on", stopped.exit_code)
+    return _end("stopped; run the same command again to resume", stopped.exit_code)
 
 
 def _quieten() -> None:

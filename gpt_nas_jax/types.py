@@ -33,7 +33,7 @@ class DataError(UsageError):
 
 
 class Lost(Exception):
-    """The run lost another process or its store; the same command resumes it."""
+    """The run lost a process, its store or a device; the same command resumes it."""
 
     exit_code = 75
     """EX_TEMPFAIL, a temporary failure for mailers and job schedulers."""
@@ -41,7 +41,7 @@ class Lost(Exception):
     @property
     def line(self) -> str:
         """One line for the user."""
-        return f"{self}; the same command goes on"
+        return f"{self}; run the same command again to resume"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -142,7 +142,7 @@ launch() {
     code=0
     run || code=$?
     goes_on "$code" || exit "$code"
-    say "the program ended with exit code $code; the same command goes on"
+    say "the program ended with exit code $code; run the same command again to resume"
   done
   fail "$code" "gives up after $restarts restarts"
 }

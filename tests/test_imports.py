@@ -31,7 +31,7 @@ ROWS = (
     {"datasets"},
     {"workdir"},
     {"checks"},
-    {"config", "interruption", "keys", "sorted_rows", "__version__"},
+    {"config", "interruption", "keys", "products", "sorted_rows", "__version__"},
     {"plugins"},
     {"types"},
 )

@@ -111,7 +111,7 @@ def test_a_signal_that_a_library_makes_an_error_is_no_error(
     command = ["main", "--search_strategy=random", f"--workdir={tmp_path / 'run'}"]
     assert main(command) == 143
     assert capsys.readouterr().err == (
-        "gpt_nas_jax: stopped; the same command goes on\n"
+        "gpt_nas_jax: stopped; run the same command again to resume\n"
     )
 
 

@@ -1,7 +1,10 @@
 """The command line: rejected input, help and output."""
 
 import configparser
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +72,18 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
     assert error.count("\n") == 1
     assert named in error
     assert not path.exists()
+
+
+def test_a_closed_reader_is_no_error_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        assert main(["main", "--help"]) == 128 + signal.SIGPIPE
+        monkeypatch.undo()
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -65,9 +65,8 @@ def test_a_search_lowers_for_every_platform(name: str, strategy: str):
     lower_search(name, strategy, _CONFIG)
 
 
-@pytest.mark.parametrize(
-    "strategy", ["genetic", pytest.param("surrogate", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["genetic", "surrogate"])
 def test_searches_for_a_front_lower_for_every_platform(strategy: str):
     config = dataclasses.replace(_CONFIG, objectives="accuracy,params,flops")
     lower_search("chains", strategy, config)

@@ -40,7 +40,8 @@ def learn_prior(
     with tempfile.TemporaryDirectory() as temporary:
         where = temporary if workdir is None else os.fspath(workdir)
         run = Config(workdir=where, seed=seed, prior=config)
-        for problem in (*fields.problems(run), *config.problems()):
+        fields.check(run)
+        for problem in config.problems():
             raise UsageError(problem)
         cells = pretrain.read_cells(config)
         with storage.fetched(where):

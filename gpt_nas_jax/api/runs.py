@@ -65,7 +65,7 @@ class Run:
     def result(self) -> Mapping[str, Any] | None:
         """``result.json`` of a retraining or a baseline; None before it exists."""
         path = self.path / _RESULT
-        remedy = "start the same command again: it is written again"
+        remedy = "run the same command again to rewrite it"
         return workdir.read_sealed(path, remedy) if path.exists() else None
 
     @property
@@ -93,7 +93,10 @@ class Run:
           UsageError: nothing has been trained yet, or the weights are damaged.
         """
         if self.path.is_file():
-            raise UsageError(f"{self.path} can predict; load its run for the module")
+            raise UsageError(
+                f"{self.path} is an exported file, which can only predict; load the "
+                "run's folder for the module"
+            )
         return saved.network(self.best, self.config)
 
     @property
@@ -204,7 +207,7 @@ def load(path: str | os.PathLike[str]) -> Run:
     if workdir.is_store(path):
         with workdir.fetched(os.fspath(path), writes=False) as home:
             return _loaded(home)
-    return _loaded(Path(path))
+    return _loaded(workdir.folder(path))
 
 
 def _loaded(home: Path) -> Run:
@@ -231,10 +234,17 @@ def _loaded(home: Path) -> Run:
             f"{path} belongs to a search from Python; call search again with the same "
             "arguments: it returns what is there"
         )
-    return Run(home, _config([f"--flagfile={file}"]), folder)
+    try:
+        config = _config([f"--flagfile={file}"])
+    except UsageError as error:
+        raise UsageError(
+            f"{file} cannot be read by this version of gpt_nas_jax: {error}"
+        ) from error
+    return Run(home, config, folder)
 
 
 def _config(arguments: list[str]) -> Config:
     config = flags.parse(["load", *arguments])
-    assert isinstance(config, Config)
+    if isinstance(config, str):
+        raise UsageError("--help is for the command line; leave it out")
     return config

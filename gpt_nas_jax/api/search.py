@@ -1,7 +1,6 @@
 """A search with any evaluator: ``gpt_nas_jax.search``."""
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -16,7 +15,7 @@ from gpt_nas_jax import workdir as storage
 from gpt_nas_jax.api import identity
 from gpt_nas_jax.api.prior import learn_prior
 from gpt_nas_jax.api.trials import Result, result_of
-from gpt_nas_jax.config import COSTS
+from gpt_nas_jax.config import COSTS, Config, fields
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
@@ -27,14 +26,22 @@ from gpt_nas_jax.stages.loop import Evaluate as EvaluateBatch
 from gpt_nas_jax.stages.loop import Loop
 from gpt_nas_jax.stages.records import finite
 from gpt_nas_jax.strategies import registry
-from gpt_nas_jax.strategies.contract import asked, require_divisor, require_room
+from gpt_nas_jax.strategies.contract import (
+    asked,
+    require_count,
+    require_divisor,
+    require_room,
+)
 from gpt_nas_jax.strategies.creation import create
-from gpt_nas_jax.types import Space, Strategy, UsageError
+from gpt_nas_jax.types import Space, Strategy
 
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
-_RESERVED = ("generation", "index", "genome", "parents", "seconds")
+_RESERVED = (
+    *("generation", "index", "genome", "parents", "proposed", "seconds", "start"),
+    "worker",
+)
 
 
 def search(
@@ -73,13 +80,13 @@ def search(
       All evaluations, and the best of them.
 
     Raises:
-      UsageError: the strategy is unknown or was created for fewer evaluations, the
-        space lacks a part, the workdir belongs to another search, or no candidate of a
-        whole population could be evaluated.
+      UsageError: a number is out of range, the strategy is unknown or was created for
+        fewer evaluations, the space lacks a part, the workdir belongs to another
+        search, or no candidate of a whole population could be evaluated.
     """
     contract.check("the space", space)
-    if evaluations < 1:
-        raise UsageError(f"evaluations={evaluations}: give 1 or more")
+    require_count(evaluations)
+    fields.check(Config(seed=seed))
     if isinstance(strategy, str):
         name = identified = strategy
     else:
@@ -125,11 +132,10 @@ def _class_of(strategy: Any) -> type:
 
 
 def _space_of(space: Space) -> str:
-    """Identifies a space, as far as it describes itself."""
+    """Identifies a space by its fields, and by its definition if it has one."""
     define = getattr(space, "definition", None)
     text = define() if define else f"{space.length} {space.num_genes}"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return f"{type(space).__name__}-{digest}"
+    return f"{type(space).__name__}-{identity.digest((space, text))}"
 
 
 @contextlib.contextmanager
@@ -165,8 +171,15 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     given = dict(found) if isinstance(found, Mapping) else {"fitness": found}
     if reserved := sorted(set(given) & {*_RESERVED}):
         raise ValueError(f"the evaluator must not name {', '.join(reserved)}")
-    fitness: Any = given.pop("fitness", None)
+    if "fitness" not in given:
+        raise TypeError(
+            "evaluate returned a mapping without fitness; give a number, or None if "
+            "the candidate failed"
+        )
+    fitness: Any = given.pop("fitness")
     reason = given.pop("reason", None)
+    if fitness is None and isinstance(found, Mapping):
+        reason = reason or "evaluate gave no reason"
     if np.ndim(fitness) or (fitness is None and not isinstance(found, Mapping)):
         raise TypeError(
             f"evaluate returned {type(fitness).__name__} of shape {np.shape(fitness)}; "
@@ -178,12 +191,15 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     # JSON has no numbers that are not finite; a ledger keeps them as null.
     text = json.dumps(given, default=_plain)
     details = json.loads(text, parse_constant=lambda _: None)
-    # The report reads these as numbers.
+    # The report page reads costs as numbers, and blocks as names.
     for name in COSTS:
         if not isinstance(details.get(name), int | float | None):
             raise TypeError(
                 f"evaluate returned {name}={details[name]!r}; return a number"
             )
+    blocks = details.get("blocks", [])
+    if not isinstance(blocks, list) or not all(isinstance(b, str) for b in blocks):
+        raise TypeError(f"evaluate returned blocks={blocks!r}; return a list of names")
     reason = None if reason is None else str(reason)
     return {"fitness": fitness, "reason": reason, **details}
 

@@ -56,6 +56,12 @@ def problems(config: Config) -> Iterator[str]:
             yield problem
 
 
+def check(config: Config) -> None:
+    """Raises UsageError if a flag has a value that it must not have."""
+    for problem in problems(config):
+        raise UsageError(problem)
+
+
 def replace(config: Any, changes: Mapping[tuple[str, ...], Any]) -> Any:
     """A config with the values at these paths changed."""
     here: dict[str, Any] = {}

@@ -15,7 +15,10 @@ class Recipe:
     batch: int = setting(512, "Batch size (paper: 512, ImageNet 128).", low=1)
     learning_rate: float = setting(0.01, "Peak learning rate (paper: 0.01).", low=0)
     warmup_epochs: float = setting(
-        1.0, "Epochs of linear warm-up of the learning rate from 0 (ours).", low=0
+        1.0,
+        "Epochs of linear warm-up of the learning rate from 0, at most half of those "
+        "before a cosine or linear schedule is at 0 (ours).",
+        low=0,
     )
     schedule: str = setting(
         "constant",
@@ -146,8 +149,9 @@ class EvalRecipe(Recipe):
         "",
         "Successive halving: comma-separated epochs after which the worst candidates "
         "of a batch stop, the last of them --eval_epochs, such as 2,6,18. The "
-        "learning rate decays to 0 before each and restarts after it; default: all "
-        "candidates are trained to the end (arXiv 1502.07943).",
+        "learning rate of a cosine or linear schedule decays to 0 before each and "
+        "restarts after it; default: all candidates are trained to the end (arXiv "
+        "1502.07943).",
     )
 
     def ends(self) -> tuple[int, ...]:

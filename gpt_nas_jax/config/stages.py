@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from gpt_nas_jax.config.names import (
@@ -272,5 +273,5 @@ class ImportConfig(Section):
                 "--stage=import_benchmark needs --imports_source, the release, and "
                 "--imports_out, the file to write"
             )
-        if not self.out.endswith(".npz"):
+        if Path(self.out).suffix != ".npz":
             yield f"--imports_out={self.out} must end with .npz"

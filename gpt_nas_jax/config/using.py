@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from gpt_nas_jax.config.names import EXPORT_FORMATS, EXPORT_PLATFORMS, each_once
 from gpt_nas_jax.config.setting import Section, setting
@@ -36,7 +37,7 @@ class PredictConfig(Section):
         """Yields a line for each contradiction among these settings."""
         if not self.paths():
             yield "--stage=predict needs --predict_files, pictures or folders of them"
-        if self.out and not self.out.endswith(".csv"):
+        if self.out and Path(self.out).suffix != ".csv":
             yield f"--predict_out={self.out} must end with .csv"
 
 

@@ -23,7 +23,9 @@ def epoch_batches(key: Key, n: int, batch: int) -> jax.Array:
       UsageError: there are not enough images for one batch.
     """
     if batch > n:
-        raise UsageError(f"a batch of {batch} needs as many images, there are {n}")
+        raise UsageError(
+            f"a batch of {batch} needs at least {batch} images, but there are only {n}"
+        )
     steps = n // batch
     return jax.random.permutation(key, n)[: steps * batch].reshape(steps, batch)
 

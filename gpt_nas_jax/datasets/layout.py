@@ -83,7 +83,7 @@ def find(home: Path) -> Layout:
         class is empty or in one part only.
     """
     if not os.path.isdir(home):
-        raise UsageError(f"{home} is no folder; lay your pictures out as {_LAYOUT}")
+        raise UsageError(f"{home} is not a folder; lay your pictures out as {_LAYOUT}")
     top = _level(home)
     parts = collections.defaultdict[str, list[Path]](list)
     for folder in top.folders:

@@ -127,7 +127,7 @@ def from_architecture(
     if missing:
         raise UsageError(
             f"architecture.json lacks {' and '.join(missing)}, by which images are "
-            "prepared; start the same command again: it is written again"
+            "prepared; run the same command again to rewrite it"
         )
     height, width, channels = description["image"]
     kept = description.get("prepare")
@@ -165,7 +165,7 @@ def found(files: str | os.PathLike[str]) -> list[Path]:
     if os.path.isfile(path):
         return [path]
     if not os.path.isdir(path):
-        raise UsageError(f"{path} is no picture and no folder of pictures")
+        raise UsageError(f"{path} is neither a picture nor a folder of pictures")
     below = layout.pictures_below(path)
     if not below:
         raise UsageError(f"{path} holds no picture ({' '.join(pictures.suffixes())})")

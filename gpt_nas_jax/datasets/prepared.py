@@ -54,8 +54,8 @@ def load(name: str, source: Source) -> Dataset:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name of a data set in TFDS; they are like mnist or "
-            "mnist_corrupted/identity"
+            f"{name!r} is not the name of a TFDS data set; names look like mnist "
+            "or mnist_corrupted/identity"
         )
     directory = find(name, source.dir)
     try:
@@ -178,10 +178,8 @@ def _kind(name: str, features: Any) -> _Kind:
     found = features if isinstance(features, tfds.features.FeaturesDict) else ()
     there = sorted(found)
     if not {"image", "label"} <= {*there}:
-        raise UsageError(
-            f"{name} has the features {', '.join(there) or 'of no names'}; image and "
-            "label are needed"
-        )
+        named = f"the features {', '.join(there)}" if there else "no named features"
+        raise UsageError(f"{name} has {named}; image and label are needed")
     image, label = features["image"], features["label"]
     if not isinstance(image, tfds.features.Image):
         raise UsageError(
@@ -196,7 +194,7 @@ def _kind(name: str, features: Any) -> _Kind:
     if not isinstance(label, tfds.features.ClassLabel):
         raise UsageError(
             f"{name}: the feature label is {type(label).__name__}, not ClassLabel; one "
-            "class an image is needed"
+            "class per image is needed"
         )
     return _Kind(channels, int(label.num_classes))
 

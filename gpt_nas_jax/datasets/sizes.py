@@ -52,6 +52,6 @@ class SameSize:
         side = min(_SIDE, *(min(size) for size in self._sizes))
         raise UsageError(
             f"the pictures in {where} are of {len(self._sizes)} sizes: "
-            f"{layout.listed(each)}; pass --data_side=N to cut all to NxN, for "
+            f"{layout.listed(each)}; pass --data_side=N to crop all to NxN, for "
             f"instance --data_side={side}"
         )

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax.products import product
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.types import PAD, Genome
 
@@ -38,7 +39,7 @@ class ChainModel:
     def predict(self, genomes: Genome) -> jax.Array:
         """Accuracies in [0, 1] of ``int32[P, L]`` valid chains, ``float32[P]``."""
         parts = [
-            _product(_kernel(asked, known), weights)
+            product(_kernel(asked, known), weights)
             for asked, known, weights in zip(
                 points(self.space, genomes), self.points, self.weights, strict=True
             )
@@ -113,17 +114,9 @@ def _sizes(
     )
 
 
-def _product(first: jax.Array, second: jax.Array) -> jax.Array:
-    """A product in float32, which GPUs and TPUs round by default.
-
-    Their rounding exceeds the differences of squares that a kernel is made of.
-    """
-    return jnp.matmul(first, second, precision=jax.lax.Precision.HIGHEST)
-
-
 def _kernel(rows: jax.Array, columns: jax.Array) -> jax.Array:
     """The squared-exponential kernel of ``[P, F]`` and ``[N, F]``, ``[P, N]``."""
-    products = _product(rows, columns.T)
+    products = product(rows, columns.T)
     squares = (rows**2).sum(-1)[:, None] + (columns**2).sum(-1) - 2 * products
     return jnp.exp(-jnp.maximum(squares, 0) / 2)
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import flax.struct
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain
@@ -12,7 +14,7 @@ from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.plugins import described
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.training.memory import is_exhausted, release
-from gpt_nas_jax.types import DataError, Evaluation, Key
+from gpt_nas_jax.types import DataError, Evaluation, Key, Lost
 
 Value = TypeVar("Value")
 
@@ -56,31 +58,48 @@ def attempt(
     """Calls a function; returns (its result, None) or (None, the reason it failed).
 
     Memory that a function held when it raised is released. Images that cannot be read
-    fail no candidate: their error ends the run, which resumes once they can be
-    read.
+    fail no candidate, nor does a device that is lost: they end the run, which resumes
+    once the images can be read or the device is there.
 
     Args:
       function: evaluates a candidate.
       batch: the flag that says how many images it takes at a time.
+
+    Raises:
+      DataError: images cannot be read.
+      Lost: the device computes nothing any more.
     """
     try:
         return function(), None
     except Failure as failure:
         return None, str(failure)
-    except DataError:
+    except (DataError, Lost):
         raise
     except Exception as error:
         # One network in a thousand may break a compiler; a search of days must
         # survive it. The ledger shows what happened.
-        reason = described(error)
-        if is_exhausted(error):
+        reason, exhausted = described(error), is_exhausted(error)
+        if exhausted:
             text = str(error).partition("\n")[0]
             reason = (
                 f"ran out of memory: {text or 'of the host'}; lower --eval_max_memory "
                 f"or {batch}"
             )
         release(error)
+        if not exhausted:
+            _require_device(reason)
         return None, reason
+
+
+def _require_device(reason: str) -> None:
+    """Raises Lost if the device that failed a candidate fails everything from now on.
+
+    An illegal access to a GPU's memory, for example, ends its context for the process.
+    """
+    try:
+        jax.block_until_ready(jnp.zeros(1) + 1)
+    except Exception as error:
+        raise Lost(f"the device no longer computes, since: {reason}") from error
 
 
 def built(

@@ -47,6 +47,9 @@ def score(
 ) -> dict[str, float]:
     """Scores one network; a network whose blocks were met before compiles nothing.
 
+    Products are computed in full float32, also by GPUs and TPUs, which round them by
+    default.
+
     Args:
       chain: the network.
       names: of `config.PROXIES`, or import paths of a `proxies.own.Proxy`.
@@ -63,7 +66,8 @@ def score(
     found = {"params": float(total.params), "flops": float(total.flops)}
     parts, own = segments(chain, in_size), {*filter(plugins.is_path, names)}
     if is_connected(parts):
-        found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
+        with jax.default_matmul_precision("highest"):
+            found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
     for name in own:
         proxy = find("--eval_proxies", name)
         seen = batches.images, batches.labels

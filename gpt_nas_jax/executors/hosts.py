@@ -171,7 +171,7 @@ def _answers(mate: Mate, number: int) -> Iterator[tuple[int, str]]:
 def _leader() -> Mate:
     if _Here.mate is None or follows():
         raise UsageError(
-            "--executor=hosts runs from the command line and gpt_nas_jax.run alone"
+            "--executor=hosts works only from the command line or gpt_nas_jax.run"
         )
     return _Here.mate
 

@@ -71,8 +71,8 @@ def tell_of_change(
         if value != machines[-1].get(name)
     ]
     print(
-        f"gpt_nas_jax: the run goes on with {', '.join(changed)}; the ledger says from "
-        "which line on, since fitness may depend on it",
+        f"gpt_nas_jax: the run resumes with {', '.join(changed)}; fitness may depend "
+        "on this, so the ledger marks the line",
         file=sys.stderr,
     )
 

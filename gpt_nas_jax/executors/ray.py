@@ -209,7 +209,7 @@ def _failed(function: Any) -> Any:
 def _cluster() -> Cluster:
     if _Here.cluster is None:
         raise UsageError(
-            "--executor=ray runs from the command line and gpt_nas_jax.run alone"
+            "--executor=ray works only from the command line or gpt_nas_jax.run"
         )
     return _Here.cluster
 

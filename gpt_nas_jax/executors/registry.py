@@ -109,6 +109,17 @@ class _Numbered(Generic[Item, Result]):
         except Exception as error:
             raise _Raised(error) from error
 
+    def failed(self, item: tuple[int, Item], reason: str) -> _Done[Any]:
+        """The result of an item that kills every process that evaluates it.
+
+        Raises:
+          UsageError: the function has no result for a failure.
+        """
+        fail = getattr(self.function, "failed", None)
+        if fail is None:
+            raise UsageError(f"an item of the executor failed: {reason}")
+        return _Done(item[0], fail(reason))
+
 
 def _in_order(
     executor: Executor,

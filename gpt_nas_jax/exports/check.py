@@ -32,7 +32,7 @@ class Agreement:
     def __str__(self) -> str:
         return (
             f"{self.equal} of {self.images} answers equal, largest difference of "
-            f"logits {self.difference:.1e}"
+            f"logits {self.difference:.1e}, largest logit {self.size:.1f}"
         )
 
 

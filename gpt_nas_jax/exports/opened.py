@@ -56,7 +56,7 @@ def predictor(file: Path, config: Config) -> Predictor:
     else:
         known = [file for one in FORMATS.values() for file in one.files]
         names = ", ".join(dict.fromkeys(known))
-        raise UsageError(f"{file} is no exported network; give one of {names}")
+        raise UsageError(f"{file} is not an exported network; give one of {names}")
     described = description(file)["architecture"]
     prepare = preparation.from_architecture(described, config.data)
     logits = one.read(file).of_pixels(prepare)

@@ -25,7 +25,7 @@ from gpt_nas_jax.training.placement import compute_type
 from gpt_nas_jax.types import UsageError
 
 ARCHITECTURE = "architecture.json"
-_REMEDY = "start the same command again: it is written again"
+_REMEDY = "run the same command again to rewrite it"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

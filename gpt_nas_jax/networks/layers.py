@@ -127,7 +127,7 @@ def _parse(name: str, text: str) -> object:
             return _one_of(text, _TYPES)
         case "name":
             if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
-                raise ValueError(f"'{text}' is no name")
+                raise ValueError(f"'{text}' is not a name")
             return text
         case "value":
             return tuple(map(_number, text.split(","))) if text else ()

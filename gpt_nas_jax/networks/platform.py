@@ -84,7 +84,7 @@ def _check_same_type(
         raise TypeError(
             f"{cpu.__module__}.{cpu.__qualname__} makes {_short(ours)} of {given}, but "
             f"its native form {native.__qualname__} makes {_short(theirs)}: both must "
-            "put out the same shape and type"
+            "return the same shape and type"
         )
 
 

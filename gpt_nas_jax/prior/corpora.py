@@ -155,18 +155,17 @@ def build_phase(
     """
     rest, test = parts
     test_windows = corpus.windows(test, config.context)
-    validation_size = 0
-    # A single architecture cannot be split.
-    learned = kept = rest
     if config.patience or len(rest) > 1:
         learned, kept = corpus.hold_out(rest, key, config.holdout)
-    halves = tuple(corpus.windows(part, config.context) for part in (learned, kept))
-    if config.patience:
-        train, validation = halves
-        known, validation_size = corpus.joined(halves), len(kept)
+        halves = tuple(corpus.windows(part, config.context) for part in (learned, kept))
+        known = corpus.joined(halves)
     else:
-        train = known = corpus.windows(rest, config.context)
-        validation = test_windows
+        # A single architecture cannot be split.
+        known = corpus.windows(rest, config.context)
+        halves = known, known
+    train, validation, validation_size = known, test_windows, 0
+    if config.patience:
+        (train, validation), validation_size = halves, len(kept)
     return Phase(
         networks=int(rest.counts.sum() + test.counts.sum()),
         sizes=(len(rest) - validation_size, validation_size, len(test)),

@@ -1,5 +1,7 @@
 """Training and test examples of the FCN."""
 
+from collections.abc import Mapping
+
 import jax
 import numpy as np
 
@@ -44,7 +46,7 @@ def to_learn(
       surprise: of the trained GPT.
       key: of the random genomes and of what the GPT writes.
     """
-    if not space.human_genes:
+    if not _hold(traces, space.human_genes):
         written = _written(space, table, surprise, key)
         return written, np.ones(len(written))
     drawn = of_genomes(_sample(space, key), table)
@@ -67,12 +69,17 @@ def to_measure(
 ) -> Examples:
     """The test examples of the FCN; the arguments are those of `to_learn`.
 
-    They come from human-designed test networks or, if the space has no genes for
-    these, from other genomes written by the GPT.
+    They come from human-designed test networks or, if none of their blocks is a gene of
+    the space, from other genomes written by the GPT.
     """
-    if not space.human_genes:
+    if not _hold(traces, space.human_genes):
         return _written(space, table, surprise, jax.random.fold_in(key, 1))
     return of_networks(traces, vocabulary, space.human_genes, context_of(table))
+
+
+def _hold(traces: list[Trace], genes: Mapping[str, int]) -> bool:
+    """Whether any layer of the networks belongs to a block that is a gene."""
+    return any(part.block in genes for trace in traces for part in trace.layers)
 
 
 def _written(

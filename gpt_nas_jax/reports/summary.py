@@ -16,7 +16,7 @@ def prior_part(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    report = workdir.read_sealed(path, "start --stage=pretrain: it is written again")
+    report = workdir.read_sealed(path, "run --stage=pretrain to rewrite it")
     pretrain, finetune = report["pretrain"], report["finetune"]
     return {
         "vocabulary_size": report["vocabulary_size"],

@@ -117,7 +117,7 @@ def limited(space: Space, limits: Iterable[Limit]) -> Space:
         flags = " and ".join(map(str, chosen))
         known = "; ".join(_known(space, limit, genomes) for limit in chosen)
         raise UsageError(
-            f"{flags}: no network, or fewer than one in {_MEASURED:,}, keeps this; "
+            f"{flags}: no network, or fewer than one in {_MEASURED:,}, satisfies this; "
             f"{known}"
         )
     return Limited(space, chosen, math.ceil(4 / share))

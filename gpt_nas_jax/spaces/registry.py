@@ -33,7 +33,7 @@ def _blocks(config: SpaceConfig, image: Size, num_classes: int) -> BlockSpace:
 
 SPACES: Mapping[str, Build] = {
     "blocks": _blocks,
-    "nasbench101": lambda _, image, classes: NasBench101Space(None, image, classes),
+    "nasbench101": lambda _, image, classes: NasBench101Space(image, classes),
     "nasbench201": lambda _, image, classes: NasBench201Space(image, classes),
 }
 

@@ -48,7 +48,7 @@ def _least(config: Config) -> dict[str, int]:
     """The fewest generations that the ledger allows; none where they must be equal."""
     if not _searches(config):
         return {}
-    size = registry.asked(config.search.strategy, config.search)
+    size = config.search.asked(config.search.strategy)
     held = workdir.count(workdir.folder(config.workdir))
     generations = -(-held // size) * size / config.search.population
     return {_GENERATIONS: math.ceil(generations)}

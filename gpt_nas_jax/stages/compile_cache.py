@@ -126,7 +126,7 @@ def _warn_in_one_line(path: Path) -> None:
             reason = text.partition("': ")[2].partition("\n")[0]
             print(
                 f"gpt_nas_jax: compiled programs are not kept in {path} ({reason}); "
-                "the run goes on without",
+                "the run continues without",
                 file=sys.stderr,
             )
 

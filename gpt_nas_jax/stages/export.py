@@ -77,7 +77,7 @@ def _exported(
         shutil.rmtree(apart, ignore_errors=True)
     near = agreement(expected[: len(found)], found)
     if not near.holds():
-        raise UsageError(f"{form.files[0]} is not kept: {near} of {near.size:.1f}")
+        raise UsageError(f"{form.files[0]} was discarded: {near}")
     for name, content in contents.items():
         workdir.write_bytes(folder / name, content)
     files = ", ".join(workdir.shown(folder / name) for name in contents)

@@ -126,9 +126,10 @@ def _chosen(config: Config, space: Space, records: list[Record]) -> list[Record]
     genomes = np.array([record["genome"] for record in scored], np.int32)
     names = [row.tobytes() for row in np.asarray(space.identity(genomes))]
     order = sorted(range(len(scored)), key=lambda row: -scored[row]["fitness"])
-    distinct = {names[row]: scored[row] for row in reversed(order)}
-    ranked = [scored[row] for row in order if distinct[names[row]] is scored[row]]
-    return ranked[: config.search.finalists]
+    distinct: dict[bytes, Record] = {}
+    for row in order:
+        distinct.setdefault(names[row], scored[row])
+    return [*distinct.values()][: config.search.finalists]
 
 
 def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
@@ -143,7 +144,7 @@ def _checked(ledger: Ledger, chosen: list[Record]) -> list[Record]:
             chosen[finalist]["genome"],
         ):
             raise UsageError(
-                f"{ledger.line(place)} is no training of this search's finalists; "
+                f"{ledger.line(place)} does not belong to this search's finalists; "
                 "remove the file: the same command trains them again"
             )
     return records

@@ -65,7 +65,7 @@ def _named(path: Path) -> list[tuple[str, list[str]]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise UsageError(
             f"--search_seeds_from={os.fspath(path)} cannot be read: {reason}"
         ) from error
@@ -83,6 +83,6 @@ def _genome(where: str, names: list[str], space: NetworkSpace) -> np.ndarray:
         raise UsageError(f"{where}: {error}") from error
     if not space.valid(genome):
         raise UsageError(
-            f"{where} is no network of this space and its limits: {', '.join(names)}"
+            f"{where} is not a network of this space and its limits: {', '.join(names)}"
         )
     return genome

@@ -141,7 +141,7 @@ class Loop:
         if self.path is None:
             return begins
         folder = self.path / _STATE
-        remedy = f"remove {folder}: the search goes on from its ledger"
+        remedy = f"remove {folder}: the search resumes from its ledger"
         found = workdir.load_latest(folder, _saved(*begins), remedy)
         # If lines that the strategy was told of are gone, it is told of all again.
         if found is None or done < found[0] * self.size:
@@ -178,9 +178,9 @@ class Loop:
             if record["genome"] != genomes[index].tolist():
                 line = self.ledger.line(number * self.size + index)
                 raise UsageError(
-                    f"{line} is another candidate than this program asks for; go on "
-                    "with the version and machine that began, or choose another "
-                    "--workdir"
+                    f"{line} is another candidate than this program asks for; "
+                    "resume with the version and on the machine that began the run, or "
+                    "choose another --workdir"
                 )
         items = [
             Candidate(*parts, evaluation_key)

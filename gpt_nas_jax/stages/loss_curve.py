@@ -44,7 +44,7 @@ class LossCurve:
             return curve
         kept: dict = {"losses": [], "totals": []}
         if curve.path.exists():
-            remedy = "remove it: the training goes on, its curve begins there"
+            remedy = "remove it: the training resumes, and its curve begins there"
             kept = workdir.read_sealed(curve.path, remedy)
         curve.losses = (kept["losses"] + [None] * epochs)[:epochs]
         curve.total = dict(kept["totals"]).get(done) if within else 0.0

@@ -131,7 +131,7 @@ def within_limits(config: Config, space: Space) -> Space:
 def _check_batch(flag: str, recipe: Recipe, count: int) -> None:
     if recipe.batch > count:
         raise UsageError(
-            f"{flag}={recipe.batch} is more than the {count} images there; lower it"
+            f"{flag}={recipe.batch} exceeds the {count} training images; lower it"
         )
 
 

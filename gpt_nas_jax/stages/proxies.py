@@ -144,7 +144,7 @@ class _Scoring:
         if kept != (row, self.names):
             raise UsageError(
                 f"{self.ledger.line(index)} does not match the cell that this program "
-                "scores there; go on with the version that began the run, or choose "
+                "scores there; resume with the version that began the run, or choose "
                 "another --workdir"
             )
 

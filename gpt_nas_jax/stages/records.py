@@ -24,14 +24,14 @@ def checked(ledger: Ledger, total: int, size: int) -> list[Record]:
         if number >= total:
             raise UsageError(
                 f"{ledger.line(number)} is one evaluation more than the {total} of "
-                "this search; delete it and all lines behind it"
+                "this search; delete it and all lines after it"
             )
         place = divmod(number, size)
         if (record.get("generation"), record.get("index")) != place:
             raise UsageError(
-                f"{ledger.line(number)} is no evaluation of generation {place[0]}, "
-                f"candidate {place[1]}; delete it and all lines behind it: the same "
-                "command evaluates them again"
+                f"{ledger.line(number)} is not the evaluation of generation "
+                f"{place[0]}, candidate {place[1]}; delete it and all lines after it: "
+                "the same command evaluates them again"
             )
     return records
 

@@ -28,7 +28,6 @@ from gpt_nas_jax.stages.records import (
     refuse_failures,
     when_and_where,
 )
-from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.strategies.contract import asked
 from gpt_nas_jax.strategies.proposers import Proposers
 from gpt_nas_jax.strategies.registry import Setup
@@ -113,7 +112,7 @@ def read(config: Config) -> list[dict[str, Any]]:
     path = workdir.folder(config.workdir)
     expected = config.evaluations()
     name, search = config.search.strategy, config.search
-    size = registry.asked(name, search)
+    size = search.asked(name)
     records = checked(Ledger(path / workdir.LEDGER), expected, size)
     over = Hours(path, config.search.max_hours).are_over(len(records))
     if len(records) < expected and not over:

@@ -138,7 +138,7 @@ def load(config: TablesConfig) -> TabularBenchmark:
     graphs = nasbench101.read(path)
     genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
     exact = graphs.accuracy_split == "validation"
-    space = NasBench101Space(genomes)
+    space = NasBench101Space(listed=genomes)
     measured = Measured(
         genomes.astype(np.int32),
         100 * graphs.accuracy,

@@ -1,6 +1,7 @@
 """Checks of a strategy by tracing its shapes."""
 
 import dataclasses
+import numbers
 from typing import Any
 
 import jax
@@ -9,6 +10,15 @@ import jax.numpy as jnp
 from gpt_nas_jax.plugins import require, traced
 from gpt_nas_jax.strategies.history import History
 from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
+
+
+def require_count(evaluations: int) -> None:
+    """Raises UsageError unless a search has a whole number of evaluations."""
+    whole = isinstance(evaluations, numbers.Integral) and evaluations is not True
+    if not whole or evaluations < 1:
+        raise UsageError(
+            f"evaluations={evaluations!r}: give a whole number of 1 or more"
+        )
 
 
 def require_divisor(name: str, size: int, evaluations: int) -> None:
@@ -21,7 +31,7 @@ def require_divisor(name: str, size: int, evaluations: int) -> None:
     """
     if evaluations % size:
         raise UsageError(
-            f"{name} asks {size} candidates at a time, which must divide the "
+            f"{name} asks for {size} candidates at a time, which must divide the "
             f"{evaluations} evaluations"
         )
 

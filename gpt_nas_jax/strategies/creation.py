@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpt_nas_jax.config import ACCURACY, COSTS, SearchConfig
+from gpt_nas_jax.config import ACCURACY, COSTS, Config, SearchConfig, fields
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.spaces import costs
@@ -23,6 +23,10 @@ def create(
     seed: int = 0,
     batch: int | None = None,
     population: int | None = None,
+    crossover_rate: float = SearchConfig.crossover_rate,
+    mutation_rate: float = SearchConfig.mutation_rate,
+    elimination_rate: float = SearchConfig.elimination_rate,
+    elimination_generations: int = SearchConfig.elimination_generations,
     prior: Prior | None = None,
     objectives: Sequence[str] = (ACCURACY,),
     **settings: Any,
@@ -46,6 +50,11 @@ def create(
       population: of evolutionary strategies; None for one of up to 30 that leaves three
         generations where possible. A strategy that proposes whole populations needs a
         divisor of the evaluations.
+      crossover_rate: of evolutionary strategies, as ``--search_crossover_rate``.
+      mutation_rate: likewise, as ``--search_mutation_rate``.
+      elimination_rate: of ``gpt_nas`` and its controls, as
+        ``--search_elimination_rate``.
+      elimination_generations: likewise, as ``--search_elimination_generations``.
       objectives: ``accuracy``, which is the fitness, and costs to minimise, of
         ``params``, ``flops``, ``memory`` and ``latency``; the space must have a method
         for each.
@@ -54,14 +63,21 @@ def create(
 
     Raises:
       UsageError: the strategy is unknown, has no such setting, or cannot divide the
-        evaluations into batches or populations.
+        evaluations into batches or populations, or a number is out of range.
     """
+    contract.require_count(evaluations)
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
     config = SearchConfig(
         strategy=strategy,
-        batch=batch or _divisor(evaluations, _BATCH),
-        population=population or _population(strategy, evaluations),
+        batch=_divisor(evaluations, _BATCH) if batch is None else batch,
+        population=(
+            _population(strategy, evaluations) if population is None else population
+        ),
+        crossover_rate=crossover_rate,
+        mutation_rate=mutation_rate,
+        elimination_rate=elimination_rate,
+        elimination_generations=elimination_generations,
         objectives=",".join(objectives),
     )
     if isinstance(objectives, str) or {*objectives} - {ACCURACY} - {*COSTS}:
@@ -69,9 +85,10 @@ def create(
             f"objectives={objectives!r}: give a tuple of {ACCURACY} and some of "
             f"{', '.join(COSTS)}"
         )
+    fields.check(Config(seed=seed, search=config))
     costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations, settings)
-    contract.require_divisor(strategy, registry.asked(strategy, config), evaluations)
+    contract.require_divisor(strategy, config.asked(strategy), evaluations)
     key = stage_key(seed, "online")
     setup = Setup(
         config=config,

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jax.scipy.stats import norm
 
+from gpt_nas_jax.products import product
+
 # Lengths in units of the root mean square distance of two evaluated networks.
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _NOISES = (1e-3, 1e-2, 1e-1)
@@ -41,11 +43,11 @@ class Posterior:
     ) -> tuple[jax.Array, jax.Array]:
         """Mean and standard deviation at ``[N, F]`` and ``[N, T]``, ``[N]`` each."""
         cross = self.correlation(features, self.features)
-        cross = (cross + self.slope * trends @ self.trends.T) * self.known
+        cross = (cross + product(self.slope * trends, self.trends.T)) * self.known
         half = solve_triangular(self.cholesky, cross.T, lower=True)
         before = 1 + self.slope * (trends**2).sum(-1)
         variance = jnp.maximum(before - (half**2).sum(0), _LEAST)
-        return cross @ self.weights, jnp.sqrt(variance)
+        return product(cross, self.weights), jnp.sqrt(variance)
 
     def correlation(self, first: jax.Array, second: jax.Array) -> jax.Array:
         """``[N, M]``: prior correlation of networks by their features."""
@@ -86,7 +88,7 @@ def fit(
       known: ``bool[Q]``.
     """
     both = known[:, None] & known
-    squares, products = _squares(features, features), trends @ trends.T
+    squares, products = _squares(features, features), product(trends, trends.T)
     scale = jnp.sqrt((squares * both).sum() / jnp.maximum(both.sum(), 1))
 
     def candidate(
@@ -123,6 +125,6 @@ def _kernel(squares: jax.Array, length: jax.Array) -> jax.Array:
 
 def _squares(first: jax.Array, second: jax.Array) -> jax.Array:
     """Squared distances ``[N, M]`` between rows."""
-    products = first @ second.T
+    products = product(first, second.T)
     norms = (first**2).sum(-1)[:, None] + (second**2).sum(-1)
     return jnp.maximum(norms - 2 * products, 0.0)

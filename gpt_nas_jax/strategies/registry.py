@@ -240,7 +240,7 @@ def check(
             f"--search_objectives={config.objectives}: {name} takes one objective; "
             f"choose one of {known}, or a class with the field costs"
         )
-    size = asked(name, config)
+    size = config.asked(name)
     if plugins.is_path(name) and evaluations % size:
         flag = "population" if entry.whole else "batch"
         raise UsageError(
@@ -252,11 +252,6 @@ def check(
 def asks_prior(name: str) -> bool:
     """Whether a strategy uses the learned prior."""
     return find(name).learned
-
-
-def asked(name: str, config: SearchConfig) -> int:
-    """Candidates per `ask` of a strategy with these settings."""
-    return config.population if find(name).whole else config.batch
 
 
 def version(name: str) -> int:

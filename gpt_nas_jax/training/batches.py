@@ -134,26 +134,43 @@ def training_batch(
     Returns:
       ``[B, H, W, C]`` and the labels.
     """
-    chosen = order[step]
+    return augmented_batch(recipe, _taken(data, order[step]), key, step)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def augmented_batch(
+    recipe: Recipe, data: DeviceImages, key: Key, step: jax.Array | int
+) -> Batch:
+    """All of ``data``, augmented as batch ``step`` of an epoch."""
     x, labels = augmented(
         recipe,
         jax.random.fold_in(key, step),
-        data.images[chosen],
-        data.labels[chosen],
+        data.images,
+        data.labels,
         data.mean,
         data.std,
         data.balance.weights,
         recipe.pad,
         data.flip,
     )
-    return data.placement.shared_out((x.astype(data.placement.dtype), labels))
+    return data.placement.sharded((x.astype(data.placement.dtype), labels))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def plain_batch(size: int, data: DeviceImages, start: jax.Array) -> Batch:
     """``size`` images from ``start``, padded with labels of -1."""
     rows = start + jnp.arange(size)
-    chosen = jnp.minimum(rows, len(data) - 1)
-    x = normalise(data.images[chosen], data.mean, data.std)
-    labels = jnp.where(rows < len(data), data.labels[chosen], -1)
-    return data.placement.shared_out((x.astype(data.placement.dtype), labels))
+    taken = _taken(data, jnp.minimum(rows, len(data) - 1))
+    labels = jnp.where(rows < len(data), taken.labels, -1)
+    return normalised_batch(taken.replace(labels=labels))
+
+
+@jax.jit
+def normalised_batch(data: DeviceImages) -> Batch:
+    """All of ``data``, normalised."""
+    x = normalise(data.images, data.mean, data.std)
+    return data.placement.sharded((x.astype(data.placement.dtype), data.labels))
+
+
+def _taken(data: DeviceImages, rows: jax.Array) -> DeviceImages:
+    return data.replace(images=data.images[rows], labels=data.labels[rows])

@@ -54,4 +54,4 @@ def _counted(
     truth = jax.nn.one_hot(labels, num_classes)
     answers = jax.nn.one_hot(jnp.argmax(logits, -1), num_classes)
     counts = jnp.where(jnp.isfinite(logits).all(), truth.T @ answers, jnp.nan)
-    return placement.repeated(counts)
+    return placement.replicated(counts)

@@ -29,13 +29,13 @@ class Placement:
     dtype: str = "float32"
     mesh: Mesh | None = None
 
-    def shared_out(self, batch: Any) -> Any:
+    def sharded(self, batch: Any) -> Any:
         """Shards arrays ``[B, ...]`` over the devices, inside a jitted program."""
         if self.mesh is None:
             return batch
         return jax.lax.with_sharding_constraint(batch, self._shares())
 
-    def repeated(self, tree: Any) -> Any:
+    def replicated(self, tree: Any) -> Any:
         """Replicates arrays on all devices, inside a jitted program."""
         if self.mesh is None:
             return tree
@@ -74,7 +74,7 @@ class Placement:
         places = self._shares().addressable_devices_indices_map((batch,)).values()
         return np.unique(np.concatenate([np.arange(batch)[place] for place in places]))
 
-    def assembled(self, rows: np.ndarray, batch: int) -> Any:
+    def global_batch(self, rows: np.ndarray, batch: int) -> Any:
         """``[batch, ...]``, assembled from each process's own rows, in order."""
         if not self.spans_processes:
             return rows

@@ -55,9 +55,10 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
     """The learning rate of each step, counted from 0.
 
     A schedule that decays to 0 does so before each of the recipe's ends and restarts at
-    its peak after it (arXiv 1608.03983).
+    its peak after it (arXiv 1608.03983). At most half of the first part is warm-up.
     """
-    begins = (0, *recipe.ends()[:-1])
+    ends = recipe.ends() if _decays_to_0(recipe) else (recipe.epochs,)
+    begins = (0, *ends[:-1])
     segments = [
         # Weights that were trained need no warm-up.
         _segment(
@@ -66,19 +67,27 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int) -> optax.Schedule:
             0 if begin else recipe.warmup_epochs,
             steps_per_epoch,
         )
-        for begin, end in zip(begins, recipe.ends(), strict=True)
+        for begin, end in zip(begins, ends, strict=True)
     ]
     return optax.join_schedules(
         segments, [begin * steps_per_epoch for begin in begins[1:]]
     )
 
 
+def _decays_to_0(recipe: Recipe) -> bool:
+    return recipe.schedule in ("cosine", "linear")
+
+
 def _segment(
     recipe: Recipe, epochs: int, warmup_epochs: float, steps_per_epoch: int
 ) -> optax.Schedule:
     """A rise to the peak, then the schedule of a recipe over so many epochs."""
-    warmup = max(1, round(warmup_epochs * steps_per_epoch))
-    rest = max(1, epochs * steps_per_epoch - warmup)
+    steps = epochs * steps_per_epoch
+    warmup = round(warmup_epochs * steps_per_epoch)
+    if _decays_to_0(recipe):
+        warmup = min(warmup, steps // 2)
+    warmup = max(1, warmup)
+    rest = max(1, steps - warmup)
     # From the first step on there is something to learn from.
     rise = optax.linear_schedule(
         recipe.learning_rate / warmup, recipe.learning_rate, warmup - 1

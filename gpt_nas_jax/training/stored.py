@@ -23,7 +23,8 @@ class Stored:
     """An array whose axes lie in another order.
 
     Attributes:
-      array: with axis ``order[i]`` of the array meant as its axis ``i``.
+      array: the data, transposed so that its axis ``i`` is axis ``order[i]`` of the
+        logical array.
       order: of the axes.
     """
 

@@ -1,7 +1,6 @@
 """Batches of images that are decoded on the host while the device trains."""
 
 import dataclasses
-import functools
 import math
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,16 +14,15 @@ from gpt_nas_jax.datasets.images import Images, ImageSet
 from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.training import input_wait
-from gpt_nas_jax.training.augmented import augmented
 from gpt_nas_jax.training.balance import Balance, balance_of
 from gpt_nas_jax.training.batches import (
     Batch,
     DeviceImages,
     TrainingData,
+    augmented_batch,
     epoch_keys,
-    plain_batch,
+    normalised_batch,
     to_device,
-    training_batch,
 )
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.types import Key
@@ -102,17 +100,16 @@ class StreamedImages:
             return
         # One stream of all epochs: processes that decode take seconds to start.
         stream = self.images.augmented(len(rows), plan, self.flip)
-        arrays = self._assembled(stream, recipe.batch)
-        order = self._order(plan.steps, recipe.batch)
+        whole = self.images.whole
+        arrays = self._assembled(stream, recipe.batch, flip=whole and self.flip)
+        if not whole:
+            # Shifted and mirrored where they were decoded.
+            recipe = dataclasses.replace(recipe, pad=0)
         begun, first = divmod(first_step, plan.steps)
         for number in range(begun, recipe.epochs):
             _, batch_key = epoch_keys(key, number)
             for step in range(first, plan.steps):
-                batch = next(arrays)
-                if self.images.whole:
-                    yield training_batch(recipe, batch, batch_key, order, step)
-                else:
-                    yield _part_batch(recipe, batch, batch_key, step)
+                yield augmented_batch(recipe, next(arrays), batch_key, step)
             first = 0
         # Processes end with their stream.
         next(arrays, None)
@@ -129,7 +126,7 @@ class StreamedImages:
         labels = np.where(rows < len(self), chosen.labels.reshape(-1, own), -1)
         stream = zip(chosen.plain(own), labels, strict=True)
         for batch in self._assembled(stream, size):
-            yield plain_batch(size, batch, 0)
+            yield normalised_batch(batch)
 
     def _fits(self) -> bool:
         within = len(self) * math.prod(self.in_size) <= HELD
@@ -147,21 +144,16 @@ class StreamedImages:
         return self._kept[0]
 
     def _assembled(
-        self, stream: Iterator[tuple[np.ndarray, np.ndarray]], size: int
+        self,
+        stream: Iterator[tuple[np.ndarray, np.ndarray]],
+        size: int,
+        flip: bool = False,
     ) -> Iterator[DeviceImages]:
-        """Batches of ``size`` pixels and labels, as if they were all images there are.
-
-        So the programs of images in memory prepare them, to the same bits.
-        """
+        """Batches of ``size`` pixels and labels, prepared like images in memory."""
         moments = self._everywhere(self.mean, self.std, self.balance)
         for batch in input_wait.counted(stream):
-            arrays = (self.placement.assembled(a, size) for a in batch)
-            yield DeviceImages(*arrays, *moments, self.flip, self.placement)
-
-    def _order(self, steps: int, size: int) -> jax.Array:
-        """Each batch as it is, ``int32[steps, size]``."""
-        (order,) = self._everywhere(np.tile(np.arange(size), (steps, 1)))
-        return order
+            arrays = (self.placement.global_batch(a, size) for a in batch)
+            yield DeviceImages(*arrays, *moments, flip, self.placement)
 
     def _everywhere(self, *arrays: Any) -> tuple[Any, ...]:
         return self.placement.everywhere(jax.device_put(arrays))
@@ -215,24 +207,3 @@ class _Plan(Sequence[tuple[int, int]]):
         order = self._balance.order(order_key, self._labels, self._batch)
         high, low = map(int, jax.random.key_data(batch_key))
         return np.asarray(order), high << 32 | low
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _part_batch(
-    recipe: Recipe, data: DeviceImages, key: Key, step: jax.Array | int
-) -> Batch:
-    """Random parts of images, augmented further."""
-    x, labels = augmented(
-        recipe,
-        jax.random.fold_in(key, step),
-        data.images,
-        data.labels,
-        data.mean,
-        data.std,
-        data.balance.weights,
-        # Shifted and mirrored where they were decoded.
-        pad=0,
-        flip=False,
-    )
-    placement = data.placement
-    return placement.shared_out((x.astype(placement.dtype), labels))

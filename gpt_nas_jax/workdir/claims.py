@@ -134,8 +134,8 @@ def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
     if name in kept and (results := _results(path)):
         raise UsageError(
             f"--workdir={path} holds {results} of another {name}: its {began} has "
-            f"changed since; choose another directory, or go on with the {began} that "
-            "began"
+            f"changed since; choose another directory, or restore the {began} "
+            "that the run began with"
         )
     write_sealed(file, {**kept, name: value})
 
@@ -146,7 +146,7 @@ def require_writable(flag: str, path: Path) -> None:
         while not path.exists():
             path = path.parent
     if not path.is_dir() or not os.access(path, os.W_OK):
-        raise UsageError(f"{flag}: {path} is no folder that can be written to")
+        raise UsageError(f"{flag}: {path} is not a writable folder")
 
 
 def read_flags(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         if path.is_file() and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = beside(path, "tmp")
+        # A report may be written by the run and by --stage=report at once.
+        temporary = beside(path, f"{os.getpid()}-{threading.get_ident()}.tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -76,7 +78,7 @@ def failure(path: Path, error: OSError) -> UsageError:
     if error.errno in _FULL:
         return UsageError(
             f"no space left to write {path}; make space and start the same command "
-            "again: it goes on where it stopped"
+            "again: it resumes where it stopped"
         )
     return UsageError(f"{path} cannot be written: {error.strerror or error}")
 

@@ -96,7 +96,7 @@ class LineObjects:
         content, last = b"", START
         for place, number in enumerate(numbers):
             where = self.where(name, place)
-            remedy = "restore it, or delete it and all objects behind it"
+            remedy = "restore it, or delete it and all objects after it"
             if place != number:
                 raise UsageError(f"{where} is missing; {remedy}")
             data = paths[_object(name, number)].read_bytes()

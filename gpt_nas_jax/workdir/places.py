@@ -35,7 +35,8 @@ def folder(workdir: str | os.PathLike[str]) -> Path:
     """
     matched = _URL.fullmatch(os.fspath(workdir))
     if matched is None:
-        return Path(workdir)
+        # Unlike pathlib's, it accepts an unknown user.
+        return Path(os.path.expanduser(workdir))
     return _mirrors() / matched[1] / matched[2].strip("/")
 
 

@@ -54,7 +54,7 @@ def strategies(
     tested: dict[str, np.ndarray], chosen: dict[str, list[Candidate]]
 ) -> Table:
     """Each strategy's accuracies, in %."""
-    rows = []
+    seeds, rows = len(tested[_STRATEGIES[0]]), []
     for name, accuracy in tested.items():
         rows.append(
             _row(
@@ -66,7 +66,7 @@ def strategies(
             )
         )
     return Table(
-        f"Means +- standard deviations in % over {len(accuracy)} seeds.",
+        f"Means +- standard deviations in % over {seeds} seeds.",
         (
             "strategy",
             "test accuracy",
@@ -137,8 +137,12 @@ def page(tested: Sequence[Outcome], candidates: Sequence[Candidate]) -> str:
     listed = f"Seeds {', '.join(map(str, seeds))}"
     if len(seeds) < len(PLANNED):
         listed += f" of the {len(PLANNED)} planned: no contrast is decided yet"
-    parts = [
-        f"{origin.line('launch/claim/claim_report.py')} {listed}.\n",
+    parts: list[str | Table] = [
+        f"{origin.line('launch/claim/claim_report.py')} {listed}.\n"
+    ]
+    if len(seeds) < 2:
+        return markdown_page("The claim in figures", parts)
+    parts += [
         strategies(accuracy, chosen),
         contrasts(accuracy),
         agreement([one for one in candidates if one.seed in seeds]),

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from claim_lines import HOME, Human
 
-from gpt_nas_jax import flags, main, workdir
+import gpt_nas_jax as gnj
+from gpt_nas_jax import flags, workdir
 from gpt_nas_jax.config import BaselineConfig, Config
 from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
@@ -48,7 +49,7 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
         most = _FLOPS * (side / _SIDE) ** 2
         human = BaselineConfig(f"{name}@{most:g}")
         config = dataclasses.replace(config, stage="baseline", baseline=human)
-    main.run(config)
+    gnj.run(config)
     result = workdir.read_sealed(Path(config.workdir) / "result.json")
     best, retrained = result["best"], result["retrain"]
     return Human(

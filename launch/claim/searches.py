@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from claim_lines import Candidate, Outcome
 
-from gpt_nas_jax import flags, main, workdir
+import gpt_nas_jax as gnj
+from gpt_nas_jax import flags, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.stages import search
 from gpt_nas_jax.types import UsageError
@@ -48,7 +49,7 @@ def searched(config: Config) -> list[dict[str, Any]]:
     for generations in itertools.count(max(_FEWEST, begun)):
         size = dataclasses.replace(config.search, generations=generations)
         config = dataclasses.replace(config, stage="search", search=size)
-        main.run(config)
+        gnj.run(config)
         records = search.read(config)
         if len(within(records)) < len(records):
             return within(records)
@@ -64,7 +65,7 @@ def tested(config: Config, genes: Sequence[int]) -> dict[str, Any]:
         workdir=f"{config.workdir}-tested",
         retrain=dataclasses.replace(config.retrain, genome=genome),
     )
-    main.run(config)
+    gnj.run(config)
     return workdir.read_sealed(Path(config.workdir) / "result.json")
 
 
@@ -90,7 +91,7 @@ def run(base: Config, strategy: str, seed: int) -> None:
         line = (strategy, seed, index, blocks, record["flops"] or 0, value)
         candidates.append(Candidate(*line))
     # They are there if the program was stopped before it appended the outcome.
-    if not {(strategy, seed)} & {
+    if (strategy, seed) not in {
         (line.strategy, line.seed) for line in Candidate.read()
     }:
         Candidate.append(candidates)

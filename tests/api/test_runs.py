@@ -79,6 +79,40 @@ def test_a_config_has_the_flags_of_the_command_line_whatever_type_its_numbers_ha
     assert fields.result_text(config) == fields.result_text(same)
 
 
+def test_paths_of_a_config_may_be_path_objects(tmp_path: Path) -> None:
+    predict = dataclasses.replace(
+        gnj.Config().predict, files="a.png", out=tmp_path / "a.csv"
+    )
+    checks.check(gnj.Config(stage="predict", workdir=tmp_path, predict=predict))
+    imports = dataclasses.replace(
+        gnj.Config().imports, source=tmp_path / "a.csv", out=tmp_path / "a.npz"
+    )
+    checks.check(gnj.Config(stage="import_benchmark", imports=imports))
+    search = dataclasses.replace(gnj.Config().search, lag=1)
+    checks.check(gnj.Config(workdir=tmp_path, search=search))
+    checks.check(gnj.Config(workdir=tmp_path, executor="ray"))
+
+
+def test_a_run_in_the_home_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    space = gnj.spaces.CategoricalSpace((("a", "b"),) * 3)
+    gnj.search(space, lambda genome: 1.0, "random", 5, workdir="~/searched")
+    assert (tmp_path / "searched" / LEDGER).exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / FLAGS).write_text("--stage=search\n", encoding="utf-8")
+    assert gnj.load("~/run").path == tmp_path / "run"
+
+
+def test_a_run_of_another_version_is_named(tmp_path: Path) -> None:
+    (tmp_path / FLAGS).write_text("--search_oldflag=1\n", encoding="utf-8")
+    with pytest.raises(gnj.UsageError, match=r"flags.txt cannot be read by this ver"):
+        gnj.load(tmp_path)
+    with pytest.raises(gnj.UsageError, match="--help is for the command line"):
+        gnj.configure(help=True)
+
+
 def test_numbers_of_a_config_may_be_integers() -> None:
     recipe = dataclasses.replace(gnj.Config().eval.recipe, learning_rate=1)
     settings = dataclasses.replace(gnj.Config().eval, recipe=recipe)

@@ -1,5 +1,6 @@
 """``gpt_nas_jax.search`` with any evaluator, resumed and repeated."""
 
+import dataclasses
 import doctest
 import importlib
 import math
@@ -99,6 +100,40 @@ def test_a_cost_that_is_no_number_fails_the_candidate(wrong: Any):
 
     for trial in gnj.search(SPACE, costs, "random", 20):
         assert ("returned memory=" in (trial.reason or "")) == (trial.genome[0] == 0)
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        ({"blocks": 4}, "returned blocks=4; return a list of names"),
+        ({"blocks": ["Conv", 1]}, "return a list of names"),
+        ({"start": "now"}, "must not name start"),
+        ({"proposed": True}, "must not name proposed"),
+    ],
+)
+def test_a_detail_that_the_report_could_not_show_fails_the_candidate(
+    details: dict[str, Any], reason: str
+):
+    def evaluated(genome: np.ndarray) -> dict[str, Any]:
+        return {"fitness": 1.0} | (details if genome[0] == 0 else {"blocks": ["Conv"]})
+
+    for trial in gnj.search(SPACE, evaluated, "random", 20):
+        assert (reason in (trial.reason or "")) == (trial.genome[0] == 0)
+
+
+def test_a_mapping_without_fitness_is_named():
+    def misspelt(genome: np.ndarray) -> dict[str, Any]:
+        if genome[0] == 2:
+            return {"fitness": 1.0}
+        return {"fitnes": 1.0} if genome[0] else {"fitness": None}
+
+    expected = {
+        0: "evaluate gave no reason",
+        1: "TypeError: evaluate returned a mapping without fitness",
+        2: "",
+    }
+    for trial in gnj.search(SPACE, misspelt, "random", 20):
+        assert (trial.reason or "").startswith(expected[int(trial.genome[0])])
 
 
 def test_a_detail_that_json_cannot_express_fails_the_candidate_with_its_type():
@@ -271,11 +306,30 @@ def test_a_workdir_belongs_to_one_search(tmp_path: Path):
         gnj.load(tmp_path)
 
 
+def test_a_workdir_belongs_to_the_limits_of_its_space(tmp_path: Path):
+    """They are no part of the definition of a gene."""
+    chains = gnj.spaces.BlockSpace((8, 8, 1), 10, 2, 6, 16, 2)
+    deeper = dataclasses.replace(chains, min_depth=5)
+    cells = gnj.spaces.NasBench201Space((32, 32, 3), 10)
+    larger = gnj.spaces.NasBench201Space((64, 64, 3), 100)
+    for first, second in ((chains, deeper), (cells, larger)):
+        path = tmp_path / type(first).__name__
+        gnj.search(first, lambda genome: 1.0, "random", 5, workdir=path)
+        gnj.search(first, lambda genome: 1 / 0, "random", 5, workdir=path)
+        with pytest.raises(gnj.UsageError, match="--space is"):
+            gnj.search(second, lambda genome: 1.0, "random", 5, workdir=path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"strategy": "annealing"}, "unknown strategy 'annealing'"),
-        ({"evaluations": 0}, "give 1 or more"),
+        ({"evaluations": 0}, "evaluations=0: give a whole number of 1 or more"),
+        ({"evaluations": 20.0}, "evaluations=20.0: give a whole number"),
+        ({"evaluations": "20"}, "evaluations='20': give a whole number"),
+        ({"seed": 2**40 + 1}, "--seed=1099511627777 must be at most"),
+        ({"seed": 1.5}, "--seed=1.5 is of type float, not int"),
+        ({"seed": None}, "--seed=None is of type NoneType"),
         ({"space": object()}, "the space lacks length, num_genes, "),
         ({"space": type(SPACE)}, "is the class CategoricalSpace; give an instance"),
         ({"strategy": "gpt_nas"}, "define layers"),

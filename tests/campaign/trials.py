@@ -262,7 +262,7 @@ def full_disk(home: Home, kind: Kind, seed: int, place: str) -> Outcome:
         run = Run(flags, home.path / "trials" / "disk.log")
         code = run.wait(_LONGEST)
         problem = _wrong(code, run.printed(), {0, 2})
-        answer = "there was room" if code == 0 else "refused; goes on with more room"
+        answer = "enough room" if code == 0 else "refused; resumed with more room"
         if problem is None and code == 2 and str(disk) not in run.printed():
             problem = f"the path is not named: {run.printed()}"
         _mount(disk, f"remount,size={100 * 2**20}")

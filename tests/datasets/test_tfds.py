@@ -180,7 +180,7 @@ def test_a_folder_without_a_version_is_named_with_the_command_that_makes_it(tmp_
 
 @pytest.mark.parametrize("name", ["", "/etc", "../x", "*", "a/b/c", "a b"])
 def test_an_impossible_name_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match="is no name of a data set in TFDS"):
+    with pytest.raises(UsageError, match="is not the name of a TFDS data set"):
         load(tmp_path, name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax.evaluation.evaluator import attempt
-from gpt_nas_jax.types import DataError
+from gpt_nas_jax.types import DataError, Lost
 
 # 128 TiB.
 TOO_MANY = (2**23, 2**22)
@@ -49,6 +49,17 @@ def test_running_out_of_host_memory_is_reported() -> None:
     assert reason == (
         "ran out of memory: of the host; lower --eval_max_memory or --eval_proxy_batch"
     )
+
+
+def test_a_lost_device_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise all later candidates would fail in the ledger."""
+
+    def fails(*_: object) -> None:
+        raise jax.errors.JaxRuntimeError("INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS")
+
+    monkeypatch.setattr(jax, "block_until_ready", fails)
+    with pytest.raises(Lost, match=r"no longer computes, since: .*ILLEGAL_ADDRESS"):
+        attempt(fails, "--eval_batch")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,10 @@ def breaks(function, items, workers):
     raise OSError("no threads")
     yield
 
+def kills(function, items, workers):
+    for item in items:
+        yield function.failed(item, "killed")
+
 def other(function, items):
     yield from map(function, items)
 
@@ -66,6 +70,22 @@ def test_a_users_executor_yields_like_the_local_one(find: Callable[[str], Execut
     assert registry.find("local") is local.finish
     for items in ([], [3], range(5)):
         assert squares(find("in_order"), items) == squares(local.run, items)
+
+
+class Evaluator:
+    """Maps items to numbers, and failures to their reason."""
+
+    def __call__(self, item: int) -> int | str:
+        return item
+
+    def failed(self, reason: str) -> int | str:
+        return reason
+
+
+def test_an_executor_may_give_up_an_item(find: Callable[[str], Executor]):
+    assert list(find("kills")(Evaluator(), range(2), 1)) == ["killed", "killed"]
+    with pytest.raises(UsageError, match="an item of the executor failed: killed"):
+        squares(find("kills"), range(2))
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_file_with_other_answers_is_not_kept(
     zeros = Format(("zeros.txt",), {}, write, read)
     monkeypatch.setitem(FORMATS, "zeros", zeros)
     asked = dataclasses.replace(Config(), export=ExportConfig(formats="zeros"))
-    with pytest.raises(UsageError, match=r"zeros\.txt is not kept"):
+    with pytest.raises(UsageError, match=r"zeros\.txt was discarded"):
         export.run(asked, Config(), saved(tmp_path, "small"))
     assert not list((tmp_path / "export").iterdir())
 

@@ -120,7 +120,7 @@ def test_what_is_no_picture_is_refused(
     random_variables: Callable[..., Any], tmp_path: Path
 ) -> None:
     asked = predictor(IMAGE, random_variables)
-    with pytest.raises(UsageError, match=r"nowhere.png is no picture"):
+    with pytest.raises(UsageError, match=r"nowhere.png is neither a picture"):
         asked.predict(tmp_path / "nowhere.png")
     with pytest.raises(UsageError, match=r"holds no picture"):
         asked.predict(tmp_path)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pytest
-from prior_support import GENES
+from prior_support import CHAINS, GENES
 
 from gpt_nas_jax.networks.trace import Trace, TracedLayer
-from gpt_nas_jax.prior import examples
+from gpt_nas_jax.prior import examples, lessons
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -69,6 +69,19 @@ def test_layers_in_no_block_are_read_but_not_learned(
     kept = np.r_[0:4, 11 : len(resnet)]
     np.testing.assert_array_equal(rest.contexts, resnet.contexts[kept])
     np.testing.assert_array_equal(rest.starts, resnet.starts[kept])
+
+
+def test_without_human_networks_of_its_blocks_a_space_is_tested_on_others(
+    zoo_vocabulary: Vocabulary,
+):
+    table = CHAINS.reading(zoo_vocabulary)
+    written = lessons.to_measure(
+        *(CHAINS, table, zoo_vocabulary, []),
+        lambda windows: np.zeros(len(windows)),
+        jax.random.key(0),
+    )
+    assert len(written)
+    assert set(written.labels) <= set(GENES.values())
 
 
 def test_networks_do_not_read_each_other(

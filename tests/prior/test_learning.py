@@ -126,6 +126,7 @@ def test_validation_is_neither_for_training_nor_for_the_test(
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 def test_without_patience_the_curve_is_measured_on_the_test_part(
     config: PriorConfig, corpora: Corpora, learned: Learned
 ):

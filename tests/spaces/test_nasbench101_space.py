@@ -154,7 +154,7 @@ def test_a_decoded_network_has_the_parameters_of_the_benchmark(shared_data):
 
 def test_listed_cells_are_drawn_equally_often():
     listed = genomes_of(*to_columns(enumerate_cells(3)))
-    space = NasBench101Space(listed)
+    space = NasBench101Space(listed=listed)
     drawn = np.asarray(space.sample(jax.random.key(0), 4000))
     rows, counts = np.unique(drawn, axis=0, return_counts=True)
     np.testing.assert_array_equal(rows, np.unique(listed, axis=0))

@@ -179,8 +179,9 @@ def test_evaluations_beyond_the_search_are_refused(
     for record in [records[1], records[0], *records[2:]]:
         swapped.append(record)
     assert main(runs.command(path)[2:]) == 2
-    assert "ledger.jsonl:1 is no evaluation of generation 0, candidate 0" in line_of(
-        capsys
+    assert (
+        "ledger.jsonl:1 is not the evaluation of generation 0, candidate 0"
+        in line_of(capsys)
     )
 
 
@@ -292,7 +293,7 @@ def test_a_signal_saves_the_step(
     process.send_signal(signal.Signals[number])
     printed, _ = process.communicate()
     assert process.returncode == code, printed
-    assert "gpt_nas_jax: stopped; the same command goes on" in printed
+    assert "gpt_nas_jax: stopped; run the same command again to resume" in printed
     assert "Traceback" not in printed
     (saved,) = (tmp_path / "retrain").glob("*/[0-9]*")
     assert 0 < int(saved.name) < 66
@@ -315,7 +316,7 @@ def test_a_second_interrupt_ends_a_run_without_a_traceback(
     assert process.returncode == 130
     assert "Traceback" not in printed
     # The first signal alone would let the step end, and say so.
-    assert "stopped; the same command goes on" not in printed
+    assert "stopped; run the same command again to resume" not in printed
 
 
 def strict(text: str) -> Any:

@@ -70,7 +70,7 @@ def test_without_finalists_the_fittest_wins(tmp_path: Path):
     ("rows", "message"),
     [
         ([([1, 1], [0.7] * 3)], "3 of 6 trainings of finalists"),
-        ([([0, 2], [0.7] * 3)], "is no training of this search's finalists"),
+        ([([0, 2], [0.7] * 3)], "does not belong to this search's finalists"),
         ([([1, 1], [None] * 3), ([0, 2], [None] * 3)], "loss is not a number"),
     ],
 )

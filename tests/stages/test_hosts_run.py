@@ -163,7 +163,7 @@ def check_end(processes: Processes, index: int, number: signal.Signals) -> None:
     elif index:
         assert (leader[0], follower[0]) == (75, -signal.SIGKILL)
         assert leader[2].splitlines()[-1:] == [
-            f"gpt_nas_jax: {LOST}; the same command goes on"
+            f"gpt_nas_jax: {LOST}; run the same command again to resume"
         ]
     else:
         # JAX ends a process that loses its leader.

@@ -93,7 +93,7 @@ def test_without_a_file_a_table_is_printed(
     ("flags", "line"),
     [
         ((), "--stage=predict needs --predict_files"),
-        (("--predict_files=nowhere.png",), "nowhere.png is no picture"),
+        (("--predict_files=nowhere.png",), "nowhere.png is neither a picture"),
         (("--predict_files=a.png", "--predict_out=p.txt"), "must end with .csv"),
     ],
 )

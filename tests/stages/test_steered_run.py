@@ -59,7 +59,7 @@ def test_stopped_by_three_signals_a_search_of_three_workers_has_the_same_ledger(
         printed, _ = process.communicate()
         killed = number == signal.SIGKILL
         assert process.returncode == (-number if killed else 128 + number), printed
-        assert killed or "the same command goes on" in printed
+        assert killed or "run the same command again to resume" in printed
     runs.finish(tmp_path, *FLAGS, *STEERED, "--search_workers=3")
     assert ledger(tmp_path) == ledger(whole)
     assert json.loads((tmp_path / "front.json").read_text(encoding="utf-8")) == (

@@ -88,6 +88,7 @@ def test_a_rejected_reconstruction_is_replaced_by_the_original(
     assert not np.asarray(candidates.proposed).all(1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("generation", [0, 1])
 def test_without_elimination_it_is_the_genetic_algorithm(
     prior: Prior, state: PopulationState, generation: int

@@ -11,6 +11,7 @@ import pytest
 from gpt_nas_jax import checks
 from gpt_nas_jax.config import Config, EvalConfig, SearchConfig, names
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
+from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.strategies import create, registry, settings
 from gpt_nas_jax.types import UsageError
 
@@ -21,6 +22,35 @@ def test_settings_reach_the_fields_of_a_strategy():
     made = create("surrogate", SPACE, 40, pool=32, elites=2)
     assert (made.pool, made.elites, made.initial) == (32, 2, 10)
     assert create("regularised_evolution", SPACE, 40, sample=7).sample == 7
+
+
+def test_rates_reach_the_genetic_algorithm_and_the_elimination():
+    made = create("genetic", SPACE, 40, crossover_rate=0.5, mutation_rate=0.2)
+    assert (made.crossover_rate, made.mutation_rate) == (0.5, 0.2)
+    made = create(
+        *("uniform_refill", NasBench201Space(), 40),
+        mutation_rate=0.1,
+        elimination_rate=0.7,
+        elimination_generations=9,
+    )
+    assert made.genetic.mutation_rate == 0.1
+    assert (made.elimination_rate, made.generations) == (0.7, 9)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"evaluations": 0}, "evaluations=0: give a whole number of 1 or more"),
+        ({"evaluations": 20.0}, "evaluations=20.0: give a whole number"),
+        ({"seed": -1}, "--seed=-1 must be at least 0"),
+        ({"batch": 0}, "--search_batch=0 must be at least 1"),
+        ({"population": 1}, "--search_population=1 must be at least 2"),
+        ({"mutation_rate": 1.5}, "--search_mutation_rate=1.5 must be at most 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(sizes: dict[str, float], message: str):
+    with pytest.raises(UsageError, match=message):
+        create("genetic", SPACE, **{"evaluations": 20, **sizes})
 
 
 def test_batches_and_populations_divide_the_evaluations():
@@ -35,8 +65,8 @@ def test_batches_and_populations_divide_the_evaluations():
     ("name", "sizes", "message"),
     [
         ("genetic", {}, "genetic needs a population that divides the 31 evaluations"),
-        ("genetic", {"population": 4}, "genetic asks 4 candidates at a time"),
-        ("random", {"batch": 3}, "random asks 3 candidates at a time"),
+        ("genetic", {"population": 4}, "genetic asks for 4 candidates at a time"),
+        ("random", {"batch": 3}, "random asks for 3 candidates at a time"),
     ],
 )
 def test_what_does_not_divide_the_evaluations_is_refused(

@@ -73,7 +73,7 @@ def same(tree):
 
 ways = {
     "one": (whole.step, same, same),
-    "mesh": (whole.step, jax.jit(mesh.shared_out), mesh.everywhere),
+    "mesh": (whole.step, jax.jit(mesh.sharded), mesh.everywhere),
     "pmap": (pmapped.step, same, same),
 }
 found = {}
@@ -175,6 +175,37 @@ arrays = [np.asarray(array) for s in states for array in (s.trained, s.stats)]
 found = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 print(json.dumps({"bits": found, "devices": jax.local_device_count()}))
 """
+
+
+# Prepares batches of which each device holds a part, as streams of several hosts are.
+# Prints which programs move images from device to device.
+PARTS = """
+import json
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from gpt_nas_jax.config import Recipe
+from gpt_nas_jax.training import batches
+from gpt_nas_jax.training.balance import Balance
+from gpt_nas_jax.training.placement import Placement, mesh_of
+
+mesh = Placement("float32", mesh_of(jax.local_devices()))
+arrays = np.zeros((16, 8, 8, 3), np.uint8), np.zeros(16, np.int32)
+parts = jax.device_put(arrays, NamedSharding(mesh.mesh, PartitionSpec("batch")))
+moments = mesh.everywhere((np.zeros(3, np.float32), np.ones(3, np.float32), Balance()))
+data = batches.DeviceImages(*parts, *moments, True, mesh)
+programs = {
+    "augmented": batches.augmented_batch.lower(Recipe(), data, jax.random.key(0), 0),
+    "normalised": batches.normalised_batch.lower(data),
+}
+texts = {name: one.compile().as_text() for name, one in programs.items()}
+moving = ("all-gather", "all-to-all", "collective-permute", "all-reduce")
+print(json.dumps({n: [m for m in moving if m in text] for n, text in texts.items()}))
+"""
+
+
+def test_images_stay_on_the_device_that_holds_their_part_of_a_batch() -> None:
+    assert printed(PARTS) == {"augmented": [], "normalised": []}
 
 
 def printed(program: str, devices: int = DEVICES) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import numpy as np
@@ -40,6 +41,14 @@ def test_a_file_that_cannot_be_put_in_place_leaves_nothing(tmp_path: pathlib.Pat
     workdir.write_bytes(tmp_path / "new" / "file", b"second")
     assert (tmp_path / "new" / "file").read_bytes() == b"second"
     assert len([*(tmp_path / "new").iterdir()]) == 1
+
+
+def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: pathlib.Path):
+    path, texts = tmp_path / "report.html", [str(i) * 1000 for i in range(100)]
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(lambda text: workdir.write_text(path, text), texts)]
+    assert path.read_text(encoding="utf-8") in texts
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_an_equal_file_is_not_touched(tmp_path: pathlib.Path):

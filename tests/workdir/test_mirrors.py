@@ -198,7 +198,7 @@ def test_a_damaged_line_is_refused_with_its_object(url: str, damage: str):
         objects.create(f"{name}1", b'{"number": 1}\n')
     with (
         pytest.raises(
-            UsageError, match=rf"{name}1 {damage}.*delete it and all objects"
+            UsageError, match=rf"{name}1 {damage}.*delete it and all objects after"
         ),
         workdir.fetched(url),
     ):

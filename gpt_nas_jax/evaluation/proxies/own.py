@@ -13,7 +13,9 @@ class Proxy(Protocol):
     """Scores a network that has not been trained; higher is better."""
 
     def __call__(self, chain: Chain, images: Any, labels: Any, key: Key) -> float:
-        """One network's score; no number, or an exception, fails the candidate.
+        """One network's score.
+
+        A result that is not a finite number, or an exception, fails the candidate.
 
         Args:
           chain: the network, a Linen module called as ``chain(x, train)``.

@@ -51,8 +51,8 @@ class Gradients:
       params: ``float32[n]``.
       norm: sum over layers of the norm of the kernel's gradient.
       saliency: sum over kernels of the magnitude of weight times gradient.
-      fisher: sum over weights, each with what its output's channel has: the mean
-        over images of half the square of output times gradient, summed over pixels.
+      fisher: sum over weights of their output channel's score: the mean over images
+        of half the square of output times gradient, summed over pixels.
     """
 
     params: jax.Array
@@ -170,7 +170,7 @@ Mixed = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 def mixed_derivative(
     block: nn.Module, in_size: Size, params: jax.Array, gradient: jax.Array, x: Mixed
 ) -> Mixed:
-    """A block's output, derived along its kernels and along their gradient."""
+    """A block's output, differentiated along its kernels and along their gradient."""
     mask = _kernel_mask(block, in_size)
     along = mask * params, mask * gradient
 

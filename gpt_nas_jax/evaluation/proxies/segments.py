@@ -54,7 +54,7 @@ class Segment:
 def segments(chain: Chain, in_size: Size) -> tuple[Segment, ...]:
     """The segments of a network, of which the last makes the logits.
 
-    Mere normalisation and rectification before the classifier belong to it.
+    BatchNorm and ReLU directly before the classifier belong to its segment.
     """
     blocks = chain.blocks
     last = len(blocks) - 1

@@ -17,7 +17,7 @@ IMAGES = "images.json"
 CURVE = "curve.json"
 """File next to the checkpoints of a long training: its loss by epoch."""
 
-_REMEDY = "start the same command again: it is written again"
+_REMEDY = "run the same command again to rewrite it"
 
 Record = Mapping[str, Any]
 """A line of a ledger."""

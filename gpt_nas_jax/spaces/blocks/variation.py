@@ -35,7 +35,8 @@ def crossover(key: Key, first: Genome, second: Genome) -> Genome:
 def mutate(key: Key, genome: Genome, shortest: int, num_genes: int) -> Genome:
     """Replaces, inserts or removes one gene at a random place, equally likely.
 
-    At the depth limits, inserting or removing becomes replacing.
+    At the depth limits, inserting or removing becomes replacing. The new gene is drawn
+    from all, so a replacement may leave the genome as it is.
 
     Args:
       key: draws kind, place and gene.

@@ -48,15 +48,15 @@ class NasBench101Space(cells.CellSpace):
     `OPERATIONS`. Vertices on no path from input to output are ignored.
 
     Attributes:
-      listed: ``int8[N, 26]``, one genome of every network, to sample uniformly from; if
-        None, samples are random graphs, most of them large.
       image: height, width and channels of the images.
       num_classes: number of outputs.
+      listed: ``int8[N, 26]``, one genome of every network, to sample uniformly from; if
+        None, samples are random graphs, most of them large.
     """
 
-    listed: np.ndarray | None = None
     image: Size = network.IMAGE
     num_classes: int = 10
+    listed: np.ndarray | None = None
 
     @property
     def length(self) -> int:

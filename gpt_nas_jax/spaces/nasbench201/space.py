@@ -56,7 +56,7 @@ class NasBench201Space(cells.CellSpace):
         if height % _HALVED or width % _HALVED:
             raise UsageError(
                 f"cells of NAS-Bench-201 halve images twice: {height}x{width} pixels "
-                f"are no multiples of {_HALVED}; resize them"
+                f"are not multiples of {_HALVED}; resize them"
             )
 
     @property

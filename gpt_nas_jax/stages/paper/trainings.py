@@ -142,8 +142,8 @@ def _records(
         if {**record, **_description(loaded, plan, item)} != record:
             raise UsageError(
                 f"{ledger.line(index)} does not match the training that this "
-                "program does there; go on with the version and machine that began the "
-                "run, or choose another --workdir"
+                "program does there; resume with the version and on the machine that "
+                "began the run, or choose another --workdir"
             )
         yield record
     rest = items[len(done) :]
