@@ -1,10 +1,10 @@
 """Which part of the package may import which."""
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -72,14 +72,17 @@ HEAVY = {
 MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
 
 
-def imports(path: pathlib.Path) -> Iterator[str]:
+@functools.cache
+def imports(path: pathlib.Path) -> tuple[str, ...]:
     """The full names of a module's imports, including those inside functions."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path}:{node.lineno}: name the package in full"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += (f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(names)
 
 
 def room_of(module: str) -> str:

@@ -21,7 +21,7 @@ from gpt_nas_jax.evaluation.evaluator import (
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.spaces.protocol import NetworkSpace
-from gpt_nas_jax.training.footprint import foreseen
+from gpt_nas_jax.training.footprint import estimated_peak
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.types import Evaluation, Key
 
@@ -84,7 +84,7 @@ class Scorer:
         rules = (Rule.ALL,) * len(chain.blocks)
         count, batch = self.batches.labels.shape
         size = self.space.image
-        return count * foreseen(chain, rules, _UPDATE, size, batch, "float32")
+        return count * estimated_peak(chain, rules, _UPDATE, size, batch, "float32")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

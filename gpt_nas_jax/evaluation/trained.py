@@ -25,7 +25,7 @@ from gpt_nas_jax.training import chain as chain_training
 from gpt_nas_jax.training import input_wait
 from gpt_nas_jax.training.batches import TrainingData
 from gpt_nas_jax.training.chain import WHOLE, Part, States
-from gpt_nas_jax.training.footprint import foreseen
+from gpt_nas_jax.training.footprint import estimated_peak
 from gpt_nas_jax.training.placement import SINGLE, Placement
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule, accelerated
@@ -173,7 +173,7 @@ class TrainedEvaluator:
         rules = self._rules(chain, candidate, trained_blocks)
         update = optimizer(recipe, len(self.splits.train) // recipe.batch)
         size, dtype = self.space.image, self.placement.dtype
-        needed = foreseen(chain, rules, update, size, recipe.batch, dtype)
+        needed = estimated_peak(chain, rules, update, size, recipe.batch, dtype)
         check_memory(needed, self.max_memory)
         valid = self.valid.here()
         found = []

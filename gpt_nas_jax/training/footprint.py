@@ -68,7 +68,7 @@ def peak(blocks: list[BlockFootprint]) -> int:
     return 2 * sum(block.state for block in blocks) + max(passing + working)
 
 
-def foreseen(
+def estimated_peak(
     chain: Chain,
     rules: tuple[Rule, ...],
     update: optax.GradientTransformation,

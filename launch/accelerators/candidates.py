@@ -46,7 +46,7 @@ def accessed(lines: Lines, chains: Sequence[Chain]) -> list[float]:
     ]
 
 
-def _foreseen(chain: Chain) -> list[BlockFootprint]:
+def _estimated(chain: Chain) -> list[BlockFootprint]:
     """Memory of each block as the program predicts it."""
     recipe = settings.config("cifar10").eval.recipe
     rules, size = (Rule.ALL,) * len(chain.blocks), settings.space("cifar10").image
@@ -57,7 +57,7 @@ def _foreseen(chain: Chain) -> list[BlockFootprint]:
 def _compiled(lines: Lines, chain: Chain) -> list[BlockFootprint]:
     """The same from the compiler's analyses of the programs."""
     found = []
-    for (title, state), block in zip(_titled(chain), _foreseen(chain), strict=True):
+    for (title, state), block in zip(_titled(chain), _estimated(chain), strict=True):
         forward, backward = (lines[f"{title} {p}"] for p in ("forward", "backward"))
         put_out = forward["bytes"] - forward["temporary"] - block.state - block.x
         saved = put_out - block.y - bytes_of(state.stats)
@@ -106,6 +106,6 @@ def peaks(lines: Lines, chip: str) -> list[tuple[int, int]]:
     with compiling_for(chip):
         try:
             chains = sampled(1, 24)
-            return [(peak(_compiled(lines, c)), peak(_foreseen(c))) for c in chains]
+            return [(peak(_compiled(lines, c)), peak(_estimated(c))) for c in chains]
         except KeyError:
             return []

@@ -13,7 +13,7 @@ from gpt_nas_jax.evaluation.evaluator import GIB, Candidate
 from gpt_nas_jax.evaluation.scored import ScoredEvaluator, Scorer, draw
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
-from gpt_nas_jax.training.footprint import foreseen
+from gpt_nas_jax.training.footprint import estimated_peak
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
 
@@ -77,7 +77,7 @@ def test_the_memory_of_both_batches_counts(splits: images.Splits):
     chain = SPACE.decode(GENOMES[0])
     rules = (Rule.ALL,) * len(chain.blocks)
     update = optimizer(Recipe(epochs=1), 1)
-    one = foreseen(chain, rules, update, SPACE.image, 8, "float32") / GIB
+    one = estimated_peak(chain, rules, update, SPACE.image, 8, "float32") / GIB
     for limit, fits in ((1.5 * one, False), (2.5 * one, True)):
         _, reason = scorer(splits, "params", max_memory=limit).of_network(chain)
         assert (reason is None) == fits

@@ -11,7 +11,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import candidate
 from gpt_nas_jax.training import programs
-from gpt_nas_jax.training.footprint import BlockFootprint, foreseen, peak
+from gpt_nas_jax.training.footprint import BlockFootprint, estimated_peak, peak
 from gpt_nas_jax.training.recipe import optimizer
 from gpt_nas_jax.training.rules import Rule
 
@@ -21,8 +21,8 @@ NAMES = ("Stem", "BasicBlock", "MaxPool", "BottleneckGrouped", "InvertedResidual
 CHAIN = candidate(NAMES, 16, 2, 10)
 
 
-def foreseen_of(chain: Chain, *rules: Rule, dtype: str = "float32") -> int:
-    return foreseen(chain, rules, UPDATE, IMAGE, BATCH, dtype)
+def estimate_of(chain: Chain, *rules: Rule, dtype: str = "float32") -> int:
+    return estimated_peak(chain, rules, UPDATE, IMAGE, BATCH, dtype)
 
 
 def all_of(chain: Chain) -> tuple[Rule, ...]:
@@ -60,18 +60,18 @@ def zeros(tree: object) -> object:
 
 @pytest.mark.slow
 def test_is_within_a_quarter_of_what_the_compiler_says() -> None:
-    ours, theirs = foreseen_of(CHAIN, *all_of(CHAIN)), compiled(CHAIN)
+    ours, theirs = estimate_of(CHAIN, *all_of(CHAIN)), compiled(CHAIN)
     assert abs(ours / theirs - 1) <= 0.25
 
 
 def test_blocks_below_the_lowest_trained_one_keep_nothing() -> None:
     last = (Rule.NOTHING,) * len(NAMES) + (Rule.ALL,)
-    assert foreseen_of(CHAIN, *last) < foreseen_of(CHAIN, *all_of(CHAIN)) / 3
+    assert estimate_of(CHAIN, *last) < estimate_of(CHAIN, *all_of(CHAIN)) / 3
 
 
 def test_half_the_bytes_a_number_take_half_the_memory() -> None:
-    small = foreseen_of(CHAIN, *all_of(CHAIN), dtype="bfloat16")
-    assert small == pytest.approx(foreseen_of(CHAIN, *all_of(CHAIN)) / 2, rel=0.1)
+    small = estimate_of(CHAIN, *all_of(CHAIN), dtype="bfloat16")
+    assert small == pytest.approx(estimate_of(CHAIN, *all_of(CHAIN)) / 2, rel=0.1)
 
 
 def test_the_peak_is_where_most_is_kept_or_most_space_is_needed() -> None:
