@@ -6,6 +6,7 @@
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 from typing import Any
@@ -21,8 +22,9 @@ def main(argv: list[str]) -> int:
     """Runs a command line; returns the exit code.
 
     0: done; 2: an error that the user can fix, in one line on stderr; 130, 143 or 129:
-    ended by SIGINT, SIGTERM or SIGHUP; 75: another process of the run or its store was
-    lost, and the same command resumes.
+    ended by SIGINT, SIGTERM or SIGHUP; 75: another process of the run, its store or a
+    device was lost, and the same command resumes; 141: the reader of the output has
+    been closed.
     """
     _quieten()
     # Plug-ins are in the current directory, which an installed script does not search.
@@ -45,8 +47,7 @@ def main(argv: list[str]) -> int:
             return _end(str(error), 2)
         if isinstance(error, Lost):
             return _end(error.line, error.exit_code)
-        if isinstance(error, BrokenPipeError):
-            # The reader of the output, such as a pager, has been closed.
+        if isinstance(error, BrokenPipeError) and _is_unread():
             return 128 + signal.SIGPIPE
         if isinstance(error, OSError):
             # From files that the program does not write itself: a terminal, a cache.
@@ -54,6 +55,13 @@ def main(argv: list[str]) -> int:
             return _end(f"{where}{error.strerror or error}", 2)
         raise
     return 0
+
+
+def _is_unread() -> bool:
+    """Whether the reader of the output, such as a pager, has been closed."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0))
 
 
 def _stop(stopped: interruption.Stopped) -> int:

@@ -73,7 +73,7 @@ need() {
 }
 
 # goes_on CODE: whether the same command resumes after this exit code.
-# 75: another process of the run was lost; 129, 143: SIGHUP, SIGTERM; 134: JAX ends a
+# 75: another process of the run, or a device, was lost; 129, 143: SIGHUP, SIGTERM; 134: JAX ends a
 # process whose leader is lost; 137: killed; 255: ssh has lost the connection.
 goes_on() { [[ $1 =~ ^(75|129|134|137|143|255)$ ]]; }
 
@@ -142,7 +142,7 @@ launch() {
     code=0
     run || code=$?
     goes_on "$code" || exit "$code"
-    say "the program ended with exit code $code; run the same command again to resume"
+    say "the program ended with exit code $code; running the same command again"
   done
   fail "$code" "gives up after $restarts restarts"
 }

@@ -39,7 +39,13 @@ Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
 _RESERVED = (
-    *("generation", "index", "genome", "parents", "proposed", "seconds", "start"),
+    "generation",
+    "genome",
+    "index",
+    "parents",
+    "proposed",
+    "seconds",
+    "start",
     "worker",
 )
 
@@ -65,7 +71,9 @@ def search(
       space: where to search.
       evaluate: called with one genome at a time. Returns a number, or a mapping with
         ``fitness`` (None if the candidate failed), ``reason`` and any further details
-        to keep. An exception fails the candidate and becomes its reason.
+        to keep; ``generation``, ``genome``, ``index``, ``parents``, ``proposed``,
+        ``seconds``, ``start`` and ``worker`` are the search's own. An exception fails
+        the candidate and becomes its reason.
       strategy: a name, an import path ``module:Name``, or a strategy made by
         `strategies.create`. ``gpt_nas`` first learns its prior, which takes minutes.
       evaluations: their number. A strategy given by name has the population or

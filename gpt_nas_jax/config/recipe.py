@@ -16,8 +16,8 @@ class Recipe:
     learning_rate: float = setting(0.01, "Peak learning rate (paper: 0.01).", low=0)
     warmup_epochs: float = setting(
         1.0,
-        "Epochs of linear warm-up of the learning rate from 0, at most half of those "
-        "before a cosine or linear schedule is at 0 (ours).",
+        "Epochs of linear warm-up of the learning rate from 0; with a cosine or linear "
+        "schedule, at most half of the epochs up to the first decay to 0 (ours).",
         low=0,
     )
     schedule: str = setting(
@@ -46,7 +46,7 @@ class Recipe:
     )
 
     def ends(self) -> tuple[int, ...]:
-        """The epochs at whose ends the learning rate has decayed."""
+        """The last epochs of the parts that a network is trained in."""
         return (self.epochs,)
 
     def problems(self, section: str) -> Iterator[str]:
@@ -155,7 +155,7 @@ class EvalRecipe(Recipe):
     )
 
     def ends(self) -> tuple[int, ...]:
-        """The epochs at whose ends the learning rate has decayed."""
+        """The last epochs of the parts that a network is trained in."""
         return tuple(map(int, self.rungs.split(","))) if self.rungs else (self.epochs,)
 
     def problems(self, section: str) -> Iterator[str]:

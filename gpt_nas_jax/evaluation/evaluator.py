@@ -45,6 +45,7 @@ class Evaluator(Protocol):
 
         Raises:
           DataError: images cannot be read.
+          Lost: the device computes nothing any more.
         """
 
 
@@ -99,7 +100,9 @@ def _require_device(reason: str) -> None:
     try:
         jax.block_until_ready(jnp.zeros(1) + 1)
     except Exception as error:
-        raise Lost(f"the device no longer computes, since: {reason}") from error
+        # Other candidates on the device may fill its memory.
+        if not is_exhausted(error):
+            raise Lost(f"the device no longer computes, since: {reason}") from error
 
 
 def built(

@@ -23,10 +23,10 @@ def create(
     seed: int = 0,
     batch: int | None = None,
     population: int | None = None,
-    crossover_rate: float = SearchConfig.crossover_rate,
-    mutation_rate: float = SearchConfig.mutation_rate,
-    elimination_rate: float = SearchConfig.elimination_rate,
-    elimination_generations: int = SearchConfig.elimination_generations,
+    crossover_rate: float | None = None,
+    mutation_rate: float | None = None,
+    elimination_rate: float | None = None,
+    elimination_generations: int | None = None,
     prior: Prior | None = None,
     objectives: Sequence[str] = (ACCURACY,),
     **settings: Any,
@@ -50,7 +50,8 @@ def create(
       population: of evolutionary strategies; None for one of up to 30 that leaves three
         generations where possible. A strategy that proposes whole populations needs a
         divisor of the evaluations.
-      crossover_rate: of evolutionary strategies, as ``--search_crossover_rate``.
+      crossover_rate: of ``genetic``, ``gpt_nas`` and its controls, as
+        ``--search_crossover_rate``, whose default None stands for.
       mutation_rate: likewise, as ``--search_mutation_rate``.
       elimination_rate: of ``gpt_nas`` and its controls, as
         ``--search_elimination_rate``.
@@ -68,17 +69,21 @@ def create(
     contract.require_count(evaluations)
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
+    rates = _rates(
+        strategy,
+        crossover_rate=crossover_rate,
+        mutation_rate=mutation_rate,
+        elimination_rate=elimination_rate,
+        elimination_generations=elimination_generations,
+    )
     config = SearchConfig(
         strategy=strategy,
         batch=_divisor(evaluations, _BATCH) if batch is None else batch,
         population=(
             _population(strategy, evaluations) if population is None else population
         ),
-        crossover_rate=crossover_rate,
-        mutation_rate=mutation_rate,
-        elimination_rate=elimination_rate,
-        elimination_generations=elimination_generations,
         objectives=",".join(objectives),
+        **rates,
     )
     if isinstance(objectives, str) or {*objectives} - {ACCURACY} - {*COSTS}:
         raise UsageError(
@@ -101,6 +106,19 @@ def create(
         given=settings,
     )
     return setup.build(strategy)
+
+
+def _rates(strategy: str, **given: float | None) -> dict[str, Any]:
+    """The rates that are given.
+
+    Raises:
+      UsageError: the strategy has no such rate.
+    """
+    rates = {name: value for name, value in given.items() if value is not None}
+    known = {"generations" if n == "elimination_generations" else n: n for n in rates}
+    for field in {*known} - {*registry.find(strategy).filled}:
+        raise UsageError(f"{strategy} has no {known[field]}; leave it out")
+    return rates
 
 
 def _population(strategy: str, evaluations: int) -> int:

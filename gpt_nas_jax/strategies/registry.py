@@ -154,7 +154,7 @@ def _refilled(proposer: str, learned: bool = True) -> Entry:
         prior = getattr(setup.proposers, proposer)
         return GptNas(genetic, **rates, prior=prior, **chosen)
 
-    filled = ("genetic", *_ELIMINATION)
+    filled = ("genetic", *_GENETIC, *_ELIMINATION)
     return Entry(GptNas, filled, True, build, learned=learned, several=True)
 
 

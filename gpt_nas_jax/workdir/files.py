@@ -2,10 +2,11 @@
 
 import contextlib
 import errno
+import fcntl
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.types import UsageError
@@ -31,19 +32,37 @@ def write_bytes(path: Path, data: bytes) -> None:
         if path.is_file() and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A report may be written by the run and by --stage=report at once.
-        temporary = beside(path, f"{os.getpid()}-{threading.get_ident()}.tmp")
-        try:
-            with temporary.open("wb") as file:
+        temporary = beside(path, "tmp")
+        with _alone(temporary) as file:
+            try:
                 file.write(data)
+                file.flush()
                 sync(file.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+                temporary.replace(path)
+                sync_folder(path.parent)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
         mirrors.push(path)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[IO[bytes]]:
+    """An empty file that no other writer has open, where the disk knows locks.
+
+    A run and ``--stage=report`` may write the same page at once. The lock of a writer
+    that was killed ends with it, and the next one takes its file over.
+    """
+    while True:
+        with path.open("ab") as file:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Meanwhile, its writer may have renamed it.
+            if _is_there(path, os.fstat(file.fileno()).st_ino):
+                file.truncate(0)
+                yield file
+                return
 
 
 def write_text(path: Path, text: str) -> None:

@@ -54,7 +54,8 @@ def below(workdir: str, *names: str) -> str:
     """A workdir within another one."""
     if is_store(workdir):
         return "/".join((workdir.rstrip("/"), *names))
-    return str(Path(workdir, *names))
+    # Path would turn ./~ into ~, which is the user's home.
+    return os.path.join(workdir, *names)
 
 
 def shown(text: str | Path) -> str:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import doctest
+import enum
+import functools
 import importlib
 import math
 from pathlib import Path
@@ -261,6 +263,27 @@ jax.tree_util.register_pytree_node(
 )
 
 
+class Colour(enum.Enum):
+    RED = 1
+    GREEN = 2
+
+
+@dataclasses.dataclass
+class Filled:
+    """Fills a field while it is used."""
+
+    size: int
+    absent: int = dataclasses.field(init=False)
+    cache: dict[str, int] = dataclasses.field(default_factory=dict, compare=False)
+
+
+def test_a_digest_does_not_change_with_use():
+    first, used = Filled(3), Filled(3, {"a": 1})
+    assert identity.digest(first) == identity.digest(used) != identity.digest(Filled(4))
+    texts = (np.array(["x", "".join(("y", "y"))], object) for _ in range(2))
+    assert len({identity.digest(text) for text in texts}) == 1
+
+
 def test_a_digest_depends_on_values_and_on_no_address():
     def one(**changes: Any) -> Settings:
         values = {
@@ -290,6 +313,11 @@ def test_a_digest_depends_on_values_and_on_no_address():
         {"other": b"x"},
         {"other": Registered(0.1)},
         {"other": Registered(0.9)},
+        *({"other": np.array(["a", x], object)} for x in ("b", "c")),
+        *({"other": frozenset(names)} for names in (("a", "b"), ("a", "c"))),
+        *({"other": each} for each in Colour),
+        *({"other": Path(name)} for name in ("a", "b")),
+        *({"other": functools.partial(evaluate, x)} for x in (1, 2)),
     ]
     found = {identity.digest(one(**change)) for change in changes}
     assert len(found | {expected}) == len(changes) + 1

@@ -110,7 +110,7 @@ def test_a_folder_around_the_folder_is_pointed_out(tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         registry.load("folder", tmp_path / ("n" * 300))
     if os.geteuid() == 0:
         pytest.skip("needs a user who may not read everything")
@@ -135,5 +135,5 @@ def test_a_folder_of_fewer_than_two_classes_is_refused(tmp_path, classes):
         picture(tmp_path / name / "0.png", 6, 5)
     with pytest.raises(UsageError, match=f"holds {len(classes)} folder.* of"):
         registry.load("folder", tmp_path)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         registry.load("folder", tmp_path / "elsewhere")

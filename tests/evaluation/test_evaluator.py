@@ -62,6 +62,17 @@ def test_a_lost_device_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
         attempt(fails, "--eval_batch")
 
 
+def test_a_device_that_others_have_filled_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(jax, "block_until_ready", full)
+    _, reason = attempt(lambda: [][0], "--eval_batch")
+    assert reason.startswith("IndexError")
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -161,7 +161,7 @@ def test_a_signal_of_any_process_ends_all_as_one_of_the_leader(tmp_path: Path) -
 
 def test_one_process_alone_is_refused() -> None:
     assert registry.find("hosts") is hosts.run
-    with pytest.raises(UsageError, match="from the command line and"):
+    with pytest.raises(UsageError, match="from the command line or"):
         next(hosts.run(abs, [1], 1))
 
 

@@ -71,17 +71,20 @@ def test_layers_in_no_block_are_read_but_not_learned(
     np.testing.assert_array_equal(rest.starts, resnet.starts[kept])
 
 
-def test_without_human_networks_of_its_blocks_a_space_is_tested_on_others(
+def test_without_human_networks_of_its_blocks_a_space_is_learned_from_others(
     zoo_vocabulary: Vocabulary,
 ):
     table = CHAINS.reading(zoo_vocabulary)
-    written = lessons.to_measure(
+    arguments = (
         *(CHAINS, table, zoo_vocabulary, []),
         lambda windows: np.zeros(len(windows)),
         jax.random.key(0),
     )
-    assert len(written)
-    assert set(written.labels) <= set(GENES.values())
+    learned, weights = lessons.to_learn(*arguments)
+    np.testing.assert_array_equal(weights, np.ones(len(learned)))
+    for written in (learned, lessons.to_measure(*arguments)):
+        assert len(written)
+        assert set(written.labels) <= set(GENES.values())
 
 
 def test_networks_do_not_read_each_other(

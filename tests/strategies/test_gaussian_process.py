@@ -33,6 +33,27 @@ def test_mean_and_deviation_are_those_of_scikit_learn():
     np.testing.assert_allclose(std, wanted_std, atol=1e-3)
 
 
+def test_products_are_not_rounded_on_accelerators():
+    """By default GPUs and TPUs round, by more than squared distances differ."""
+
+    def fitted(features: jax.Array, trends: jax.Array, targets: jax.Array) -> jax.Array:
+        known = np.ones(len(targets), bool)
+        process = gaussian_process.fit(features, trends, targets, known)
+        return process(features[:2], trends[:2])[0]
+
+    features, targets = data(8)
+    lowered = jax.jit(fitted).trace(features, features[:, :1], targets)
+    text = lowered.lower(lowering_platforms=("tpu",)).as_text()
+    # Those of the library's factorisation are batched.
+    products = [
+        line
+        for line in text.splitlines()
+        if "stablehlo.dot_general" in line and "batching_dims" not in line
+    ]
+    assert len(products) >= 5
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
 @pytest.mark.slow
 def test_the_mean_follows_a_trend_beyond_what_is_known():
     features, _ = data(40)

@@ -38,6 +38,20 @@ def test_rates_reach_the_genetic_algorithm_and_the_elimination():
 
 
 @pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("random", "mutation_rate"),
+        ("regularised_evolution", "crossover_rate"),
+        ("surrogate", "elimination_rate"),
+        ("genetic", "elimination_generations"),
+    ],
+)
+def test_a_rate_that_a_strategy_does_not_have_is_refused(name: str, rate: str):
+    with pytest.raises(UsageError, match=f"{name} has no {rate}; leave it out"):
+        create(name, SPACE, 20, **{rate: 1})
+
+
+@pytest.mark.parametrize(
     ("sizes", "message"),
     [
         ({"evaluations": 0}, "evaluations=0: give a whole number of 1 or more"),
