@@ -26,7 +26,11 @@ from gpt_nas_jax.config import (
 )
 from gpt_nas_jax.types import UsageError
 
-_ONLY = {"retrain_genome": ("retrain",)}
+_ONLY = {
+    "retrain_genome": ("retrain",),
+    "search_queries": ("tables",),
+    "search_seeds": ("tables",),
+}
 """Stages that read a setting, where more stages read the rest of its section."""
 
 _LEFT = ("tables_name", "imports_name")

@@ -66,7 +66,7 @@ def changed(**values: Any) -> Config:
         {"stage": "baseline", "space_width": 24, "eval_max_memory": "much"},
         # A flagfile may set flags of several stages.
         {"stage": "search", "tables_name": "4", "imports_name": "nasbench101"},
-        {"stage": "zoo", "retrain_epochs": 2, "search_seeds": 5},
+        {"stage": "zoo", "retrain_epochs": 2, "search_generations": 5},
         {
             "stage": "baseline",
             "baseline_name": "GoogLeNet",

@@ -44,6 +44,8 @@ BAD = {
     "genome without its stage": (["--retrain_genome=1,2"], "--stage=retrain"),
     "huge genes": (["--stage=retrain", "--retrain_genome=99999999999,1"], "genome"),
     "padded genome": (["--stage=retrain", "--retrain_genome=-1,1"], "genome"),
+    "queries of a search": (["--search_queries=40"], "--stage=tables"),
+    "seeds of a search": (["--stage=search", "--search_seeds=3"], "--stage=tables"),
     "json without zoo": (["--zoo_json=x.json"], "--stage=zoo"),
     "json nowhere": (["--stage=zoo", f"--zoo_json={__file__}/x.json"], "--zoo_json"),
     "prior nowhere": ([f"--prior_dir={__file__}"], "--prior_dir"),
