@@ -30,6 +30,8 @@ CONTRASTS = (
 )
 PLANNED = range(8)
 """The seeds that the contrasts were fixed for."""
+_PLANNED = "Test accuracy"
+_EXPLORED = "Looked at afterwards, not planned: fitness of the chosen network"
 _STRATEGIES = tuple(dict.fromkeys(name for pair in CONTRASTS for name in pair))
 _CHAINBENCH = TablesConfig(name="chainbench", source="launch/chainbench/chainbench.npz")
 
@@ -78,8 +80,13 @@ def strategies(
     )
 
 
-def contrasts(tested: dict[str, np.ndarray]) -> Table:
-    """The planned contrasts; without p until all planned seeds are done."""
+def contrasts(tested: dict[str, np.ndarray], measured: str = _PLANNED) -> Table:
+    """The contrasts; without p until all planned seeds are done.
+
+    Args:
+      tested: accuracies of each strategy in %, ``float64[S]``.
+      measured: what they are, the beginning of the caption.
+    """
     p = [t_test(tested[first], tested[second]) for first, second in CONTRASTS]
     seeds = len(tested[CONTRASTS[0][0]])
     rows = []
@@ -90,12 +97,26 @@ def contrasts(tested: dict[str, np.ndarray]) -> Table:
         values = decided if seeds == len(PLANNED) else ("", "")
         rows.append(_row(first, second, text, interval, *values))
     return Table(
-        "Test accuracy of a strategy minus that of another with the same seed, in "
+        f"{measured} of a strategy minus that of another with the same seed, in "
         "percentage points; p is two-sided, of the paired t-test, then corrected by "
         "Holm's method.",
         ("strategy", "minus", "difference", "95 % interval", "p", "p, Holm"),
         rows,
         names=2,
+    )
+
+
+def foretold(tested: dict[str, np.ndarray], chosen: dict[str, list[Candidate]]) -> str:
+    """How well fitness and the ensemble predict which networks test better."""
+    networks = [one for ones in chosen.values() for one in ones]
+    accuracy = np.concatenate([*tested.values()])
+    fitness = [one.fitness for one in networks]
+    by_fitness = scipy.stats.kendalltau(fitness, accuracy).statistic
+    by_ensemble = scipy.stats.kendalltau(predictions(networks), accuracy).statistic
+    return (
+        f"The test accuracies of the {len(networks)} chosen networks agree with their "
+        f"fitness with Kendall's tau {by_fitness:.2f}, and with chainbench's "
+        f"prediction with {by_ensemble:.2f}.\n"
     )
 
 
@@ -134,6 +155,10 @@ def page(tested: Sequence[Outcome], candidates: Sequence[Candidate]) -> str:
         ]
         for name in _STRATEGIES
     }
+    fitness = {
+        name: np.array([100 * one.fitness for one in ones])
+        for name, ones in chosen.items()
+    }
     listed = f"Seeds {', '.join(map(str, seeds))}"
     if len(seeds) < len(PLANNED):
         listed += f" of the {len(PLANNED)} planned: no contrast is decided yet"
@@ -145,6 +170,8 @@ def page(tested: Sequence[Outcome], candidates: Sequence[Candidate]) -> str:
     parts += [
         strategies(accuracy, chosen),
         contrasts(accuracy),
+        contrasts(fitness, _EXPLORED),
+        foretold(accuracy, chosen),
         agreement([one for one in candidates if one.seed in seeds]),
     ]
     return markdown_page("The claim in figures", parts)
