@@ -72,8 +72,10 @@ def test_layers_in_no_block_are_read_but_not_learned(
 
 
 def test_without_human_networks_of_its_blocks_a_space_is_learned_from_others(
-    zoo_vocabulary: Vocabulary,
+    zoo_vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
 ):
+    # Fewer genomes, since writing takes long.
+    monkeypatch.setattr(lessons, "_RANDOM", 20)
     table = CHAINS.reading(zoo_vocabulary)
     arguments = (
         *(CHAINS, table, zoo_vocabulary, []),
