@@ -5,6 +5,7 @@
 Uses the seeds that all strategies have; runs nothing.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from gpt_nas_jax.reports.contrasts import holm, paired
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value, spread
 from gpt_nas_jax.stages import tabular_benchmark
+from gpt_nas_jax.stages.tabular_benchmark import TabularBenchmark
 from gpt_nas_jax.types import PAD
 
 CONTRASTS = (
@@ -36,9 +38,14 @@ _STRATEGIES = tuple(dict.fromkeys(name for pair in CONTRASTS for name in pair))
 _CHAINBENCH = TablesConfig(name="chainbench", source="launch/chainbench/chainbench.npz")
 
 
+@functools.cache
+def _chainbench() -> TabularBenchmark:
+    return tabular_benchmark.load(_CHAINBENCH)
+
+
 def predictions(candidates: Sequence[Candidate]) -> np.ndarray:
     """Accuracies that chainbench predicts for candidates, in %, ``float64[N]``."""
-    benchmark = tabular_benchmark.load(_CHAINBENCH)
+    benchmark = _chainbench()
     space = benchmark.plain
     genomes = np.full((len(candidates), space.length), PAD, np.int32)
     for row, one in zip(genomes, candidates, strict=True):

@@ -12,7 +12,7 @@ STEPS = 10
 
 
 def rates(**settings: object) -> np.ndarray:
-    recipe = Recipe(**{"epochs": 6, "learning_rate": 0.1, **settings})
+    recipe = EvalRecipe(**{"epochs": 6, "learning_rate": 0.1, **settings})
     schedule = learning_rate(recipe, STEPS)
     return np.array([schedule(step) for step in range(recipe.epochs * STEPS)])
 
@@ -59,11 +59,7 @@ def test_without_warm_up_the_first_rate_is_the_highest() -> None:
 def test_a_long_warm_up_leaves_half_of_the_first_rung_to_the_decay(
     schedule: str,
 ) -> None:
-    recipe = EvalRecipe(
-        epochs=9, rungs="1,3,9", learning_rate=0.1, schedule=schedule, warmup_epochs=1
-    )
-    found = learning_rate(recipe, STEPS)
-    values = np.array([found(step) for step in range(90)])
+    values = rates(epochs=9, rungs="1,3,9", schedule=schedule, warmup_epochs=1)
     np.testing.assert_allclose(values[:5], 0.1 * np.arange(1, 6) / 5, rtol=1e-5)
     assert values[9] < 0.03
     np.testing.assert_allclose(values[[10, 30]], 0.1, rtol=1e-6)
@@ -71,12 +67,7 @@ def test_a_long_warm_up_leaves_half_of_the_first_rung_to_the_decay(
 
 @pytest.mark.parametrize("schedule", ["constant", "step"])
 def test_rungs_change_no_schedule_that_does_not_decay_to_0(schedule: str) -> None:
-    settings = {
-        **{"epochs": 6, "learning_rate": 0.1},
-        **{"schedule": schedule, "step_epochs": 3},
-    }
-    found = learning_rate(EvalRecipe(rungs="2,6", **settings), STEPS)
-    values = [found(step) for step in range(60)]
+    values = rates(rungs="2,6", schedule=schedule, step_epochs=3)
     np.testing.assert_allclose(values, rates(schedule=schedule, step_epochs=3))
 
 
@@ -85,11 +76,7 @@ def test_the_rate_decays_before_each_rung_and_is_at_its_peak_after_it(
     schedule: str,
 ) -> None:
     """Each part follows the schedule of a training of that length."""
-    recipe = EvalRecipe(
-        epochs=9, rungs="2,5,9", learning_rate=0.1, schedule=schedule, warmup_epochs=1
-    )
-    found = learning_rate(recipe, STEPS)
-    values = np.array([found(step) for step in range(90)])
+    values = rates(epochs=9, rungs="2,5,9", schedule=schedule, warmup_epochs=1)
     parts = [
         rates(epochs=length, schedule=schedule, warmup_epochs=warmup)
         for length, warmup in ((2, 1), (3, 0), (4, 0))
