@@ -11,10 +11,11 @@ from platforms_support import BATCH, CLASSES, DTYPES, EVERYTHING, images, lower
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import candidate
-from gpt_nas_jax.training import whole
+from gpt_nas_jax.training import batches, whole
 from gpt_nas_jax.training.augmented import augmented
-from gpt_nas_jax.training.balance import balanced_batches
+from gpt_nas_jax.training.balance import Balance, balanced_batches
 from gpt_nas_jax.training.loss import cross_entropy
+from gpt_nas_jax.training.placement import Placement
 from gpt_nas_jax.training.recipe import update_of
 from gpt_nas_jax.training.targets import Targets
 
@@ -45,6 +46,21 @@ def test_augmented_and_weighted_batches_lower() -> None:
     )
     assert (x.shape, x.dtype) == ((BATCH, *SIZE), jnp.float32)
     assert labels.labels.shape == labels.weights.shape == (BATCH, 2)
+
+
+def test_prepared_batches_lower_in_bfloat16() -> None:
+    channel = jax.ShapeDtypeStruct((3,), jnp.float32)
+    placement = Placement("bfloat16")
+    data = batches.DeviceImages(
+        images(SIZE, "uint8"), LABELS, channel, channel, Balance(), True, placement
+    )
+    prepare = functools.partial(batches.augmented_batch.__wrapped__, RECIPE)
+    x, labels = lower(prepare, data, jax.random.key(0), 3)
+    assert (x.shape, x.dtype) == ((BATCH, *SIZE), jnp.bfloat16)
+    assert labels.labels.shape == (BATCH, 2)
+    x, plain = lower(batches.normalised_batch.__wrapped__, data)
+    assert (x.shape, x.dtype) == ((BATCH, *SIZE), jnp.bfloat16)
+    assert plain.shape == (BATCH,)
 
 
 def test_batches_of_equal_classes_lower() -> None:
