@@ -364,6 +364,22 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--tables_rows=VGG", "GoogLeNet", "once"],
         ),
         (
+            {"stage": "tables", "tables_name": "3", "tables_rows": "own:Strategy"},
+            ["--tables_rows=own:Strategy", "GoogLeNet", "once"],
+        ),
+        (
+            {"stage": "tables", "tables_name": "4", "tables_controls": "genetic"},
+            ["--tables_controls=genetic", "unigram_refill", "once"],
+        ),
+        (
+            {
+                "stage": "tables",
+                "tables_name": "3",
+                "tables_controls": "unigram_refill",
+            },
+            ["--tables_controls", "--tables_name=4"],
+        ),
+        (
             {"stage": "tables", "tables_name": "4", "tables_rates": "0.2,0.4"},
             ["--tables_rates=0.2,0.4", "begin with 0"],
         ),

@@ -9,13 +9,15 @@ from gpt_nas_jax.config.names import (
     ACCURACY,
     BALANCED,
     BENCHMARKS,
+    CONTROLS,
     COSTS,
     EXECUTORS,
+    HUMAN_ROWS,
     LATENCY,
     LEARNED,
     NETWORKS,
+    PAPER_ROWS,
     PROXIES,
-    SEARCH_ROWS,
     SPACES,
     STRATEGIES,
     TABLE_ROWS,
@@ -43,13 +45,15 @@ __all__ = [
     "ACCURACY",
     "BALANCED",
     "BENCHMARKS",
+    "CONTROLS",
     "COSTS",
     "EXECUTORS",
+    "HUMAN_ROWS",
     "LATENCY",
     "LEARNED",
     "NETWORKS",
+    "PAPER_ROWS",
     "PROXIES",
-    "SEARCH_ROWS",
     "SPACES",
     "STAGES",
     "STRATEGIES",
@@ -151,7 +155,7 @@ class Config:
             return tuple(named.split(",")) if named else STRATEGIES
         if self.stage == "tables":
             rows = self.tables.chosen_rows() if self.tables.name == "3" else ()
-            return tuple(name for name in SEARCH_ROWS if name in rows)
+            return tuple(name for name in rows if name in STRATEGIES)
         return (self.search.strategy,)
 
     def on_benchmark(self) -> bool:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 from gpt_nas_jax import plugins
 
+CONTROLS = ("uniform_refill", "unigram_refill", "ngram_refill")
+"""``gpt_nas`` with less knowledge than the prior's."""
 STRATEGIES = (
     "random",
     "regularised_evolution",
     "local_search",
     "genetic",
     "gpt_nas",
-    "uniform_refill",
-    "unigram_refill",
-    "ngram_refill",
+    *CONTROLS,
     "surrogate",
     "gpt_nas_online",
 )
@@ -36,9 +36,9 @@ HUMAN_ROWS = (
     *("EfficientNet-B0", "GoogLeNet", "RegNet", "ResNet-101"),
     *("ResNeXt-101", "ShuffleNet", "Wide-ResNet"),
 )
-SEARCH_ROWS = ("genetic", "gpt_nas")
-TABLE_ROWS = (*HUMAN_ROWS, *SEARCH_ROWS)
-"""The rows of Table III: human networks by the paper's names, then searches."""
+PAPER_ROWS = (*HUMAN_ROWS, "genetic", "gpt_nas")
+"""The rows of the paper's Table III: human networks by its names, then searches."""
+TABLE_ROWS = (*PAPER_ROWS, *CONTROLS)
 PROXIES = (
     *("params", "flops", "grad_norm", "snip", "grasp", "fisher"),
     *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),
@@ -60,7 +60,7 @@ NETWORKS = (
     *("Wide-ResNet-50-2", "Wide-ResNet-101-2"),
     *(f"ShuffleNetV2-x{width}" for width in ("0.5", "1.0", "1.5", "2.0")),
 )
-WHOLE = {"genetic", "gpt_nas", "uniform_refill", "unigram_refill", "ngram_refill"}
+WHOLE = {"genetic", "gpt_nas", *CONTROLS}
 """The strategies that ask for a whole population at a time."""
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
 """The strategies that use a prior trained before the search."""
@@ -74,9 +74,13 @@ _HUMAN = {*NETWORKS, "ResNet-20", "MobileNetV2"}
 
 
 def each_once(given: Sequence[str], allowed: Sequence[str]) -> bool:
-    """Whether all are allowed names or import paths, none of them given twice."""
-    named = {name for name in given if not plugins.is_path(name)}
-    return named <= set(allowed) and len(set(given)) == len(given)
+    """Whether all are allowed names, none of them given twice."""
+    return set(given) <= set(allowed) and len(set(given)) == len(given)
+
+
+def each_once_or_own(given: Sequence[str], allowed: Sequence[str]) -> bool:
+    """The same, where import paths of the user's own are allowed, too."""
+    return each_once(given, (*allowed, *filter(plugins.is_path, given)))
 
 
 def is_human(name: str) -> bool:

@@ -8,12 +8,15 @@ from typing import TypeVar
 
 from gpt_nas_jax.config.names import (
     BENCHMARKS,
+    CONTROLS,
+    PAPER_ROWS,
     PROXIES,
     SEARCHED,
     STRATEGIES,
     TABLE_ROWS,
     TABLES,
     each_once,
+    each_once_or_own,
     is_human,
 )
 from gpt_nas_jax.config.setting import Section, setting
@@ -27,6 +30,7 @@ _READ_BY = {
     "strategies": SEARCHED,
     "scores": ("nasbench201",),
     "rows": ("3",),
+    "controls": ("4",),
     "seeds": ("3", "4", "5", "figure2"),
     "networks": ("4", "5", "figure2"),
     "rates": ("4", "figure2"),
@@ -62,8 +66,14 @@ class TablesConfig(Section):
     )
     rows: str = setting(
         "",
-        "Comma-separated rows of Table III to run; default: all, "
-        f"{', '.join(TABLE_ROWS)}.",
+        f"Comma-separated rows of Table III to run: {', '.join(PAPER_ROWS)}, and the "
+        f"controls {', '.join(CONTROLS)} (ours); default: all but the controls.",
+        result=False,
+    )
+    controls: str = setting(
+        "",
+        "Comma-separated controls that fill the same gaps as the prior in Table IV: "
+        f"{', '.join(CONTROLS)} (ours); default: none.",
         result=False,
     )
     seeds: int = setting(
@@ -94,7 +104,11 @@ class TablesConfig(Section):
 
     def chosen_rows(self) -> tuple[str, ...]:
         """The rows of Table III to run."""
-        return tuple(self.rows.split(",")) if self.rows else TABLE_ROWS
+        return tuple(self.rows.split(",")) if self.rows else PAPER_ROWS
+
+    def chosen_controls(self) -> tuple[str, ...]:
+        """The controls of Table IV."""
+        return tuple(self.controls.split(",")) if self.controls else ()
 
     def elimination_rates(self) -> tuple[float, ...]:
         """The rates as numbers.
@@ -136,7 +150,9 @@ class TablesConfig(Section):
                 "--stage=tables needs --tables_source, the benchmark's compact .npz "
                 "file"
             )
-        if self.strategies and not each_once(self.strategies.split(","), STRATEGIES):
+        if self.strategies and not each_once_or_own(
+            self.strategies.split(","), STRATEGIES
+        ):
             yield (
                 f"--tables_strategies={self.strategies}: give some of "
                 f"{', '.join(STRATEGIES)}, each once"
@@ -149,6 +165,11 @@ class TablesConfig(Section):
             yield (
                 f"--tables_rows={self.rows}: give some of {', '.join(TABLE_ROWS)}, "
                 "each once"
+            )
+        if not each_once(self.chosen_controls(), CONTROLS):
+            yield (
+                f"--tables_controls={self.controls}: give some of "
+                f"{', '.join(CONTROLS)}, each once"
             )
         if self.name == "4" and rates[0] != 0:
             yield (
@@ -192,7 +213,7 @@ class ProxiesConfig(Section):
                 "--stage=proxies needs --proxies_source, the compact .npz file of "
                 "NAS-Bench-201"
             )
-        if not each_once(self.chosen(), PROXIES):
+        if not each_once_or_own(self.chosen(), PROXIES):
             yield (
                 f"--proxies_names={self.names}: give some of {', '.join(PROXIES)}, "
                 "each once"

@@ -5,7 +5,13 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from gpt_nas_jax.config.names import ACCURACY, BALANCED, PROXIES, each_once, is_human
+from gpt_nas_jax.config.names import (
+    ACCURACY,
+    BALANCED,
+    PROXIES,
+    each_once_or_own,
+    is_human,
+)
 from gpt_nas_jax.config.recipe import EvalRecipe, RetrainRecipe
 from gpt_nas_jax.config.setting import Section, setting
 
@@ -101,7 +107,7 @@ class EvalConfig(Section):
     def problems(self) -> Iterator[str]:
         """Yields a line for each contradiction among these settings."""
         yield from self.recipe.problems("eval")
-        if not each_once(self.proxies.split(","), PROXIES):
+        if not each_once_or_own(self.proxies.split(","), PROXIES):
             yield (
                 f"--eval_proxies={self.proxies}: give some of {', '.join(PROXIES)}, "
                 "each once"

@@ -10,6 +10,13 @@ from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Space
 
+_PROPOSERS = {
+    "gpt_nas": "prior",
+    "uniform_refill": "uniform",
+    "unigram_refill": "unigram",
+    "ngram_refill": "ngram",
+}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Proposers:
@@ -46,6 +53,10 @@ class Proposers:
     def ngram(self) -> Proposer:
         """See `controls.ngram`."""
         return self._cheapest(controls.ngram(cast(Prior, self.learned)))
+
+    def of(self, strategy: str) -> Proposer:
+        """Finds the proposer of ``gpt_nas`` or one of its controls by name."""
+        return cast(Proposer, getattr(self, _PROPOSERS[strategy]))
 
     def _cheapest(self, prior: LayerPrior) -> Proposer:
         return lookup.work_out(prior) if self.few_contexts else prior

@@ -145,13 +145,13 @@ def _regularised(setup: Setup, chosen: Mapping[str, Any]) -> RegularisedEvolutio
     )
 
 
-def _refilled(proposer: str, learned: bool = True) -> Entry:
-    """``gpt_nas`` with one of the `Proposers`."""
+def _refilled(name: str, learned: bool = True) -> Entry:
+    """``gpt_nas`` or one of its controls."""
 
     def build(setup: Setup, chosen: Mapping[str, Any]) -> GptNas:
         rates = setup.fields(("elimination_rate", "generations"))
         genetic = Genetic(**setup.fields(_GENETIC))
-        prior = getattr(setup.proposers, proposer)
+        prior = setup.proposers.of(name)
         return GptNas(genetic, **rates, prior=prior, **chosen)
 
     filled = ("genetic", *_GENETIC, *_ELIMINATION)
@@ -175,10 +175,10 @@ STRATEGIES: Mapping[str, Entry] = {
     ),
     "local_search": _plain(LocalSearch, _BATCHED),
     "genetic": _plain(Genetic, _GENETIC, whole=True),
-    "gpt_nas": _refilled("prior"),
-    "uniform_refill": _refilled("uniform", learned=False),
-    "unigram_refill": _refilled("unigram"),
-    "ngram_refill": _refilled("ngram"),
+    "gpt_nas": _refilled("gpt_nas"),
+    "uniform_refill": _refilled("uniform_refill", learned=False),
+    "unigram_refill": _refilled("unigram_refill"),
+    "ngram_refill": _refilled("ngram_refill"),
     "surrogate": _plain(Surrogate, _MODELLED),
     "gpt_nas_online": Entry(
         GptNasOnline, (*_MODELLED, "params"), False, _online, several=True

@@ -7,8 +7,14 @@ import pytest
 from scipy import stats
 from tables_support import latex_tables, lines_of, markdown_tables
 
-from gpt_nas_jax.config import TABLE_ROWS
-from gpt_nas_jax.reports.paper import figure2, published, table4, table5
+from gpt_nas_jax.config import PAPER_ROWS
+from gpt_nas_jax.reports.paper import (
+    figure2,
+    published,
+    table4,
+    table4_controls,
+    table5,
+)
 from gpt_nas_jax.reports.paper.measured import Measured, TrainingPlan
 
 NAN = float("nan")
@@ -31,8 +37,8 @@ FOUR = TrainingPlan((0.0, 0.4), ("all",), (90,))
 def test_better_equal_and_worse_are_counted_to_four_digits():
     networks = [0.5, 0.6], [0.5, 0.50004], [0.5, 0.5001], [0.5, 0.4]
     first, row = table4.rows(measured(by_rate(*networks), FOUR))
-    assert (row.better, row.equal, row.worse) == (2, 1, 1)
-    assert (first.better, first.equal, first.worse) == (0, 4, 0)
+    assert row.change.counts == "2/1/1"
+    assert first.change.counts == "0/4/0"
 
 
 def test_seeds_have_means_and_their_networks_are_tested_together():
@@ -40,16 +46,55 @@ def test_seeds_have_means_and_their_networks_are_tested_together():
     row = table4.rows(measured(accuracies, FOUR))[1]
     assert row.means == pytest.approx(accuracies[:, :, 1, 0, 0].mean(1))
     before, after = accuracies.reshape(10, 2).T
-    assert row.difference == pytest.approx((after - before).mean())
-    assert row.t_test == pytest.approx(stats.ttest_rel(after, before).pvalue)
-    assert row.wilcoxon == pytest.approx(stats.wilcoxon(after - before).pvalue)
+    change = row.change
+    assert change.difference == pytest.approx((after - before).mean())
+    assert change.t_test == pytest.approx(stats.ttest_rel(after, before).pvalue)
+    assert change.wilcoxon == pytest.approx(stats.wilcoxon(after - before).pvalue)
 
 
 def test_a_network_that_failed_once_counts_nowhere():
     networks = [0.5, 0.6], [0.1, NAN], [0.5, 0.4]
     rows = table4.rows(measured(by_rate(*networks), FOUR, failed=1))
     assert [row.means for row in rows] == [(0.5,), (pytest.approx(0.5),)]
-    assert rows[1].better + rows[1].equal + rows[1].worse == 2
+    assert rows[1].change.counts == "1/0/1"
+
+
+def test_the_prior_is_compared_with_its_controls_where_both_trained(tmp_path: Path):
+    prior = np.random.default_rng(0).uniform(size=(2, 5, 3, 1, 1))
+    control = np.random.default_rng(1).uniform(size=(2, 5, 2, 1, 1))
+    prior[0, 1], control[1, 4] = NAN, NAN
+    ours = measured(prior, TrainingPlan((0.0, 0.2, 0.4), ("all",), (6,)), failed=1)
+    theirs = measured(control, TrainingPlan((0.2, 0.4), ("all",), (6,)), failed=1)
+    found = table4_controls.rows(ours, {"unigram_refill": theirs})
+    kept = (
+        [prior[0, [0, 2, 3, 4]], prior[1, :4]],
+        [control[0, [0, 2, 3, 4]], control[1, :4]],
+    )
+    p = []
+    for index, row in enumerate(found):
+        a, b = (
+            [seed[:, at, 0, 0] for seed in group]
+            for group, at in zip(kept, (index + 1, index), strict=True)
+        )
+        assert row.prior == pytest.approx([seed.mean() for seed in a])
+        assert row.means == pytest.approx([seed.mean() for seed in b])
+        difference = np.concatenate(a) - np.concatenate(b)
+        assert row.change.difference == pytest.approx(difference.mean())
+        assert row.change.better == (difference > 0).sum()
+        p.append(stats.ttest_1samp(difference, 0).pvalue)
+        assert row.change.t_test == pytest.approx(p[-1])
+    low, high = sorted(p)
+    corrected = sorted(row.holm for row in found)
+    assert corrected == pytest.approx([min(2 * low, 1), min(max(2 * low, high), 1)])
+    table4.write(tmp_path, ours, {"unigram_refill": theirs})
+    _, second = markdown_tables(tmp_path / "table.md")
+    assert [line[:2] for line in second[1:]] == [
+        ["0.2", "unigram_refill"],
+        ["0.4", "unigram_refill"],
+    ]
+    last = lines_of(tmp_path / "table.csv")[-1]
+    assert (last["proposer"], last["against"]) == ("gpt_nas", "unigram_refill")
+    assert float(last["difference"]) == pytest.approx(found[1].change.difference)
 
 
 def test_the_paper_stands_beside_and_is_subtracted_on_its_own_data_set_only(
@@ -117,4 +162,4 @@ def test_figure_2_has_its_rates_on_the_diagonal(tmp_path: Path):
 
 def test_the_rows_of_table_3_are_published():
     for column in published.TABLE_3.values():
-        assert set(TABLE_ROWS) <= set(column)
+        assert set(PAPER_ROWS) <= set(column)

@@ -75,6 +75,28 @@ def test_killed_in_a_line_it_goes_on_to_the_same_ledger(
         assert (tmp_path / "tables" / name).read_bytes() == whole
 
 
+def test_a_control_fills_the_same_gaps_of_the_same_networks(runs: Runs, tmp_path: Path):
+    flags = ("--tables_name=4", "--tables_rates=0,0.6", "--eval_schedule=constant")
+    assert go(runs, tmp_path, *flags) == 0
+    prior = trainings(tmp_path)
+    assert go(runs, tmp_path, *flags, "--tables_controls=uniform_refill") == 0
+    assert trainings(tmp_path) == prior
+    control = Ledger(tmp_path / "trainings-uniform_refill.jsonl").read()
+    assert [line["rate"] for line in control] == [0.6, 0.6]
+    for start, ours, theirs in zip(prior[::2], prior[1::2], control, strict=True):
+        assert ours["proposed"] == theirs["proposed"]
+        kept = [
+            (a, b)
+            for a, b, gone in zip(
+                start["blocks"], theirs["blocks"], theirs["proposed"], strict=True
+            )
+            if not gone
+        ]
+        assert all(a == b for a, b in kept)
+    last = lines_of(tmp_path / "tables" / "table.csv")[-1]
+    assert last["against"] == "uniform_refill"
+
+
 def test_another_seed_is_added_behind(runs: Runs, drawn: Path, tmp_path: Path):
     for name in ("trainings.jsonl", "flags.txt"):
         (tmp_path / name).write_bytes((drawn / name).read_bytes())

@@ -8,7 +8,7 @@ import pytest
 from tables_support import latex_tables, lines_of, markdown_tables
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import TABLE_ROWS, Config, fields
+from gpt_nas_jax.config import CONTROLS, PAPER_ROWS, TABLE_ROWS, Config, fields
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports.paper import published
@@ -63,12 +63,35 @@ def test_table_3_reads_what_was_run_and_copies_nothing_else(tmp_path: Path):
         assert float(row["published, cifar10"]) > 90
         here = ("seeds", "here, cifar10", "params", "days", "here - published")
         assert {row[column] for column in here} == {""}
-    assert paired[1][2] == "+5.50 +- 0.71"
+    assert paired[1][1:4] == ["genetic", "2", "+5.50 +- 0.71"]
     assert latex_tables(folder / "table.tex") == [[head, *rows], paired]
     lines = lines_of(folder / "table.csv")
     run = {line["row"] for line in lines if line["accuracy"]}
     assert run == {"genetic", "gpt_nas", "GoogLeNet"}
     assert len(lines) == len(published.TABLE_3["cifar10"]) + 2
+
+
+def test_controls_stand_beside_the_paper_s_rows(tmp_path: Path):
+    config = third(tmp_path, tables_rows="genetic,gpt_nas,unigram_refill")
+    accuracies = {
+        "gpt_nas": (0.95, 0.97),
+        "genetic": (0.90, 0.91),
+        "unigram_refill": (0.95, 0.96),
+    }
+    for row, values in accuracies.items():
+        for seed, value in enumerate(values):
+            kept_run(runs.run_config(config, row, seed), value, 1.0)
+    runs.run(config)
+    (_, *rows), (head, *paired) = markdown_tables(tmp_path / "tables" / "table.md")
+    assert "control (unigram_refill)" in {row[0] for row in rows}
+    found = [dict(zip(head, line, strict=True)) for line in paired[:2]]
+    assert [(line["minus"], line["difference"]) for line in found] == [
+        ("genetic", "+5.50 +- 0.71"),
+        ("unigram_refill", "+0.50 +- 0.71"),
+    ]
+    first, second = (float(line["p, t-test"]) for line in found)
+    assert float(found[0]["p, Holm"]) == pytest.approx(2 * first, abs=1.5e-3)
+    assert float(found[1]["p, Holm"]) == pytest.approx(second)
 
 
 def test_on_other_images_nothing_is_subtracted(tmp_path: Path):
@@ -91,5 +114,6 @@ def test_a_run_with_other_flags_is_refused(tmp_path: Path):
 
 
 def test_every_row_that_is_no_search_is_a_network_of_the_zoo():
-    assert set(SEVEN) | {"genetic", "gpt_nas"} == set(TABLE_ROWS)
+    assert set(SEVEN) | {"genetic", "gpt_nas"} == set(PAPER_ROWS)
+    assert set(TABLE_ROWS) == {*PAPER_ROWS, *CONTROLS}
     assert set(SEVEN.values()) <= set(ZOO)

@@ -1,14 +1,15 @@
 """Table III: human networks, the search without the GPT, and GPT-NAS."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gpt_nas_jax.config import TABLE_ROWS, Config
+from gpt_nas_jax.config import CONTROLS, PAPER_ROWS, Config
 from gpt_nas_jax.networks.zoo.seven import SEVEN
+from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import p_values
 from gpt_nas_jax.reports.formats import Entry, Table, p_value, spread
 from gpt_nas_jax.reports.paper import published, writing
@@ -50,7 +51,7 @@ def finished_run(config: Config, result: Mapping[str, Any]) -> FinishedRun:
 
 
 def write(folder: Path, config: Config, found: FinishedRuns) -> list[Path]:
-    """Writes the table and, if seeds have both searches, the paired tests.
+    """Writes the table and, if seeds have two searches, the paired tests.
 
     Args:
       folder: as of `output.write`.
@@ -70,17 +71,18 @@ def _reported(dataset: str) -> tuple[str, Mapping[str, PublishedResult]]:
     return name, published.TABLE_3[name]
 
 
-def _names(dataset: str) -> list[str]:
-    """Rows that can be run, followed by those that are only published."""
+def _names(dataset: str, found: FinishedRuns) -> list[str]:
+    """Rows that can be run, controls that were, and those that are only published."""
     _, reported = _reported(dataset)
-    return [*TABLE_ROWS, *(row for row in reported if row not in TABLE_ROWS)]
+    others = (row for row in reported if row not in PAPER_ROWS)
+    return [*PAPER_ROWS, *(row for row in CONTROLS if row in found), *others]
 
 
 def _table(config: Config, found: FinishedRuns) -> Table:
     dataset = config.data.name
     shown, reported = _reported(dataset)
     lines = []
-    for row in _names(dataset):
+    for row in _names(dataset, found):
         there, theirs = found.get(row, {}), reported.get(row)
         accuracies = [one.accuracy for one in there.values()]
         difference = EMPTY
@@ -113,6 +115,8 @@ def _table(config: Config, found: FinishedRuns) -> Table:
 
 
 def _title(row: str) -> str:
+    if row in CONTROLS:
+        return f"control ({row})"
     name = SEVEN.get(row, row)
     return _TITLES.get(row, row if name == row else f"{row} ({name})")
 
@@ -128,27 +132,40 @@ def _published(theirs: PublishedResult | None) -> list[str]:
     ]
 
 
-def _pairs(found: FinishedRuns) -> list[tuple[float, float]]:
-    """Test accuracies of GPT-NAS and without the GPT, for seeds that have both."""
-    ours, theirs = found.get("gpt_nas", {}), found.get("genetic", {})
-    seeds = sorted(ours.keys() & theirs.keys())
-    return [(ours[seed].accuracy, theirs[seed].accuracy) for seed in seeds]
+def _pairs(found: FinishedRuns) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Test accuracies of GPT-NAS and of each other search, for seeds that have both."""
+    ours, pairs = found.get("gpt_nas", {}), {}
+    for row in ("genetic", *CONTROLS):
+        theirs = found.get(row, {})
+        if seeds := sorted(ours.keys() & theirs.keys()):
+            both = np.array([(ours[s].accuracy, theirs[s].accuracy) for s in seeds])
+            pairs[row] = both[:, 0], both[:, 1]
+    return pairs
 
 
-def _paired(dataset: str, pairs: Sequence[tuple[float, float]]) -> Table:
-    ours, theirs = np.array(pairs).T
-    tests = p_values(ours, theirs)
-    lines = [[dataset, str(len(pairs)), spread(ours - theirs, "+.2f")]]
-    lines[0] += list(map(p_value, tests))
+def _paired(dataset: str, pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Table:
+    tests = [p_values(ours, theirs) for ours, theirs in pairs.values()]
+    corrected = holm([t_test for t_test, _ in tests])
+    lines = []
+    for (row, (ours, theirs)), found, p in zip(
+        pairs.items(), tests, corrected, strict=True
+    ):
+        difference = spread(ours - theirs, "+.2f")
+        texts = map(p_value, (*found, p))
+        lines.append([dataset, row, str(len(ours)), difference, *texts])
     for name, reported in published.TABLE_3.items():
-        difference = reported["gpt_nas"].accuracy - reported["genetic"].accuracy
-        lines.append([f"paper, {name}", EMPTY, f"{difference:+.2f}", EMPTY, EMPTY])
+        difference = (
+            f"{reported['gpt_nas'].accuracy - reported['genetic'].accuracy:+.2f}"
+        )
+        lines.append([f"paper, {name}", "genetic", EMPTY, difference, *[EMPTY] * 3])
     caption = (
-        "GPT-NAS minus the search without the GPT, seed by seed: test accuracy in "
-        "percentage points, mean +- standard deviation, with two-sided p."
+        "GPT-NAS minus the search without the GPT (genetic) and minus the controls, "
+        "seed by seed: test accuracy in percentage points, mean +- standard deviation, "
+        "with two-sided p; the last column is the t-test's, corrected by Holm's method."
     )
-    columns = ["where", "seeds", "difference", "p, t-test", "p, Wilcoxon"]
-    return Table(caption, columns, [list(map(Entry, line)) for line in lines])
+    columns = ["where", "minus", "seeds", "difference", "p, t-test", "p, Wilcoxon"]
+    lines = [list(map(Entry, line)) for line in lines]
+    return Table(caption, [*columns, "p, Holm"], lines)
 
 
 def _long(dataset: str, found: FinishedRuns) -> tuple[list[str], list[list[object]]]:
@@ -158,7 +175,7 @@ def _long(dataset: str, found: FinishedRuns) -> tuple[list[str], list[list[objec
     shown, reported = _reported(dataset)
 
     def lines() -> Iterator[list[object]]:
-        for row in _names(dataset):
+        for row in _names(dataset, found):
             theirs = reported.get(row) if shown == dataset else None
             beside = [None] * 3
             if theirs is not None:

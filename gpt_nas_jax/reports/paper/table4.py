@@ -1,18 +1,16 @@
 """Table IV: accuracy of initial networks by the rate of elimination."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gpt_nas_jax.reports.curves import p_values
 from gpt_nas_jax.reports.formats import Entry, Table, number, p_value, spread
-from gpt_nas_jax.reports.paper import published, writing
+from gpt_nas_jax.reports.paper import published, table4_controls, writing
+from gpt_nas_jax.reports.paper.changes import Change, compare
 from gpt_nas_jax.reports.paper.measured import Measured
 from gpt_nas_jax.reports.paper.writing import EMPTY
-
-_DIGITS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,29 +20,35 @@ class RateRow:
     Attributes:
       rate: of elimination.
       means: accuracy in [0, 1] of each seed's networks.
-      better: networks whose accuracy is higher than without elimination.
-      equal: to four digits.
-      worse: the others.
-      difference: mean accuracy minus that without elimination.
-      t_test: p of the paired t-test over networks, two-sided.
-      wilcoxon: likewise of the signed-rank test.
+      change: from rate 0.
     """
 
     rate: float
     means: tuple[float, ...]
-    better: int
-    equal: int
-    worse: int
-    difference: float
-    t_test: float
-    wilcoxon: float
+    change: Change
 
 
-def write(folder: Path, measured: Measured) -> list[Path]:
-    """Writes the table and returns its files."""
+def write(
+    folder: Path, measured: Measured, controls: Mapping[str, Measured] | None = None
+) -> list[Path]:
+    """Writes the table, and one of the controls if there are any.
+
+    Args:
+      folder: as of `output.write`.
+      measured: at all rates, the first of which is 0.
+      controls: name -> the same networks at the other rates, filled by a control.
+
+    Returns:
+      The files.
+    """
     found = rows(measured)
     tables = [_table(measured, found)]
-    return writing.write(folder, "Table IV", tables, _long(measured, found))
+    columns, lines = _long(measured, found)
+    if controls:
+        compared = table4_controls.rows(measured, controls)
+        tables.append(table4_controls.table(measured, compared))
+        lines += table4_controls.lines(measured, compared)
+    return writing.write(folder, "Table IV", tables, (columns, lines))
 
 
 def rows(measured: Measured) -> list[RateRow]:
@@ -52,15 +56,11 @@ def rows(measured: Measured) -> list[RateRow]:
     seeds = range(len(measured.accuracies))
     accuracy = measured.pooled()[:, :, 0, -1]
     means = np.array([measured.networks(s)[:, :, 0, -1].mean(0) for s in seeds])
-    # Rounded, so that equal values compare equal.
-    signs = np.sign((accuracy.round(_DIGITS) - accuracy[:, :1].round(_DIGITS)).round(9))
     return [
         RateRow(
             rate,
             tuple(means[:, index].tolist()),
-            *(int((signs[:, index] == sign).sum()) for sign in (1, 0, -1)),
-            float((accuracy[:, index] - accuracy[:, 0]).mean()),
-            *p_values(accuracy[:, index], accuracy[:, 0]),
+            compare(accuracy[:, index], accuracy[:, 0]),
         )
         for index, rate in enumerate(measured.plan.rates)
     ]
@@ -71,15 +71,15 @@ def _table(measured: Measured, found: Sequence[RateRow]) -> Table:
     lines = []
     for row in found:
         # Rate 0 is compared with the others, not with itself.
-        first = row.rate == 0
+        first, change = row.rate == 0, row.change
         lines.append(
             [
                 Entry(f"{row.rate:g}"),
                 Entry(spread(row.means, ".4f"), bold=np.mean(row.means) == best),
-                Entry(EMPTY if first else f"{row.better}/{row.equal}/{row.worse}"),
-                Entry(EMPTY if first else number(row.difference, "+.4f")),
-                Entry(EMPTY if first else p_value(row.t_test)),
-                Entry(EMPTY if first else p_value(row.wilcoxon)),
+                Entry(EMPTY if first else change.counts),
+                Entry(EMPTY if first else number(change.difference, "+.4f")),
+                Entry(EMPTY if first else p_value(change.t_test)),
+                Entry(EMPTY if first else p_value(change.wilcoxon)),
                 *_published(row, measured.dataset),
             ]
         )
@@ -114,19 +114,19 @@ def _long(
     measured: Measured, found: Sequence[RateRow]
 ) -> tuple[list[str], list[list[object]]]:
     """CSV with one line per rate and seed, and one per rate for all seeds together."""
-    columns = ["dataset", "rate", "seed", "epochs", "accuracy", "better", "equal"]
-    columns += ["worse", "difference", "p_t_test", "p_wilcoxon", "paper"]
+    columns = ["dataset", "rate", "proposer", "against", "seed", "epochs", "accuracy"]
+    columns += ["better", "equal", "worse", "difference", "p_t_test", "p_wilcoxon"]
     lines: list[list[object]] = []
     for row in found:
-        head = [measured.dataset, row.rate]
+        head = [measured.dataset, row.rate, "gpt_nas"]
         epochs = measured.plan.epochs[-1]
         for seed, mean in enumerate(row.means):
-            lines.append([*head, seed, epochs, mean, *[None] * 7])
+            lines.append([*head, None, seed, epochs, mean, *[None] * 7])
         theirs = published.TABLE_4.get(measured.dataset, {}).get(row.rate)
-        counts = [row.better, row.equal, row.worse]
-        tests = [row.difference, row.t_test, row.wilcoxon]
-        compared = [None] * 6 if row.rate == 0 else [*counts, *tests]
+        against, compared = "rate 0", dataclasses.astuple(row.change)
+        if row.rate == 0:
+            against, compared = None, (None,) * 6
         mean = float(np.mean(row.means))
         paper = None if theirs is None else theirs.accuracy
-        lines.append([*head, "all", epochs, mean, *compared, paper])
-    return columns, lines
+        lines.append([*head, against, "all", epochs, mean, *compared, paper])
+    return [*columns, "paper"], lines

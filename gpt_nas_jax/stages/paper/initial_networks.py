@@ -11,14 +11,21 @@ from gpt_nas_jax.stages.paper import trainings
 
 
 def run_table4(config: Config) -> None:
-    """Trains what is missing and writes Table IV.
+    """Trains what is missing and writes Table IV, with controls if asked.
 
     Raises:
       UsageError: as `trainings.run`.
     """
     epochs = (config.eval.recipe.epochs,)
-    plan = TrainingPlan(config.tables.elimination_rates(), ("all",), epochs)
-    output.show(table4.write(_folder(config), trainings.run(config, plan)))
+    rates = config.tables.elimination_rates()
+    measured = trainings.run(config, TrainingPlan(rates, ("all",), epochs))
+    # Without elimination there is nothing to fill.
+    filled = TrainingPlan(rates[1:], ("all",), epochs)
+    controls = {
+        name: trainings.run(config, filled, name)
+        for name in config.tables.chosen_controls()
+    }
+    output.show(table4.write(_folder(config), measured, controls))
 
 
 def run_table5(config: Config) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from gpt_nas_jax import checks, workdir
 from gpt_nas_jax.config import (
-    SEARCH_ROWS,
+    HUMAN_ROWS,
+    LEARNED,
     TABLE_ROWS,
     BaselineConfig,
     Config,
@@ -63,11 +64,11 @@ def run_config(config: Config, row: str, seed: int) -> Config:
         prior=PriorConfig(),
         tables=TablesConfig(),
     )
-    if row not in SEARCH_ROWS:
+    if row in HUMAN_ROWS:
         named = BaselineConfig(name=SEVEN[row])
         return dataclasses.replace(shared, stage="baseline", baseline=named)
     prior = PriorConfig()
-    if row == "gpt_nas":
+    if row in LEARNED:
         prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
     search = dataclasses.replace(config.search, strategy=row)
     return dataclasses.replace(shared, stage="all", search=search, prior=prior)

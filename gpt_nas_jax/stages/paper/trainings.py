@@ -13,7 +13,6 @@ from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.evaluation.trained import Curve, TrainedEvaluator
 from gpt_nas_jax.executors import machine, processes, registry
 from gpt_nas_jax.keys import stage_key
-from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.reports.paper.measured import Measured, TrainingPlan, of_records
 from gpt_nas_jax.reports.terminal import progress
@@ -26,10 +25,12 @@ from gpt_nas_jax.stages import (
     scoring,
 )
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.strategies.proposers import Proposers
+from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
-_LEDGER = "trainings.jsonl"
+_PRIOR = "gpt_nas"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,13 +67,19 @@ class _Train:
         return Curve(None, reason, 0.0)
 
 
-def run(config: Config, plan: TrainingPlan) -> Measured:
+def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
     """Runs the missing trainings; each is a line of ``trainings.jsonl``.
 
     Resumes where it was stopped. The networks of a repetition depend neither on their
     number nor on that of repetitions. A network has one key for all its trainings, and
     the blocks that a rate eliminates are among those of a higher one: rates differ by
-    their blocks, not by luck.
+    their blocks, not by luck. Controls fill the same gaps of the same networks.
+
+    Args:
+      config: of the table.
+      plan: the trainings.
+      proposer: ``gpt_nas``, the prior, or a control, whose trainings are in
+        ``trainings-<proposer>.jsonl``.
 
     Raises:
       UsageError: an input cannot be used, the ledger is damaged or of another
@@ -88,17 +95,23 @@ def run(config: Config, plan: TrainingPlan) -> Measured:
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
             processes.by_workers(compilation.warm_up, config, loaded)
+        fill = Proposers(loaded.space, prior).of(proposer) if prior else None
         items = [
             item
             for seed in range(config.tables.seeds)
-            for item in _repetition(config, loaded, prior, plan, seed)
+            for item in _repetition(config, loaded, fill, plan, seed)
         ]
-        records = list(_records(config, loaded, plan, items))
+        ending = "" if proposer == _PRIOR else f"-{proposer}"
+        records = list(_records(config, loaded, plan, f"trainings{ending}", items))
     return of_records(config, plan, records, len(loaded.splits.valid))
 
 
 def _repetition(
-    config: Config, loaded: Problem, prior: Prior | None, plan: TrainingPlan, seed: int
+    config: Config,
+    loaded: Problem,
+    fill: Proposer | None,
+    plan: TrainingPlan,
+    seed: int,
 ) -> Iterator[Training]:
     """All trainings of one repetition, network by network."""
     stage = stage_key(config.seed, f"tables/{config.tables.name}")
@@ -108,7 +121,7 @@ def _repetition(
     )
     draw_keys, gap_keys, train_keys = jax.vmap(jax.random.split, (0, None), 1)(keys, 3)
     genomes = jax.vmap(lambda key: loaded.space.sample(key, 1)[0])(draw_keys)
-    variants = [_eliminated(prior, gap_keys, genomes, rate) for rate in plan.rates]
+    variants = [_eliminated(fill, gap_keys, genomes, rate) for rate in plan.rates]
     for network in range(count):
         for rate, (filled, proposed) in zip(plan.rates, variants, strict=True):
             candidate = Candidate(
@@ -119,23 +132,27 @@ def _repetition(
 
 
 def _eliminated(
-    prior: Prior | None, keys: Key, genomes: jax.Array, rate: float
+    fill: Proposer | None, keys: Key, genomes: jax.Array, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Genomes ``int32[N, L]`` after elimination, and which genes were proposed."""
-    if prior is None or rate == 0:
+    if fill is None or rate == 0:
         return np.asarray(genomes), np.zeros(genomes.shape, bool)
-    filled, proposed = jax.vmap(lambda k, g: reconstruct(prior, k, g[None], rate))(
+    filled, proposed = jax.vmap(lambda k, g: reconstruct(fill, k, g[None], rate))(
         keys, genomes
     )
     return np.asarray(filled[:, 0]), np.asarray(proposed[:, 0])
 
 
 def _records(
-    config: Config, loaded: Problem, plan: TrainingPlan, items: Sequence[Training]
+    config: Config,
+    loaded: Problem,
+    plan: TrainingPlan,
+    name: str,
+    items: Sequence[Training],
 ) -> Iterator[dict[str, Any]]:
-    """The ledger's lines in order: those there, then new ones."""
+    """The lines of the named ledger in order: those there, then new ones."""
     now = scoring.where(config)
-    ledger = Ledger(workdir.folder(config.workdir) / _LEDGER, now)
+    ledger = Ledger(workdir.folder(config.workdir) / f"{name}.jsonl", now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)
     for index, (record, item) in enumerate(zip(done, items, strict=False)):
@@ -148,7 +165,7 @@ def _records(
         yield record
     rest = items[len(done) :]
     train = _Train(scoring.trained(config, loaded, config.eval), plan.epochs)
-    title = f"{config.tables.name}, trainings"
+    title = f"{config.tables.name}, {name}"
     with progress(title, len(items), done=len(done)) as advance:
         results = registry.find(config.executor)(train, rest, config.search.workers)
         for item, curve in zip(rest, results, strict=True):
