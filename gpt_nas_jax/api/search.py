@@ -38,6 +38,9 @@ from gpt_nas_jax.types import Space, Strategy
 Evaluate = Callable[[np.ndarray], float | Mapping[str, Any]]
 """Maps a genome, ``int32[L]``, to fitness, or to ``fitness``, ``reason``, details."""
 
+_ENOUGH = 10
+"""Candidates after which a search ends if all have failed; at least one batch."""
+
 _RESERVED = (
     "generation",
     "genome",
@@ -90,7 +93,8 @@ def search(
     Raises:
       UsageError: a number is out of range, the strategy is unknown or was created for
         fewer evaluations, the space lacks a part, the workdir belongs to another
-        search, or no candidate of a whole population could be evaluated.
+        search, or none of the first 10 candidates, or of the first batch, could be
+        evaluated.
     """
     contract.check("the space", space)
     require_count(evaluations)
@@ -125,7 +129,7 @@ def search(
             strategy=strategy,
             total=evaluations,
             size=size,
-            enough=size,
+            enough=max(size, _ENOUGH),
             ledger=ledger,
             path=path,
             ask=lambda strategy, key, state, number: ask(strategy, key, state),

@@ -102,3 +102,8 @@ class PriorConfig(Section):
         for name in BENCHMARKS:
             if getattr(self, name) and self.corpus != name:
                 yield f"--prior_{name} needs --prior_corpus={name}"
+        if self.min_accuracy != PriorConfig.min_accuracy and not self.nasbench101:
+            yield (
+                f"--prior_min_accuracy={self.min_accuracy:g} needs "
+                "--prior_nasbench101, a file with accuracies"
+            )

@@ -107,8 +107,9 @@ class CategoricalSpace:
         return jnp.zeros(genomes.shape[:-1])
 
     def trends(self, genomes: Genome) -> jax.Array:
-        """``log(1 + size)``, ``[..., 1]``."""
-        return jnp.log1p(self.size(genomes))[..., None]
+        """``log(1 + size)``, ``[..., 1]``; ``-log(1 - size)`` where it is negative."""
+        size = self.size(genomes)
+        return (jnp.sign(size) * jnp.log1p(jnp.abs(size)))[..., None]
 
     def features(self, genomes: Genome) -> jax.Array:
         """The choices, one-hot, ``float32[..., L * num_genes]``."""

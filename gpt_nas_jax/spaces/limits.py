@@ -15,6 +15,8 @@ from gpt_nas_jax.types import Genome, Key, Space, UsageError
 
 _MEASURED = 4096
 _TRIES = 8
+_DRAWN = 2**20
+"""The most random networks to draw at a time."""
 _DESCENTS = 16
 
 
@@ -73,6 +75,15 @@ class Limited(Wrapped):
         It may be outside the limits if all are, which has a probability of about
         ``exp(-4 * count)``.
         """
+        most = max(1, _DRAWN // self.oversampling)
+        if count <= most:
+            return self._sample(key, count)
+        # Under tight limits the draws of all networks at once would not fit in memory.
+        keys = jax.random.split(key, -(-count // most))
+        found = jax.lax.map(lambda key: self._sample(key, most), keys)
+        return found.reshape(-1, self.length)[:count]
+
+    def _sample(self, key: Key, count: int) -> Genome:
         drawn = self.space.sample(key, self.oversampling * count)
         outside = ~self.valid(drawn)
         rows = jnp.argsort(outside, stable=True)[:count]

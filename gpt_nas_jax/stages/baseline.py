@@ -38,6 +38,7 @@ def run(config: Config) -> None:
     long_training.check_devices(config)
     views = report.views(config)
     with claim.opened(config):
+        claim.keep_images(config, dataset)
         settled = problem.settled(config, dataset)
         summary.write(config, train(settled, dataset, config.baseline.name, "best"))
         views.refresh()

@@ -4,8 +4,11 @@ import contextlib
 import hashlib
 import math
 
+import numpy as np
+
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
@@ -62,6 +65,22 @@ def keep_space(config: Config, space: ReadableSpace) -> None:
     """
     digest = hashlib.sha256(space.definition().encode()).hexdigest()
     workdir.keep_same(workdir.folder(config.workdir), "space", digest)
+
+
+def keep_images(config: Config, dataset: Dataset) -> None:
+    """Ties the claimed directory to the sizes, labels and classes of the images.
+
+    Pixels are left out: another version of a decoder may round them differently.
+
+    Raises:
+      UsageError: its results come from other images.
+    """
+    digest = hashlib.sha256(repr((dataset.train.size, dataset.classes)).encode())
+    for part in (dataset.train, dataset.test):
+        digest.update(np.asarray(part.labels, np.int32).tobytes())
+        digest.update(len(part).to_bytes(8))
+    path = workdir.folder(config.workdir)
+    workdir.keep_same(path, "data set", digest.hexdigest(), began="--data_dir")
 
 
 def opened(config: Config) -> contextlib.AbstractContextManager[None]:

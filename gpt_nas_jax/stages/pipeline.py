@@ -81,6 +81,7 @@ def run(config: Config) -> None:
         _networks_of_user(config, loaded.space)
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
+        claim.keep_images(config, loaded.dataset)
         latency.keep(config, table)
         settled = problem.settled(config, loaded.dataset)
         _stages(settled, loaded, cells, genome, views)

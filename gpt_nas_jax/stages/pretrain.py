@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from gpt_nas_jax import __version__, interruption, workdir
-from gpt_nas_jax.config import Config, PriorConfig
+from gpt_nas_jax.config import LATENCY, Config, PriorConfig
 from gpt_nas_jax.datasets.benchmarks import nasbench101, nasbench201
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.trace import trace
@@ -29,6 +29,8 @@ from gpt_nas_jax.prior.learning import State
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports import prior_summary
 from gpt_nas_jax.reports.terminal import progress
+from gpt_nas_jax.spaces.blocks.timed import Timed
+from gpt_nas_jax.spaces.limits import Limited
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
 from gpt_nas_jax.spaces.protocol import ReadableSpace
@@ -103,7 +105,7 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     its checkpoint is in the workdir, too: that belongs to one process, while several
     may share `home`.
     """
-    path = _folder(config, space, cells)
+    path = folder(config, space, cells)
     halfway = workdir.folder(config.workdir) / f"pretrain-{path.name}"
     if not path.exists():
         prior, report, words = _learn(config, space, cells, halfway)
@@ -125,7 +127,7 @@ def home(config: Config) -> Path:
     return Path(config.prior.dir or workdir.folder(config.workdir) / "prior")
 
 
-def _folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:
+def folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:
     """The folder of the prior with these settings, wherever its file was."""
     settings = dataclasses.asdict(config.prior)
     settings |= {"dir": "", "nasbench101": "", "nasbench201": ""}
@@ -135,8 +137,21 @@ def _folder(config: Config, space: ReadableSpace, cells: Columns) -> Path:
     return home(config) / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _identity(space: ReadableSpace) -> list[Any]:
-    """All that a prior depends on in a space: the layers of its genes, its samples."""
+def _identity(space: ReadableSpace, timed: bool = False) -> list[Any]:
+    """All that a prior depends on in a space: the layers of its genes, its samples.
+
+    Args:
+      space: with or without limits and times.
+      timed: whether its samples depend on times, by a limit of latency.
+    """
+    match space:
+        case Timed():
+            times = [dataclasses.asdict(space.times)] if timed else []
+            return [*_identity(space.space), *times]
+        case Limited():
+            by_time = any(limit.cost == LATENCY for limit in space.limits)
+            parts = [str(limit) for limit in space.limits], space.oversampling
+            return [*parts, *_identity(space.space, by_time)]
     numbers = {
         name: value
         for name, value in sorted(vars(space).items())

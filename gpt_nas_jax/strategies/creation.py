@@ -91,6 +91,8 @@ def create(
             f"{', '.join(COSTS)}"
         )
     fields.check(Config(seed=seed, search=config))
+    for problem in config.problems():
+        raise UsageError(problem)
     costs.require(f"objectives={config.objectives}", space, config.costs())
     registry.check(strategy, config, evaluations, settings)
     contract.require_divisor(strategy, config.asked(strategy), evaluations)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.prior.reconstruct import elimination_rate, reconstruct
 from gpt_nas_jax.strategies import surrogate
+from gpt_nas_jax.strategies.bounds import at_least, share
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.tokens.reading import Proposer
 from gpt_nas_jax.types import Candidates, Key
@@ -35,9 +36,9 @@ class GptNas:
     elimination_rate: float
     generations: int = flax.struct.field(pytree_node=False)
     prior: Proposer
-    uniform_share: float = 0.2
+    uniform_share: float = share(0.2)
     by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
-    drafts: int = flax.struct.field(pytree_node=False, default=1)
+    drafts: int = at_least(1, 1)
 
     VERSION: ClassVar[int] = 5
 

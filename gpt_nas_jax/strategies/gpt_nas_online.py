@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from gpt_nas_jax.prior import conditional
 from gpt_nas_jax.strategies import surrogate
 from gpt_nas_jax.strategies.batched import Batched
+from gpt_nas_jax.strategies.bounds import at_least, share
 from gpt_nas_jax.strategies.history import History, empty
 from gpt_nas_jax.types import Candidates, Genome, Key
 
@@ -59,11 +60,11 @@ class GptNasOnline(Batched):
     VERSION: ClassVar[int] = 2
 
     params: Any
-    pool: int = flax.struct.field(pytree_node=False, default=256)
-    edits: int = flax.struct.field(pytree_node=False, default=512)
-    elites: int = flax.struct.field(pytree_node=False, default=8)
-    elimination_rate: float = 0.6
-    steps: int = flax.struct.field(pytree_node=False, default=16)
+    pool: int = at_least(1, 256)
+    edits: int = at_least(1, 512)
+    elites: int = at_least(1, 8)
+    elimination_rate: float = share(0.6)
+    steps: int = at_least(0, 16)
     costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
 
     def init(self, key: Key) -> OnlineState:

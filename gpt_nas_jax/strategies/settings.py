@@ -54,7 +54,8 @@ def values(
       optional: fields without a default that may still be omitted.
 
     Raises:
-      UsageError: a setting is unknown, has the wrong type, or is missing.
+      UsageError: a setting is unknown, has the wrong type, is missing, or is outside
+        the bounds ``low`` and ``high`` in the metadata of its field.
     """
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
     settable = {name: field for name, field in fields.items() if name not in filled}
@@ -85,7 +86,7 @@ def values(
         types = (field.type, type(field.default)) if of_text else (field.type,)
         plain = next(filter(None, map(_plain_kind, types)), None)
         if plain is not None:
-            chosen[name] = _value(strategy, name, plain, str(value))
+            chosen[name] = _value(strategy, field, plain, str(value))
         elif of_text:
             raise UsageError(
                 f"{name} of {strategy} cannot be set from text; annotate it as int, "
@@ -103,10 +104,17 @@ def _plain_kind(kind: Any) -> str | None:
     return name if name in _KINDS else None
 
 
-def _value(strategy: str, name: str, kind: str, text: str) -> Any:
+def _value(strategy: str, field: dataclasses.Field, kind: str, text: str) -> Any:
     try:
-        return _KINDS[kind](text)
+        value = _KINDS[kind](text)
     except (KeyError, ValueError) as error:
         raise UsageError(
-            f"{name} of {strategy} must be {_ARTICLES[kind]}, got {text!r}"
+            f"{field.name} of {strategy} must be {_ARTICLES[kind]}, got {text!r}"
         ) from error
+    low, high = (field.metadata.get(end) for end in ("low", "high"))
+    # Written so that nan fails.
+    if low is not None and not low <= value:
+        raise UsageError(f"{field.name} of {strategy} must be at least {low}: {text}")
+    if high is not None and not value <= high:
+        raise UsageError(f"{field.name} of {strategy} must be at most {high}: {text}")
+    return value

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.strategies import gaussian_process, pareto
 from gpt_nas_jax.strategies.batched import Remembering
+from gpt_nas_jax.strategies.bounds import at_least
 from gpt_nas_jax.strategies.history import History
 from gpt_nas_jax.strategies.random_search import random_fresh
 from gpt_nas_jax.strategies.volume import gains
@@ -34,9 +35,9 @@ class Surrogate(Remembering):
     """
 
     costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
-    initial: int = flax.struct.field(pytree_node=False, default=10)
-    pool: int = flax.struct.field(pytree_node=False, default=1024)
-    elites: int = flax.struct.field(pytree_node=False, default=8)
+    initial: int = at_least(1, 10)
+    pool: int = at_least(1, 1024)
+    elites: int = at_least(1, 8)
 
     def ask(self, key: Key, state: History) -> Candidates:
         """Random networks first, then those of highest expected improvement."""

@@ -34,6 +34,8 @@ NETWORKS = (
     *("MobileNetV2", "GoogLeNet", "RegNetX-400MF", "RegNetY-400MF"),
 )
 FOUND = "found"
+SEEDS = range(5)
+"""The seeds of the protocol; nothing is compared before all have every network."""
 _FLOPS, _SIDE = 5e7, 32
 
 
@@ -71,6 +73,11 @@ def complete(lines: Sequence[Human]) -> list[int]:
     return [seed for seed in seeds if all((name, seed) in done for name in names)]
 
 
+def decided(names: Sequence[str], seeds: Sequence[int]) -> bool:
+    """Whether the planned networks and seeds are there, so that p may be shown."""
+    return set(NETWORKS) < set(names) and set(SEEDS) <= set(seeds)
+
+
 def table(lines: Sequence[Human]) -> Table:
     """The networks by accuracy over the seeds that all have.
 
@@ -87,7 +94,7 @@ def table(lines: Sequence[Human]) -> Table:
     found = next((name for name in names if name.startswith(FOUND)), None)
     others = [name for name in names if name != found]
     contrast = dict.fromkeys(names, ("", ""))
-    if found is not None and len(seeds) > 1:
+    if found is not None and decided(names, seeds):
         p = holm([t_test(accuracy[name], accuracy[found]) for name in others])
         for name, value in zip(others, p, strict=True):
             difference = (accuracy[found] - accuracy[name]).mean()

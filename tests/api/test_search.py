@@ -152,8 +152,23 @@ def test_a_detail_that_json_cannot_express_fails_the_candidate_with_its_type():
 
 
 def test_without_a_single_fitness_the_search_ends():
-    with pytest.raises(gnj.UsageError, match="none of 5 candidates could be evaluated"):
+    with pytest.raises(
+        gnj.UsageError, match="none of 10 candidates could be evaluated"
+    ):
         gnj.search(SPACE, lambda genome: 1 / 0, "random", evaluations=20)
+
+
+def test_a_first_candidate_that_fails_does_not_end_the_search():
+    calls = []
+
+    def fails_once(genome: np.ndarray) -> float:
+        calls.append(genome)
+        return evaluate(genome) if len(calls) > 1 else 1 / 0
+
+    # A prime number of evaluations is asked for one by one.
+    found = gnj.search(SPACE, fails_once, "random", evaluations=11)
+    assert len(calls) == 11
+    assert [trial.reason is None for trial in found.trials] == [False, *[True] * 10]
 
 
 class Stop(BaseException):

@@ -73,6 +73,20 @@ def test_names_and_genomes_are_inverse(space: CategoricalSpace):
     assert not allowed[:, -1].any()
 
 
+def test_an_estimate_below_zero_orders_networks_as_any_other():
+    class Light(CategoricalSpace):
+        def size(self, genomes):
+            return -10.0 * genomes.sum(-1).astype("float32")
+
+    space = Light([("a", "b", "c")] * 4)
+    genomes = space.sample(jax.random.key(0), 50)
+    size, trend = space.size(genomes), space.trends(genomes)[:, 0]
+    assert np.isfinite(trend).all()
+    order = np.argsort(size, kind="stable")
+    assert (np.diff(trend[order]) >= 0).all()
+    assert trend.min() < trend.max()
+
+
 @pytest.mark.parametrize(
     "options", [(), (("a",),), (("a", "b"), ()), (("a", "a"),), ("ab", "cd")]
 )

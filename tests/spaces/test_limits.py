@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_nas_jax.networks.cost import cost
+from gpt_nas_jax.spaces import limits
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.spaces.contract import check_networks
@@ -24,6 +25,16 @@ WHOLE = BlockSpace((8, 8, 3), 10, min_depth=3, max_depth=6, width=16, num_stages
 LOW, HIGH = 1e6, 2e6
 LIMIT = Limit("flops", LOW, HIGH)
 BAND = limited(WHOLE, [LIMIT])
+
+
+def test_draws_that_do_not_fit_at_once_are_within_the_limits_too(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(limits, "_DRAWN", 7 * BAND.oversampling)
+    found = np.asarray(BAND.sample(jax.random.key(0), 64))
+    assert found.shape == (64, WHOLE.length)
+    assert within(found).all()
+    assert len(np.unique(found, axis=0)) > 32
 
 
 @functools.cache

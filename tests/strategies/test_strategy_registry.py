@@ -60,6 +60,8 @@ def test_a_rate_that_a_strategy_does_not_have_is_refused(name: str, rate: str):
         ({"batch": 0}, "--search_batch=0 must be at least 1"),
         ({"population": 1}, "--search_population=1 must be at least 2"),
         ({"mutation_rate": 1.5}, "--search_mutation_rate=1.5 must be at most 1"),
+        ({"objectives": ("flops",)}, "objectives=flops lacks accuracy"),
+        ({"objectives": ("accuracy", "flops", "flops")}, "accuracy and, each once"),
     ],
 )
 def test_numbers_out_of_range_are_refused(sizes: dict[str, float], message: str):
@@ -99,6 +101,10 @@ def test_what_does_not_divide_the_evaluations_is_refused(
         ("surrogate", "pool=x", "pool of surrogate must be an integer, got 'x'"),
         ("surrogate", "pool=1,pool=2", "gives pool twice"),
         ("gpt_nas_online", "elimination_rate=a", "must be a number, got 'a'"),
+        ("gpt_nas_online", "elimination_rate=60", "must be at most 1: 60"),
+        ("gpt_nas", "uniform_share=-0.1", "must be at least 0: -0.1"),
+        ("gpt_nas", "uniform_share=nan", "must be at least 0: nan"),
+        ("surrogate", "pool=0", "pool of surrogate must be at least 1: 0"),
         ("regularised_evolution", "repeats=true", "has no setting repeats"),
         ("annealing", "", "unknown strategy 'annealing'; give random, "),
     ],

@@ -19,6 +19,7 @@ from gpt_nas_jax.reports import output
 from gpt_nas_jax.reports.paper import table3
 from gpt_nas_jax.reports.paper.table3 import FinishedRun, FinishedRuns
 from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
+from gpt_nas_jax.strategies import registry
 
 _RUNS = "runs"
 
@@ -43,6 +44,8 @@ def run(config: Config) -> None:
     ]
     for one in planned:
         checks.check(one)
+        if one.stage == "all":
+            registry.check(one.search.strategy, one.search, one.evaluations())
     processes.everywhere(compile_cache.keep, config.train)
     with claim.opened(config):
         for number, one in enumerate(planned, start=1):
@@ -70,7 +73,9 @@ def run_config(config: Config, row: str, seed: int) -> Config:
     prior = PriorConfig()
     if row in LEARNED:
         prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
-    search = dataclasses.replace(config.search, strategy=row)
+    # Those of gpt_nas and its controls; the search without the GPT has none.
+    settings = "" if row == "genetic" else config.search.settings
+    search = dataclasses.replace(config.search, strategy=row, settings=settings)
     return dataclasses.replace(shared, stage="all", search=search, prior=prior)
 
 

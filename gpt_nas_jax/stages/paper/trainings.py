@@ -92,6 +92,7 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
+        claim.keep_images(config, loaded.dataset)
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
             processes.by_workers(compilation.warm_up, config, loaded)
