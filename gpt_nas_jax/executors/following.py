@@ -14,7 +14,7 @@ from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import local, sharing
 from gpt_nas_jax.executors.sending import Common, Recent, Sent, sendable, trace
 from gpt_nas_jax.executors.team import Team
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 
 _END, _LEAVE, _THERE = b"end ", b"leave", b"there?"
 # A live process responds within milliseconds, unless it is busy with something long.
@@ -85,7 +85,7 @@ def serve(mate: Mate) -> None:
                 action, args = mate.common.loads(data)
                 action(mate, number, *args)
             except Exception as error:
-                expected = isinstance(error, UsageError)
+                expected = isinstance(error, UsageError | Lost)
                 mate.tell(exit_code(error), str(error) if expected else trace(error))
     mate.team.leave()
 
@@ -167,6 +167,8 @@ def exit_code(error: BaseException) -> int:
     stopped = stopped or interruption.received()
     if stopped is not None:
         return stopped.exit_code
+    if isinstance(error, Lost):
+        return error.exit_code
     return 2 if isinstance(error, (UsageError, OSError)) else 1
 
 

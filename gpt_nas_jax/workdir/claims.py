@@ -186,7 +186,8 @@ def _differing(
 
 def _results(path: Path) -> str | None:
     """The name of a result in a directory, or None where there is none."""
-    for name in _RESULTS:
+    controls = sorted(file.name for file in path.glob("trainings-*.jsonl"))
+    for name in (*_RESULTS, *controls):
         if (path / name).exists():
             return name
     kept = (name for name in (LEDGER, RUNGS) if _has_fitness(path / name))

@@ -196,8 +196,14 @@ def _look(objects: Objects) -> tuple[list[int], State]:
         data = objects.read(_name(numbers[-1]))
         # It may be gone if many were made since.
         if data is not None:
-            kept = json.loads(data)
-            return numbers, State(**kept | {"files": tuple(kept["files"])})
+            try:
+                kept = json.loads(data)
+                return numbers, State(**kept | {"files": tuple(kept["files"])})
+            except (ValueError, KeyError, TypeError) as error:
+                raise UsageError(
+                    f"{objects.url}/{_name(numbers[-1])} is damaged; restore it, or "
+                    "remove it: the run goes on from the one before"
+                ) from error
 
 
 def _encoded(state: State) -> bytes:

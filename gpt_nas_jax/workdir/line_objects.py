@@ -47,19 +47,13 @@ class LineObjects:
             self._counts[name] = len(numbers)
         return set(found)
 
-    def append(self, name: str, data: bytes) -> None:
-        """Adds the lines of one evaluation.
-
-        Raises:
-          UsageError: another process has added others there.
-        """
+    def append(self, name: str, data: bytes) -> bool:
+        """Adds the lines of one evaluation; False if others are in their place."""
         number = self._counts.get(name, 0)
         if not self._objects.create(_object(name, number), data):
-            raise UsageError(
-                f"{self.where(name, number)} was written by another process; if "
-                "none continues the run, start the same command again"
-            )
+            return False
         self._counts[name] = number + 1
+        return True
 
     def adopt(self, name: str, content: bytes) -> None:
         """Makes the objects of a ledger that was copied to the store as a file.
@@ -80,7 +74,12 @@ class LineObjects:
             text, last = found
             data += line
             if json.loads(text).keys() != _HEAD:
-                self.append(name, data)
+                if not self.append(name, data):
+                    raise UsageError(
+                        f"{self.where(name, self._counts[name])} was written by "
+                        "another process; if none continues the run, start the same "
+                        "command again"
+                    )
                 data = b""
 
     def remove_others(self, names: set[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gpt_nas_jax import interruption
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 from gpt_nas_jax.workdir import lease, places
 from gpt_nas_jax.workdir.lease import Lease, State
 from gpt_nas_jax.workdir.line_objects import LineObjects
@@ -68,10 +68,17 @@ class Mirror:
 
         Raises:
           UsageError: another process continues the run.
+          Lost: a former owner of the workdir has added its last evaluation there.
         """
         if self._lease is not None:
             self._lease.require()
-        self._ledgers.append(self._name(path), data)
+        if not self._ledgers.append(self._name(path), data):
+            if self._lease is not None:
+                self._lease.confirm()
+            raise Lost(
+                f"another process has added an evaluation to {self._name(path)} in "
+                f"{self._objects.url}"
+            )
 
     def line(self, path: Path, index: int) -> str:
         """The object of an evaluation, for messages."""

@@ -46,15 +46,18 @@ create() {
 
 remove() { xpk cluster delete "${every[@]}" --force; }
 
-# submit: starts the program, unless it runs already.
+# submitted: prints the job and how it ended, or nothing if there is none.
+submitted() {
+  gcloud container clusters get-credentials "$name" --project="$project" \
+    --location="${zone%-*}" --quiet >&2 || return
+  kubectl get jobset "$name" --ignore-not-found \
+    --output=jsonpath='{.metadata.name} {.status.terminalState}'
+}
+
+# submit JOB: starts the program, unless it runs already.
 # shellcheck disable=SC2329 # called by `attached`
 submit() {
-  local found
-  gcloud container clusters get-credentials "$name" --project="$project" \
-    --location="${zone%-*}" --quiet || return
-  found=$(kubectl get jobset "$name" --ignore-not-found \
-    --output=jsonpath='{.metadata.name} {.status.terminalState}') || return
-  case $found in
+  case $1 in
     "$name ") return ;;
     "$name "*) kubectl delete jobset "$name" || return ;;
   esac
@@ -73,7 +76,13 @@ submit() {
 
 run() {
   local found codes since=() failed=0
-  attached submit || return 1
+  # No answer does not mean that no program runs.
+  until found=$(submitted); do
+    ((++failed < asks)) || give_up
+    pause
+  done
+  failed=0
+  attached submit "$found" || return 1
   while ((failed < asks)); do
     # Of the first host: the others print nothing.
     attached kubectl logs --follow "${since[@]}" \
@@ -94,6 +103,10 @@ run() {
     esac
     pause
   done
+  give_up
+}
+
+give_up() {
   keep=1
   fail 1 "cannot tell how $name is; it is left as it is"
 }

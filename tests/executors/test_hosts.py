@@ -1,5 +1,6 @@
 """Several processes on this machine: calls, their results, failures and signals."""
 
+import collections
 import json
 import sys
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from hosts_support import Processes, refusal
 
-from gpt_nas_jax.executors import hosts, local, registry
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.executors import following, hosts, local, registry
+from gpt_nas_jax.executors.team import Team
+from gpt_nas_jax.types import Lost, UsageError
 
 COUNT = 3
 
@@ -90,6 +92,8 @@ def program(name, report):
         # A signal may leave one that is closed when the run has ended.
         LEFT.append(hosts.run(breaks, range(2), 1))
         next(LEFT[0])
+    elif name == "lost":
+        raise hosts.Lost("the device no longer computes")
     else:
         hosts.together(hangs, 0)
     with open(report, "w", encoding="utf-8") as file:
@@ -106,7 +110,7 @@ def start(argv):
             for results in LEFT:
                 results.close()
             print("ended", flush=True)
-    except interruption.Stopped as stopped:
+    except (interruption.Stopped, hosts.Lost) as stopped:
         sys.stdout.flush()
         os._exit(stopped.exit_code)
 """
@@ -157,6 +161,61 @@ def test_a_signal_of_any_process_ends_all_as_one_of_the_leader(tmp_path: Path) -
     assert [code for code, _, _ in ended] == [143] * COUNT, ended
     assert not report.exists()
     assert [(out, err) for _, out, err in ended[1:]] == [("", "")] * (COUNT - 1)
+
+
+@pytest.mark.slow
+def test_where_the_leader_loses_its_device_all_can_be_started_again(
+    tmp_path: Path,
+) -> None:
+    processes, report = start("lost", tmp_path)
+    ended = processes.end()
+    assert [code for code, _, _ in ended] == [75] * COUNT, ended
+    assert not report.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Lost("gone"), 75), (UsageError("no"), 2), (OSError(), 2), (ValueError(), 1)],
+)
+def test_an_error_has_the_exit_code_of_the_command_line(
+    error: Exception, code: int
+) -> None:
+    assert following.exit_code(error) == code
+
+
+class Store:
+    """The key-value store of JAX's coordination service, for one process."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.counts: dict[str, int] = collections.defaultdict(int)
+
+    def key_value_set_bytes(self, key: str, value: bytes) -> None:
+        self.values[key] = value
+
+    def key_value_increment(self, key: str, number: int) -> int:
+        self.counts[key] += number
+        return self.counts[key]
+
+    def key_value_delete(self, key: str) -> None:
+        self.values.pop(key, None)
+        self.counts.pop(key, None)
+
+
+def test_a_message_counts_as_heard_although_another_was_said_since() -> None:
+    store = Store()
+    leader, follower = (Team(store, index, 2) for index in range(2))
+    first = leader.say(b"first")
+    assert not leader.heard(first, 0)
+    follower.add(f"heard/{first}", 1)
+    second = leader.say(b"second")
+    assert leader.heard(first, 0)
+    assert not leader.heard(second, 0)
+    follower.add(f"heard/{second}", 1)
+    assert leader.heard(second, 0)
+    assert leader.heard(second, 0)
+    # Nothing is kept that all have heard.
+    assert not store.values and not any(store.counts.values())
 
 
 def test_one_process_alone_is_refused() -> None:

@@ -144,6 +144,26 @@ def test_xpk_makes_a_cluster_and_deletes_it(
     assert not (cloud.folder / "slice").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("unanswered", [1, 1000])
+def test_a_cluster_that_does_not_answer_is_not_deleted_with_its_program(
+    cloud: Cloud, unanswered: int
+):
+    cloud.write("slice", "RUNNING")
+    cloud.write("job", "my-run ;my-run Completed".replace(";", "\n"))
+    cloud.write("codes", "0 0 0 0")
+    cloud.write("unanswered", unanswered)
+    code, _, err = cloud.run(*XPK, *NAMED, *PROGRAM)
+    assert not cloud.called("xpk workload create")
+    if unanswered == 1:
+        assert code == 0, err
+        assert not (cloud.folder / "slice").exists()
+    else:
+        assert code == 1 and "left as it is" in err
+        assert not cloud.called("xpk cluster delete")
+        assert (cloud.folder / "slice").exists()
+
+
 @pytest.mark.parametrize(
     ("end", "restarts", "queued_again"),
     [(0, 0, 0), (2, 0, 0), (1, 0, 0), (75, 0, 1), (143, 19, 1), (143, 20, 0)],

@@ -45,6 +45,16 @@ def test_a_lease_that_is_renewed_is_refused_in_one_line(
     first.release()
 
 
+@pytest.mark.parametrize("data", [b"another one", b"{}", b"[]", b""])
+def test_a_damaged_state_is_named(objects: Objects, data: bytes):
+    held(objects, "first").release()
+    objects.create(".store/states/0000000099", data)
+    with pytest.raises(UsageError, match="states/0000000099 is damaged; restore it"):
+        held(objects, "second")
+    objects.remove([".store/states/0000000099"])
+    held(objects, "second").release()
+
+
 def test_a_lease_that_is_not_renewed_is_taken_over(objects: Objects):
     first = held(objects, "first")
     first.commit(["a", "b"])

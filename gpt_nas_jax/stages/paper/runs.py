@@ -14,6 +14,7 @@ from gpt_nas_jax.config import (
     TablesConfig,
 )
 from gpt_nas_jax.executors import processes
+from gpt_nas_jax.executors import registry as executors
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports import output
 from gpt_nas_jax.reports.paper import table3
@@ -35,6 +36,7 @@ def run(config: Config) -> None:
       UsageError: an input cannot be used, or a run there has other flags.
     """
     claim.check(config)
+    executors.find(config.executor)
     asked = config.tables.chosen_rows()
     rows = [row for row in TABLE_ROWS if row in asked]
     planned = [
@@ -44,6 +46,7 @@ def run(config: Config) -> None:
     ]
     for one in planned:
         checks.check(one)
+        claim.check(one)
         if one.stage == "all":
             registry.check(one.search.strategy, one.search, one.evaluations())
     processes.everywhere(compile_cache.keep, config.train)

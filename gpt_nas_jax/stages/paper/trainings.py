@@ -86,6 +86,7 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
         program, or fewer than two networks of a repetition could be trained.
     """
     claim.check(config)
+    registry.find(config.executor)
     workdir.require_writable("--prior_dir", pretrain.home(config))
     processes.everywhere(compile_cache.keep, config.train)
     loaded = processes.everywhere(problem.load, config)
@@ -103,8 +104,15 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
             for item in _repetition(config, loaded, fill, plan, seed)
         ]
         ending = "" if proposer == _PRIOR else f"-{proposer}"
-        records = list(_records(config, loaded, plan, f"trainings{ending}", items))
-    return of_records(config, plan, records, len(loaded.splits.valid))
+        name = f"trainings{ending}.jsonl"
+        records = list(_records(config, loaded, plan, name, items))
+    try:
+        return of_records(config, plan, records, len(loaded.splits.valid))
+    except UsageError as error:
+        path = workdir.shown(workdir.folder(config.workdir) / name)
+        raise UsageError(
+            f"{error}; remove {path}, and the same command trains them again"
+        ) from None
 
 
 def _repetition(
@@ -153,7 +161,7 @@ def _records(
 ) -> Iterator[dict[str, Any]]:
     """The lines of the named ledger in order: those there, then new ones."""
     now = scoring.where(config)
-    ledger = Ledger(workdir.folder(config.workdir) / f"{name}.jsonl", now)
+    ledger = Ledger(workdir.folder(config.workdir) / name, now)
     done = ledger.read()[: len(items)]
     machine.tell_of_change(ledger.machines, now)
     for index, (record, item) in enumerate(zip(done, items, strict=False)):
@@ -166,7 +174,7 @@ def _records(
         yield record
     rest = items[len(done) :]
     train = _Train(scoring.trained(config, loaded, config.eval), plan.epochs)
-    title = f"{config.tables.name}, {name}"
+    title = f"{config.tables.name}, {name.removesuffix('.jsonl')}"
     with progress(title, len(items), done=len(done)) as advance:
         results = registry.find(config.executor)(train, rest, config.search.workers)
         for item, curve in zip(rest, results, strict=True):
