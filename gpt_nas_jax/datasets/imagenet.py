@@ -43,6 +43,8 @@ def load(source: Source) -> Dataset:
         lowest = min(train.labels.min(), test.labels.min())
         if not 0 <= lowest <= highest < num_classes:
             raise ValueError(f"labels go from {lowest} to {highest}")
+        if len(np.unique(train.labels)) < 2:
+            raise ValueError("all training images are of one class")
     except UsageError:
         raise
     # ArrayRecord has no error class of its own.

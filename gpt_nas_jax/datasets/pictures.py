@@ -80,7 +80,7 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
     """
     with _readable(path) as image:
         mode = "L" if image.mode in _GREY | _DEEP else "RGB"
-        return _pixels(_upright(image), mode, side)
+        return _pixels(_eight_bits(ImageOps.exif_transpose(image)), mode, side)
 
 
 def size(path: pathlib.Path) -> tuple[int, int]:
@@ -96,14 +96,17 @@ def size(path: pathlib.Path) -> tuple[int, int]:
         return image.size[::-1] if sideways else image.size
 
 
-def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.ndarray:
-    """Reads one picture as input of a network, upright and without transparency.
+def prepared(
+    path: pathlib.Path, short: int, side: int, channels: int, upright: bool
+) -> np.ndarray:
+    """Reads one picture as input of a network, without transparency.
 
     Args:
       path: as in `read`.
       short: the short side is resized to it; 0 for the whole picture as it is.
       side: of the centre that is then cut out.
       channels: 1 for greyscale, 3 for colours, whatever the file has.
+      upright: turn it as its Exif orientation says.
 
     Returns:
       ``uint8[H, W, channels]``.
@@ -115,7 +118,8 @@ def prepared(path: pathlib.Path, short: int, side: int, channels: int) -> np.nda
         if short > side:
             # As for ImageNet in training, see `decode_centre`.
             image.draft("RGB", (short, short))
-        converted = _upright(image).convert("L" if channels == 1 else "RGB")
+        held = ImageOps.exif_transpose(image) if upright else image
+        converted = _eight_bits(held).convert("L" if channels == 1 else "RGB")
         cut = centre(converted, short, side) if short else converted
         pixels = np.asarray(cut)
     return pixels if pixels.ndim == 3 else pixels[..., None]
@@ -139,13 +143,12 @@ def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
         raise UnreadableError(path, reason) from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """An upright picture with 8 bits per channel."""
-    held = ImageOps.exif_transpose(image)
-    if held.mode not in _DEEP:
-        return held
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A picture with 8 bits per channel."""
+    if image.mode not in _DEEP:
+        return image
     # Pillow's own conversion clips values above 255.
-    pixels = np.asarray(held).astype(np.float64) * (255 / 65535)
+    pixels = np.asarray(image).astype(np.float64) * (255 / 65535)
     return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 

@@ -31,6 +31,7 @@ class Preparation:
       highest: highest pixel value of the training images, up to 255.
       mean: per channel, of pixels in [0, 1].
       std: likewise.
+      upright: whether pictures are turned as their Exif orientation says.
     """
 
     image: tuple[int, int, int]
@@ -38,6 +39,7 @@ class Preparation:
     highest: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    upright: bool
 
     @property
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +53,7 @@ class Preparation:
           UnreadableError: it cannot be read, or has a different size.
         """
         height, width, channels = self.image
-        picture = pictures.prepared(path, self.resize, height, channels)
+        picture = pictures.prepared(path, self.resize, height, channels, self.upright)
         if picture.shape != self.image:
             size = f"{picture.shape[1]}x{picture.shape[0]}"
             raise UnreadableError(
@@ -92,6 +94,7 @@ class Preparation:
             "resize": self.resize or None,
             "cut": [height, width] if self.resize else None,
             "channels": channels,
+            "upright": self.upright,
             "highest": self.highest,
             "mean": list(self.mean),
             "std": list(self.std),
@@ -108,6 +111,7 @@ def of(config: DataConfig, dataset: Dataset) -> Preparation:
         train.highest(),
         tuple(mean.tolist()),
         tuple(std.tolist()),
+        _upright(config),
     )
 
 
@@ -138,6 +142,7 @@ def from_architecture(
         _HIGHEST if kept is None else kept["highest"],
         tuple(description["mean"]),
         tuple(description["std"]),
+        (kept or {}).get("upright", _upright(config)),
     )
 
 
@@ -147,6 +152,11 @@ def _resize(config: DataConfig, side: int) -> int:
         return pictures.short_side(side)
     resized = config.name == "folder" or config.name.startswith(TFDS)
     return config.side if resized else 0
+
+
+def _upright(config: DataConfig) -> bool:
+    """Whether the data set's pictures were turned; those of TFDS keep their pixels."""
+    return config.name != "imagenet2012" and not config.name.startswith(TFDS)
 
 
 def _range(images: np.ndarray) -> str:

@@ -147,6 +147,10 @@ def _read(name: str, directory: pathlib.Path, source: Source) -> Dataset:
         for part, rows in zip(parts, records, strict=True):
             labels += _add(images, part, rows, kind.channels, source.side, advance)
     _check_labels(directory, labels, kind.num_classes)
+    if len(set(labels[: sizes[0]])) < 2:
+        raise UsageError(
+            f"{directory}: all training images are of one class; two or more are needed"
+        )
     pixels, numbers = images.stacked(str(directory)), np.array(labels, np.int32)
     if len(parts) == 1:
         whole = Images(pixels, numbers)

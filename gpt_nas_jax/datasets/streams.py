@@ -154,7 +154,9 @@ class _Parts:
         image, bits = self.plan[index]
 
         def decode(encoded: bytes, row: int) -> np.ndarray:
-            random = np.random.Generator(np.random.Philox(key=[bits, row]))
+            # NumPy would round a list with a number above 2**63 to float64.
+            key = np.array([bits, row], np.uint64)
+            random = np.random.Generator(np.random.Philox(key=key))
             return pictures.decode_random(encoded, self.images.side, self.flip, random)
 
         return _decoded(self.images, image, decode), self.images.labels[image]

@@ -76,6 +76,8 @@ class Predictor:
           UsageError: the images differ from those of the training in type, range or
             shape, or a picture cannot be read.
         """
+        if isinstance(asked, Iterator):
+            asked = list(asked)
         if not isinstance(asked, str | os.PathLike) and not _are_paths(asked):
             pixels = self.preparation.accepted(np.asarray(asked))
         else:

@@ -24,6 +24,8 @@ _FEWEST_PIXELS = 2**14
 # against 0.29 ms), and XLA's depends on the number of threads (`product`).
 _FEW_CHANNELS = 8
 _PIXELS_AT_A_TIME = 2**12
+_SUMMED = jnp.float32
+"""In bfloat16 a sum of many terms stops growing."""
 
 
 def is_fast(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
@@ -46,12 +48,12 @@ def dense(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
         x, dy = part
         rows = (a.reshape(-1, a.shape[-1]) for a in (dy, window.met(x)))
         # In this order the product is twice as fast.
-        return total + transposed_product(*rows), None
+        return total + transposed_product(*rows).astype(_SUMMED), None
 
-    total = jnp.zeros((features, math.prod(window.taps) * channels), dy.dtype)
+    total = jnp.zeros((features, math.prod(window.taps) * channels), _SUMMED)
     parts = (a.reshape(-1, images, *a.shape[1:]) for a in (x, dy))
     total, _ = lax.scan(add, total, tuple(parts))
-    return total.T.reshape(*window.taps, channels, features)
+    return total.T.reshape(*window.taps, channels, features).astype(dy.dtype)
 
 
 def product(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
@@ -66,15 +68,16 @@ def depthwise(x: jax.Array, dy: jax.Array, window: Window) -> jax.Array:
 
     def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple:
         x, dy = part
+        x, dy = x.astype(_SUMMED), dy.astype(_SUMMED)
         met = tuple(image[0] * dy for image in window.images(window.padded(x[None])))
         # One pass for all taps, which sums over the rows and keeps the columns.
-        zeros = (jnp.zeros((), dy.dtype),) * places
+        zeros = (jnp.zeros((), _SUMMED),) * places
         rows = lax.reduce(met, zeros, _plus, (0,))
         return total + jnp.stack(rows), None
 
-    total = jnp.zeros((places, *dy.shape[2:]), dy.dtype)
+    total = jnp.zeros((places, *dy.shape[2:]), _SUMMED)
     total, _ = lax.scan(add, total, (x, dy))
-    return total.sum(1).reshape(*window.taps, 1, -1)
+    return total.sum(1).reshape(*window.taps, 1, -1).astype(dy.dtype)
 
 
 def _plus(a: tuple[jax.Array, ...], b: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:

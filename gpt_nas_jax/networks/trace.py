@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -198,6 +199,8 @@ def _layer(
         case nn.Dense():
             sizes = _size(args[0].shape), _size(out.shape)
             return layers.FullyConnected(id, *sizes, bias=module.use_bias)
+        case nn.DenseGeneral():
+            return _dense_general(module, id, args[0].shape, out.shape)
         case nn.BatchNorm():
             name, value = "batch_norm", (module.epsilon, module.momentum)
         case nn.Dropout():
@@ -209,6 +212,21 @@ def _layer(
         case _:
             return None
     return layers.Other(id, _size(args[0].shape), _size(out.shape), name, value)
+
+
+def _dense_general(
+    module: nn.DenseGeneral,
+    id: int,
+    in_shape: tuple[int, ...],
+    out_shape: tuple[int, ...],
+) -> layers.FullyConnected:
+    """The layer, such as a projection of attention, with its axes flattened."""
+    axes = (module.axis,) if isinstance(module.axis, int) else module.axis
+    fan_in = math.prod(in_shape[axis] for axis in axes)
+    places = math.prod(in_shape[1:]) // fan_in
+    features = math.prod(out_shape[1:]) // places
+    sizes = (1, places, fan_in), (1, places, features)
+    return layers.FullyConnected(id, *sizes, bias=module.use_bias)
 
 
 def _conv(
@@ -251,5 +269,7 @@ def _pair(value: Any) -> tuple[int, ...]:
 
 
 def _size(shape: tuple[int, ...]) -> layers.Size:
-    """Height, width, channels of ``[B, H, W, C]`` or ``[B, C]``."""
-    return tuple(shape[1:]) if len(shape) == 4 else (1, 1, shape[-1])
+    """Height, width, channels of ``[B, H, W, C]``; other shapes are ``[B, ..., C]``."""
+    if len(shape) == 4:
+        return tuple(shape[1:])
+    return (1, math.prod(shape[1:-1]), shape[-1])

@@ -8,6 +8,7 @@ from gpt_nas_jax.config import BaselineConfig, Config, RetrainConfig, fields
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.networks.zoo import human
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.stages import (
@@ -60,12 +61,20 @@ def chain_of(name: str, dataset: Dataset) -> Chain:
     """The human network of a name, for the images of a data set.
 
     Raises:
-      UsageError: it cannot be made as narrow as its name says.
+      UsageError: it cannot be made as narrow as its name says, or the images are too
+        small for it.
     """
+    size = dataset.train.size
     try:
-        return human(name).build(dataset.num_classes, dataset.train.size)
+        chain = human(name).build(dataset.num_classes, size)
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
+    if any(0 in part.layer.out_size for part in trace(chain, size).layers):
+        raise UsageError(
+            f"{name}: images of {size[0]}x{size[1]} are too small, its last layers "
+            "would see no pixel; choose another network"
+        )
+    return chain
 
 
 def train(config: Config, dataset: Dataset, name: str, folder: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _plain_kind(kind: Any) -> str | None:
     return name if name in _KINDS else None
 
 
-def _value(strategy: str, field: dataclasses.Field, kind: str, text: str) -> Any:
+def _value(strategy: str, field: dataclasses.Field[Any], kind: str, text: str) -> Any:
     try:
         value = _KINDS[kind](text)
     except (KeyError, ValueError) as error:

@@ -62,16 +62,38 @@ def test_pictures_are_cut_as_those_of_imagenet(
     np.testing.assert_array_equal(prepare.read(path), expected)
 
 
+@pytest.mark.parametrize("name", ["imagenet2012", "tfds:photos"])
+def test_pictures_are_turned_only_where_those_of_the_training_were(
+    tmp_path: Path, name: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(photo(tmp_path / "plain.png", 30, 30)) as image:
+        image.save(tmp_path / "sideways.jpg", exif=exif)
+        image.save(tmp_path / "plain.jpg")
+    kept = {"image": [28, 28, 3], "mean": [0.5] * 3, "std": [0.2] * 3}
+    sideways, plain = tmp_path / "sideways.jpg", tmp_path / "plain.jpg"
+    config = DataConfig(name=name, side=28)
+    prepare = preparation.from_architecture(kept, config)
+    np.testing.assert_array_equal(prepare.read(sideways), prepare.read(plain))
+    kept |= {"prepare": prepare.to_json()}
+    assert preparation.from_architecture(kept, DataConfig()) == prepare
+    folder = preparation.from_architecture(
+        {**kept, "prepare": {**prepare.to_json(), "upright": True}}, config
+    )
+    assert (folder.read(sideways) != folder.read(plain)).any()
+
+
 def test_colours_become_grey_for_a_network_of_one_channel(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.png", 3, 4)
-    prepare = Preparation((16, 12, 1), 0, 255, (0.5,), (0.2,))
+    prepare = Preparation((16, 12, 1), 0, 255, (0.5,), (0.2,), upright=True)
     with Image.open(path) as image:
         grey = np.asarray(image.convert("L"))
     np.testing.assert_array_equal(prepare.read(path)[..., 0], grey)
 
 
 def test_pictures_of_another_size_or_depth_have_a_reason(tmp_path: Path) -> None:
-    prepare = Preparation((8, 8, 1), 0, 255, (0.5,), (0.2,))
+    prepare = Preparation((8, 8, 1), 0, 255, (0.5,), (0.2,), upright=True)
     with pytest.raises(UnreadableError, match=r"it is 12x16, .* trained on 8x8"):
         prepare.read(photo(tmp_path / "a.png", 3, 4))
     deep = np.full((8, 8), 200, np.uint16)
@@ -83,7 +105,7 @@ def test_pictures_of_another_size_or_depth_have_a_reason(tmp_path: Path) -> None
 
 
 def test_the_range_is_the_one_of_the_training_images() -> None:
-    prepare = Preparation((2, 2, 1), 0, 16, (0.5,), (0.2,))
+    prepare = Preparation((2, 2, 1), 0, 16, (0.5,), (0.2,), upright=True)
     ink = np.full((1, 2, 2, 1), 9, np.uint8)
     np.testing.assert_array_equal(prepare.accepted(ink), ink)
     with pytest.raises(UsageError, match=r"from 252 to 252; .* 0 to 16"):

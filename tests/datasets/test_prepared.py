@@ -1,6 +1,7 @@
 """Prepared directories: a small one written here, and the real CIFAR-10."""
 
 import ast
+import dataclasses
 import json
 import pathlib
 import re
@@ -30,6 +31,13 @@ def test_what_was_prepared_is_read_back(version_dir, tmp_path):
         np.testing.assert_array_equal(read.images, written.images)
         np.testing.assert_array_equal(read.labels, written.labels)
         assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int32)
+
+
+def test_images_of_one_class_are_refused(tmp_path):
+    alone = dataclasses.replace(TRAIN, labels=np.full_like(TRAIN.labels, 3))
+    prepare(tmp_path, alone, TEST)
+    with pytest.raises(UsageError, match="all training images are of one class"):
+        registry.load("cifar100", tmp_path)
 
 
 def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):

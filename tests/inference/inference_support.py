@@ -22,7 +22,8 @@ def saved(
     """A network of two blocks for images of this size."""
     chain = chain_of(named(("Conv", "ReLU")), 16, 1, len(CLASSES))
     channels = image[-1]
-    prepared = Preparation(image, resize, 255, (0.4,) * channels, (0.3,) * channels)
+    moments = (0.4,) * channels, (0.3,) * channels
+    prepared = Preparation(image, resize, 255, *moments, upright=True)
     description = {"num_classes": len(CLASSES), "classes": CLASSES}
     # Weights of both signs and no biases, so that no class always wins.
     variables = jax.tree.map(

@@ -89,7 +89,7 @@ def test_pictures_are_answered_as_their_pixels(
     asked, images = predictor(IMAGE, random_variables), pixels(5)
     paths = written(tmp_path / "in" / "it", images)
     expected = asked.predict(images).probabilities
-    for given in (tmp_path, [str(path) for path in paths]):
+    for given in (tmp_path, [str(path) for path in paths], iter(paths)):
         np.testing.assert_array_equal(asked.predict(given).probabilities, expected)
     one = asked.predict(paths[3]).probabilities
     np.testing.assert_allclose(one, expected[3:4], atol=1e-6)

@@ -53,6 +53,38 @@ def test_value_and_gradients_equal_the_native_convolution(case: tuple) -> None:
     check((2, 9, 7), case)
 
 
+@pytest.mark.parametrize("name", ["depthwise", "narrow"])
+def test_bfloat16_gradients_of_many_images_are_summed_in_float32(name: str) -> None:
+    kernel, stride, padding, dilation, groups, channels, features = {**CASES, **LARGE}[
+        name
+    ]
+    random = np.random.default_rng(0)
+    # Their mean is not 0, so that the sum grows with the number of images.
+    x = random.uniform(0, 1, (512, 8, 8, channels)).astype(jnp.bfloat16)
+    k = np.ones((*kernel, channels // groups, features), jnp.bfloat16)
+
+    @jax.jit
+    def gradient(x: jax.Array, k: jax.Array) -> jax.Array:
+        def total(k: jax.Array) -> jax.Array:
+            y = conv_general_dilated(
+                x,
+                k,
+                stride,
+                padding,
+                rhs_dilation=dilation,
+                dimension_numbers=NHWC,
+                feature_group_count=groups,
+            )
+            return y.astype(jnp.float32).sum()
+
+        return jax.grad(total)(k)
+
+    exact = gradient(x.astype(np.float32), k.astype(np.float32))
+    ours = gradient(x, k)
+    assert ours.dtype == jnp.bfloat16
+    np.testing.assert_allclose(ours.astype(np.float32), exact, rtol=0.01)
+
+
 def check(images: tuple[int, int, int], case: tuple) -> None:
     """Compares value and gradients on images ``[B, H, W]``."""
     kernel, stride, padding, dilation, groups, channels, features = case

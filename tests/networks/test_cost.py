@@ -47,6 +47,40 @@ def test_a_dense_layer_on_pixels_costs_as_much_as_a_pointwise_convolution():
     assert cost(DenseOnPixels(), IMAGE) == cost(pointwise, IMAGE)
 
 
+class DenseOnTokens(nn.Module):
+    """The same layer, over pixels in a row, as in a mixer or a transformer."""
+
+    general: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        kind = nn.DenseGeneral if self.general else nn.Dense
+        tokens = x.reshape(len(x), -1, x.shape[-1])
+        return kind(5)(tokens).reshape(*x.shape[:-1], 5)
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_a_dense_layer_on_tokens_costs_as_much_as_one_on_pixels(general: bool):
+    tokens, pixels = (
+        cost(module, IMAGE) for module in (DenseOnTokens(general), DenseOnPixels())
+    )
+    assert tokens == pixels
+
+
+def test_projections_of_attention_are_counted():
+    class Attention(nn.Module):
+        @nn.compact
+        def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+            tokens = x.reshape(len(x), -1, x.shape[-1])
+            y = nn.MultiHeadDotProductAttention(2, qkv_features=8)(tokens, tokens)
+            return y.reshape(x.shape)
+
+    height, width, channels = 8, 8, 4
+    # To queries, keys and values, and back.
+    expected = 4 * height * width * channels * 8
+    assert cost(Attention(), (height, width, channels)).macs == expected
+
+
 class Scaled(nn.Module):
     """A product inside a jitted function that also takes a literal."""
 

@@ -16,6 +16,7 @@ IMAGE = (8, 8, 1)
 NAMES = ("GhostBlock", "Gate")
 
 BLOCKS = """
+import dataclasses
 import flax.linen as nn
 
 class OneField(nn.Module):
@@ -48,6 +49,17 @@ class Random(nn.Module):
     @nn.compact
     def __call__(self, x, train):
         return nn.Dropout(0.1, deterministic=not train)(x)
+
+class Constants(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return x * self.variable("constants", "mask", lambda: 1.0).value
+
+class Unhashable(nn.Module):
+    sizes: list = dataclasses.field(default_factory=lambda: [3, 5])
+    @nn.compact
+    def __call__(self, x, train):
+        return nn.relu(x)
 
 class Swish(nn.Module):
     def __call__(self, x, train):
@@ -88,6 +100,8 @@ def test_the_layers_of_own_blocks_are_part_of_the_definition():
         ("OtherShape", "turns 8x8x16 into 8x8x32 where features=32 and stride=2 ask"),
         ("Raises", "cannot be traced: AttributeError"),
         ("Random", "cannot be trained: InvalidRngError"),
+        ("Constants", "cannot be trained: ScopeCollectionNotFound"),
+        ("Unhashable", "cannot be trained: TypeError"),
         ("NoTrain", "lacks __call__(self, x, train)"),
         ("function", "is not a class derived from flax.linen.Module"),
         ("ReLU", "blocks of one name: ReLU"),

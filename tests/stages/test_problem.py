@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from gpt_nas_jax.config import Config, DataConfig
-from gpt_nas_jax.stages import problem
+from gpt_nas_jax.datasets.images import Dataset, Images
+from gpt_nas_jax.stages import baseline, problem
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import UsageError
 
@@ -45,6 +46,21 @@ def test_the_search_sees_a_share_of_each_class_and_the_retraining_all():
     assert seen(part) < seen(whole)
     assert seen(load(fraction=0.2)) == seen(part)
     assert seen(load(seed=1, fraction=0.2)) != seen(part)
+
+
+@pytest.mark.parametrize(("side", "fits"), [(7, False), (8, True), (16, True)])
+def test_images_that_are_too_small_for_a_human_network_are_refused(
+    side: int, fits: bool
+):
+    images = Images(
+        np.zeros((2, side, side, 3), np.uint8), np.arange(2, dtype=np.int32)
+    )
+    dataset = Dataset("noise", 2, images, images, flip=True)
+    if fits:
+        assert baseline.chain_of("GoogLeNet", dataset).blocks
+    else:
+        with pytest.raises(UsageError, match=r"GoogLeNet: images of 7x7 are too small"):
+            baseline.chain_of("GoogLeNet", dataset)
 
 
 def test_a_terminal_shows_how_the_reading_goes(

@@ -131,15 +131,17 @@ def test_a_training_with_everything_goes_on_where_it_was_left(
     assert jax.tree.all(jax.tree.map(jnp.array_equal, state, finished))
 
 
+@pytest.mark.parametrize("seed", range(4))
 def test_streams_balance_classes_and_vary_repeated_images(
-    streamed: StreamedImages,
+    streamed: StreamedImages, seed: int
 ) -> None:
+    key = jax.random.key(seed)
     recipe = Recipe(epochs=1, batch=5 * CLASSES)
     few = np.flatnonzero(streamed.images.labels > 0)
     rare = np.flatnonzero(streamed.images.labels == 0)[:2]
     images = streamed.images.take(np.concatenate([rare, few]))
     data = placed(images, *images.moments(), True, balance="sampling")
-    batches = [(np.asarray(x), np.asarray(y)) for x, y in data.batches(recipe, KEY)]
+    batches = [(np.asarray(x), np.asarray(y)) for x, y in data.batches(recipe, key)]
     for _, labels in batches:
         assert set(np.bincount(labels)) == {5}
     zeros = np.concatenate([x[labels == 0] for x, labels in batches])
@@ -147,7 +149,7 @@ def test_streams_balance_classes_and_vary_repeated_images(
     assert len(zeros) >= 15
     assert len({image.tobytes() for image in zeros}) == len(zeros)
     # A resumed training gets the remaining batches.
-    rest = data.batches(recipe, KEY, 2)
+    rest = data.batches(recipe, key, 2)
     for (x, labels), (again, theirs) in zip(rest, batches[2:], strict=True):
         np.testing.assert_array_equal(x, again)
         np.testing.assert_array_equal(labels, theirs)

@@ -71,7 +71,9 @@ def _check_shapes(where: str, made: Block) -> None:
         train = functools.partial(block.apply, train=True, mutable=["batch_stats"])
         x = jax.ShapeDtypeStruct((1, *image), jnp.float32)
         try:
-            jax.eval_shape(train, traced.variables, x)
+            # Programs are kept by their modules.
+            hash(block)
+            jax.eval_shape(train, traced.collections(), x)
         except Exception as error:
             text = plugins.one_line(error)
             raise UsageError(f"{where} cannot be trained: {text}") from error
