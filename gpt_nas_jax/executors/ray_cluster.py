@@ -16,7 +16,7 @@ import ray
 from gpt_nas_jax import interruption
 from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors.ray_worker import FUNCTIONS, Put, Worker
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 
 TICK_SECONDS = 1
 """Longest wait before other work is looked at."""
@@ -180,15 +180,23 @@ class Cluster:
             # Of what could not be sent.
             return functools.partial(_raise, _cause(error))
         except ray.exceptions.RayError as error:
-            ray.kill(member.actor)
-            self._looked = -math.inf
-            _say(f"a worker was lost ({type(error).__name__}); another goes on")
+            self._give_up(member, type(error).__name__)
             if getattr(error, "preempted", False):
                 member.node = ""
+            return None
+        if isinstance(raised, Lost):
+            # Its process may never compute again; a new one may.
+            self._give_up(member, str(raised))
             return None
         if raised is not None:
             return functools.partial(_raise, raised)
         return lambda: value
+
+    def _give_up(self, member: Member, reason: str) -> None:
+        """Ends a worker, so that there is room for another one."""
+        ray.kill(member.actor)
+        self._looked = -math.inf
+        _say(f"a worker was lost ({reason}); another goes on")
 
     def whole_node(self) -> Member:
         """A worker that has all devices of a node, once it has begun.

@@ -23,6 +23,7 @@ from gpt_nas_jax.types import UsageError
 MODULE = """
 import dataclasses, os
 import jax
+from gpt_nas_jax.types import Lost
 
 made = []
 
@@ -49,6 +50,19 @@ def breaks(item):
 
 def sees(name):
     return os.environ.get(name), jax.default_backend(), os.getcwd()
+
+@dataclasses.dataclass
+class LosesDevice:
+    # Fails in the first process, and in every one that has failed before.
+    home: str
+    def __call__(self, item):
+        with open(os.path.join(self.home, "lost"), "a+") as file:
+            file.seek(0)
+            lost = file.read().split()
+            if not lost or str(os.getpid()) in lost:
+                file.write(f"{os.getpid()} ")
+                raise Lost("the device no longer computes")
+        return item
 
 def lacks(word):
     raise ValueError(f"no {word} here")
@@ -136,6 +150,24 @@ def test_workers_share_calls(module: ModuleType, cluster: str) -> None:
     lead(RayConfig(address=cluster, device="cpu"), program)
     with pytest.raises(UsageError, match="from the command line or"):
         list(registry.find("ray")(abs, [1], 1))
+
+
+@pytest.mark.long
+def test_a_worker_that_loses_its_device_is_replaced(
+    module: ModuleType,
+    cluster: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def program(ray: Any) -> None:
+        run, loses = registry.find("ray"), module.LosesDevice(str(tmp_path))
+        assert list(run(loses, range(6), 1)) == [*range(6)]
+        lost = (tmp_path / "lost").read_text(encoding="utf-8").split()
+        assert len(set(lost)) == len(lost)
+
+    lead(RayConfig(address=cluster, device="cpu"), program)
+    shown = capsys.readouterr().err
+    assert "a worker was lost (the device no longer computes)" in shown
 
 
 @pytest.mark.long

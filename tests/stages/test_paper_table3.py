@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from tables_support import latex_tables, lines_of, markdown_tables
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import checks, flags, workdir
 from gpt_nas_jax.config import CONTROLS, PAPER_ROWS, TABLE_ROWS, Config, fields
 from gpt_nas_jax.networks.zoo import ZOO
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports.paper import published
 from gpt_nas_jax.stages.paper import runs
+from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
 
@@ -111,6 +112,21 @@ def test_a_run_with_other_flags_is_refused(tmp_path: Path):
     other = third(tmp_path, tables_rows="genetic", tables_seeds=1, eval_epochs=7)
     with pytest.raises(UsageError, match="--eval_epochs is '7', was '6'"):
         runs.finished(other)
+
+
+@pytest.mark.parametrize("scale", ["digits", "middle", "cifar10"])
+def test_every_row_of_a_flagfile_can_be_searched(scale: str, tmp_path: Path):
+    argv = ["main", f"--flagfile=launch/tables/{scale}_3.flags", "--data_dir=x"]
+    argv += [f"--workdir={tmp_path}", f"--tables_rows={','.join(TABLE_ROWS)}"]
+    config = flags.parse(argv)
+    for row in TABLE_ROWS:
+        one = runs.run_config(config, row, 0)
+        checks.check(one)
+        if one.stage == "all":
+            registry.check(row, one.search, one.evaluations())
+            # The settings that the rules give the proposing strategies.
+            ruled = one.search.settings == config.search.settings
+            assert ruled is (row != "genetic")
 
 
 def test_every_row_that_is_no_search_is_a_network_of_the_zoo():
