@@ -44,7 +44,8 @@ PROXIES = (
     *("synflow", "logsynflow", "jacob_cov", "naswot", "zico"),
     *("expressivity", "progressivity", "trainability"),
 )
-DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", "folder", "npz")
+OWN_DATA = ("folder", "npz")
+DATA_NAMES = ("digits", "cifar10", "cifar100", "imagenet2012", *OWN_DATA)
 TFDS = "tfds:"
 """Prefix of the name of a data set that TensorFlow Datasets has prepared."""
 NETWORKS = (

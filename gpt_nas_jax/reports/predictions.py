@@ -22,9 +22,7 @@ def to_csv(answers: Sequence[Answer]) -> str:
     for answer in answers:
         cells = [cell for name, p in answer.best for cell in (name, f"{p:.6f}")]
         cells += [""] * (len(columns) - len(cells))
-        # Names of files need not be UTF-8.
-        name = os.fsencode(answer.path).decode("utf-8", "replace")
-        writer.writerow([name, *cells, answer.reason or ""])
+        writer.writerow([_name(answer), *cells, answer.reason or ""])
     return text.getvalue()
 
 
@@ -35,12 +33,17 @@ def show(answers: Sequence[Answer]) -> None:
     """Prints the same as a table."""
     rows = [
         (
-            answer.path,
+            _name(answer),
             answer.reason or ", ".join(f"{name} {short(p)}" for name, p in answer.best),
         )
         for answer in answers
     ]
     show_table(summary(answers), ("file", "classes and probabilities"), rows)
+
+
+def _name(answer: Answer) -> str:
+    """The file; its name need not be UTF-8."""
+    return os.fsencode(answer.path).decode("utf-8", "replace")
 
 
 def summary(answers: Sequence[Answer]) -> str:

@@ -65,7 +65,7 @@ def _share_of_epochs(config: Config) -> float:
 def finalists_part(config: Config, best: dict[str, Any]) -> dict[str, Any]:
     """The part ``finalists`` of ``result.json``; ``best`` is the one to retrain."""
     return {
-        "networks": config.search.finalists,
+        "networks": best["finalists"],
         "epochs": config.finalist_epochs(),
         "best_mean_fitness": best["finalist_fitness"],
         "its_search_fitness": best["fitness"],

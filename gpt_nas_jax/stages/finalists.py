@@ -81,8 +81,9 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
     """The evaluation of the network to retrain.
 
     That is the finalist of the highest mean fitness, with its mean as
-    ``finalist_fitness``, or, without finalists, the fittest candidate. A finalist of
-    which a training failed does not count.
+    ``finalist_fitness`` and the number of finalists as ``finalists``, or, without
+    finalists, the fittest candidate. A finalist of which a training failed does not
+    count.
 
     Raises:
       UsageError: finalists are missing, or a training of each of them failed.
@@ -106,7 +107,8 @@ def best(config: Config, space: Space, records: list[Record]) -> Record:
             f"{reason}; the same command trains them again if you remove {file}"
         )
     winner = int(np.argmax(means))
-    return chosen[winner] | {"finalist_fitness": float(means[winner])}
+    found = {"finalists": len(chosen), "finalist_fitness": float(means[winner])}
+    return chosen[winner] | found
 
 
 def _means(trained: list[Record]) -> np.ndarray:

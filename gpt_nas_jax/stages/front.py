@@ -33,11 +33,14 @@ def of(config: Config, records: list[Record]) -> list[Record]:
     """
     scored = [record for record in records if record["fitness"] is not None]
     values = _values(config, scored)
-    everywhere = (values[:, None] >= values).all(-1)
-    dominated = (everywhere & (values[:, None] > values).any(-1)).any(0)
-    # Networks that none dominates differ in some objective or are equal in all.
-    first = np.sort(np.unique(values, axis=0, return_index=True)[1])
-    rows = [row for row in first if not dominated[row]]
+    # Ascending by the first objective, then the next; the first of equal networks.
+    distinct, first = np.unique(values, axis=0, return_index=True)
+    rows: list[int] = []
+    # In descending order, a network is dominated only by those before it.
+    for value, row in zip(distinct[::-1], first[::-1], strict=True):
+        if not (values[rows] >= value).all(-1).any():
+            rows.append(int(row))
+    rows.sort()
     return sorted((scored[row] for row in rows), key=lambda record: -record["fitness"])
 
 

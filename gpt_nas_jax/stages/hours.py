@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 
 from gpt_nas_jax import workdir
-
-FILE = "hours.json"
+from gpt_nas_jax.reports.page.run import HOURS
 
 
 class Hours:
@@ -21,7 +20,7 @@ class Hours:
           path: the folder of the run.
           most: limit in hours; 0 for no limit.
         """
-        self._file, self._most = path / FILE, most
+        self._file, self._most = path / HOURS, most
         self._begin = time.monotonic() - 3600 * _kept(self._file)[0]
 
     def save(self, evaluations: int) -> None:

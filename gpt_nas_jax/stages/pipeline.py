@@ -124,7 +124,13 @@ def _stages(
                 "each generation: fitness of different generations is not comparable"
             )
         with part.search():
-            search.run(config, loaded, prior, views.after_generation)
+            try:
+                search.run(config, loaded, prior, views.after_generation)
+            except UsageError:
+                # The page says why candidates failed.
+                views.refresh()
+                raise
+        views.refresh()
     parts = {}
     genomes = [] if genome is None else [genome]
     if genome is None and config.stage != "pretrain":
@@ -132,6 +138,8 @@ def _stages(
         if config.stage != "retrain":
             with part.finalists():
                 finalists.run(config, loaded, records)
+            if config.search.finalists > 1:
+                views.refresh()
         parts = {
             "prior": summary.prior_part(path / pretrain.REPORT),
             "search": summary.search_part(config, records),

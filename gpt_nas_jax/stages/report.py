@@ -29,7 +29,7 @@ def run(config: Config) -> None:
     """
     path = workdir.folder(config.workdir)
     runs = [read(folder) for folder in (path, *map(Path, config.report.workdirs()))]
-    humans = [one for one in runs[1:] if one.human and one.data == runs[0].data]
+    humans = [one for one in runs[1:] if one.human and one.same_data(runs[0])]
     written = [report.write(path, runs[0], humans)]
     if len(runs) > 1:
         written.append(comparison.write(path, runs))

@@ -13,6 +13,7 @@ from gpt_nas_jax.workdir.checkpoints import (
     save_tree,
 )
 from gpt_nas_jax.workdir.claims import (
+    DEPENDS,
     REFERENCE,
     RUNGS,
     check,
@@ -42,6 +43,7 @@ from gpt_nas_jax.workdir.structured import (
 )
 
 __all__ = [
+    "DEPENDS",
     "FLAGS",
     "LEDGER",
     "REFERENCE",

@@ -20,7 +20,7 @@ REFERENCE = "reference.json"
 
 # What a search leaves before the first of its candidates has a fitness.
 _FAILED = (LEDGER, RUNGS, "search")
-_DEPENDS = "depends.json"
+DEPENDS = "depends.json"
 # What a run with other flags would lose.
 _RESULTS = (
     *("result.json", "best", "retrain", "baseline", "tables", "rows"),
@@ -126,7 +126,7 @@ def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
     Raises:
       UsageError: the directory holds results that were made with another text.
     """
-    file = path / _DEPENDS
+    file = path / DEPENDS
     remedy = f"remove {file} if the {began} of its {name} is the one that began the run"
     kept = read_sealed(file, remedy) if file.exists() else {}
     if kept.get(name) == value:

@@ -22,6 +22,18 @@ def test_ticks_lie_within_any_range_and_ascend(values: list[float], log: bool):
     assert all(-1e-6 <= found.share(value) <= 1 + 1e-6 for value in [*ticks, *values])
 
 
+@pytest.mark.parametrize("low", [0.0, 1e-13, 1234567.1, -5e-12])
+@pytest.mark.parametrize("span", [1e-12, 0.8, 3e7])
+def test_ticks_have_labels_that_differ(low: float, span: float):
+    if low + span == low:
+        pytest.skip("the range has no two numbers")
+    ticks = axis("x", [low, low + span]).ticks(5)
+    assert len(ticks) > 1
+    assert len({text for _, text in ticks}) == len(ticks)
+    for value, text in ticks:
+        assert abs(float(text) - value) < 0.05 * span
+
+
 def test_ticks_are_round():
     assert [text for _, text in axis("x", [0, 40]).ticks(5)] == [
         *("0", "10", "20", "30", "40")

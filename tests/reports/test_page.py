@@ -1,5 +1,6 @@
 """The HTML of the report page: complete, self-contained and well formed."""
 
+import dataclasses
 import datetime
 import html.parser
 import json
@@ -12,9 +13,9 @@ import page_support as support
 import pytest
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.config import EvalConfig, EvalRecipe
+from gpt_nas_jax.config import DataConfig, EvalConfig, EvalRecipe
 from gpt_nas_jax.reports import architecture
-from gpt_nas_jax.reports.page import comparison, report
+from gpt_nas_jax.reports.page import comparison, report, state
 from gpt_nas_jax.reports.page.run import read
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -209,6 +210,86 @@ def test_a_search_from_python_has_a_page(tmp_path: Path):
     assert "Own-1: random, seed 3" in words
     assert "has evaluated 4 of 8 candidates" in words
     assert "7.5000" in words
+
+
+def test_small_numbers_are_told_apart(tmp_path: Path):
+    records = support.evaluations(SIZE, SIZE)
+    for number, record in enumerate(records):
+        record["fitness"] = -1e-5 * (number + 1)
+    settings = support.config(tmp_path / "run", SIZE, 1)
+    path = support.search(tmp_path / "run", settings, records)
+    text = report.html(read(path))
+    assert "rises from -1e-05 to -1e-05 within" in text
+    assert ">-2e-05<" in text
+    assert "-0.0000" not in text
+
+
+def test_a_search_that_has_used_up_its_time_has_ended(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 3)
+    search = dataclasses.replace(settings.search, max_hours=2)
+    settings = dataclasses.replace(settings, search=search)
+    path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, SIZE))
+    hours = {"hours": 1.5, "evaluations": SIZE}
+    workdir.write_sealed(path / "hours.json", hours)
+    found = f"{SIZE} of {3 * SIZE} candidates"
+    assert f"has evaluated {found}" in Page(report.html(read(path))).words()
+    workdir.write_sealed(path / "hours.json", {**hours, "hours": 2.1})
+    words = Page(report.html(read(path))).words()
+    assert f"The search ended at --search_max_hours, after {found}" in words
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_prior_alone_has_no_search(tmp_path: Path, learned: bool):
+    settings = support.config(tmp_path / "run", SIZE, 3, stage="pretrain")
+    path = support.search(tmp_path / "run", settings, [])
+    if learned:
+        workdir.write_sealed(path / "prior.json", {"phases": []})
+    run = read(path)
+    known = "is learned" if learned else "is not learned yet"
+    assert state.status(run) == f"The prior {known}; there is no search."
+    assert not list(state.figures(run))
+
+
+def test_runs_without_costs_are_compared(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 3)
+    records = support.evaluations(SIZE, SIZE, failing=1.0)
+    paths = [
+        support.search(tmp_path / name, settings, found)
+        for name, found in (("begun", []), ("failed", records))
+    ]
+    words = Page(comparison.html([read(path) for path in paths])).words()
+    assert "2 runs compared" in words
+    assert "of different data" not in words
+
+
+def test_two_trainings_of_a_network_have_a_name_each(tmp_path: Path):
+    network = {"name": "ResNet-18", "family": "ResNet", "params": 11e6, "flops": 1e9}
+    runs = []
+    for seed, accuracy in enumerate((0.91, 0.92, 0.93)):
+        path = tmp_path / f"human{seed}"
+        support.search(path, support.config(path, SIZE, 3, stage="baseline"), [])
+        support.trained(path, network, "baseline", accuracy)
+        runs.append(read(path))
+    words = Page(report.html(runs[0], runs[1:])).words()
+    assert "ResNet-18, test accuracy 0.9100" in words
+    for run, accuracy in zip(runs[1:], ("0.9200", "0.9300"), strict=True):
+        assert f"ResNet-18 ({run.name}), test accuracy {accuracy}" in words
+
+
+def test_two_folders_of_pictures_are_different_data(tmp_path: Path):
+    runs = []
+    for name, digest in (("a", "1"), ("b", "2"), ("c", "1"), ("d", None), ("e", None)):
+        data = DataConfig(name="folder", dir=f"pictures/{name}")
+        settings = support.config(tmp_path / name, SIZE, 3, data=data)
+        path = support.search(tmp_path / name, settings, [])
+        if digest is not None:
+            workdir.write_sealed(path / "depends.json", {"data set": digest})
+        runs.append(read(path))
+    a, b, c, d, e = runs
+    assert a.same_data(c) and not a.same_data(b)
+    assert not d.same_data(e) and d.same_data(d)
+    words = Page(comparison.html([a, b])).words()
+    assert "of different data: folder pictures/a, folder pictures/b" in words
 
 
 def test_incomparable_generations_get_a_warning(tmp_path: Path):

@@ -10,6 +10,7 @@ from stages_support import CLOCK
 
 from gpt_nas_jax import config, workdir
 from gpt_nas_jax.main import main
+from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.stages import finalists
 from gpt_nas_jax.types import UsageError
@@ -55,6 +56,15 @@ def test_the_best_mean_of_distinct_networks_wins(tmp_path: Path):
     best = finalists.best(settings(tmp_path, 2), SPACE, RECORDS)
     assert best["genome"] == [0, 2]
     assert math.isclose(best["finalist_fitness"], 0.8)
+    assert best["finalists"] == 2
+
+
+def test_there_are_no_more_finalists_than_distinct_networks(tmp_path: Path):
+    values = [0.8, 0.8, 0.8]
+    trained(tmp_path, ([1, 1], values), ([0, 2], values), ([0, 0], values))
+    config = settings(tmp_path, 5)
+    part = summary.finalists_part(config, finalists.best(config, SPACE, RECORDS))
+    assert part["networks"] == 3
 
 
 def test_a_failed_training_rules_a_finalist_out(tmp_path: Path):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from gpt_nas_jax.reports.page import texts
 from gpt_nas_jax.reports.page.chart import Chart, Point, axis
 from gpt_nas_jax.reports.page.run import Record, Run
+from gpt_nas_jax.reports.terminal import short
 
 COSTS = {
     "params": "parameters",
@@ -29,7 +30,7 @@ def progress(run: Run) -> Chart | None:
     chart = Chart(
         "progress",
         "Every candidate, and the best so far",
-        f"The best {run.measure} rises from {first:.4f} to {last:.4f} within "
+        f"The best {run.measure} rises from {short(first)} to {short(last)} within "
         f"{texts.counted(len(run.records), 'candidate')}; "
         f"{len(run.failed)} of them failed.",
         axis("candidate", [0, max(run.total, len(run.records)) - 1]),
@@ -82,8 +83,8 @@ def _against(run: Run, cost: str) -> Chart:
         cost,
         f"By {label}",
         f"{texts.counted(len(best), 'network')} on the front, from "
-        f"{texts.amount(best[0][cost])} with {best[0]['fitness']:.4f} to "
-        f"{texts.amount(best[-1][cost])} with {best[-1]['fitness']:.4f}.",
+        f"{texts.amount(best[0][cost])} with {short(best[0]['fitness'])} to "
+        f"{texts.amount(best[-1][cost])} with {short(best[-1]['fitness'])}.",
         axis(f"{label} (logarithmic)", [r[cost] for r in records], log=True),
         axis(run.measure, [r["fitness"] for r in records]),
     )

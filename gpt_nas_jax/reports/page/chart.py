@@ -40,7 +40,14 @@ class Axis:
     def ticks(self, most: int) -> list[tuple[float, str]]:
         """Round values on the axis, with their labels."""
         if not self.log:
-            return [(value, f"{value:g}") for value in self._steps(most)]
+            values = self._steps(most)
+            if not values:
+                return []
+            step = values[1] - values[0] if len(values) > 1 else abs(values[0]) or 1
+            largest = max(map(abs, values)) or 1
+            # As many digits as tell the values apart.
+            digits = max(6, math.ceil(math.log10(largest / step)) + 1)
+            return [(value, f"{value:.{digits}g}") for value in values]
         first, last = math.floor(self.low), math.ceil(self.high)
         found: list[float] = []
         for digits, stride in (((1, 2, 5), 1), ((1, 3), 1), *_STRIDES):
@@ -60,7 +67,8 @@ class Axis:
         step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        return [round(number * step, 10) for number in range(first, last + 1)]
+        digits = max(10, 2 - math.floor(math.log10(step)))
+        return [round(number * step, digits) for number in range(first, last + 1)]
 
 
 def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:

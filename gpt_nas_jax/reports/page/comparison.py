@@ -9,6 +9,7 @@ from gpt_nas_jax.reports.page.candidates import COSTS, best_so_far
 from gpt_nas_jax.reports.page.chart import Chart, axis
 from gpt_nas_jax.reports.page.rendering import render
 from gpt_nas_jax.reports.page.run import Run
+from gpt_nas_jax.reports.terminal import short
 
 FILE = "comparison.html"
 
@@ -44,8 +45,8 @@ def html(runs: Sequence[Run]) -> str:
 
 def _warnings(runs: Sequence[Run]) -> Iterator[str]:
     """Why the runs cannot be compared."""
-    data = sorted({run.data for run in runs})
-    if len(data) > 1:
+    if not all(run.same_data(runs[0]) for run in runs):
+        data = dict.fromkeys(f"{run.data} {run.folder}".strip() for run in runs)
         yield f"These runs are of different data: {', '.join(data)}."
     measures = sorted({run.measure for run in runs if run.total})
     if len(measures) > 1:
@@ -76,7 +77,7 @@ def _searches(runs: Sequence[Run]) -> Iterator[Chart]:
             width=1120,
         )
         for place, run, curve in curves:
-            name = f"{run.name}: {curve[-1][1]:.4f}"
+            name = f"{run.name}: {short(curve[-1][1])}"
             chart = chart.steps(curve, learning.series(place), name)
         yield chart
 

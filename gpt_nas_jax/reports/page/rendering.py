@@ -9,6 +9,7 @@ import jinja2
 import markupsafe
 
 from gpt_nas_jax.reports.page import texts
+from gpt_nas_jax.reports.terminal import short
 
 _FOLDER = "templates"
 
@@ -31,6 +32,7 @@ def _environment() -> jinja2.Environment:
         "amount": texts.amount,
         "duration": texts.duration,
         "json": _json,
+        "short": short,
     }
     environment.globals["verbatim"] = lambda name: markupsafe.Markup(_source(name))
     return environment

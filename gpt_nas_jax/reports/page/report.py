@@ -1,5 +1,6 @@
 """``report.html``: the page of a run."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,13 @@ def html(run: Run, baselines: Sequence[Run] = ()) -> str:
 
 
 def _named(run: Run, baselines: Sequence[Run]) -> dict[str, Run]:
-    own = run.human or "the network found"
-    return {own: run} | {str(one.human): one for one in baselines}
+    named = {run.human or "the network found": run}
+    count = Counter(one.human for one in (run, *baselines))
+    for one in baselines:
+        # Several trainings of a network are told apart by their workdirs.
+        several = count[one.human] > 1
+        named[f"{one.human} ({one.name})" if several else str(one.human)] = one
+    return named
 
 
 def _rows(run: Run) -> list[Mapping[str, Any]]:

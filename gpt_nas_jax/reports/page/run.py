@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpt_nas_jax import workdir
-from gpt_nas_jax.config import Config, fields
+from gpt_nas_jax import plugins, workdir
+from gpt_nas_jax.config import OWN_DATA, Config, fields
 from gpt_nas_jax.reports import architecture, summary
 from gpt_nas_jax.workdir import Ledger
 
 IMAGES = "images.json"
 """File in a workdir: size and number of the images of a search."""
+HOURS = "hours.json"
+"""File in a workdir: the time that a search has run, and its evaluations by then."""
 CURVE = "curve.json"
 """File next to the checkpoints of a long training: its loss by epoch."""
 
@@ -39,6 +41,8 @@ class Run:
       network: ``best/architecture.json``, or None.
       losses: of the long training, by epoch; None if unknown.
       images: ``images.json``, or None.
+      hours: ``hours.json``, or None.
+      depends: what the results depend on besides the flags, by name.
     """
 
     path: Path
@@ -52,6 +56,8 @@ class Run:
     network: Mapping[str, Any] | None
     losses: tuple[float | None, ...]
     images: Mapping[str, Any] | None
+    hours: Mapping[str, Any] | None
+    depends: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -78,8 +84,17 @@ class Run:
         """Evaluations of the whole search; 0 if the run has none."""
         if self.from_python:
             return int(self.flags["evaluations"])
-        searches = self.human is None and not self.config.retrain.genome
-        return self.config.evaluations() if searches else 0
+        one = self.human is not None or self.config.retrain.genome
+        begins = self.records or self.config.stage != "pretrain"
+        return self.config.evaluations() if begins and not one else 0
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the search has ended at ``--search_max_hours``."""
+        if self.hours is None or self.from_python:
+            return False
+        made, most = self.hours["evaluations"], self.config.search.max_hours
+        return 0 < most <= self.hours["hours"] and 0 < made <= len(self.records)
 
     @property
     def measure(self) -> str:
@@ -90,6 +105,19 @@ class Run:
     def data(self) -> str:
         """Names the images, or the space of a search from Python."""
         return self.flags["space"] if self.from_python else self.config.data.name
+
+    @property
+    def folder(self) -> str:
+        """Where images of one's own are; empty for a published data set."""
+        own = self.data in OWN_DATA or plugins.is_path(self.data)
+        return self.flags.get("data_dir", "") if own else ""
+
+    def same_data(self, other: "Run") -> bool:
+        """Whether both runs are of the same images, or of spaces of one name."""
+        ours, theirs = (run.depends.get("data set") for run in (self, other))
+        if ours and theirs:
+            return self.data == other.data and ours == theirs
+        return (self.data, self.folder) == (other.data, other.folder)
 
     @property
     def strategy(self) -> str:
@@ -164,6 +192,8 @@ def read(path: Path) -> Run:
         network,
         tuple(losses),
         _sealed(path / IMAGES),
+        _sealed(path / HOURS),
+        _sealed(path / workdir.DEPENDS) or {},
     )
 
 

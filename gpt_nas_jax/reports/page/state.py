@@ -13,6 +13,7 @@ from gpt_nas_jax.reports import further_costs
 from gpt_nas_jax.reports.page import texts
 from gpt_nas_jax.reports.page.candidates import COSTS
 from gpt_nas_jax.reports.page.run import Record, Run, began
+from gpt_nas_jax.reports.terminal import short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +50,14 @@ def status(run: Run) -> str:
         return "Finished."
     done, total = len(run.records), run.total
     if not total:
+        if run.config.stage == "pretrain":
+            learned = "is learned" if run.prior else "is not learned yet"
+            return f"The prior {learned}; there is no search."
         return "The network is not trained yet."
+    found = f"{done:,} of {total:,} candidates"
+    if run.out_of_time:
+        return f"The search ended at --search_max_hours, after {found}."
     if done < total:
-        found = f"{done:,} of {total:,} candidates"
         return f"The search has evaluated {found}; reload this page for later ones."
     if run.from_python or run.config.stage == "search":
         return f"The search is finished: {texts.counted(done, 'candidate')}."
@@ -81,7 +87,7 @@ def figures(run: Run) -> Iterator[Figure]:
         if best["fitness"] < run.top:
             # The finalists, or the user, chose another one than the search.
             name, place = run.measure, f"{place}, chosen to be trained"
-        yield Figure(name, f"{best['fitness']:.4f}", place)
+        yield Figure(name, short(best["fitness"]), place)
     of_what = "of the best network" if best else "of the network"
     known = costs(run)
     if "params" in known:

@@ -8,10 +8,15 @@
     return String(value);
   };
 
+  const short = (value) => {
+    const size = Math.abs(value);
+    return value === 0 || (size >= 1e-3 && size < 1e6) ? value.toFixed(4) : value.toPrecision(4);
+  };
+
   function describe(number) {
     const [generation, fitness, params, flops, seconds, genes, parents, reason, latency] = data.rows[number];
     const lines = [`candidate ${number}, generation ${generation}`];
-    lines.push(fitness === null ? `failed: ${reason}` : `${data.measure} ${fitness.toFixed(4)}`);
+    lines.push(fitness === null ? `failed: ${reason}` : `${data.measure} ${short(fitness)}`);
     const costs = [];
     if (params !== null) costs.push(`${amount(params)} parameters`);
     if (flops !== null) costs.push(`${amount(flops)} FLOPs`);
