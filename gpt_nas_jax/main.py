@@ -13,9 +13,7 @@ from typing import Any
 
 import absl.logging
 
-from gpt_nas_jax import flags, interruption
-from gpt_nas_jax.api.runs import run
-from gpt_nas_jax.types import Lost, UsageError
+from gpt_nas_jax import interruption
 
 
 def main(argv: list[str]) -> int:
@@ -27,22 +25,31 @@ def main(argv: list[str]) -> int:
     been closed.
     """
     _quieten()
-    # Plug-ins are in the current directory, which an installed script does not search.
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     try:
         with interruption.handled():
+            # An installed script does not search the current directory for plug-ins.
+            if "" not in sys.path and os.getcwd() not in sys.path:
+                sys.path.insert(0, os.getcwd())
+            # They take seconds, during which a signal is obeyed, too.
+            from gpt_nas_jax import flags
+            from gpt_nas_jax.api.runs import run
+
             config = flags.parse(argv)
             if isinstance(config, str):
-                print(config, flush=True)
+                print(config)
             else:
                 run(config)
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except interruption.Stopped as stopped:
         return _stop(stopped)
     except Exception as error:
         # A library may have turned `Stopped` into an error of its own.
         if (stopped := interruption.received()) is not None:
             return _stop(stopped)
+        from gpt_nas_jax.training.memory import is_exhausted
+        from gpt_nas_jax.types import Lost, UsageError
+
         if isinstance(error, UsageError):
             return _end(str(error), 2)
         if isinstance(error, Lost):
@@ -53,6 +60,9 @@ def main(argv: list[str]) -> int:
             # From files that the program does not write itself: a terminal, a cache.
             where = f"{error.filename}: " if error.filename else ""
             return _end(f"{where}{error.strerror or error}", 2)
+        if is_exhausted(error):
+            reason = str(error).partition("\n")[0] or "of the host"
+            return _end(f"ran out of memory: {reason}; lower the batch or run less", 2)
         raise
     return 0
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from gpt_nas_jax import flags, main
+from gpt_nas_jax import flags
+from gpt_nas_jax.api.runs import run
 from gpt_nas_jax.reports.formats import spread
 from gpt_nas_jax.reports.terminal import show_table
 from gpt_nas_jax.stages import search
@@ -43,7 +44,7 @@ def fitness(strategy: str, seed: int, extra: list[str]) -> np.ndarray:
         workdir=str(workdir),
         search=dataclasses.replace(config.search, strategy=strategy),
     )
-    main.run(config)
+    run(config)
     values = [record["fitness"] or 0.0 for record in search.read(config)]
     return np.array(values).reshape(-1, config.search.population)
 

@@ -30,7 +30,8 @@ from pathlib import Path
 import numpy as np
 from recipe_studies import STUDIES, Study
 
-from gpt_nas_jax import flags, main, workdir
+from gpt_nas_jax import flags, workdir
+from gpt_nas_jax.api.runs import run as run_config
 from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
@@ -53,7 +54,7 @@ def train(study: Study, variant: str, seed: int, extra: list[str]) -> None:
     """Trains one network, unless it is done."""
     path = result(study, variant, seed).parent
     argv = ["main", *study.flags, *study.variants[variant], *extra]
-    main.run(dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path)))
+    run_config(dataclasses.replace(flags.parse(argv), seed=seed, workdir=str(path)))
 
 
 def accuracies(study: Study, seeds: int) -> Accuracies:

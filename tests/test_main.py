@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gpt_nas_jax.main import main
+from gpt_nas_jax.types import Lost
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORT = ("--stage=import_benchmark", "--imports_source=no/such.csv")
@@ -74,6 +75,79 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
     assert error.count("\n") == 1
     assert named in error
     assert not path.exists()
+
+
+def test_a_lost_device_ends_with_75(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lost() -> None:
+        raise Lost("the device no longer computes")
+
+    monkeypatch.setattr("sklearn.datasets.load_digits", lost)
+    flags = ("--search_strategy=random", f"--workdir={tmp_path / 'run'}")
+    assert main(["main", *flags]) == 75
+    assert capsys.readouterr().err == (
+        "gpt_nas_jax: the device no longer computes; run the same command again to "
+        "resume\n"
+    )
+
+
+def test_a_stage_that_runs_out_of_memory_says_so_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def exhausted() -> None:
+        raise MemoryError("cannot allocate 1 TiB")
+
+    monkeypatch.setattr("sklearn.datasets.load_digits", exhausted)
+    flags = ("--search_strategy=random", f"--workdir={tmp_path / 'run'}")
+    assert main(["main", *flags]) == 2
+    error = capsys.readouterr().err
+    assert "ran out of memory: cannot allocate 1 TiB" in error
+    assert error.count("\n") == 1
+
+
+def test_a_signal_while_the_program_starts_ends_it_as_any_other(tmp_path: Path) -> None:
+    code = """
+import importlib.abc, os, signal, sys
+class Signals(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "jax":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Signals())
+"""
+    (tmp_path / "sitecustomize.py").write_text(code, encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    ended = subprocess.run(
+        [sys.executable, "-m", "gpt_nas_jax.main", "--help"],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith(
+        "gpt_nas_jax: stopped; run the same"
+    )
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "closed"])
+def test_output_that_cannot_be_delivered_is_no_success(output: str) -> None:
+    command = [sys.executable, "-m", "gpt_nas_jax.main", "--stage=zoo", "--helpshort"]
+    if output == "closed":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(output, os.O_WRONLY)
+    ended = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    os.close(writer)
+    assert ended.returncode == (141 if output == "closed" else 2)
+    assert ended.stderr.count("\n") == (0 if output == "closed" else 1)
 
 
 def test_a_closed_reader_is_no_error_of_the_user(

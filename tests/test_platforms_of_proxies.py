@@ -22,7 +22,7 @@ from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule
 
-FAST = PLACES[::3]
+FAST = PLACES[::6]
 """Places that the fast tests check."""
 
 

@@ -22,10 +22,15 @@ def describe(**limits: float) -> dict[str, Any]:
     return {
         "device": device.device_kind,
         "devices": jax.local_device_count(),
-        "cores": len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count(),
+        "cores": cores(),
         "jax": jax.__version__,
         **limits,
     }
+
+
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count() or 1
 
 
 def processor() -> dict[str, str]:

@@ -74,7 +74,7 @@ def run(
     """
     cluster, items = _cluster(), list(items)
     put, attempts = cluster.function(function), Attempts(len(items))
-    running: dict[ray.ObjectRef, tuple[Member, int]] = {}
+    running: dict[ray.ObjectRef, tuple[Member, int, ray.ObjectRef]] = {}
     done: dict[int, Callable[[], Result]] = {}
 
     def turn(yielded: int) -> None:
@@ -82,12 +82,16 @@ def run(
         cluster.grow(len(items) - yielded - len(done), len(running))
         while cluster.free and (index := attempts.begin()) is not None:
             member = cluster.free.pop()
+            prepared = member.actor.prepare.remote(cluster.common())
             ref = member.actor.call.remote(cluster.common(), put, items[index])
-            running[ref] = member, index
+            running[ref] = member, index, prepared
         for ref in cluster.wait(running):
-            member, index = running.pop(ref)
+            member, index, prepared = running.pop(ref)
             found = cluster.outcome(ref, member)
             if found is None:
+                if not cluster.is_prepared(prepared):
+                    # It was lost before it took the item, which is not to blame.
+                    member.node = ""
                 attempts.lost(index, member.node, time.monotonic())
             else:
                 cluster.free.append(member)
@@ -104,7 +108,7 @@ def run(
         # As in `local.run`, a signal waits for no candidate.
         if running and not interruption.pending():
             ray.wait([*running], num_returns=len(running))
-            ended = ((ref, member) for ref, (member, _) in running.items())
+            ended = ((ref, member) for ref, (member, *_) in running.items())
             cluster.free += [m for ref, m in ended if cluster.outcome(ref, m)]
 
 

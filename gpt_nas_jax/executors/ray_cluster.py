@@ -192,6 +192,18 @@ class Cluster:
             return functools.partial(_raise, raised)
         return lambda: value
 
+    def is_prepared(self, ref: ray.ObjectRef) -> bool:
+        """Whether a call of `Worker.prepare` has ended."""
+        if not ray.wait([ref], timeout=0)[0]:
+            return False
+        try:
+            ray.get(ref)
+        except ray.exceptions.RayTaskError:
+            return True
+        except ray.exceptions.RayError:
+            return False
+        return True
+
     def _give_up(self, member: Member, reason: str) -> None:
         """Ends a worker, so that there is room for another one."""
         ray.kill(member.actor)
@@ -222,8 +234,11 @@ class Cluster:
         return jax.device_count() if self._device == "cpu" else self._most()
 
     def sharers(self, workers: int) -> int:
-        """How many workers share a GPU, or the memory of the node that has the most."""
-        return max(1, self._room([self._most()])) if self._device == "cpu" else workers
+        """How many workers share the memory that each sees, on the node with the most.
+
+        Those that share a GPU see their shares of it alone, see `Worker`.
+        """
+        return max(1, self._room([self._most()])) if self._device == "cpu" else 1
 
     def alive(self) -> set[str]:
         """The nodes of the cluster that are there."""

@@ -28,6 +28,9 @@ FUNCTIONS = 2
 _HIDDEN = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS")
 
 
+_MEMORY_FRACTION = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+
+
 class _Printed(io.TextIOBase):
     """Buffers what one thread prints for another one."""
 
@@ -66,9 +69,11 @@ class Worker:
             os.environ.setdefault("NPROC", str(int(amount)))
             jax.config.update("jax_platforms", "cpu")
         elif amount < 1:
-            # By default a process takes three quarters of the memory.
-            fraction = f"{0.75 * amount:.3f}"
-            os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", fraction)
+            # By default a process takes three quarters of the memory. JAX accepts one
+            # of the names, of which the second is the old one.
+            given = [os.environ.pop(name, None) for name in _MEMORY_FRACTION]
+            whole = float(next(filter(None, given), 0.75))
+            os.environ[_MEMORY_FRACTION[0]] = f"{whole * amount:.3f}"
 
     def enter(self, node: str) -> None:
         """Gets ready in its process.
@@ -91,6 +96,10 @@ class Worker:
                 f"[{'tpu' if self._device == 'tpu' else 'cuda'}] there, or give "
                 "--ray_device=cpu"
             )
+
+    def prepare(self, common: Sequence[Put]) -> None:
+        """Makes the calls that come before all items."""
+        self._make(common)
 
     def call(self, common: Sequence[Put], function: Put, item: Any) -> Outcome:
         """The result of a function on an item.

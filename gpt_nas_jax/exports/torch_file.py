@@ -80,7 +80,9 @@ def predict(
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != IMAGE:
         given = f"{{images.dtype}}{{list(images.shape)}}"
         raise ValueError(f"images are {{given}}, not uint8[N, *{{IMAGE}}]")
-    probabilities = logits(network or load(), images).softmax(-1)
+    network = network or load().to(images.device)
+    images = images.to(next(network.parameters()).device)
+    probabilities = logits(network, images).softmax(-1)
     return [CLASSES[label] for label in probabilities.argmax(-1)], probabilities
 '''
 

@@ -53,17 +53,19 @@ def run(config: Config) -> None:
             f"--tables_priors={config.tables.priors} needs --search_seeds={least} or "
             f"more: {_CHUNK} searches share a prior"
         )
-    workdir.require_writable("--prior_dir", pretrain.home(config))
     benchmark = tabular_benchmark.load(config.tables)
     within = problem.within_limits(config, benchmark.space)
     benchmark = dataclasses.replace(benchmark, space=within)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    seeds = range(config.seed, config.seed + config.tables.priors)
+    each = [dataclasses.replace(config, seed=seed) for seed in seeds]
+    if cells:
+        for one in each:
+            pretrain.require_place(one, benchmark.plain, cells)
     compile_cache.keep(config.train)
     with claim.opened(config):
         priors: list[Prior | None] = [None]
         if cells:
-            seeds = range(config.seed, config.seed + config.tables.priors)
-            each = [dataclasses.replace(config, seed=seed) for seed in seeds]
             priors = [pretrain.run(one, benchmark.plain, cells) for one in each]
         _run(config, benchmark, priors)
 

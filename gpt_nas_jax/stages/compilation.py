@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 
 from gpt_nas_jax.config import Config
-from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors import local, machine
 from gpt_nas_jax.networks.layers import Size
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
@@ -34,9 +34,10 @@ def warm_up(config: Config, problem: Problem) -> None:
             is_first = in_size == problem.space.image
             chain.compile_block(block, rules, update, x, is_first)
 
-    # Compiling leaves the devices idle; it needs cores.
+    # Compiling leaves the devices idle; it needs cores. NPROC is XLA's own limit.
     devices = jax.local_devices()
-    workers = max(1, (os.cpu_count() or 1) // len(devices))
+    cores = min(machine.cores(), int(os.environ.get("NPROC") or machine.cores()))
+    workers = max(1, cores // len(devices))
     # Neighbouring items differ in place, so that no thread waits for another's program.
     items = [
         (place, devices[(number + turn) % len(devices)])

@@ -28,9 +28,7 @@ def run(config: Config) -> None:
     """
     settings = config.imports
     out = Path(settings.out)
-    workdir.require_writable("--imports_out", out.parent)
-    if os.path.isdir(out):
-        raise UsageError(f"--imports_out={out} is a folder; name a file")
+    workdir.require_file("--imports_out", out)
     print(f"reading {settings.source}")
     convert = {"nasbench101": _nasbench101, "nasbench201": _nasbench201}[settings.name]
     columns = convert(Path(settings.source))

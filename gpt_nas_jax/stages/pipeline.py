@@ -45,7 +45,6 @@ def run(config: Config) -> None:
     # first.
     path = workdir.folder(config.workdir)
     claim.check(config)
-    workdir.require_writable("--prior_dir", pretrain.home(config))
     if _needs_search(config) and not (path / workdir.LEDGER).exists():
         raise UsageError(
             f"--workdir={path} holds no search; run --stage=search first, or name a "
@@ -65,7 +64,8 @@ def run(config: Config) -> None:
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
     if config.stage != "retrain":
-        _networks_of_user(config, loaded.space)
+        within = problem.within_limits(config, loaded.space, timed=False)
+        _networks_of_user(config, within)
     views = report.views(config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     table = None
@@ -79,6 +79,8 @@ def run(config: Config) -> None:
         loaded = dataclasses.replace(loaded, space=cast(NetworkSpace, within))
         # Within limits, of which some are measured.
         _networks_of_user(config, loaded.space)
+    if cells is not None:
+        pretrain.require_place(config, loaded.space, cells)
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         claim.keep_images(config, loaded.dataset)

@@ -25,7 +25,7 @@ def run(config: Config, trained: Config, network: SavedNetwork) -> None:
     """
     asked, out = config.predict, config.predict.out
     if out:
-        workdir.require_writable("--predict_out", Path(out).parent)
+        workdir.require_file("--predict_out", Path(out))
     paths = [path for one in asked.paths() for path in preparation.found(one)]
     answers = []
     with progress("predicting, pictures", len(paths)) as advance:

@@ -122,6 +122,13 @@ def run(config: Config, space: ReadableSpace, cells: Columns) -> Prior:
     return _load(path, config.prior, space, words, remedy)
 
 
+def require_place(config: Config, space: ReadableSpace, cells: Columns) -> None:
+    """Raises UsageError if the prior is not there and cannot be kept."""
+    if not folder(config, space, cells).exists():
+        flag = "--prior_dir" if config.prior.dir else "--workdir"
+        workdir.require_writable(flag, home(config))
+
+
 def home(config: Config) -> Path:
     """The folder of all priors that a run may find."""
     return Path(config.prior.dir or workdir.folder(config.workdir) / "prior")

@@ -114,14 +114,20 @@ def load(config: Config) -> Problem:
     return Problem(dataset, splits, space)
 
 
-def within_limits(config: Config, space: Space) -> Space:
+def within_limits(config: Config, space: Space, timed: bool = True) -> Space:
     """The space restricted to the limits of the search.
+
+    Args:
+      config: of the search.
+      space: of all its networks.
+      timed: whether latency has been measured, if it is needed.
 
     Raises:
       UsageError: no network is left, or the space does not know a cost.
     """
     # Latency is measured for a search, not for its prior.
-    known = [cost for cost in COSTS if cost != LATENCY or config.stage != "pretrain"]
+    timed = timed and config.stage != "pretrain"
+    known = [cost for cost in COSTS if cost != LATENCY or timed]
     objectives = tuple(cost for cost in config.search.costs() if cost in known)
     costs.require(f"--search_objectives={config.search.objectives}", space, objectives)
     limits = (Limit(cost, *config.search.bounds(cost)) for cost in known)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gpt_nas_jax import workdir
+from gpt_nas_jax import plugins, workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
@@ -18,6 +18,8 @@ from gpt_nas_jax.datasets.benchmarks.nasbench201 import NasBench201
 from gpt_nas_jax.datasets.benchmarks.scores import Scores
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.evaluation import zero_cost
+from gpt_nas_jax.evaluation.evaluator import attempt
+from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.evaluation.scored import draw
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.executors import machine
@@ -72,6 +74,8 @@ def run(config: Config) -> None:
         program.
     """
     claim.check(config)
+    for name in filter(plugins.is_path, config.proxies.chosen()):
+        own.find("--proxies_names", name)
     inputs = _load(config)
     compile_cache.keep(config.train)
     with claim.opened(config):
@@ -151,12 +155,18 @@ class _Scoring:
     def _record(self, row: int) -> dict[str, Any]:
         operations = tuple(self.inputs.benchmark.ops[row].tolist())
         begin = time.monotonic()
-        found = zero_cost.score(
-            network(operations, self.inputs.dataset.num_classes),
-            self.names,
-            self.batches,
-            jax.random.split(jax.random.fold_in(self.key, row), self.seeds),
-        )
+
+        def scores() -> dict[str, float]:
+            return zero_cost.score(
+                network(operations, self.inputs.dataset.num_classes),
+                self.names,
+                self.batches,
+                jax.random.split(jax.random.fold_in(self.key, row), self.seeds),
+            )
+
+        # A proxy of the user may fail for a network.
+        found, reason = attempt(scores, "--proxies_batch")
+        found = found or dict.fromkeys(self.names, math.nan)
         seconds = time.monotonic() - begin
         return {
             "row": row,
@@ -167,4 +177,5 @@ class _Scoring:
                 for name in self.names
             },
             "seconds": round(seconds, 3),
+            **({} if reason is None else {"reason": reason}),
         }

@@ -17,7 +17,8 @@ def run(config: Config) -> None:
       UsageError: nothing can be written there.
     """
     json_path = config.zoo.json
-    workdir.require_writable("--zoo_json", Path(json_path).parent)
+    if json_path:
+        workdir.require_file("--zoo_json", Path(json_path))
     rows = []
     with progress("reading the 36 networks", len(ZOO)) as advance:
         for name, entry in ZOO.items():

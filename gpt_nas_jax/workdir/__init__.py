@@ -20,6 +20,7 @@ from gpt_nas_jax.workdir.claims import (
     keep_same,
     opened,
     read_flags,
+    require_file,
     require_writable,
 )
 from gpt_nas_jax.workdir.extension import (
@@ -70,6 +71,7 @@ __all__ = [
     "read_flags",
     "read_json",
     "read_sealed",
+    "require_file",
     "require_writable",
     "save_step",
     "save_tree",

@@ -149,6 +149,13 @@ def require_writable(flag: str, path: Path) -> None:
         raise UsageError(f"{flag}: {path} is not a writable folder")
 
 
+def require_file(flag: str, path: Path) -> None:
+    """Raises UsageError if a file cannot be written there."""
+    require_writable(flag, path.parent)
+    if path.is_dir():
+        raise UsageError(f"{flag}={path} is a folder; name a file")
+
+
 def read_flags(path: Path) -> dict[str, str]:
     """The flags of the run in a directory, as texts; changes nothing.
 

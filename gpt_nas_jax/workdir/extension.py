@@ -11,6 +11,7 @@ from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 LEDGER = "ledger.jsonl"
 _FILE = "extended.json"
 _FINALISTS = "finalists"
+_REMEDY = "restore it: without it a longer search asks for all of its candidates again"
 
 
 def extend(path: Path) -> None:
@@ -50,7 +51,7 @@ def extended(path: Path) -> int:
     file = path / _FILE
     if not file.exists():
         return 0
-    count: int = read_sealed(file)["evaluations"]
+    count: int = read_sealed(file, _REMEDY)["evaluations"]
     return count
 
 

@@ -58,6 +58,25 @@ def test_weights_of_another_key_are_not_resumed(evaluator: TrainedEvaluator):
     assert found == climbed(ClimbingEvaluator(evaluator), 1, key=1).accuracies
 
 
+def test_a_rung_goes_on_from_kept_weights(
+    evaluator: TrainedEvaluator, monkeypatch: pytest.MonkeyPatch
+):
+    clock = iter(range(10**6))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+
+    def limited(seconds: float) -> ClimbingEvaluator:
+        config = dataclasses.replace(evaluator.config, max_seconds=seconds)
+        return ClimbingEvaluator(dataclasses.replace(evaluator, config=config))
+
+    climbing = limited(1e6)
+    climbed(climbing, 0)
+    resumed, anew = climbed(climbing, 1), climbed(limited(1e6), 1)
+    assert resumed.accuracies == anew.accuracies
+    # The clock ticks with every step, and the first rung is not climbed again.
+    assert resumed.seconds < anew.seconds
+    assert "--eval_max_seconds" in climbed(limited(3), 0).reason
+
+
 def test_the_oldest_weights_give_way_when_memory_is_full():
     kept = Kept(most=3 * 80)
     for name in "abcd":

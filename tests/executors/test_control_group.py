@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import pytest
 
 from gpt_nas_jax.executors import control_group, machine
@@ -60,6 +61,10 @@ def test_the_lowest_limit_of_all_groups_counts(
     assert control_group.least(memberships, tmp_path) == expected
 
 
-def test_a_device_has_no_more_memory_than_the_groups_allow():
-    allowed = control_group.memory()
-    assert allowed is None or machine.memory() <= allowed
+def test_a_device_has_no_more_memory_than_the_groups_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path, {"memory.max": f"{2**28}\n", "self": "0::/\n"})
+    monkeypatch.setattr(control_group, "_MOUNTS", tmp_path)
+    monkeypatch.setattr(control_group, "_MEMBERSHIPS", tmp_path / "self")
+    assert machine.memory() == 2**28 // jax.local_device_count()

@@ -88,6 +88,7 @@ def test_each_program_is_compiled_once_and_kept_once(
     assert again["found"] >= 3
 
 
+@pytest.mark.slow
 def test_without_a_directory_each_program_is_compiled_once(
     one: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_without_a_directory_each_program_is_compiled_once(
 FOLLOWER = "from jax._src import distributed; distributed.global_state.process_id = 1"
 
 
+@pytest.mark.slow
 def test_a_follower_compiles_each_program_once(
     one: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_follower_compiles_each_program_once(
     assert not [*tmp_path.glob("*-cache")]
 
 
+@pytest.mark.slow
 def test_threads_of_one_device_compile_each_program_once(
     one: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ compilation_cache.get_cache_key = lambda a, b, c, d, e: get(a, b, c, d, e)
 """
 
 
+@pytest.mark.slow
 def test_where_jax_has_changed_each_device_compiles_for_itself(
     one: dict[str, Any], tmp_path: Path
 ) -> None:

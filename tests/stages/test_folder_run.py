@@ -1,9 +1,6 @@
 """Whole runs on a folder of pictures: in memory, streamed, killed and resumed."""
 
-import contextlib
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -118,15 +115,10 @@ def test_a_later_stage_resizes_to_the_side_of_the_first(
 def test_killed_in_the_search_it_ends_with_the_same_ledger(
     runs: Runs, home: Path, streamed: Path, tmp_path: Path
 ) -> None:
+    """Also if it goes on with all pictures in memory."""
     flags = (f"--data_dir={home}", "--data_unreadable=skip", "--data_stream=yes")
-    process = runs.start(tmp_path, *FLAGS, *flags, "--data_workers=1")
-    while not (tmp_path / "ledger.jsonl").exists():
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.01)
-        assert process.poll() is None, process.communicate()[0]
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    runs.die(tmp_path, 1, *FLAGS, *flags, "--data_workers=1")
     assert len(ledger(tmp_path)) < len(ledger(streamed))
-    assert run(runs, tmp_path, home, "--data_stream=yes") == 0
+    assert run(runs, tmp_path, home, "--data_stream=no") == 0
     assert ledger(tmp_path) == ledger(streamed)
     assert result(tmp_path) == result(streamed)

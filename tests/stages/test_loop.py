@@ -1,10 +1,11 @@
 """Searches that ask ahead, are extended, or begin with the user's networks."""
 
+import collections
 import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import jax
 import numpy as np
 import pytest
 
+from gpt_nas_jax import workdir
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.executors import local
+from gpt_nas_jax.executors.cancelling import Cancelled
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.stages import given
 from gpt_nas_jax.stages.asking import ask
@@ -92,25 +95,52 @@ def test_with_a_lag_the_next_batch_runs_before_the_last_one_has_ended():
 
 def test_when_a_batch_fails_the_next_one_is_cancelled():
     """Nothing is evaluated after the search has ended with an error."""
-    evaluated: list[int] = []
-    first = threading.Event()
+    numbers, first, cancelled = itertools.count(), threading.Event(), threading.Event()
 
     def failing(items: Sequence[Candidate], known: int) -> Iterator[dict[str, Any]]:
-        number = int(len(evaluated) > 0)
-        evaluated.append(number)
+        # Called by the main thread, in the order of the batches.
+        return batch(next(numbers), items, known)
+
+    def batch(
+        number: int, items: Sequence[Candidate], known: int
+    ) -> Iterator[dict[str, Any]]:
         if not number:
             assert first.wait(STUCK)
             raise ArithmeticError("the first batch")
         first.set()
         # Like rungs, which yield nothing until the whole batch is done.
         end = time.monotonic() + STUCK
-        while time.monotonic() < end:
-            evaluated.append([*local.run(lambda item: 1, items, 1)].count(1))
+        try:
+            while time.monotonic() < end:
+                collections.deque(local.run(lambda item: 1, items, 1), maxlen=0)
+        except Cancelled:
+            cancelled.set()
+            raise
         yield from records(items, known)
 
     with pytest.raises(ArithmeticError, match="the first batch"):
         search("random", 3, MemoryLedger(), evaluate=failing, lag=1)
-    assert len(evaluated) < 1000
+    assert cancelled.is_set()
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "remedy"),
+    [
+        ("extended.json", workdir.extended, "restore it: "),
+        ("hours.json", lambda path: Hours(path, 1.0), "remove it: "),
+        (
+            "depends.json",
+            lambda path: workdir.keep_same(path, "space", "x"),
+            "remove .* if the code",
+        ),
+    ],
+)
+def test_a_damaged_file_has_the_remedy_of_the_documentation(
+    name: str, read: Callable[[Path], object], remedy: str, tmp_path: Path
+):
+    (tmp_path / name).write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{name} is damaged.*; {remedy}"):
+        read(tmp_path)
 
 
 class Cut(Exception):

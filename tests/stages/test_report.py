@@ -1,8 +1,5 @@
 """Pages written by runs and by the stage ``report``."""
 
-import contextlib
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,13 +85,7 @@ def test_a_run_leaves_its_page_and_the_stage_writes_the_same(
 def test_a_search_that_was_killed_has_the_page_of_its_last_generation(
     runs: Runs, tmp_path: Path
 ):
-    process = runs.start(tmp_path, "--stage=search")
-    ledger = tmp_path / "ledger.jsonl"
-    while not ledger.exists() or len(ledger.read_bytes().splitlines()) < 6:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.01)
-        assert process.poll() is None, process.communicate()[0]
-    process.kill()
-    process.communicate()
+    # After the second of three generations is saved and before its page is written.
+    runs.die(tmp_path, 2, "--stage=search", "--search_strategy=random")
     page = (tmp_path / FILE).read_text(encoding="utf-8")
-    assert re.search(r"\b[48] of 12 candidates", page)
+    assert "4 of 12 candidates" in page

@@ -50,6 +50,16 @@ def test_fitness_is_measured_by_the_reference_on_disk(
     assert "mean log rank by params,flops, no accuracy" in capsys.readouterr().out
 
 
+def test_networks_of_the_user_come_first(runs: Runs, tmp_path: Path):
+    best = tmp_path / "best"
+    best.mkdir()
+    text = json.dumps({"blocks": ["Stem", "ReLU"]})
+    (best / "architecture.json").write_text(text, encoding="utf-8")
+    flags = (*SCORED, "--eval_proxies=params", "--search_strategy=random")
+    records = search(runs, tmp_path / "run", *flags, f"--search_seeds_from={best}")
+    assert records[0]["blocks"] == ["Stem", "ReLU"]
+
+
 def test_a_single_proxy_needs_no_reference(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

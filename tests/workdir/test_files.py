@@ -1,6 +1,8 @@
 """Files are written completely or not at all; some carry a checksum."""
 
+import errno
 import json
+import os
 import pathlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +51,27 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: pathlib.Path):
         assert [*threads.map(lambda text: workdir.write_text(path, text), texts)]
     assert path.read_text(encoding="utf-8") in texts
     assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_keeps_what_was_there(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    file, ledger = tmp_path / "result.json", workdir.Ledger(tmp_path / "ledger.jsonl")
+    ledger.append({"fitness": 1})
+    workdir.write_json(file, {"a": 1})
+
+    def full(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(UsageError, match=f"^no space left to write {file}; make"):
+            workdir.write_json(file, {"a": 2})
+        with pytest.raises(UsageError, match=r"no space left to write .*ledger\.jsonl"):
+            ledger.append({"fitness": 2})
+    assert workdir.read_json(file) == {"a": 1}
+    assert workdir.Ledger(tmp_path / "ledger.jsonl").read()[0] == {"fitness": 1}
 
 
 def test_an_equal_file_is_not_touched(tmp_path: pathlib.Path):

@@ -65,7 +65,8 @@ def _weights(
     return tuple(result)
 
 
-@functools.cache
+# Spaces may have other blocks in every network.
+@functools.lru_cache(maxsize=256)
 def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
     """Constant weights of a block, and 1 / sqrt(fan-in) of its random ones.
 

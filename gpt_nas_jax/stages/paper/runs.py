@@ -1,6 +1,7 @@
 """Table III: its runs, a search or a human network each, one after another."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from gpt_nas_jax import checks, workdir
@@ -19,7 +20,14 @@ from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports import output
 from gpt_nas_jax.reports.paper import table3
 from gpt_nas_jax.reports.paper.table3 import FinishedRun, FinishedRuns
-from gpt_nas_jax.stages import baseline, claim, compile_cache, pipeline, pretrain
+from gpt_nas_jax.stages import (
+    baseline,
+    claim,
+    compile_cache,
+    pipeline,
+    pretrain,
+    problem,
+)
 from gpt_nas_jax.strategies import registry
 
 _RUNS = "runs"
@@ -49,6 +57,8 @@ def run(config: Config) -> None:
         claim.check(one)
         if one.stage == "all":
             registry.check(one.search.strategy, one.search, one.evaluations())
+    if missing := [one for one in planned if not _result(one).exists()]:
+        _check_inputs(missing)
     processes.everywhere(compile_cache.keep, config.train)
     with claim.opened(config):
         for number, one in enumerate(planned, start=1):
@@ -80,6 +90,23 @@ def run_config(config: Config, row: str, seed: int) -> Config:
     settings = "" if row == "genetic" else config.search.settings
     search = dataclasses.replace(config.search, strategy=row, settings=settings)
     return dataclasses.replace(shared, stage="all", search=search, prior=prior)
+
+
+def _check_inputs(planned: Sequence[Config]) -> None:
+    """Raises UsageError if an input of a later run cannot be used."""
+    searches = [one for one in planned if one.stage == "all"]
+    if searches:
+        loaded = problem.load(searches[0])
+        problem.within_limits(searches[0], loaded.space, timed=False)
+        dataset = loaded.dataset
+    else:
+        dataset = problem.load_dataset(planned[0])
+    for one in planned:
+        if one.stage == "baseline":
+            baseline.chain_of(one.baseline.name, dataset)
+    learned = next((one for one in searches if one.needs_prior()), None)
+    if learned is not None:
+        pretrain.read_cells(learned.prior)
 
 
 def finished(config: Config) -> FinishedRuns:

@@ -87,10 +87,11 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
     """
     claim.check(config)
     registry.find(config.executor)
-    workdir.require_writable("--prior_dir", pretrain.home(config))
     processes.everywhere(compile_cache.keep, config.train)
     loaded = processes.everywhere(problem.load, config)
     cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+    if cells is not None:
+        pretrain.require_place(config, loaded.space, cells)
     with claim.opened(config):
         claim.keep_space(config, loaded.space)
         claim.keep_images(config, loaded.dataset)
