@@ -136,7 +136,7 @@ sys.meta_path.insert(0, Signals())
 
 @pytest.mark.parametrize("output", ["/dev/full", "closed"])
 def test_output_that_cannot_be_delivered_is_no_success(output: str) -> None:
-    command = [sys.executable, "-m", "gpt_nas_jax.main", "--stage=zoo", "--helpshort"]
+    command = [sys.executable, "-m", "gpt_nas_jax.main", "--help"]
     if output == "closed":
         reader, writer = os.pipe()
         os.close(reader)

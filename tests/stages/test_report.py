@@ -86,6 +86,6 @@ def test_a_search_that_was_killed_has_the_page_of_its_last_generation(
     runs: Runs, tmp_path: Path
 ):
     # After the second of three generations is saved and before its page is written.
-    runs.die(tmp_path, 2, "--stage=search", "--search_strategy=random")
+    runs.die(tmp_path, 2, "--stage=search", "--search_strategy=genetic")
     page = (tmp_path / FILE).read_text(encoding="utf-8")
     assert "4 of 12 candidates" in page
