@@ -80,11 +80,10 @@ def _of_other_stages(config: Config) -> Iterator[str]:
 def _prior_of_strategy(config: Config) -> Iterator[str]:
     if config.reads_cells():
         return
-    remedy = "--search_strategy=gpt_nas, or among --tables_strategies"
-    if config.stage == "tables" and config.tables.name == "3":
-        remedy = "add gpt_nas to --tables_rows"
-    elif config.stage == "tables" and config.tables.name == "5":
-        remedy = "leave it out, as Table V needs no prior"
+    remedies = {"3": "add gpt_nas to --tables_rows", "5": "leave it out for Table V"}
+    usual = "--search_strategy=gpt_nas, or among --tables_strategies"
+    table = config.tables.name if config.stage == "tables" else ""
+    remedy = remedies.get(table, usual)
     for name in BENCHMARKS:
         if getattr(config.prior, name):
             yield (f"--prior_{name} is read by gpt_nas and its controls only: {remedy}")

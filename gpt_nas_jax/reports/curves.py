@@ -110,6 +110,7 @@ def of_searches(
     fitness: np.ndarray,
     test: np.ndarray,
     selection: str,
+    valid: np.ndarray | None = None,
 ) -> Curves:
     """Computes the curves of searches from the accuracies of a benchmark.
 
@@ -121,8 +122,10 @@ def of_searches(
       fitness: ``float64[N]``, selects the incumbent.
       test: ``float64[N]``, accuracies on the test images in %.
       selection: the name of ``fitness``, such as "validation accuracy".
+      valid: ``bool[N]``, the networks that a search may ask for; default: all.
     """
-    best = int(np.argmax(fitness))
+    valid = np.ones(len(fitness), bool) if valid is None else valid
+    best = int(np.argmax(np.where(valid, fitness, -np.inf)))
     accuracy, reached = {}, {}
     for name, evaluated in rows.items():
         values = np.where(evaluated >= 0, fitness[evaluated], -np.inf)
@@ -130,7 +133,7 @@ def of_searches(
         accuracy[name] = np.where(chosen >= 0, test[chosen], 0.0)
         hits = evaluated == best
         reached[name] = np.where(hits.any(1), hits.argmax(1) + 1, 0)
-    highest = float(test.max())
+    highest = float(test[valid].max())
     return Curves(dataset, accuracy, reached, highest, float(test[best]), selection)
 
 

@@ -92,7 +92,7 @@ def _run(
             for name in config.strategies():
                 tell = functools.partial(advance, note=f"{dataset}, {name}")
                 kept[name] = every[dataset, name].rows(table, tell)
-            found.append(accuracies.curves(dataset, kept))
+            found.append(accuracies.curves(benchmark.space, dataset, kept))
     folder = workdir.folder(config.workdir) / "tables"
     written = curve_tables.write(
         folder,

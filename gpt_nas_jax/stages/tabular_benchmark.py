@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,7 +34,9 @@ class Accuracies(Protocol):
     def table(self, space: Space) -> tabular.Table:
         """Answers the queries of searches."""
 
-    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
+    def curves(
+        self, space: Space, dataset: str, kept: Mapping[str, np.ndarray]
+    ) -> Curves:
         """The curves of searches, by what `table` keeps of each, by strategy."""
 
 
@@ -57,10 +60,13 @@ class Measured:
         """Looks networks up."""
         return tabular.build(space, self.genomes, self.fitness)
 
-    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
-        """Of the rows of each query."""
+    def curves(
+        self, space: Space, dataset: str, kept: Mapping[str, np.ndarray]
+    ) -> Curves:
+        """Of the rows of each query; the optimum is within the limits of the space."""
+        valid = np.asarray(jax.jit(space.valid)(self.genomes))
         return curves.of_searches(
-            dataset, kept, self.fitness, self.test, self.selection
+            dataset, kept, self.fitness, self.test, self.selection, valid
         )
 
 
@@ -80,7 +86,9 @@ class Predicted:
         """Asks the ensemble, and adds a training's noise."""
         return PredictedTable(self.model, jnp.float32(self.noise))
 
-    def curves(self, dataset: str, kept: Mapping[str, np.ndarray]) -> Curves:
+    def curves(
+        self, space: Space, dataset: str, kept: Mapping[str, np.ndarray]
+    ) -> Curves:
         """Of the accuracies of each query: with noise to select by, and without."""
         return curves.of_values(
             dataset,

@@ -1,11 +1,12 @@
 """Fields of strategies whose values are bounded; see `settings.values`."""
 
+import dataclasses
 from typing import Any
 
 import flax.struct
 
 
-def at_least(low: int, default: int) -> Any:
+def at_least(low: int, default: Any = dataclasses.MISSING) -> Any:
     """A static field of integers from ``low`` on."""
     return flax.struct.field(pytree_node=False, metadata={"low": low}, default=default)
 

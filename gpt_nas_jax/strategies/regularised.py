@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from gpt_nas_jax.strategies.batched import Remembering
+from gpt_nas_jax.strategies.bounds import at_least
 from gpt_nas_jax.strategies.history import History
 from gpt_nas_jax.strategies.random_search import SPARE, random_fresh
 from gpt_nas_jax.types import Candidates, Genome, Key
@@ -23,8 +24,8 @@ class RegularisedEvolution(Remembering):
       repeats: whether networks may be evaluated again, as in the published algorithm.
     """
 
-    population: int = flax.struct.field(pytree_node=False)
-    sample: int = flax.struct.field(pytree_node=False)
+    population: int = at_least(1)
+    sample: int = at_least(1)
     repeats: bool = flax.struct.field(pytree_node=False)
 
     def ask(self, key: Key, state: History) -> Candidates:

@@ -36,7 +36,7 @@ class Surrogate(Remembering):
 
     costs: tuple[str, ...] = flax.struct.field(pytree_node=False, default=())
     initial: int = at_least(1, 10)
-    pool: int = at_least(1, 1024)
+    pool: int = at_least(2, 1024)
     elites: int = at_least(1, 8)
 
     def ask(self, key: Key, state: History) -> Candidates:
@@ -123,7 +123,9 @@ def promising(
     mean, std = process(pool_features, pool_trends)
     chosen = []
     for _ in range(count):
-        gained = gains(space, costs, history.genomes, expected, pool, mean, std)
+        gained = gains(
+            space, costs, history.genomes, expected, pool, mean, std, ~invalid
+        )
         # Known networks are better than invalid ones.
         gained = jnp.where(stale, -1.0, gained)
         index = jnp.argmax(jnp.where(invalid, -jnp.inf, gained))

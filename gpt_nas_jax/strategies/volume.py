@@ -18,14 +18,15 @@ def gains(
     pool: Genome,
     mean: jax.Array,
     std: jax.Array,
+    valid: jax.Array,
 ) -> jax.Array:
     """``float32[N]``: expected hypervolume improvement.
 
     Costs are known exactly; only the score is uncertain. The expected gain in volume is
     therefore the mean over budgets, each a bound on every cost, of the expected
     improvement over the best network within the budget, for networks within it. Budgets
-    are spread evenly between the lowest and the highest costs of the pool. Without
-    costs it is the plain expected improvement.
+    are spread evenly between the lowest and the highest costs of valid networks in the
+    pool. Without costs it is the plain expected improvement.
 
     Args:
       space: of the genomes; computes the costs.
@@ -35,11 +36,14 @@ def gains(
       pool: ``int32[N, L]``, networks to choose from.
       mean: ``float32[N]``, predicted mean of their scores.
       std: ``float32[N]``, its standard deviation.
+      valid: ``bool[N]``, those that may be chosen.
     """
     if not names:
         return gaussian_process.expected_improvement(mean, std, scores.max())
     known, offered = costs.of(space, names, genomes), costs.of(space, names, pool)
-    low, high = offered.min(0), offered.max(0)
+    kept = (valid | ~valid.any())[:, None]
+    low = jnp.where(kept, offered, jnp.inf).min(0)
+    high = jnp.where(kept, offered, -jnp.inf).max(0)
     budgets = low + _lattice(len(names)) * (high - low)
     fits = jnp.all(known[:, None] <= budgets, -1)
     # A budget without an evaluated network is compared with the worst of all.

@@ -90,3 +90,11 @@ def test_a_strategy_may_use_them():
     candidates = jax.jit(GptNas.ask)(strategy, jax.random.key(6), state)
     assert np.asarray(space.valid(candidates.genomes)).all()
     assert 0 < np.asarray(candidates.proposed).sum() < candidates.proposed.size
+
+
+def test_hundreds_of_thousands_of_contexts_have_codes_of_their_own():
+    contexts = np.random.default_rng(0).integers(0, 3, (300_000, 32), np.int32)
+    contexts = np.unique(contexts, axis=0)
+    factors, codes = lookup._distinct_codes(contexts)
+    assert factors.shape == (2, 32)
+    assert len(np.unique(codes, axis=0)) == len(contexts)

@@ -15,6 +15,7 @@ from gpt_nas_jax.reports.curves import (
     Curves,
     check,
     listed,
+    of_searches,
     paired,
     summary,
     to_optimum,
@@ -155,3 +156,15 @@ def test_queries_that_were_never_made_are_refused(reached: int):
     many.reached["random"][2] = reached
     with pytest.raises(ValueError, match="random: reached"):
         check(many)
+
+
+def test_the_optimum_is_among_the_networks_that_a_search_may_ask_for():
+    fitness, test = np.array([70.0, 90.0, 80.0]), np.array([71.0, 88.0, 81.0])
+    rows = {"random": np.array([[0, 2, -1]])}
+    every = of_searches("cifar10", rows, fitness, test, "validation accuracy")
+    assert (every.optimum, every.highest) == (88.0, 88.0)
+    assert every.reached["random"].tolist() == [0]
+    valid = np.array([True, False, True])
+    some = of_searches("cifar10", rows, fitness, test, "validation accuracy", valid)
+    assert (some.optimum, some.highest) == (81.0, 81.0)
+    assert some.reached["random"].tolist() == [2]
