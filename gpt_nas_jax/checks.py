@@ -81,12 +81,11 @@ def _prior_of_strategy(config: Config) -> Iterator[str]:
     if config.reads_cells():
         return
     remedies = {"3": "add gpt_nas to --tables_rows", "5": "leave it out for Table V"}
-    usual = "--search_strategy=gpt_nas, or among --tables_strategies"
     table = config.tables.name if config.stage == "tables" else ""
-    remedy = remedies.get(table, usual)
+    remedy = remedies.get(table, "name it in --search_strategy or --tables_strategies")
     for name in BENCHMARKS:
         if getattr(config.prior, name):
-            yield (f"--prior_{name} is read by gpt_nas and its controls only: {remedy}")
+            yield f"--prior_{name} is for gpt_nas and its controls only: {remedy}"
     if config.stage == "pretrain":
         yield (
             "--stage=pretrain needs --search_strategy=gpt_nas; "
