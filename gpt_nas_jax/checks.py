@@ -80,12 +80,12 @@ def _of_other_stages(config: Config) -> Iterator[str]:
 def _prior_of_strategy(config: Config) -> Iterator[str]:
     if config.reads_cells():
         return
-    remedies = {"3": "add gpt_nas to --tables_rows", "5": "leave it out for Table V"}
+    fixes = {"3": "add gpt_nas to --tables_rows", "5": "leave it out for Table V"}
     table = config.tables.name if config.stage == "tables" else ""
-    remedy = remedies.get(table, "name it in --search_strategy or --tables_strategies")
+    fix = fixes.get(table, "--search_strategy=gpt_nas, or in --tables_strategies")
     for name in BENCHMARKS:
         if getattr(config.prior, name):
-            yield f"--prior_{name} is for gpt_nas and its controls only: {remedy}"
+            yield f"--prior_{name} is for gpt_nas and its controls only: {fix}"
     if config.stage == "pretrain":
         yield (
             "--stage=pretrain needs --search_strategy=gpt_nas; "
