@@ -75,7 +75,8 @@ def keep_images(config: Config, dataset: Dataset) -> None:
     Raises:
       UsageError: its results come from other images.
     """
-    digest = hashlib.sha256(repr((dataset.train.size, dataset.classes)).encode())
+    size = tuple(map(int, dataset.train.size))
+    digest = hashlib.sha256(repr((size, dataset.classes)).encode())
     for part in (dataset.train, dataset.test):
         digest.update(np.asarray(part.labels, np.int32).tobytes())
         digest.update(len(part).to_bytes(8))

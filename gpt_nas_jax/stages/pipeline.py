@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 
 from gpt_nas_jax import plugins, workdir
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import LATENCY, Config
 from gpt_nas_jax.evaluation.proxies import own
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.executors import registry as executors
@@ -63,7 +63,8 @@ def run(config: Config) -> None:
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
-    if config.stage != "retrain":
+    if config.stage != "retrain" and LATENCY in config.search.noted():
+        # Before blocks are measured, which takes minutes.
         within = problem.within_limits(config, loaded.space, timed=False)
         _networks_of_user(config, within)
     views = report.views(config)
