@@ -39,15 +39,14 @@ def main(argv: list[str]) -> int:
                 print(config)
             else:
                 run(config)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            _flush()
     except interruption.Stopped as stopped:
         return _stop(stopped)
     except Exception as error:
         # A library may have turned `Stopped` into an error of its own.
         if (stopped := interruption.received()) is not None:
             return _stop(stopped)
-        from gpt_nas_jax.training.memory import is_exhausted
+        from gpt_nas_jax.exhaustion import is_exhausted
         from gpt_nas_jax.types import Lost, UsageError
 
         if isinstance(error, UsageError):
@@ -62,7 +61,8 @@ def main(argv: list[str]) -> int:
             return _end(f"{where}{error.strerror or error}", 2)
         if is_exhausted(error):
             reason = str(error).partition("\n")[0] or "of the host"
-            return _end(f"ran out of memory: {reason}; lower the batch or run less", 2)
+            remedy = "lower the batch size or --search_workers"
+            return _end(f"ran out of memory: {reason}; {remedy}", 2)
         raise
     return 0
 
@@ -99,11 +99,17 @@ def _end(line: str, code: int) -> int:
     return code
 
 
+def _flush() -> None:
+    """Delivers what was printed; a program started without output has none."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def _exit(code: int) -> None:
     """Exits at once after a failure, without waiting for candidates or processes."""
     if code:
         with contextlib.suppress(OSError):
-            sys.stdout.flush()
+            _flush()
         os._exit(code)
 
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gpt_nas_jax.exhaustion import is_exhausted, release
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.cost import Cost, cost
 from gpt_nas_jax.plugins import described
 from gpt_nas_jax.spaces.protocol import NetworkSpace
-from gpt_nas_jax.training.memory import is_exhausted, release
 from gpt_nas_jax.types import DataError, Evaluation, Key, Lost
 
 Value = TypeVar("Value")

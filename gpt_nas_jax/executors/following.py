@@ -14,6 +14,7 @@ from gpt_nas_jax import interruption
 from gpt_nas_jax.executors import local, sharing
 from gpt_nas_jax.executors.sending import Common, Recent, Sent, sendable, trace
 from gpt_nas_jax.executors.team import Team
+from gpt_nas_jax.exhaustion import is_exhausted
 from gpt_nas_jax.types import Lost, UsageError
 
 _END, _LEAVE, _THERE = b"end ", b"leave", b"there?"
@@ -85,7 +86,7 @@ def serve(mate: Mate) -> None:
                 action, args = mate.common.loads(data)
                 action(mate, number, *args)
             except Exception as error:
-                expected = isinstance(error, UsageError | Lost)
+                expected = isinstance(error, UsageError | Lost) or is_exhausted(error)
                 mate.tell(exit_code(error), str(error) if expected else trace(error))
     mate.team.leave()
 
@@ -169,7 +170,8 @@ def exit_code(error: BaseException) -> int:
         return stopped.exit_code
     if isinstance(error, Lost):
         return error.exit_code
-    return 2 if isinstance(error, (UsageError, OSError)) else 1
+    fixable = isinstance(error, UsageError | OSError) or is_exhausted(error)
+    return 2 if fixable else 1
 
 
 def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:

@@ -23,12 +23,14 @@ from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors.attempts import DEATHS, Attempts
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.executors.ray_cluster import TICK_SECONDS, Cluster, Member
-from gpt_nas_jax.types import TrainingError, UsageError
+from gpt_nas_jax.types import Lost, TrainingError, UsageError
 
 Value = TypeVar("Value")
 
 
 _REACHED_SECONDS = 10
+_EARLY = 10
+"""Workers in a row that may be lost before they take an item."""
 
 
 class _Here:
@@ -76,9 +78,11 @@ def run(
     put, attempts = cluster.function(function), Attempts(len(items))
     running: dict[ray.ObjectRef, tuple[Member, int, ray.ObjectRef]] = {}
     done: dict[int, Callable[[], Result]] = {}
+    early = 0
 
     def turn(yielded: int) -> None:
         """Begins what can begin, and collects what has ended."""
+        nonlocal early
         cluster.grow(len(items) - yielded - len(done), len(running))
         while cluster.free and (index := attempts.begin()) is not None:
             member = cluster.free.pop()
@@ -91,9 +95,15 @@ def run(
             if found is None:
                 if not cluster.is_prepared(prepared):
                     # It was lost before it took the item, which is not to blame.
-                    member.node = ""
+                    member.node, early = "", early + 1
+                    if early == _EARLY:
+                        raise Lost(
+                            f"{_EARLY} workers in a row were lost while they got "
+                            "ready; their nodes may lack memory for --train_warmup"
+                        )
                 attempts.lost(index, member.node, time.monotonic())
             else:
+                early = 0
                 cluster.free.append(member)
                 done[index] = found
         for index in attempts.condemned(time.monotonic(), cluster.alive):

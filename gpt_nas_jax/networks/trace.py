@@ -69,7 +69,7 @@ def trace(module: nn.Module, in_size: layers.Size) -> Trace:
 
     A `Chain` is traced block by block: equal blocks at equal sizes are traced once
     per process. Nothing is computed or allocated (`jax.eval_shape`). The trace records
-    `nn.Conv`, `nn.Dense`, `nn.BatchNorm`, `nn.Dropout` and the modules of
+    `nn.Conv`, `nn.Dense`, `nn.DenseGeneral`, `nn.BatchNorm`, `nn.Dropout` and those of
     `gpt_nas_jax.networks.operations`, but no plain functions. Modules that are not
     hashable are traced again each time.
 

@@ -16,13 +16,13 @@ from gpt_nas_jax import interruption, workdir
 from gpt_nas_jax.config import Config, RetrainConfig, RetrainRecipe
 from gpt_nas_jax.datasets.images import Dataset
 from gpt_nas_jax.executors import hosts, processes
+from gpt_nas_jax.exhaustion import is_exhausted
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.loss_curve import LossCurve
 from gpt_nas_jax.training import confusion, input_wait, pmapped, whole
 from gpt_nas_jax.training.batches import TrainingData
-from gpt_nas_jax.training.memory import is_exhausted
 from gpt_nas_jax.training.placement import Placement, compute_type, mesh_of
 from gpt_nas_jax.training.streamed import placed
 from gpt_nas_jax.types import TrainingError, UsageError

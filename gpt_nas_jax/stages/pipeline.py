@@ -31,6 +31,7 @@ from gpt_nas_jax.stages import (
     search,
 )
 from gpt_nas_jax.stages.parts import Parts
+from gpt_nas_jax.stages.records import AllFailed
 from gpt_nas_jax.strategies import registry
 from gpt_nas_jax.types import UsageError
 
@@ -63,12 +64,15 @@ def run(config: Config) -> None:
     genome = None
     if config.retrain.genome:
         genome = retrain.genome_of(config.retrain.genome, loaded.space)
+    views = report.views(config)
+    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
     if config.stage != "retrain" and LATENCY in config.search.noted():
         # Before blocks are measured, which takes minutes.
         within = problem.within_limits(config, loaded.space, timed=False)
         _networks_of_user(config, within)
-    views = report.views(config)
-    cells = pretrain.read_cells(config.prior) if config.needs_prior() else None
+        # With a limit of latency, the prior is another one.
+        if cells is not None and not any(config.search.bounds(LATENCY)):
+            pretrain.require_place(config, within, cells)
     table = None
     # A prior is the same whatever the device.
     if config.stage != "pretrain":
@@ -129,8 +133,8 @@ def _stages(
         with part.search():
             try:
                 search.run(config, loaded, prior, views.after_generation)
-            except UsageError:
-                # The page says why candidates failed.
+            except AllFailed:
+                # The page says why.
                 views.refresh()
                 raise
         views.refresh()

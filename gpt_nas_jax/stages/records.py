@@ -36,11 +36,15 @@ def checked(ledger: Ledger, total: int, size: int) -> list[Record]:
     return records
 
 
+class AllFailed(UsageError):
+    """No candidate could be evaluated."""
+
+
 def refuse_failures(records: list[Record]) -> None:
-    """Raises UsageError with the most common reason of failed evaluations."""
+    """Raises `AllFailed` with the most common reason of failed evaluations."""
     reasons = collections.Counter(record["reason"] for record in records)
     reason, count = reasons.most_common(1)[0]
-    raise UsageError(
+    raise AllFailed(
         f"none of {len(records)} candidates could be evaluated; {count} failed "
         f"with: {reason}"
     )

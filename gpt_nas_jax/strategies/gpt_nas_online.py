@@ -57,7 +57,7 @@ class GptNasOnline(Batched):
       costs: further objectives, to be minimised.
     """
 
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     params: Any
     pool: int = at_least(1, 256)

@@ -9,8 +9,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 PRELOADED = (
-    *("gpt_nas_jax.main", "sklearn.datasets", "orbax.checkpoint", "forked"),
-    "faulty",
+    *("gpt_nas_jax.main", "gpt_nas_jax.flags", "gpt_nas_jax.api.runs"),
+    *("sklearn.datasets", "orbax.checkpoint", "forked", "faulty"),
 )
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(list(PRELOADED))

@@ -175,7 +175,13 @@ def test_where_the_leader_loses_its_device_all_can_be_started_again(
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(Lost("gone"), 75), (UsageError("no"), 2), (OSError(), 2), (ValueError(), 1)],
+    [
+        (Lost("gone"), 75),
+        (UsageError("no"), 2),
+        (OSError(), 2),
+        (MemoryError(), 2),
+        (ValueError(), 1),
+    ],
 )
 def test_an_error_has_the_exit_code_of_the_command_line(
     error: Exception, code: int

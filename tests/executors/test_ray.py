@@ -17,7 +17,7 @@ from gpt_nas_jax import executors
 from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors import registry
 from gpt_nas_jax.main import main
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 
 # Workers import it by name, as they import users' modules.
 MODULE = """
@@ -63,6 +63,9 @@ class LosesDevice:
                 file.write(f"{os.getpid()} ")
                 raise Lost("the device no longer computes")
         return item
+
+def ends(word):
+    os._exit(1)
 
 def lacks(word):
     raise ValueError(f"no {word} here")
@@ -168,6 +171,18 @@ def test_a_worker_that_loses_its_device_is_replaced(
     lead(RayConfig(address=cluster, device="cpu"), program)
     shown = capsys.readouterr().err
     assert "a worker was lost (the device no longer computes)" in shown
+
+
+@pytest.mark.long
+def test_workers_that_never_get_ready_end_the_run(
+    module: ModuleType, cluster: str
+) -> None:
+    def program(ray: Any) -> None:
+        ray.by_workers(module.ends, "now")
+        with pytest.raises(Lost, match="10 workers in a row were lost while they got"):
+            list(registry.find("ray")(abs, [1, 2], 1))
+
+    lead(RayConfig(address=cluster, device="cpu"), program)
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from gpt_nas_jax.config import DataConfig, EvalConfig, EvalRecipe
 from gpt_nas_jax.reports import architecture
 from gpt_nas_jax.reports.page import comparison, report, state
 from gpt_nas_jax.reports.page.run import read
+from gpt_nas_jax.types import UsageError
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 SIZE = 10
@@ -236,6 +237,28 @@ def test_a_search_that_has_used_up_its_time_has_ended(tmp_path: Path):
     workdir.write_sealed(path / "hours.json", {**hours, "hours": 2.1})
     words = Page(report.html(read(path))).words()
     assert f"The search ended at --search_max_hours, after {found}" in words
+
+
+def test_a_search_that_needed_all_its_time_is_finished(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 1, stage="search")
+    search = dataclasses.replace(settings.search, max_hours=2)
+    settings = dataclasses.replace(settings, search=search)
+    path = support.search(tmp_path / "run", settings, support.evaluations(SIZE, SIZE))
+    hours = {"hours": 2.1, "evaluations": SIZE}
+    workdir.write_sealed(path / "hours.json", hours)
+    assert state.status(read(path)) == f"The search is finished: {SIZE} candidates."
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("hours.json", "remove it: the time"), ("depends.json", "remove it if your code")],
+)
+def test_a_damaged_file_has_its_own_remedy(tmp_path: Path, name: str, remedy: str):
+    settings = support.config(tmp_path / "run", SIZE, 1)
+    path = support.search(tmp_path / "run", settings, [])
+    (path / name).write_text("{", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{name} is damaged.*; {remedy}"):
+        read(path)
 
 
 @pytest.mark.parametrize("learned", [False, True])

@@ -19,6 +19,7 @@ HOURS = "hours.json"
 CURVE = "curve.json"
 """File next to the checkpoints of a long training: its loss by epoch."""
 
+_OTHERWISE = "remove it if your code and images are those that began the run"
 _REMEDY = "run the same command again to rewrite it"
 
 Record = Mapping[str, Any]
@@ -192,8 +193,8 @@ def read(path: Path) -> Run:
         network,
         tuple(losses),
         _sealed(path / IMAGES),
-        _sealed(path / HOURS),
-        _sealed(path / workdir.DEPENDS) or {},
+        _sealed(path / HOURS, "remove it: the time begins anew"),
+        _sealed(path / workdir.DEPENDS, _OTHERWISE) or {},
     )
 
 
@@ -212,5 +213,5 @@ def _genes(record: Record) -> list[int]:
     return [gene for gene in record["genome"] if gene >= 0]
 
 
-def _sealed(path: Path) -> Mapping[str, Any] | None:
-    return workdir.read_sealed(path, _REMEDY) if path.exists() else None
+def _sealed(path: Path, remedy: str = _REMEDY) -> Mapping[str, Any] | None:
+    return workdir.read_sealed(path, remedy) if path.exists() else None

@@ -55,7 +55,7 @@ def status(run: Run) -> str:
             return f"The prior {learned}; there is no search."
         return "The network is not trained yet."
     found = f"{done:,} of {total:,} candidates"
-    if run.out_of_time:
+    if done < total and run.out_of_time:
         return f"The search ended at --search_max_hours, after {found}."
     if done < total:
         return f"The search has evaluated {found}; reload this page for later ones."

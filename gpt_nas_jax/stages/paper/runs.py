@@ -97,7 +97,7 @@ def _check_inputs(planned: Sequence[Config]) -> None:
     searches = [one for one in planned if one.stage == "all"]
     if searches:
         loaded = problem.load(searches[0])
-        problem.within_limits(searches[0], loaded.space, timed=False)
+        within = problem.within_limits(searches[0], loaded.space, timed=False)
         dataset = loaded.dataset
     else:
         dataset = problem.load_dataset(planned[0])
@@ -106,7 +106,8 @@ def _check_inputs(planned: Sequence[Config]) -> None:
             baseline.chain_of(one.baseline.name, dataset)
     learned = next((one for one in searches if one.needs_prior()), None)
     if learned is not None:
-        pretrain.read_cells(learned.prior)
+        cells = pretrain.read_cells(learned.prior)
+        pretrain.require_place(learned, within, cells)
 
 
 def finished(config: Config) -> FinishedRuns:
