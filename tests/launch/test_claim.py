@@ -97,18 +97,28 @@ def test_seeds_that_not_all_strategies_have_do_not_count(tmp_path: Path) -> None
 
 
 def test_human_networks_are_compared_with_the_one_that_was_found() -> None:
+    def rows_of(lines: list[Human]) -> list[list[str]]:
+        return [[cell.text for cell in row] for row in human_networks.table(lines).rows]
+
+    names = (*human_networks.NETWORKS, "found-5-7")
     lines = [
-        Human(name, seed, 16, 4, 1000, 2_000_000, accuracy + seed / 100)
-        for name, accuracy in (("ResNet-20", 0.5), ("found-5-7", 0.6))
-        for seed in range(2)
+        Human(name, seed, 16, 4, 1000, 2_000_000, 0.5 + number / 100 + seed**2 / 1e4)
+        for number, name in enumerate(names)
+        for seed in human_networks.SEEDS
     ]
-    # One network has been trained with a further seed, the other not yet.
-    lines.append(Human("ResNet-20", 2, 16, 4, 1000, 2_000_000, 0.9))
-    assert human_networks.complete(lines) == [0, 1]
-    rows = [[entry.text for entry in row] for row in human_networks.table(lines).rows]
-    assert [row[0] for row in rows] == ["found-5-7", "ResNet-20"]
-    assert rows[0][1:3] == ["60.50 +- 0.71", ""]
-    assert rows[1][2] == "+10.00"
+    rows = rows_of(lines)
+    assert [row[0] for row in rows] == [*reversed(names)]
+    assert rows[0][1:3] == ["58.06 +- 0.07", ""]
+    assert [row[2] for row in rows[1:]] == [f"+{n}.00" for n in range(1, 9)]
+    # One network has been trained with a further seed, the others not yet.
+    more = [*lines, Human("ResNet-20", 5, 16, 4, 1000, 2_000_000, 0.9)]
+    assert human_networks.complete(more) == [0, 1, 2, 3, 4]
+    # While a seed or a network of the protocol is missing, nothing is compared.
+    for begun in (
+        [line for line in lines if line.seed < 4],
+        [line for line in lines if line.name != "GoogLeNet"],
+    ):
+        assert all(row[2:4] == ["", ""] for row in rows_of(begun))
 
 
 def test_without_a_found_network_human_ones_are_not_compared() -> None:
