@@ -82,7 +82,7 @@ def _prior_of_strategy(config: Config) -> Iterator[str]:
         return
     fixes = {"3": "add gpt_nas to --tables_rows", "5": "leave it out for Table V"}
     table = config.tables.name if config.stage == "tables" else ""
-    fix = fixes.get(table, "--search_strategy=gpt_nas, or in --tables_strategies")
+    fix = fixes.get(table, "set --search_strategy=gpt_nas or --tables_strategies")
     for name in BENCHMARKS:
         if getattr(config.prior, name):
             yield f"--prior_{name} is for gpt_nas and its controls only: {fix}"

@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
             # An installed script does not search the current directory for plug-ins.
             if "" not in sys.path and os.getcwd() not in sys.path:
                 sys.path.insert(0, os.getcwd())
-            # They take seconds, during which a signal is obeyed, too.
+            # These imports take seconds; a signal during them is handled, too.
             from gpt_nas_jax import flags
             from gpt_nas_jax.api.runs import run
 
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
             where = f"{error.filename}: " if error.filename else ""
             return _end(f"{where}{error.strerror or error}", 2)
         if is_exhausted(error):
-            reason = str(error).partition("\n")[0] or "of the host"
+            reason = str(error).partition("\n")[0] or "the host has none left"
             remedy = "lower the batch size or --search_workers"
             return _end(f"ran out of memory: {reason}; {remedy}", 2)
         raise

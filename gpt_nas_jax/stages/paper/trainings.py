@@ -72,8 +72,9 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
 
     Resumes where it was stopped. The networks of a repetition depend neither on their
     number nor on that of repetitions. A network has one key for all its trainings, and
-    the blocks that a rate eliminates are among those of a higher one: rates differ by
-    their blocks, not by luck. Controls fill the same gaps of the same networks.
+    the blocks that a rate eliminates are among those of a higher one, which reduces the
+    share of chance in differences between rates. Controls fill the same gaps of the
+    same networks.
 
     Args:
       config: of the table.
