@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from gpt_nas_jax import workdir
-from gpt_nas_jax.reports.page.run import HOURS
+from gpt_nas_jax.reports.page.run import HOURS, HOURS_REMEDY, is_used_up, spent
 
 
 class Hours:
@@ -30,16 +30,11 @@ class Hours:
         workdir.write_sealed(self._file, kept)
 
     def are_over(self, evaluations: int) -> bool:
-        """Whether a saved search has used up its time.
-
-        A search that has lost evaluations since then makes them again.
-        """
-        hours, made = _kept(self._file)
-        return 0 < self._most <= hours and 0 < made <= evaluations
+        """Whether a saved search has used up its time, see `is_used_up`."""
+        return is_used_up(self._most, *_kept(self._file), evaluations)
 
 
 def _kept(file: Path) -> tuple[float, int]:
     if not file.exists():
         return 0.0, 0
-    kept = workdir.read_sealed(file, "remove it: the time begins anew")
-    return kept["hours"], kept["evaluations"]
+    return spent(workdir.read_sealed(file, HOURS_REMEDY))

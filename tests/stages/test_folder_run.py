@@ -115,7 +115,7 @@ def test_a_later_stage_resizes_to_the_side_of_the_first(
 def test_killed_in_the_search_it_ends_with_the_same_ledger(
     runs: Runs, home: Path, streamed: Path, tmp_path: Path
 ) -> None:
-    """Also if it goes on with all pictures in memory."""
+    """The resumed run holds all pictures in memory."""
     flags = (f"--data_dir={home}", "--data_unreadable=skip", "--data_stream=yes")
     runs.die(tmp_path, 1, *FLAGS, *flags, "--data_workers=1")
     assert len(ledger(tmp_path)) < len(ledger(streamed))

@@ -16,6 +16,7 @@ IMAGES = "images.json"
 """File in a workdir: size and number of the images of a search."""
 HOURS = "hours.json"
 """File in a workdir: the time that a search has run, and its evaluations by then."""
+HOURS_REMEDY = "remove it: the time begins anew"
 CURVE = "curve.json"
 """File next to the checkpoints of a long training: its loss by epoch."""
 
@@ -94,8 +95,8 @@ class Run:
         """Whether the search has ended at ``--search_max_hours``."""
         if self.hours is None or self.from_python:
             return False
-        made, most = self.hours["evaluations"], self.config.search.max_hours
-        return 0 < most <= self.hours["hours"] and 0 < made <= len(self.records)
+        most = self.config.search.max_hours
+        return is_used_up(most, *spent(self.hours), len(self.records))
 
     @property
     def measure(self) -> str:
@@ -193,9 +194,23 @@ def read(path: Path) -> Run:
         network,
         tuple(losses),
         _sealed(path / IMAGES),
-        _sealed(path / HOURS, "remove it: the time begins anew"),
+        _sealed(path / HOURS, HOURS_REMEDY),
         _sealed(path / workdir.DEPENDS, _OTHERWISE) or {},
     )
+
+
+def spent(hours: Mapping[str, Any]) -> tuple[float, int]:
+    """The hours that a search had run and its evaluations by then, of `HOURS`."""
+    return hours["hours"], hours["evaluations"]
+
+
+def is_used_up(most: float, hours: float, made: int, evaluations: int) -> bool:
+    """Whether a search of ``made`` evaluations in ``hours`` has used up its time.
+
+    One that has lost evaluations since then makes them again. ``most`` is 0 for no
+    limit.
+    """
+    return 0 < most <= hours and 0 < made <= evaluations
 
 
 def names(record: Record) -> list[str]:
