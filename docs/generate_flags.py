@@ -15,12 +15,13 @@ _HEAD = """# Flags
 <!-- Written by docs/generate_flags.py; run it again after a change of the config. -->
 
 Every setting of a run is a flag of `python -m gpt_nas_jax.main`, named
-`--<section>_<field>`. A flagfile holds one flag a line and may include others
-(`--flagfile=FILE`). Of equal flags the last counts, so flags behind `--flagfile`
-override it. *Ours* marks a choice on which the paper is silent.
+`--<section>_<field>`. A flagfile holds one flag per line and may include others
+(`--flagfile=FILE`). If a flag is given more than once, the last value counts, so
+flags after `--flagfile` override the file. *Ours* marks a choice on which the paper
+is silent.
 
-A working directory belongs to one set of flags. Those marked \N{DAGGER} do not decide
-a result and may change when a run resumes.
+A working directory belongs to one set of flags. Flags marked \N{DAGGER} do not
+affect the result and may change when a run resumes.
 
 ## Stages
 

@@ -110,8 +110,8 @@ class RetrainRecipe(Recipe):
     )
     cutmix: float = setting(
         0.0,
-        "Alpha of cutmix, which pastes a rectangle of another image and shares the "
-        "label by area; 0: off (arXiv 1905.04899: 1). With mixup, each batch uses one "
+        "Alpha of cutmix, which pastes a rectangle of another image and mixes the "
+        "labels by area; 0: off (arXiv 1905.04899: 1). With mixup, each batch uses one "
         "of the two.",
         low=0,
     )
@@ -148,8 +148,8 @@ class EvalRecipe(Recipe):
     rungs: str = setting(
         "",
         "Successive halving: comma-separated epochs after which the worst candidates "
-        "of a batch stop, the last of them --eval_epochs, such as 2,6,18. The "
-        "learning rate of a cosine or linear schedule decays to 0 before each and "
+        "of a batch stop, such as 2,6,18; the last one must be --eval_epochs. The "
+        "learning rate of a cosine or linear schedule decays to 0 before each rung and "
         "restarts after it; default: all candidates are trained to the end (arXiv "
         "1502.07943).",
     )

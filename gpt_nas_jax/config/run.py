@@ -207,9 +207,9 @@ class SearchConfig(Section):
     )
     lag: int = setting(
         0,
-        "Generations or batches still in evaluation when the next one is asked for, "
-        "without their results, so that no worker waits for the slowest candidate; 0: "
-        "none (ours).",
+        "Number of generations or batches that may still be in evaluation when the "
+        "next one is proposed without their results, so that no worker waits for the "
+        "slowest candidate; 0: none (ours).",
         low=0,
     )
     max_hours: float = setting(
@@ -221,8 +221,8 @@ class SearchConfig(Section):
     )
     seeds_from: str = setting(
         "",
-        "Initial networks: the folder best of another run, or a text file with one "
-        "network per line, the names of its blocks separated by commas.",
+        "Initial networks: the folder best/ of another run, or a text file with one "
+        "network per line, as comma-separated names of its blocks.",
         path=True,
     )
     objectives: str = setting(
@@ -246,17 +246,20 @@ class SearchConfig(Section):
         low=0,
     )
     max_flops: float = setting(
-        0.0, "Maximum floating-point operations, likewise; 0: no limit.", low=0
+        0.0,
+        "Maximum floating-point operations, counted as for --search_min_flops; 0: no "
+        "limit.",
+        low=0,
     )
     min_params: float = setting(
-        0.0, "Minimum number of parameters, likewise; 0: no limit.", low=0
+        0.0, "Minimum number of parameters; 0: no limit.", low=0
     )
     max_params: float = setting(
-        0.0, "Maximum number of parameters, likewise; 0: no limit.", low=0
+        0.0, "Maximum number of parameters; 0: no limit.", low=0
     )
     max_memory: float = setting(
         0.0,
-        "Maximum bytes of the input and the output of a layer, in float32 for one "
+        "Maximum bytes of a layer's input and output together, in float32 for one "
         "image; 0: no limit. Chains of blocks only.",
         low=0,
     )

@@ -60,8 +60,8 @@ class TablesConfig(Section):
     )
     priors: int = setting(
         1,
-        "Priors for the searches on a benchmark, trained with seeds from --seed on; "
-        "groups of 25 searches use them in turn (ours).",
+        "Number of priors for the searches on a benchmark, trained with consecutive "
+        "seeds that start at --seed; groups of 25 searches use them in turn (ours).",
         low=1,
     )
     rows: str = setting(
@@ -78,14 +78,15 @@ class TablesConfig(Section):
     )
     seeds: int = setting(
         1,
-        "Repetitions of a table or figure of the paper, each with other networks "
+        "Repetitions of a table or figure of the paper, each with different networks "
         "(ours).",
         low=1,
         result=False,
     )
     networks: int = setting(
         15,
-        "Initial networks of a repetition (paper: 15; 50 in Table V, by its p-value).",
+        "Initial networks per repetition (paper: 15; 50 in Table V, inferred from its "
+        "p-values).",
         low=2,
     )
     rates: str = setting(

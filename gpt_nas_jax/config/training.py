@@ -204,7 +204,7 @@ class TrainConfig(Section):
         "auto",
         "Data type that networks compute in; parameters are float32. auto: float32 on "
         "CPU, bfloat16 on GPU and TPU. With float32, GPUs and TPUs still round the "
-        "factors of products unless JAX_DEFAULT_MATMUL_PRECISION=highest is set.",
+        "operands of products unless JAX_DEFAULT_MATMUL_PRECISION=highest is set.",
         choices=("auto", "float32", "bfloat16"),
     )
     parallel: str = setting(

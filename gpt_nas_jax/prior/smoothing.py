@@ -28,10 +28,10 @@ class Corpus:
 
 
 def baseline(phases: Sequence[Phase], vocabulary_size: int, longest: int) -> NGram:
-    """The model to compare a GPT with that has learned in these phases.
+    """The baseline for a GPT that was trained in these phases.
 
-    It knows the last corpus, or all of them, weighted equally; architectures of the
-    last corpus decide.
+    It is fitted to the last corpus alone or to all of them, weighted equally, whichever
+    does better on the validation architectures of the last corpus.
     """
     (part, validation), whole = phases[-1].parts, phases[-1].known
     corpora = [Corpus(part, whole)]

@@ -1,4 +1,4 @@
-"""Asks strategies for candidates, and chooses among more by zero-cost proxies."""
+"""Asks strategies for candidates, which zero-cost proxies may then filter."""
 
 from typing import Any
 

@@ -61,8 +61,8 @@ class Loop:
       lag: generations still in evaluation when the next one is asked for, without their
         results.
       extended: evaluations of an earlier, shorter search; they are told unchanged.
-      ends: whether the search ends early, asked with the number of evaluations before
-        each generation.
+      ends: called with the number of evaluations before each generation; returns
+        whether the search ends early.
     """
 
     space: Space

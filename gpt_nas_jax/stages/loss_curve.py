@@ -19,9 +19,9 @@ class LossCurve:
       done: steps so far.
       losses: the mean of each whole epoch; None for one that was trained before the
         curve was kept.
-      total: the sum over the epoch that runs; None likewise.
-      totals: that sum by the steps done, at the last two savings. A crash may leave
-        the checkpoint of the one before.
+      total: the sum over the current epoch; None in the same case.
+      totals: that sum by the number of steps done, at the last two saves. After a
+        crash, the latest checkpoint may be that of the earlier save.
     """
 
     path: Path

@@ -51,7 +51,7 @@ def create(
         generations where possible. A strategy that proposes whole populations needs a
         divisor of the evaluations.
       crossover_rate: of ``genetic``, ``gpt_nas`` and its controls, as
-        ``--search_crossover_rate``, whose default None stands for.
+        ``--search_crossover_rate``; None for the default of that flag.
       mutation_rate: likewise, as ``--search_mutation_rate``.
       elimination_rate: of ``gpt_nas`` and its controls, as
         ``--search_elimination_rate``.

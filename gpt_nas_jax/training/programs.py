@@ -1,8 +1,8 @@
 """Block programs: each block's forward and backward pass as programs of their own.
 
 Linen modules hash by value, so a program is compiled once for each (block, shape) and
-shared by every candidate that holds the block: a network never seen before is
-trained without compiling anything once its blocks have been met.
+shared by every candidate that holds the block: once all of its blocks have been
+compiled, a new network can be trained without any further compilation.
 
 A block's parameters travel as one vector, so that a step costs no work in Python that
 grows with their number. Blocks compute in the type of their input.

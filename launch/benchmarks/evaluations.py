@@ -102,7 +102,7 @@ def main() -> None:
         reference = reference or figures[0]
         cells = (f"{3600 * rate:.0f} ({rate / reference:.1f}x)" for rate in figures)
         rows.append((name, len(chosen), *cells, *["-"] * (3 - len(figures))))
-    columns = ("way", "candidates", "from nothing", "second half", "every block met")
+    columns = ("way", "candidates", "cold start", "second half", "all blocks compiled")
     show_table("Candidates an hour", columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""What the page says about a run that is going on, has ended or is damaged."""
+"""The page of a run in progress, of one that has ended, and of a damaged one."""
 
 import dataclasses
 from pathlib import Path

@@ -1,22 +1,23 @@
 """Proxies of the loss and its gradient on real batches.
 
-All share one forward pass a batch, those of gradients one backward pass, and jacob_cov
-takes another one, to the images. The two batches of ZiCo are the halves of the batch,
-BatchNorm normalises each by itself, and what needs one gradient takes the mean of both.
-Weights are PyTorch's default.
+All share one forward pass per batch; those based on gradients also share one backward
+pass, and jacob_cov needs a second one, with respect to the images. The two batches of
+ZiCo are the halves of the batch. BatchNorm normalises each half separately, and proxies
+that need one gradient take the mean of both. Weights are initialised as PyTorch does
+by default.
 
-Their gradients are those of the first step, so none of them knows how training goes on.
-On NAS-Bench-201 all but NASWOT and jacob_cov mostly tell large networks from small
-ones, and those of magnitudes hardly beat the count of parameters.
+The gradients are those of the first step, so they say nothing about later training. On
+NAS-Bench-201 all but NASWOT and jacob_cov mostly distinguish large networks from small
+ones, and those based on magnitudes hardly beat the number of parameters.
 
 - grad_norm: the norm of a layer's gradient, summed over layers (arXiv 2101.08134).
 - snip: the magnitude of weight times gradient, summed (arXiv 1810.02340). Where
   BatchNorm follows it does not depend on the scale of a layer's weights.
-- fisher: of every channel the mean over images of half the square of output times
-  gradient (arXiv 1906.04113). That ranks channels to prune; as a score of networks
-  every weight counts with its channel's, as in the code of arXiv 2101.08134. The widest
-  layers decide it, so on NAS-Bench-201 it says little. Published values of its rank
-  correlation there lie apart, 0.36 by arXiv 2101.08134 and 0.55 elsewhere.
+- fisher: for every channel, the mean over images of half the square of output times
+  gradient (arXiv 1906.04113), which ranks channels for pruning. To score a network,
+  every weight counts with the value of its channel, as in the code of arXiv 2101.08134.
+  The widest layers dominate the sum, so it says little on NAS-Bench-201. Published rank
+  correlations there differ: 0.36 in arXiv 2101.08134, 0.55 elsewhere.
 - grasp: minus weight times (Hessian times gradient), summed, on the first batch (arXiv
   2002.07376, in the sign of 2101.08134). H g is not formed: the sum is a mixed
   derivative of the loss, along the weights and along their gradient, which takes one

@@ -1,9 +1,9 @@
 """Adapts networks for 224x224 pixels to small images.
 
 All but ResNet-20 halve the resolution five times, which leaves one pixel of a 32x32
-image. Usual on CIFAR are three times and a last feature map of 4x4 (arXiv 1512.03385
-and 1605.07146 begin with a 3x3 of stride 1 and no pooling), so the first two are
-removed:
+image. Networks for CIFAR usually halve it three times, down to a 4x4 feature map (arXiv
+1512.03385 and 1605.07146 begin with a 3x3 of stride 1 and no pooling), so the first two
+reductions are removed:
 
 - ResNet, ResNeXt, Wide-ResNet: the stem's stride and its max pooling; 7x7 becomes 3x3;
 - GoogLeNet: the same, at the first of its poolings;
