@@ -40,6 +40,10 @@ def load(setting: str, value: str) -> Any:
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise UsageError(
+                f"{where}: importing {module_name} raised {one_line(error)}; install it"
+            ) from error
         raise UsageError(
             f"{where}: no module named {error.name!r}; run from the folder that holds "
             "it, or add that folder to PYTHONPATH"

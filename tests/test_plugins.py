@@ -16,6 +16,8 @@ def module(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
     text = "class Outer:\n    class Inner:\n        value = 3\n"
     (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / f"{name}_broken.py").write_text("1 / 0\n", encoding="utf-8")
+    lacking = "import a_package_that_is_not_here.part\n"
+    (tmp_path / f"{name}_lacking.py").write_text(lacking, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     return name
 
@@ -31,6 +33,12 @@ def test_names_reach_into_classes(module: str):
         ("{0}:Outer.Absent", "--flag={0}:Outer.Absent: {0} has no Outer.Absent"),
         ("{0}_absent:Outer", "no module named '{0}_absent'"),
         ("{0}_broken:Outer", "importing {0}_broken raised ZeroDivisionError"),
+        ("{0}_absent.part:Outer", "no module named '{0}_absent'; run from the folder"),
+        (
+            "{0}_lacking:Outer",
+            "importing {0}_lacking raised ModuleNotFoundError: No module named "
+            "'a_package_that_is_not_here'; install it",
+        ),
         ("{0}:", "give an import path, module:Name"),
         (":Outer", "give an import path, module:Name"),
     ],

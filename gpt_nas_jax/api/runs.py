@@ -18,6 +18,7 @@ from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.stages import (
     baseline,
+    compile_cache,
     export,
     import_benchmark,
     pipeline,
@@ -75,7 +76,7 @@ class Run:
 
     @property
     def architecture(self) -> Mapping[str, Any] | None:
-        """``best/architecture.json`` of the trained network, or None."""
+        """``best/architecture.json``; None before the network's training begins."""
         if self.path.is_file():
             found: dict[str, Any] = opened.description(self.path)["architecture"]
             return found
@@ -145,7 +146,8 @@ def run(config: Config) -> Run:
       Lost: another process of the run has ended, or its store does not answer.
     """
     done: list[Run] = []
-    processes.lead(config, lambda: done.append(_run(config)))
+    with compile_cache.restored():
+        processes.lead(config, lambda: done.append(_run(config)))
     # A follower has done nothing by itself.
     return done[0] if done else Run(workdir.folder(config.workdir), config)
 
@@ -187,7 +189,10 @@ def configure(
       UsageError: a setting is unknown, out of range or contradicts another.
     """
     arguments = [] if flagfile is None else [f"--flagfile={os.fspath(flagfile)}"]
-    arguments += [f"--{name}={value}" for name, value in settings.items()]
+    for name, value in settings.items():
+        if value is None:
+            raise UsageError(f"{name}=None: give a value, or leave it out")
+        arguments.append(f"--{name}={value}")
     config = _config(arguments)
     checks.check(config)
     return config
@@ -196,7 +201,8 @@ def configure(
 def load(path: str | os.PathLike[str]) -> Run:
     """Loads a run of the command line or of `run` by its workdir or its ``best/``.
 
-    A run on a store is downloaded completely, in its current state.
+    A run on a store is loaded by its workdir, and downloaded completely, in its current
+    state.
 
     To predict, a copy of ``best/`` is enough, and so is a file of ``--stage=export``
     with its ``network.json`` next to it.

@@ -13,9 +13,9 @@ import numpy as np
 
 from gpt_nas_jax import workdir as storage
 from gpt_nas_jax.api import identity
-from gpt_nas_jax.api.prior import learn_prior
+from gpt_nas_jax.api.prior import home, learned
 from gpt_nas_jax.api.trials import Result, result_of
-from gpt_nas_jax.config import COSTS, Config, fields
+from gpt_nas_jax.config import COSTS, Config, PriorConfig, fields
 from gpt_nas_jax.datasets.source import silent
 from gpt_nas_jax.evaluation.evaluator import Candidate
 from gpt_nas_jax.keys import stage_key
@@ -114,7 +114,8 @@ def search(
         if isinstance(strategy, str):
             prior = None
             if registry.asks_prior(strategy):
-                prior = learn_prior(space, seed=seed, workdir=workdir)
+                folder = contextlib.nullcontext(path) if path else home(None)
+                prior = learned(space, PriorConfig(), seed, folder)
             strategy = create(strategy, space, evaluations, seed=seed, prior=prior)
         size = asked(name, strategy, space)
         require_divisor(name, size, evaluations)

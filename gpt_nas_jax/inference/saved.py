@@ -25,6 +25,7 @@ from gpt_nas_jax.training.placement import compute_type
 from gpt_nas_jax.types import UsageError
 
 ARCHITECTURE = "architecture.json"
+_WEIGHTS = "weights"
 _REMEDY = "run the same command again to rewrite it"
 
 
@@ -97,7 +98,7 @@ def network(best: Path, config: Config) -> tuple[Chain, Any]:
     else:
         chain = human(found["name"]).build(classes, image)
     shapes = trace(chain, image).collections()
-    return chain, workdir.load_tree(best / "weights", shapes, _REMEDY)
+    return chain, workdir.load_tree(best / _WEIGHTS, shapes, _REMEDY)
 
 
 def read(best: Path, config: Config) -> SavedNetwork:
@@ -113,7 +114,7 @@ def read(best: Path, config: Config) -> SavedNetwork:
 
 def _described(best: Path) -> dict[str, Any]:
     found = description(best)
-    if found is None:
+    if found is None or not (best / _WEIGHTS).is_dir():
         raise UsageError(f"no network is trained in {best} yet; retrain first")
     return found
 

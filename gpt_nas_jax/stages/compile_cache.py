@@ -7,11 +7,13 @@ import stat
 import sys
 import warnings
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import filelock
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import TrainConfig
@@ -19,6 +21,18 @@ from gpt_nas_jax.executors import hosts
 from gpt_nas_jax.types import UsageError
 
 _GIB = 2**30
+_FOLDER = "jax_compilation_cache_dir"
+_SETTINGS = {
+    # With a limit, JAX scans all programs whenever it writes one: 0.14 s with 3,000 of
+    # them.
+    "jax_compilation_cache_max_size": -1,
+    # A block's programs are small and quickly compiled, and there are many.
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": 0,
+    # XLA's own caches would put the directory's path into every key, so a moved
+    # directory would be useless.
+    "jax_persistent_cache_enable_xla_caches": "none",
+}
 # Names of `jax._src.lru_cache.LRUCache`.
 _CACHE, _ATIME = "-cache", "-atime"
 _LOCK, _LOCK_SECONDS = ".lockfile", 10
@@ -41,19 +55,29 @@ def keep(settings: TrainConfig) -> None:
     if not reading:
         _sweep(path, int(settings.cache_size * _GIB))
     _warn_in_one_line(path)
-    for name, value in {
-        "jax_compilation_cache_dir": str(path),
-        # With a limit, JAX scans all programs whenever it writes one: 0.14 s with 3,000
-        # of them.
-        "jax_compilation_cache_max_size": -1,
-        # A block's programs are small and quickly compiled, and there are many.
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": 0,
-        # XLA's own caches would put the directory's path into every key, so a moved
-        # directory would be useless.
-        "jax_persistent_cache_enable_xla_caches": "none",
-    }.items():
+    _use({_FOLDER: str(path), **_SETTINGS})
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Gives JAX its settings of the cache back when the context ends."""
+    before = {name: getattr(jax.config, name) for name in (_FOLDER, *_SETTINGS)}
+    show = warnings.showwarning
+    try:
+        yield
+    finally:
+        _use(before)
+        warnings.showwarning = show
+        _warn_in_one_line.cache_clear()
+
+
+def _use(settings: Mapping[str, Any]) -> None:
+    moved = getattr(jax.config, _FOLDER) != settings[_FOLDER]
+    for name, value in settings.items():
         jax.config.update(name, value)
+    if moved:
+        # JAX keeps the directory that it used first.
+        compilation_cache.reset_cache()
 
 
 def _sweep(path: Path, limit: int) -> None:

@@ -1,5 +1,6 @@
 """The pages about runs, and what a run notes for them."""
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -28,7 +29,12 @@ def run(config: Config) -> None:
         written.
     """
     path = workdir.folder(config.workdir)
-    runs = [read(folder) for folder in (path, *map(Path, config.report.workdirs()))]
+    with contextlib.ExitStack() as stack:
+        others = [
+            stack.enter_context(workdir.fetched(name, writes=False))
+            for name in config.report.workdirs()
+        ]
+        runs = [read(folder) for folder in (path, *others)]
     humans = [one for one in runs[1:] if one.human and one.same_data(runs[0])]
     written = [report.write(path, runs[0], humans)]
     if len(runs) > 1:

@@ -44,9 +44,22 @@ def run(
     chain = problem.space.decode(genome)
     description = architecture.of_genome(problem.space, genome, chain)
     description |= costs.noted(problem.space, config.search.noted(), genome)
+    if _holds_another(home / folder, description["genome"]):
+        # Its checkpoints stay, so it takes no time to train it again.
+        workdir.remove(home, ("result.json", folder))
     workdir.write_text(home / folder / "retrain.flags", again)
     path = home / architecture.state(description)
     return train_and_keep(config, path, chain, problem.dataset, description, folder)
+
+
+def _holds_another(best: Path, genome: list[int]) -> bool:
+    """Whether a folder describes another network than that of a genome."""
+    path = best / "architecture.json"
+    try:
+        return path.exists() and workdir.read_json(path).get("genome") != genome
+    except UsageError:
+        # Damaged, so its weights may be those of any network.
+        return True
 
 
 def train_and_keep(

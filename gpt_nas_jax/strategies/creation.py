@@ -67,6 +67,11 @@ def create(
         evaluations into batches or populations, or a number is out of range.
     """
     contract.require_count(evaluations)
+    if not isinstance(strategy, str):
+        raise UsageError(
+            f"{strategy!r} is not a name; give one, or the import path of your class, "
+            "'module:Name'"
+        )
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")
     rates = _rates(

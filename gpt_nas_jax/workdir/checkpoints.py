@@ -89,6 +89,8 @@ def save_tree(path: Path, tree: Any) -> None:
         _sync(temporary)
         old = beside(path, "old")
         if path.exists():
+            # Left by a crash after the new folder was in place.
+            shutil.rmtree(old, ignore_errors=True)
             path.rename(old)
         temporary.rename(path)
         sync_folder(path.parent)

@@ -31,6 +31,31 @@ _NONE: Mapping[str, int] = {}
 
 
 @contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Makes a directory and keeps other processes out while the context lasts.
+
+    Raises:
+      UsageError: another process is in it, or it cannot be made or written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((path / ".lock").open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"--workdir={path} is in use by another process; wait for it or "
+                "choose another directory"
+            ) from error
+        except OSError as error:
+            raise UsageError(
+                f"--workdir={path} cannot be used: {error.strerror}; choose another"
+            ) from error
+        stack.enter_context(claimed(path))
+        yield
+
+
+@contextlib.contextmanager
 def opened(
     path: Path,
     flags: str,
@@ -50,31 +75,17 @@ def opened(
       UsageError: the directory cannot be written, or belongs to a run with other
         flags, to something else, or to a process that is still running.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((path / ".lock").open("ab"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"--workdir={path} is in use by another process; wait for it or "
-                "choose another directory"
-            ) from error
-        except OSError as error:
-            raise UsageError(
-                f"--workdir={path} cannot be used: {error.strerror}; choose another"
-            ) from error
-        stack.enter_context(claimed(path))
+    with locked(path):
         check(path, result_flags, least)
         kept = _read(path / FLAGS)
         same = kept is not None and not _differing(kept, result_flags)
         if not same and _results(path):
             extend(path)
             # The state of a strategy is as large as its search.
-            _clear(path, ("search",))
+            remove(path, ("search",))
         if not _results(path):
             # Candidates may have failed because of a limit that has been lifted since.
-            _clear(path, _FAILED if same else (*_FAILED, REFERENCE))
+            remove(path, _FAILED if same else (*_FAILED, REFERENCE))
         if not same:
             write_text(path / FLAGS, flags)
         yield
@@ -83,31 +94,36 @@ def opened(
 def check(
     path: Path, result_flags: Mapping[str, str], least: Mapping[str, int] = _NONE
 ) -> None:
-    """Raises UsageError where a directory holds results of a run with other flags.
+    """Raises UsageError where a directory belongs to something else.
 
-    A run none of whose candidates has a fitness yet may be started again with other
-    flags; those that failed are tried again. Touches nothing, so it may be asked before
-    any work.
+    That is a run with other flags that has results, or files that no run has left. A
+    run none of whose candidates has a fitness yet may be started again with other
+    flags; those that failed are tried again. Changes nothing, so that it can be called
+    before any work.
     """
     # Names that are too long are found here, too.
     with storing(path):
         results = _results(path)
-    if not results:
+        held = results or _held(path)
+    if not held:
         return
     kept = _read(path / FLAGS)
     if kept is None:
+        if held == FLAGS:
+            raise UsageError(f"{path / FLAGS} is no run's; choose another --workdir")
         raise UsageError(
-            f"--workdir={path} holds {results}, but {FLAGS} is missing or damaged; "
+            f"--workdir={path} holds {held}, but {FLAGS} is missing or damaged; "
             "restore it or choose another directory"
         )
     missing = [f"--{name}" for name in result_flags if name not in kept]
     if missing:
         rest = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise UsageError(
-            f"{path / FLAGS} is damaged or of another version: it lacks {missing[0]}"
-            f"{rest}; restore it or choose another --workdir"
+            f"{path / FLAGS} is damaged, of another version or no run's: it lacks "
+            f"{missing[0]}{rest}; restore it or choose another --workdir"
         )
-    if differing := _differing(kept, result_flags, least):
+    differing = _differing(kept, result_flags, least)
+    if results and differing:
         raise UsageError(
             f"--workdir={path} belongs to a run with other flags "
             f"({'; '.join(differing)}); choose another directory or those flags"
@@ -138,6 +154,21 @@ def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
             "that the run began with"
         )
     write_sealed(file, {**kept, name: value})
+
+
+def remove(path: Path, names: Iterable[str]) -> None:
+    """Removes files and folders of a workdir, by their names, where they exist.
+
+    Raises:
+      UsageError: one cannot be removed.
+    """
+    with storing(path):
+        for name in names:
+            if (path / name).is_dir():
+                shutil.rmtree(path / name)
+            else:
+                (path / name).unlink(missing_ok=True)
+        mirrors.push(path)
 
 
 def require_writable(flag: str, path: Path) -> None:
@@ -201,6 +232,14 @@ def _results(path: Path) -> str | None:
     return next(kept, None)
 
 
+def _held(path: Path) -> str | None:
+    """The name of a file or folder that a search would replace, or None."""
+    if (path / FLAGS).exists() and (path / FLAGS).stat().st_size:
+        return FLAGS
+    names = (*_FAILED, REFERENCE)
+    return next((name for name in names if (path / name).exists()), None)
+
+
 def _has_fitness(path: Path) -> bool:
     """Whether a ledger has an evaluation that did not fail, or cannot be read."""
     if not path.exists():
@@ -213,14 +252,3 @@ def _has_fitness(path: Path) -> bool:
         if not isinstance(record, dict) or record.get("fitness") is not None:
             return True
     return False
-
-
-def _clear(path: Path, names: Iterable[str]) -> None:
-    """Removes what is left of a search that has not evaluated anything."""
-    with storing(path):
-        for name in names:
-            if (path / name).is_dir():
-                shutil.rmtree(path / name)
-            else:
-                (path / name).unlink(missing_ok=True)
-        mirrors.push(path)

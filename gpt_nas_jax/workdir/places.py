@@ -18,6 +18,8 @@ from gpt_nas_jax.types import UsageError
 _KINDS = ("gs", "s3", "memory")
 _URL = re.compile(r"(\w+)://(.+)")
 _NAMES = re.compile(r"(\w+)://[^/]+/[^*?#\[\]]+")
+# pathlib turns gs:// into gs:/.
+_CUT = re.compile(rf"({'|'.join(_KINDS)}):/?(?!/)")
 _LOCK = ".lock"
 _held: list[IO[bytes]] = []
 """The lock of this process's mirrors, as long as it lives."""
@@ -32,8 +34,19 @@ def folder(workdir: str | os.PathLike[str]) -> Path:
     """The folder of a workdir; of one on a store, that of its mirror in this process.
 
     Creates nothing.
+
+    Raises:
+      UsageError: there is no name, or a URL that lacks a slash.
     """
-    matched = _URL.fullmatch(os.fspath(workdir))
+    text = os.fspath(workdir)
+    if not text:
+        raise UsageError("--workdir is empty; name a directory")
+    if cut := _CUT.match(text):
+        raise UsageError(
+            f"--workdir={text} lacks a slash; give the URL as text, "
+            f"{cut[1]}://BUCKET/FOLDER"
+        )
+    matched = _URL.fullmatch(text)
     if matched is None:
         # Unlike pathlib's, it accepts an unknown user.
         return Path(os.path.expanduser(workdir))

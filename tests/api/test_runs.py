@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import gpt_nas_jax as gnj
-from gpt_nas_jax import checks
-from gpt_nas_jax.config import PriorConfig, fields
+from gpt_nas_jax import checks, workdir
+from gpt_nas_jax.config import PriorConfig, TrainConfig, fields
+from gpt_nas_jax.stages import compile_cache
 from gpt_nas_jax.workdir import FLAGS, LEDGER, Ledger, write_sealed
 
 RECORD = {
@@ -111,6 +113,42 @@ def test_a_run_of_another_version_is_named(tmp_path: Path) -> None:
         gnj.load(tmp_path)
     with pytest.raises(gnj.UsageError, match="--help is for the command line"):
         gnj.configure(help=True)
+
+
+@pytest.mark.parametrize("name", ["workdir", "seed", "search_max_hours"])
+def test_a_setting_without_a_value_is_refused(name: str) -> None:
+    with pytest.raises(gnj.UsageError, match=f"{name}=None: give a value"):
+        gnj.configure(**{name: None})
+
+
+def test_a_stage_leaves_the_settings_of_the_compilation_cache_alone(
+    tmp_path: Path,
+) -> None:
+    """Those are JAX's own, and programs of the user's are kept where they were."""
+
+    def compiles(number: int) -> None:
+        jax.jit(lambda x: x + number).lower(1.0).compile()
+
+    before = jax.config.jax_compilation_cache_dir
+    mine, ours = tmp_path / "mine", tmp_path / "ours"
+    with compile_cache.restored():
+        compile_cache.keep(TrainConfig(cache_dir=str(mine)))
+        compiles(1)
+        with compile_cache.restored():
+            compile_cache.keep(TrainConfig(cache_dir=str(ours)))
+            compiles(2)
+        compiles(3)
+    assert jax.config.jax_compilation_cache_dir == before
+    compiles(4)
+    assert [len([*path.glob("*-cache")]) for path in (mine, ours)] == [2, 1]
+
+
+def test_two_processes_do_not_learn_in_one_workdir(tmp_path: Path) -> None:
+    with (
+        workdir.locked(tmp_path),
+        pytest.raises(gnj.UsageError, match="in use by another process"),
+    ):
+        gnj.learn_prior(gnj.spaces.NasBench201Space(), workdir=tmp_path)
 
 
 def test_numbers_of_a_config_may_be_integers() -> None:

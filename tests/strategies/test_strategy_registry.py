@@ -13,6 +13,7 @@ from gpt_nas_jax.config import Config, EvalConfig, SearchConfig, names
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.strategies import create, registry, settings
+from gpt_nas_jax.strategies.genetic import Genetic
 from gpt_nas_jax.types import UsageError
 
 SPACE = CategoricalSpace((("a", "b", "c"),) * 4)
@@ -67,6 +68,11 @@ def test_a_rate_that_a_strategy_does_not_have_is_refused(name: str, rate: str):
 def test_numbers_out_of_range_are_refused(sizes: dict[str, float], message: str):
     with pytest.raises(UsageError, match=message):
         create("genetic", SPACE, **{"evaluations": 20, **sizes})
+
+
+def test_a_class_in_place_of_its_name_is_refused():
+    with pytest.raises(UsageError, match="is not a name; give one, or the import path"):
+        create(Genetic, SPACE, 20)
 
 
 def test_batches_and_populations_divide_the_evaluations():

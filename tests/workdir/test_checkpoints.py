@@ -171,6 +171,17 @@ def test_a_replacement_that_was_stopped_leaves_a_whole_tree(
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_what_a_stopped_replacement_left_is_in_no_way(tmp_path: pathlib.Path):
+    """As after a kill before the old folder was removed."""
+    path = tmp_path / "weights"
+    workdir.save_tree(path, state(1))
+    shutil.copytree(path, tmp_path / ".weights.old")
+    for value in (2, 3):
+        workdir.save_tree(path, state(value))
+        assert_same(workdir.load_tree(path, state(0)), state(value))
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_every_file_is_on_disk_before_a_tree_gets_its_name(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -81,6 +81,29 @@ def test_any_result_keeps_its_flags(tmp_path: pathlib.Path, name: str):
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["search/mine.txt", "ledger.jsonl", "rungs.jsonl", "reference.json", "flags.txt"],
+)
+def test_files_that_no_run_has_left_are_refused_and_kept(
+    tmp_path: pathlib.Path, name: str
+):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("# mine\n--seed=3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="choose another"):
+        claim(tmp_path)
+    assert path.read_text(encoding="utf-8") == "# mine\n--seed=3\n"
+
+
+def test_a_folder_above_a_run_is_refused(tmp_path: pathlib.Path):
+    claim(tmp_path / "search")
+    evaluated(tmp_path / "search")
+    with pytest.raises(UsageError, match=r"holds search, but flags\.txt is missing"):
+        claim(tmp_path)
+    assert (tmp_path / "search" / "ledger.jsonl").exists()
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "missing or damaged"),

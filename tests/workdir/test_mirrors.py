@@ -306,6 +306,22 @@ def test_mirrors_of_dead_processes_are_removed():
     assert own.exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "--workdir is empty"),
+        ("gs:/bucket/run", "give the URL as text, gs://BUCKET/FOLDER"),
+        (pathlib.Path("s3://bucket/run"), "give the URL as text, s3://BUCKET/FOLDER"),
+        ("gs:bucket/run", "--workdir=gs:bucket/run lacks a slash"),
+    ],
+)
+def test_a_workdir_that_would_be_another_folder_is_refused(
+    given: str | pathlib.Path, message: str
+):
+    with pytest.raises(UsageError, match=message):
+        places.folder(given)
+
+
 def test_a_path_is_its_own_folder(tmp_path: pathlib.Path):
     with workdir.fetched(str(tmp_path)) as path:
         assert path == tmp_path
