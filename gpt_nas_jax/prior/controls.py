@@ -1,14 +1,19 @@
 """Controls of a prior, which fill the same gaps with less knowledge."""
 
+from typing import Any
+
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gpt_nas_jax.prior import examples, ngram_table
+from gpt_nas_jax.prior import examples, fit, lessons, ngram_table
 from gpt_nas_jax.prior.gpt import only_layers
-from gpt_nas_jax.prior.ngram import fit
+from gpt_nas_jax.prior.ngram import NGram
+from gpt_nas_jax.prior.ngram import fit as count
 from gpt_nas_jax.prior.ngram_table import NGramTable
 from gpt_nas_jax.prior.prior import LayerPrior, Prior, only_openers
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.reading import ReadingTable
@@ -55,25 +60,57 @@ def uniform(space: ReadableSpace) -> Unigram:
     return Unigram(jnp.zeros(table.num_genes), table)
 
 
-def unigram(space: ReadableSpace, prior: Prior) -> Unigram:
+def unigram(space: ReadableSpace, prior: Prior, fcn_steps: int) -> Unigram:
     """Proposes genes by their frequency in the corpus, regardless of the context.
 
     Layers have their frequencies in the corpus; the FCN's predictions are averaged over
     contexts of random genomes.
+
+    Args:
+      space: of the genomes.
+      prior: whose corpora count.
+      fcn_steps: updates of an FCN of its own, where it needs one.
     """
+    model = count(prior.seen, prior.gpt.vocabulary_size, longest=1)
+    own = prior.replace(fcn_params=_taught(space, prior, model, fcn_steps))
     genomes = jax.jit(space.sample, static_argnums=1)(jax.random.key(0), _CONTEXTS)
     contexts = examples.of_genomes(genomes, prior.table).contexts[:_CONTEXTS]
-    size = prior.gpt.vocabulary_size
-    model = ngram_table.table_of(fit(prior.seen, size, longest=1))
-    frequencies = model.probabilities(jnp.asarray(contexts[0]))
-    proposed = _mean(prior, frequencies, jnp.asarray(contexts))
+    table = ngram_table.table_of(model)
+    frequencies = table.probabilities(jnp.asarray(contexts[0]))
+    proposed = _mean(own, frequencies, jnp.asarray(contexts))
     return Unigram(jnp.log(proposed), prior.table)
 
 
-def ngram(prior: Prior) -> NGramPrior:
-    """The n-gram model of the prior's corpora, with the prior's FCN."""
-    counts = ngram_table.of_windows(prior.seen, prior.gpt.vocabulary_size)
-    return NGramPrior(prior.fcn, prior.fcn_params, prior.table, counts)
+def ngram(space: ReadableSpace, prior: Prior, fcn_steps: int) -> NGramPrior:
+    """The n-gram model of the prior's corpora; the arguments are those of `unigram`."""
+    length = prior.seen.context + 1
+    model = count(prior.seen, prior.gpt.vocabulary_size, length)
+    params = _taught(space, prior, model, fcn_steps)
+    return NGramPrior(prior.fcn, params, prior.table, ngram_table.table_of(model))
+
+
+def _taught(
+    space: ReadableSpace, prior: Prior, model: NGram, steps: int
+) -> dict[str, Any]:
+    """The parameters of an FCN that has learned nothing from the GPT.
+
+    In a space of chains, that is the prior's: it has learned from human networks and
+    random genomes. In a space of cells, the prior's has learned genes that the GPT
+    wrote, so a control has one that learns genes written by its own model.
+    """
+    if {*space.human_genes} & {*BLOCK_NAMES}:
+        return prior.fcn_params
+
+    def surprise(windows: np.ndarray) -> np.ndarray:
+        return -np.log(model.probabilities(windows))
+
+    write_key, *keys = jax.random.split(jax.random.key(0), 3)
+    written = lessons.written(space, prior.table, surprise, write_key)
+    weights = np.ones(len(written))
+    params: dict[str, Any] = fit.fit_fcn(
+        prior.fcn, written, weights, (keys[0], keys[1]), steps, lambda count: None
+    )
+    return params
 
 
 @jax.jit

@@ -77,15 +77,20 @@ class Sampler:
 
 def fit_fcn(
     model: FCN,
-    params: Any,
     examples: Examples,
     weights: np.ndarray,
-    key: Key,
+    keys: tuple[Key, Key],
     steps: int,
     progress: Progress,
 ) -> Any:
-    """Trains the FCN on examples sampled by ``weights[N]``; returns its parameters."""
-    sampler, optimizer = Sampler(weights, key), adam(_FCN_RATE)
+    """Trains an FCN on examples sampled by ``weights[N]``; returns its parameters.
+
+    The keys are those of the initial parameters and of the samples.
+    """
+    init_key, sample_key = keys
+    sampler, optimizer = Sampler(weights, sample_key), adam(_FCN_RATE)
+    first = examples.contexts[:1], examples.tokens[:1]
+    params = jax.jit(model.init)(init_key, *first)["params"]
     state = optimizer.init(params)
     for count in calls(0, steps):
         rows = sampler.rows((count, _FCN_BATCH))

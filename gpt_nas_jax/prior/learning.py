@@ -226,9 +226,8 @@ def with_fcn(
     asked = space, table, words
     train, weights = lessons.to_learn(*asked, traces, surprise, examples_key)
     test = lessons.to_measure(*asked, test_traces, surprise, examples_key)
-    init = jax.jit(fcn.init)(init_key, train.contexts[:1], train.tokens[:1])
     fcn_params = fit.fit_fcn(
-        fcn, init["params"], train, weights, fit_key, config.fcn_steps, progress
+        fcn, train, weights, (init_key, fit_key), config.fcn_steps, progress
     )
     return Prior(fcn, fcn_params, table, model, params, seen(phases)), test
 

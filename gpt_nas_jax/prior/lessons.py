@@ -47,8 +47,8 @@ def to_learn(
       key: of the random genomes and of what the GPT writes.
     """
     if not _hold(traces, space.human_genes):
-        written = _written(space, table, surprise, key)
-        return written, np.ones(len(written))
+        examples = written(space, table, surprise, key)
+        return examples, np.ones(len(examples))
     drawn = of_genomes(_sample(space, key), table)
     context = context_of(table)
     human = of_networks(traces, vocabulary, space.human_genes, context)
@@ -73,7 +73,7 @@ def to_measure(
     the space, from other genomes written by the GPT.
     """
     if not _hold(traces, space.human_genes):
-        return _written(space, table, surprise, jax.random.fold_in(key, 1))
+        return written(space, table, surprise, jax.random.fold_in(key, 1))
     return of_networks(traces, vocabulary, space.human_genes, context_of(table))
 
 
@@ -82,10 +82,10 @@ def _hold(traces: list[Trace], genes: Mapping[str, int]) -> bool:
     return any(part.block in genes for trace in traces for part in trace.layers)
 
 
-def _written(
+def written(
     space: ReadableSpace, table: ReadingTable, surprise: Surprise, key: Key
 ) -> Examples:
-    """The genes that the GPT writes into random genomes."""
+    """The genes that a model of layers writes into random genomes."""
     sample_key, write_key = jax.random.split(key)
     genomes = _sample(space, sample_key)
     written = rewritten(surprise, table, genomes, _WRITTEN_SHARE, write_key)

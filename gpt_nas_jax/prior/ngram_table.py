@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax import sorted_rows
-from gpt_nas_jax.prior.ngram import FACTORS, Counts, NGram, fit
-from gpt_nas_jax.tokens.corpus import Windows
+from gpt_nas_jax.prior.ngram import FACTORS, Counts, NGram
 from gpt_nas_jax.types import Tokens
 
 
@@ -61,11 +60,6 @@ class NGramTable:
             mixed = (grams + followers * result) / total
             result = jnp.where(seen > 0, mixed, result)
         return result
-
-
-def of_windows(windows: Windows, vocabulary_size: int) -> NGramTable:
-    """Fits a model with the GPT's context length to windows."""
-    return table_of(fit(windows, vocabulary_size, windows.context + 1))
 
 
 def table_of(model: NGram) -> NGramTable:

@@ -75,7 +75,10 @@ def _run(
 ) -> None:
     # Shared by all data sets: computing a prior takes longer than a search.
     proposers = [
-        Proposers(benchmark.space, prior, benchmark.few_contexts) for prior in priors
+        Proposers(
+            benchmark.space, prior, benchmark.few_contexts, config.prior.fcn_steps
+        )
+        for prior in priors
     ]
     every = {
         (dataset, name): _searches(config, benchmark, proposers, dataset, name)

@@ -75,7 +75,7 @@ def run(
         batch=config.search.batch,
         ageing=config.search.population,
         key=stage_key(config.seed, "online"),
-        proposers=Proposers(problem.space, prior),
+        proposers=Proposers(problem.space, prior, fcn_steps=config.prior.fcn_steps),
     )
     strategy = setup.build(name)
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import cast
 
+from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.prior import controls, lookup
 from gpt_nas_jax.prior.prior import LayerPrior, Prior
 from gpt_nas_jax.spaces.protocol import ReadableSpace
@@ -27,11 +28,13 @@ class Proposers:
       learned: the prior; None if no strategy uses it.
       few_contexts: whether the space has so few contexts that all proposals of a prior
         are computed beforehand.
+      fcn_steps: updates of the FCN of a control, where it has one of its own.
     """
 
     space: Space
     learned: Prior | None
     few_contexts: bool = False
+    fcn_steps: int = PriorConfig.fcn_steps
 
     @functools.cached_property
     def prior(self) -> Proposer | None:
@@ -47,12 +50,14 @@ class Proposers:
     def unigram(self) -> Proposer:
         """See `controls.unigram`."""
         space = cast(ReadableSpace, self.space)
-        return controls.unigram(space, cast(Prior, self.learned))
+        return controls.unigram(space, cast(Prior, self.learned), self.fcn_steps)
 
     @functools.cached_property
     def ngram(self) -> Proposer:
         """See `controls.ngram`."""
-        return self._cheapest(controls.ngram(cast(Prior, self.learned)))
+        space = cast(ReadableSpace, self.space)
+        prior = cast(Prior, self.learned)
+        return self._cheapest(controls.ngram(space, prior, self.fcn_steps))
 
     def of(self, strategy: str) -> Proposer:
         """Finds the proposer of ``gpt_nas`` or one of its controls by name."""

@@ -47,15 +47,26 @@ def rows(sequences: Sequence[np.ndarray], shape: tuple[int, ...]) -> Rows:
     )
 
 
-def first_words(words: Rows, vocabulary_size: int) -> jax.Array:
-    """Which tokens are the first of some row, ``bool[V]``.
+def first_words(
+    words: Rows, vocabulary_size: int, after: Tokens | None = None
+) -> jax.Array:
+    """Which tokens can come first after a gene's place, ``bool[V]``.
 
-    All of them if a row is empty, since any token may then follow, or if the vocabulary
-    has none of these words.
+    Those are the first tokens of all rows that are not empty; behind an empty one comes
+    the row of a later gene. All tokens if the vocabulary has none of these words.
+
+    Args:
+      words: the tokens of all genes.
+      vocabulary_size: V.
+      after: the tokens behind the last gene, ``int32[K]``, if some row is empty.
     """
-    found = jnp.zeros(vocabulary_size, bool).at[words.tokens[..., 0].ravel()].set(True)
+    first = words.tokens[..., 0].ravel()
+    some = jnp.where(words.lengths.ravel() > 0, first, START)
+    if after is not None:
+        some = jnp.concatenate([some, after[:1]])
+    found = jnp.zeros(vocabulary_size, bool).at[some].set(True)
     known = found & (jnp.arange(vocabulary_size) >= NUM_SPECIAL)
-    return jnp.where((words.lengths == 0).any() | ~known.any(), True, known)
+    return jnp.where(known.any(), known, True)
 
 
 def joined(first: Rows, second: Rows) -> Rows:

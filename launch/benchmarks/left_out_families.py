@@ -132,7 +132,7 @@ def measure(
         ngram.perplexity(counted, human.test),
         float(size),
         _right(prior, places),
-        _right(controls.ngram(prior), places),
+        _right(controls.ngram(space, prior, settings.fcn_steps), places),
         _looked_up(parts, space),
     )
 

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import SPACES, WORDS, learn_from, sample, small_prior
+from prior_support import SPACES, learn_from, sample, small_prior
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
+from gpt_nas_jax.prior import examples
 from gpt_nas_jax.prior.benchmarks import NASBENCH101, NASBENCH201, CellBenchmark
 from gpt_nas_jax.prior.corpora import build_corpora
 from gpt_nas_jax.prior.prior import Prior
@@ -22,7 +23,6 @@ from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.prior.report import PriorReport
 from gpt_nas_jax.spaces.nasbench101.cells import enumerate_cells, to_columns
 from gpt_nas_jax.spaces.nasbench101.corpus import Columns
-from gpt_nas_jax.spaces.nasbench101.reading import VertexTable
 from gpt_nas_jax.tokens.reading import read
 from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 from gpt_nas_jax.types import Space
@@ -89,15 +89,14 @@ def test_vectorised_searches_equal_single_ones():
 
 
 def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
-    _, prior, genomes = case
+    space, prior, genomes = case
     rate, table = 0.6, prior.table
     result, _ = arrays(prior, 6, genomes, rate)
     keys = jax.random.split(jax.random.key(6), POPULATION)
     allowed = np.asarray(jax.vmap(table.eliminable)(genomes))
-    # If every operation has layers, only their first ones can be proposed.
-    openers = np.arange(NUM_SPECIAL, WORDS.size)
-    if isinstance(table, VertexTable):
-        openers = np.unique(np.asarray(table.operations.tokens)[:, 0])
+    # Layers that do not follow any place are not proposed.
+    drawn = examples.of_genomes(sample(space, jax.random.key(8), 500), table)
+    openers = np.unique(drawn.tokens[drawn.tokens >= NUM_SPECIAL])
     for genome, expected, can, key in zip(
         genomes[:6], result, allowed, keys, strict=False
     ):

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import CHAINS, SPACES, WORDS, small_prior
+from prior_support import CHAINS, SPACES, WORDS, sample, small_prior
 
+from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import controls, examples, ngram, ngram_table
 from gpt_nas_jax.prior.prior import only_openers
@@ -13,6 +14,7 @@ from gpt_nas_jax.prior.reconstruct import reconstruct
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
+from gpt_nas_jax.tokens.vocabulary import NUM_SPECIAL
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +52,16 @@ def test_uniform_is_uniform(space: BlockSpace):
 
 
 def test_unigram_is_the_mean_proposal():
-    """By hand: layer frequencies times the FCN's mean answers over random cells."""
-    prior = small_prior("nasbench201")
-    control = controls.unigram(SPACES["nasbench201"], prior)
+    """By hand: layer frequencies times the FCN's mean answers over random chains."""
+    prior = small_prior("chains")
+    control = controls.unigram(CHAINS, prior, fcn_steps=0)
     proposed = np.asarray(jax.nn.softmax(control.genes))
     np.testing.assert_allclose(proposed.sum(), 1, rtol=1e-5)
-    genomes = SPACES["nasbench201"].sample(jax.random.key(9), 200)
+    genomes = CHAINS.sample(jax.random.key(9), 200)
     contexts = examples.of_genomes(genomes, prior.table).contexts
     short = ngram.fit(prior.seen, WORDS.size, longest=1)
-    layers = short.probabilities(np.arange(2, WORDS.size)[:, None])
+    first = np.flatnonzero(np.asarray(prior.table.openers(WORDS.size)))
+    layers = short.probabilities(first[:, None])
     layers = layers / layers.sum()
     answers = np.stack(
         [
@@ -67,10 +70,41 @@ def test_unigram_is_the_mean_proposal():
                     prior.gene_logits(contexts, np.full(len(contexts), token))
                 )
             ).mean(0)
-            for token in range(2, WORDS.size)
+            for token in first
         ]
     )
     np.testing.assert_allclose(proposed, layers @ answers, atol=0.05)
+
+
+@pytest.mark.parametrize("name", [*SPACES])
+def test_controls_know_nothing_of_the_gpt(name: str):
+    """In a space of cells, the FCN has learned what the GPT wrote."""
+    space, prior = SPACES[name], small_prior(name)
+    other = prior.replace(
+        fcn_params=jax.tree.map(lambda leaf: -leaf, prior.fcn_params),
+        gpt_params=jax.tree.map(lambda leaf: -leaf, prior.gpt_params),
+    )
+    contexts = examples.of_genomes(sample(space, jax.random.key(2), 4), prior.table)
+    for control in (controls.unigram, controls.ngram):
+        one, two = (
+            control(space, each, fcn_steps=20).logits(contexts.contexts)
+            for each in (prior, other)
+        )
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_unigram_of_cells_proposes_by_the_frequency_of_their_layers():
+    """In a corpus of convolutions of 3x3 alone, they are what is proposed."""
+    space, prior = SPACES["nasbench201"], small_prior("nasbench201")
+    table = space.reading(WORDS)
+    conv = nasbench201.OPERATIONS.index("nor_conv_3x3")
+    cell = np.full((1, 6), conv, np.int32)
+    (whole, _), *_ = examples.read(cell, table)
+    windows = np.lib.stride_tricks.sliding_window_view(whole, CONTEXT + 1)
+    seen = prior.replace(seen=merge(windows, np.ones(len(windows))))
+    control = controls.unigram(space, seen, fcn_steps=400)
+    shares = np.asarray(jax.nn.softmax(control.genes))
+    assert shares.argmax() == conv
 
 
 @pytest.mark.parametrize("name", ["uniform", "unigram", "ngram"])
@@ -78,8 +112,8 @@ def test_gaps_are_filled_with_what_the_space_allows(name: str):
     space, prior = SPACES["nasbench201"], small_prior("nasbench201")
     control = {
         "uniform": lambda: controls.uniform(space),
-        "unigram": lambda: controls.unigram(space, prior),
-        "ngram": lambda: controls.ngram(prior),
+        "unigram": lambda: controls.unigram(space, prior, fcn_steps=20),
+        "ngram": lambda: controls.ngram(space, prior, fcn_steps=20),
     }[name]()
     genomes = space.sample(jax.random.key(3), 16)
     made, proposed = jax.jit(reconstruct)(control, jax.random.key(4), genomes, 1.0)
@@ -104,6 +138,14 @@ def test_only_layers_that_begin_a_gene_are_proposed():
     assert 2 < len(first) < len(words.words)
     logits = only_openers(table, jnp.zeros(words.size))
     np.testing.assert_array_equal(np.flatnonzero(np.isfinite(logits)), found)
-    # In a cell, an operation without layers can be followed by any layer.
-    cells = SPACES["nasbench201"].reading(WORDS)
-    assert np.asarray(cells.openers(WORDS.size)).all()
+
+
+@pytest.mark.parametrize("name", [*SPACES])
+def test_layers_that_can_be_proposed_are_those_that_follow_a_place(name: str):
+    """Operations without layers are followed by those of others, or by the sum."""
+    space = SPACES[name]
+    table = space.reading(WORDS)
+    read = examples.of_genomes(sample(space, jax.random.key(6), 500), table)
+    found = np.flatnonzero(np.asarray(table.openers(WORDS.size)))
+    assert set(found) == {token for token in read.tokens if token >= NUM_SPECIAL}
+    assert len(found) < WORDS.size - NUM_SPECIAL

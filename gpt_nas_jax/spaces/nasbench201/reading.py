@@ -92,8 +92,8 @@ class EdgeTable:
         return np.concatenate([sequence, self.between])
 
     def openers(self, vocabulary_size: int) -> jax.Array:
-        """The first words of genes, ``bool[V]``; see `first_words`."""
-        return first_words(self.edges, vocabulary_size)
+        """The first words after a place, ``bool[V]``; see `first_words`."""
+        return first_words(self.edges, vocabulary_size, self.between)
 
 
 def build(vocabulary: Vocabulary, context: int) -> EdgeTable:

@@ -99,7 +99,9 @@ def run(config: Config, plan: TrainingPlan, proposer: str = _PRIOR) -> Measured:
         prior = pretrain.run(config, loaded.space, cells) if cells else None
         if config.train.warmup == "all":
             processes.by_workers(compilation.warm_up, config, loaded)
-        fill = Proposers(loaded.space, prior).of(proposer) if prior else None
+        steps = config.prior.fcn_steps
+        made = Proposers(loaded.space, prior, fcn_steps=steps)
+        fill = made.of(proposer) if prior else None
         items = [
             item
             for seed in range(config.tables.seeds)
