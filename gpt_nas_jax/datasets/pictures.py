@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 import math
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -27,6 +28,10 @@ _DEEP = {"I;16", "I;16L", "I;16B", "I;16N"}
 _ORIENTATION = 0x0112
 _SIDEWAYS = range(5, 9)
 """Exif orientations that swap width and height."""
+_PNG_SIGNATURE = 8
+_PNG_KEYWORDS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+"""Of the texts in which a PNG may hold an orientation, besides its Exif."""
+_PNG_HEAD = 8 + max(map(len, _PNG_KEYWORDS))
 _SCALES = (0.08, 1.0)
 _RATIOS = (3 / 4, 4 / 3)
 _ATTEMPTS = 10
@@ -65,7 +70,7 @@ def advice(suffix: str) -> str:
 
 
 def read(path: pathlib.Path, side: int) -> np.ndarray:
-    """Reads one picture, rotated by its Exif orientation; drops transparency.
+    """Reads one picture, rotated by its orientation; drops transparency.
 
     Args:
       path: of any format that Pillow supports, with 8 bits per channel, or 16 in
@@ -84,16 +89,35 @@ def read(path: pathlib.Path, side: int) -> np.ndarray:
 
 
 def size(path: pathlib.Path) -> tuple[int, int]:
-    """Width and height of an upright picture, from its header alone.
+    """Width and height of an upright picture, without decoding it where possible.
 
     Raises:
       UnreadableError: the file cannot be read as a picture.
     """
     with _readable(path) as image:
-        # Pillow rotates TIFF itself. It would decode a PNG to look for Exif at its end.
-        known = image.format != "TIFF" and "exif" in image.info
-        sideways = known and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+        if image.format == "PNG" and _ends_with_orientation(path):
+            image.load()
+        # The method of PNG would decode every picture to look for Exif at its end.
+        orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
+        # Pillow swaps the size of a TIFF itself, but only by this tag.
+        swapped = _ORIENTATION in getattr(image, "tag_v2", ())
+        sideways = orientation in _SIDEWAYS and not swapped
         return image.size[::-1] if sideways else image.size
+
+
+def _ends_with_orientation(path: pathlib.Path) -> bool:
+    """Whether a PNG may state its orientation after its pixels."""
+    after = False
+    with path.open("rb") as file:
+        file.seek(_PNG_SIGNATURE)
+        # Each chunk has 4 bytes of length, 4 of type, its content and 4 of checksum.
+        while len(head := file.read(_PNG_HEAD)) >= 8:
+            kind, content = head[4:8], head[8:]
+            after = after or kind == b"IDAT"
+            if after and (kind == b"eXIf" or content.startswith(_PNG_KEYWORDS)):
+                return True
+            file.seek(12 + int.from_bytes(head[:4]) - len(head), os.SEEK_CUR)
+    return False
 
 
 def prepared(
@@ -106,7 +130,7 @@ def prepared(
       short: the short side is resized to it; 0 for the whole picture as it is.
       side: of the centre that is then cut out.
       channels: 1 for greyscale, 3 for colours, whatever the file has.
-      upright: turn it as its Exif orientation says.
+      upright: turn it as its orientation says.
 
     Returns:
       ``uint8[H, W, channels]``.

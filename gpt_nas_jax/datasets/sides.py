@@ -13,7 +13,7 @@ MOST = 224
 
 
 def sizes(paths: Sequence[pathlib.Path], advance: Callable[[], None]) -> np.ndarray:
-    """Reads widths and heights from the headers of pictures; decodes none.
+    """Reads widths and heights of pictures, decoding as few as possible.
 
     Args:
       paths: N pictures.
