@@ -1,11 +1,12 @@
 """Mean and deviation of pixels, independent of the order of summation."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-# Rows that are counted at a time, since counting takes eight times their memory.
-_ROWS = 256
+# Pixels that are counted at a time, since counting takes 8 bytes for each.
+_PIXELS = 1 << 20
 
 
 def sums(images: np.ndarray) -> np.ndarray:
@@ -16,12 +17,22 @@ def sums(images: np.ndarray) -> np.ndarray:
     """
     values = np.arange(256, dtype=np.int64)
     total = np.zeros((2, images.shape[-1]), np.int64)
-    for begin in range(0, len(images), _ROWS):
-        rows = images[begin : begin + _ROWS]
-        for channel in range(rows.shape[-1]):
-            counts = np.bincount(rows[..., channel].ravel(), minlength=256)
+    for pixels in _parts(images):
+        for channel in range(pixels.shape[-1]):
+            counts = np.bincount(pixels[..., channel].ravel(), minlength=256)
             total[:, channel] += counts @ values, counts @ values**2
     return total
+
+
+def _parts(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of at most `_PIXELS` pixels; a larger row of pixels is one part."""
+    _, height, width, _ = images.shape
+    rows = max(1, _PIXELS // width)
+    # Whole images where one fits, else some rows of one image.
+    count = max(1, rows // height)
+    for begin in range(0, len(images), count):
+        for top in range(0, height, rows):
+            yield images[begin : begin + count, top : top + rows]
 
 
 def of_sums(pixels: int, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
