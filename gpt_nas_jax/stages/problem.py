@@ -109,7 +109,8 @@ def load(config: Config) -> Problem:
             f"--eval_proxy_batch={config.eval.proxy_batch}: two batches are more than "
             f"the {len(splits.train)} images there"
         )
-    _check_batch("--eval_batch", config.eval.recipe, len(splits.train))
+    if _trains_candidates(config):
+        _check_batch("--eval_batch", config.eval.recipe, len(splits.train))
     space = registry.build(config.space, dataset.train.size, dataset.num_classes)
     return Problem(dataset, splits, space)
 
@@ -132,6 +133,12 @@ def within_limits(config: Config, space: Space, timed: bool = True) -> Space:
     costs.require(f"--search_objectives={config.search.objectives}", space, objectives)
     limits = (Limit(cost, *config.search.bounds(cost)) for cost in known)
     return limited(space, limits)
+
+
+def _trains_candidates(config: Config) -> bool:
+    """Whether candidates or finalists are trained, both by the recipe of ``eval``."""
+    trains = config.eval.method == "trained" or config.search.finalists > 1
+    return trains and config.stage != "retrain"
 
 
 def _check_batch(flag: str, recipe: Recipe, count: int) -> None:

@@ -82,3 +82,29 @@ def test_a_terminal_shows_how_the_reading_goes(
 def test_a_share_that_leaves_a_class_without_an_image_is_refused():
     with pytest.raises(UsageError, match=r"--data_fraction=0.005 leaves a class"):
         load(fraction=0.005)
+
+
+@pytest.mark.parametrize(
+    ("stage", "method", "finalists", "refused"),
+    [
+        ("search", "trained", 1, True),
+        ("all", "zero_cost", 2, True),
+        ("search", "zero_cost", 1, False),
+        ("retrain", "trained", 3, False),
+    ],
+)
+def test_a_large_batch_is_refused_only_where_networks_are_trained_by_it(
+    stage: str, method: str, finalists: int, refused: bool
+):
+    recipe = dataclasses.replace(SMALL.eval.recipe, batch=5000)
+    config = dataclasses.replace(
+        SMALL,
+        stage=stage,
+        eval=dataclasses.replace(SMALL.eval, method=method, recipe=recipe),
+        search=dataclasses.replace(SMALL.search, finalists=finalists),
+    )
+    if refused:
+        with pytest.raises(UsageError, match=r"--eval_batch=5000 exceeds the \d+ "):
+            problem.load(config)
+    else:
+        assert len(problem.load(config).splits.train) < 5000
