@@ -15,9 +15,11 @@ from gpt_nas_jax.datasets.pictures import UnreadableError
 from gpt_nas_jax.types import UsageError
 
 _HIGHEST = 255
-# If a network was trained on pixels from 0 to 255, pixels from 0 to 1 or to 16 are on
-# another scale, but merely dark images are not.
+# Between two scales there is at least this factor.
 _OTHER_SCALE = 8
+# Brightest pixels of the usual scales other than 0 to 255: of masks and of digits.
+# Images brighter than these are merely dark.
+_LOW_SCALES = (1, 16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Preparation:
       highest: highest pixel value of the training images, up to 255.
       mean: per channel, of pixels in [0, 1].
       std: likewise.
-      upright: whether pictures are turned as their Exif orientation says.
+      upright: whether pictures are turned as their orientation says.
     """
 
     image: tuple[int, int, int]
@@ -80,7 +82,10 @@ class Preparation:
                 "give images.astype(numpy.uint8)"
             )
         highest = int(pixels.max())
-        low = 0 < highest * _OTHER_SCALE < self.highest
+        low = any(
+            0 < highest <= scale and scale * _OTHER_SCALE < self.highest
+            for scale in _LOW_SCALES
+        )
         if low or highest > _OTHER_SCALE * self.highest:
             raise UsageError(
                 f"{given}; the network was trained on {wanted}: scale them to that"

@@ -110,3 +110,38 @@ def test_the_range_is_the_one_of_the_training_images() -> None:
     np.testing.assert_array_equal(prepare.accepted(ink), ink)
     with pytest.raises(UsageError, match=r"from 252 to 252; .* 0 to 16"):
         prepare.accepted(28 * ink)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "fits"),
+    [
+        # A mask, or fractions that were rounded.
+        (255, 1, False),
+        # The scale of digits.
+        (255, 16, False),
+        (200, 16, False),
+        (16, 1, False),
+        # Dark images.
+        (255, 31, True),
+        (255, 17, True),
+        (100, 10, True),
+        (16, 2, True),
+        (1, 1, True),
+        # Black ones.
+        (255, 0, True),
+        # Bright ones.
+        (100, 255, True),
+        (16, 255, False),
+        (1, 255, False),
+    ],
+)
+def test_only_images_on_another_scale_are_refused(
+    trained: int, given: int, fits: bool
+) -> None:
+    prepare = Preparation((2, 2, 1), 0, trained, (0.5,), (0.2,), upright=True)
+    images = np.array([0, 0, given // 2, given], np.uint8).reshape(1, 2, 2, 1)
+    if fits:
+        np.testing.assert_array_equal(prepare.accepted(images), images)
+    else:
+        with pytest.raises(UsageError, match=f"to {given}; .* 0 to {trained}: scale"):
+            prepare.accepted(images)
