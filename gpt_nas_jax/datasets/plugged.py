@@ -11,7 +11,7 @@ from gpt_nas_jax.types import UsageError
 
 _STREAM = (
     *("labels", "size", "take", "pixels", "moments", "highest"),
-    *("plain", "augmented", "whole"),
+    *("plain", "augmented", "whole", "__len__"),
 )
 """Required attributes of parts other than `Images`; see `streams.StoredImages`."""
 
@@ -68,9 +68,14 @@ def _part(where: str, part: Any, count: int) -> ImageSet:
     if isinstance(part, Images):
         labelled.check(where, part.images, part.labels, count)
         return Images(part.images, part.labels.astype(np.int32))
-    if not all(hasattr(part, name) for name in _STREAM):
+    missing = [name for name in _STREAM if not hasattr(part, name)]
+    if missing:
+        lacks = f"; as a stream it lacks {', '.join(missing)}"
+        # Other objects share a name or two with streams.
+        nearly = 2 * len(missing) < len(_STREAM)
         raise UsageError(
             f"{where} is {type(part).__name__}, not gpt_nas_jax.datasets.Images"
+            f"{lacks if nearly else ''}"
         )
     labelled.check_labels(where, part.labels, len(part), count)
     return part

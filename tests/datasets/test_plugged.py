@@ -141,6 +141,32 @@ def test_a_part_that_cannot_be_used_is_named(changes, message):
     assert "\n" not in str(raised.value)
 
 
+STREAM = {
+    "labels": LABELS,
+    "size": (4, 4, 3),
+    "__len__": lambda self: 6,
+    **{name: lambda self: None for name in ("take", "pixels", "moments", "highest")},
+    **{name: lambda self: None for name in ("plain", "augmented", "whole")},
+}
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("missing", STREAM)
+def test_a_stream_that_lacks_a_part_is_refused_in_one_line(part: str, missing: str):
+    rest = {name: value for name, value in STREAM.items() if name != missing}
+    for members, fits in ((STREAM, True), (rest, False)):
+        changed = dataclasses.replace(GOOD, **{part: type("Own", (), members)()})
+        if fits:
+            assert len(getattr(accepted("x", changed), part)) == 6
+            continue
+        with pytest.raises(UsageError) as raised:
+            accepted("x", changed)
+        assert str(raised.value) == (
+            f"x: {part} is Own, not gpt_nas_jax.datasets.Images; as a stream it lacks "
+            f"{missing}"
+        )
+
+
 def test_the_data_set_itself_is_kept():
     found = accepted("x", GOOD)
     assert found.train.images is PIXELS
