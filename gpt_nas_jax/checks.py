@@ -98,11 +98,8 @@ def _batches(config: Config) -> Iterator[str]:
     search, evaluations = config.search, config.evaluations()
     strategies = set(config.strategies())
     searching = config.stage in ("all", "search", "tables")
-    if (
-        searching
-        and strategies & ({*STRATEGIES} - WHOLE)
-        and evaluations % search.batch
-    ):
+    batched = strategies & ({*STRATEGIES} - WHOLE)
+    if searching and batched and evaluations % search.batch:
         yield (
             f"--search_batch={search.batch} must divide the {evaluations} evaluations "
             "of a search"
@@ -148,8 +145,11 @@ def _unread_proxies(config: Config) -> Iterator[str]:
 
 
 def _steered(config: Config) -> Iterator[str]:
-    """Settings that a benchmark search ignores, and conflicts of ``--search_lag``."""
-    search = config.search
+    """Settings that a search ignores, and conflicts of ``--search_lag``."""
+    search, strategies = config.search, config.strategies()
+    # Tables IV and V and Figure 2 run no strategy.
+    if strategies:
+        yield from search.unread_rates(strategies)
     if config.on_benchmark():
         for name in ("lag", "max_hours", "seeds_from", "finalists"):
             value = getattr(search, name)

@@ -33,6 +33,20 @@ def changed(**values: Any) -> Config:
         {"data_name": "tfds:mnist", "data_dir": "tfds", "data_side": 16},
         {"data_name": "mine:load", "data_side": 16},
         {"search_strategy": "genetic", "stage": "search"},
+        {"search_strategy": "genetic", "search_mutation_rate": 0.7},
+        {"search_strategy": "uniform_refill", "search_elimination_rate": 0.7},
+        # Defaults, as in a flagfile for several strategies.
+        {"search_strategy": "random", "search_crossover_rate": 0.9},
+        {
+            "stage": "tables",
+            "tables_source": "cells.npz",
+            "tables_strategies": "random,genetic",
+            "search_crossover_rate": 0.5,
+        },
+        # One of the rows reads it.
+        {"stage": "tables", "tables_name": "3", "search_elimination_rate": 0.2},
+        # It runs no strategy.
+        {"stage": "tables", "tables_name": "figure2", "search_mutation_rate": 0.7},
         {"search_strategy": "gpt_nas", "prior_nasbench101": "cells.npz"},
         {"prior_corpus": "nasbench201", "prior_nasbench201": "cells.npz"},
         {"prior_corpus": "nasbench201"},
@@ -254,6 +268,28 @@ def test_settings_that_agree(values: dict[str, Any]):
             ["--search_lag=1", "local_search"],
         ),
         ({"eval_keep": 4}, ["--eval_keep=4", "--eval_rungs"]),
+        *[
+            (
+                {"search_strategy": strategy, f"search_{rate}": 0.7},
+                [f"--search_{rate}=0.7 has no effect on {strategy}", "gpt_nas"],
+            )
+            for strategy, rate in (
+                ("random", "elimination_rate"),
+                ("genetic", "elimination_rate"),
+                ("gpt_nas_online", "elimination_rate"),
+                ("surrogate", "crossover_rate"),
+                ("regularised_evolution", "mutation_rate"),
+            )
+        ],
+        (
+            {
+                "stage": "tables",
+                "tables_source": "cells.npz",
+                "tables_strategies": "random,genetic",
+                "search_elimination_rate": 0.7,
+            },
+            ["--search_elimination_rate=0.7", "random, genetic"],
+        ),
         (
             {"eval_rungs": "2,6", "eval_schedule": "constant"},
             ["--eval_rungs=2,6", "--eval_schedule=linear"],

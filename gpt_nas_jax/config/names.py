@@ -1,7 +1,7 @@
 """Names that settings accept as values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gpt_nas_jax import plugins
 
@@ -63,6 +63,12 @@ NETWORKS = (
 )
 WHOLE = {"genetic", "gpt_nas", *CONTROLS}
 """The strategies that ask for a whole population at a time."""
+RATES: Mapping[str, Collection[str]] = {
+    "crossover_rate": WHOLE,
+    "mutation_rate": WHOLE,
+    "elimination_rate": WHOLE - {"genetic"},
+}
+"""Rates of a search, each with the strategies that read it."""
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
 """The strategies that use a prior trained before the search."""
 

@@ -1,7 +1,7 @@
 """Settings of a run: images, space, search."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gpt_nas_jax import plugins
 from gpt_nas_jax.config.names import (
@@ -9,6 +9,7 @@ from gpt_nas_jax.config.names import (
     BALANCES,
     COSTS,
     DATA_NAMES,
+    RATES,
     SPACES,
     STRATEGIES,
     TFDS,
@@ -320,6 +321,22 @@ class SearchConfig(Section):
                 f"--search_finalists={self.finalists} are the best by accuracy alone; "
                 "leave it out with several --search_objectives"
             )
+
+    def unread_rates(self, strategies: Collection[str]) -> Iterator[str]:
+        """Yields a line for each rate that is set, but read by no given strategy."""
+        for name, readers in RATES.items():
+            value = getattr(self, name)
+            if value != getattr(SearchConfig, name) and not any(
+                name in plugins.fields_of("--search_strategy", one)
+                if plugins.is_path(one)
+                else one in readers
+                for one in strategies
+            ):
+                yield (
+                    f"--search_{name}={value} has no effect on "
+                    f"{', '.join(strategies)}; leave it out, or choose one of "
+                    f"{', '.join(one for one in STRATEGIES if one in readers)}"
+                )
 
     def bounds(self, cost: str) -> tuple[float, float]:
         """Lower and upper bound of a cost; 0 for no bound."""

@@ -129,6 +129,15 @@ def test_every_row_of_a_flagfile_can_be_searched(scale: str, tmp_path: Path):
             assert ruled is (row != "genetic")
 
 
+def test_a_rate_of_some_rows_leaves_the_others_as_they_are(tmp_path: Path):
+    config = third(tmp_path, search_elimination_rate=0.2, search_mutation_rate=0.5)
+    for row in ("genetic", "gpt_nas", *CONTROLS):
+        one = runs.run_config(config, row, 0)
+        checks.check(one)
+        assert one.search.mutation_rate == 0.5
+        assert one.search.elimination_rate == (0.4 if row == "genetic" else 0.2)
+
+
 def test_every_row_that_is_no_search_is_a_network_of_the_zoo():
     assert set(SEVEN) | {"genetic", "gpt_nas"} == set(PAPER_ROWS)
     assert set(TABLE_ROWS) == {*PAPER_ROWS, *CONTROLS}

@@ -139,6 +139,10 @@ class Firsts(Remembering):
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
 @flax.struct.dataclass
+class Rated(Remembering):
+    mutation_rate: float
+
+@flax.struct.dataclass
 class Whole:
     population: int = flax.struct.field(pytree_node=False)
     def init(self): pass
@@ -215,6 +219,14 @@ def test_names_are_those_of_the_config():
     assert tuple(registry.STRATEGIES) == names.STRATEGIES
 
 
+def test_each_rate_has_the_strategies_that_it_is_filled_in_for():
+    fields = {field.name for field in dataclasses.fields(SearchConfig)}
+    assert set(names.RATES) == {name for name in fields if name.endswith("_rate")}
+    for rate, readers in names.RATES.items():
+        filled = {n for n, one in registry.STRATEGIES.items() if rate in one.filled}
+        assert filled == readers
+
+
 @flax.struct.dataclass
 class Typed:
     """Fields of every type that a setting may have."""
@@ -272,3 +284,16 @@ def test_rungs_count_what_a_users_class_asks_for(module: str):
     search = dataclasses.replace(config.search, population=5)
     with pytest.raises(UsageError, match="--search_population must be at least"):
         checks.check(dataclasses.replace(config, search=search))
+
+
+def test_a_rate_is_for_the_users_classes_that_have_its_field(module: str):
+    rated, firsts = (
+        dataclasses.replace(
+            Config(),
+            search=SearchConfig(strategy=f"{module}:{name}", mutation_rate=0.7),
+        )
+        for name in ("Rated", "Firsts")
+    )
+    checks.check(rated)
+    with pytest.raises(UsageError, match=r"_rate=0\.7 has no effect on .*:Firsts; "):
+        checks.check(firsts)

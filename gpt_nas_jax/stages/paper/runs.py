@@ -12,6 +12,7 @@ from gpt_nas_jax.config import (
     BaselineConfig,
     Config,
     PriorConfig,
+    SearchConfig,
     TablesConfig,
 )
 from gpt_nas_jax.executors import processes
@@ -86,9 +87,11 @@ def run_config(config: Config, row: str, seed: int) -> Config:
     prior = PriorConfig()
     if row in LEARNED:
         prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
-    # Those of gpt_nas and its controls; the search without the GPT has none.
-    settings = "" if row == "genetic" else config.search.settings
-    search = dataclasses.replace(config.search, strategy=row, settings=settings)
+    search = dataclasses.replace(config.search, strategy=row)
+    if row == "genetic":
+        # Those of gpt_nas and its controls; the search without the GPT has neither.
+        rate = SearchConfig.elimination_rate
+        search = dataclasses.replace(search, settings="", elimination_rate=rate)
     return dataclasses.replace(shared, stage="all", search=search, prior=prior)
 
 
