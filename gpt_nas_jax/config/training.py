@@ -69,7 +69,8 @@ class EvalConfig(Section):
     max_seconds: float = setting(
         0.0,
         "Time limit for one candidate, with --eval_rungs for each rung, seconds; 0: "
-        "none. A limit makes results depend on the speed of the machine.",
+        "none. Finalists have none. A limit makes results depend on the speed of the "
+        "machine.",
         low=0,
     )
 

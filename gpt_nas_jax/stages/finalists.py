@@ -157,5 +157,8 @@ def _evaluator(config: Config, problem: Problem) -> TrainedEvaluator:
     recipe = dataclasses.replace(
         config.eval.recipe, epochs=config.finalist_epochs(), rungs=""
     )
-    settings = dataclasses.replace(config.eval, recipe=recipe, trained_blocks="all")
+    # The time limit is made for the shorter training of a candidate.
+    settings = dataclasses.replace(
+        config.eval, recipe=recipe, trained_blocks="all", max_seconds=0.0
+    )
     return scoring.trained(config, problem, settings)

@@ -1,6 +1,8 @@
 """Finalists: which networks are trained again, and which of them is retrained."""
 
+import dataclasses
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,11 @@ import numpy as np
 import pytest
 from stages_support import CLOCK
 
-from gpt_nas_jax import config, workdir
+from gpt_nas_jax import config, flags, workdir
 from gpt_nas_jax.main import main
 from gpt_nas_jax.reports import summary
 from gpt_nas_jax.spaces.categorical import CategoricalSpace
-from gpt_nas_jax.stages import finalists
+from gpt_nas_jax.stages import finalists, problem
 from gpt_nas_jax.types import UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -109,11 +111,34 @@ FLAGS = (
 )
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a finished search."""
+    path = tmp_path_factory.mktemp("finalists") / "run"
+    command = ["gpt_nas_jax", *FLAGS, f"--workdir={path}", "--stage=search"]
+    assert main(command) == 0
+    return path
+
+
 @pytest.mark.slow
-def test_a_run_retrains_the_finalist_with_the_best_mean(tmp_path: Path):
+def test_the_time_limit_of_candidates_does_not_hold_for_finalists(
+    searched: Path, tmp_path: Path
+):
+    parsed = flags.parse(["main", *FLAGS, f"--workdir={tmp_path}"])
+    assert isinstance(parsed, config.Config)
+    limited = dataclasses.replace(parsed.eval, max_seconds=1e-9)
+    settings = dataclasses.replace(parsed, eval=limited)
+    records = Ledger(searched / "ledger.jsonl").read()
+    finalists.run(settings, problem.load(settings), records)
+    limited_ones = Ledger(tmp_path / "finalists.jsonl").read()
+    assert [record["reason"] for record in limited_ones] == [None] * 6
+
+
+@pytest.mark.slow
+def test_a_run_retrains_the_finalist_with_the_best_mean(searched: Path, tmp_path: Path):
+    shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
     run = ["gpt_nas_jax", *FLAGS, f"--workdir={tmp_path}"]
-    assert main([*run, "--stage=search"]) == 0
-    file = tmp_path / finalists.FILE
+    file = tmp_path / "finalists.jsonl"
     whole = Ledger(file).read()
     places = [(record["finalist"], record["key"]) for record in whole]
     assert places == [(finalist, key) for finalist in range(2) for key in range(3)]
