@@ -31,8 +31,9 @@ def run(config: Config) -> None:
     Raises:
       UsageError: an input cannot be used, or the training failed.
     """
-    claim.check(config)
+    # The flags of a search differ, too, but to change them would not help.
     _require_no_search(config)
+    claim.check(config)
     processes.everywhere(compile_cache.keep, config.train)
     dataset = processes.everywhere(problem.load_dataset, config)
     chain_of(config.baseline.name, dataset)
@@ -49,7 +50,9 @@ def _require_no_search(config: Config) -> None:
     """Raises UsageError where the run would replace a network that was found."""
     path = workdir.folder(config.workdir)
     description = path / "best" / "architecture.json"
-    found = description.exists() and "genome" in workdir.read_json(description)
+    with workdir.storing(path):
+        described = description.exists()
+    found = described and "genome" in workdir.read_json(description)
     if found or workdir.count(path):
         raise UsageError(
             f"--workdir={config.workdir} belongs to a search; choose another directory "

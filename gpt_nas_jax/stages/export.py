@@ -103,9 +103,19 @@ def _images(data_dir: str, trained: Config, network: SavedNetwork) -> np.ndarray
         skip_unreadable=data.unreadable == "skip",
         stream=data.stream,
     ).test
+    if test.size != network.preparation.image:
+        raise UsageError(
+            f"the images that exports are checked on are {_size(test.size)}, the "
+            f"network was trained on {_size(network.preparation.image)}; name the data "
+            "of the training by --export_data_dir"
+        )
     # Spread over all, since test images may be sorted by class.
     chosen = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).astype(int)
     return test.take(chosen).pixels()
+
+
+def _size(image: tuple[int, int, int]) -> str:
+    return "x".join(map(str, image))
 
 
 def _title(trained: Config, network: SavedNetwork) -> str:

@@ -15,6 +15,9 @@ TIMES = ("space", "batch", "call", "head", "blocks")
 """The entries that predicted latency depends on."""
 
 _SPACE = ("image", "num_classes", "width", "num_stages")
+_PLACE = {"block": str, "stage": int, "first": bool, "input": list}
+"""The entries of a line that name its block and place."""
+
 _DECIMALS = 6
 
 Table = dict[str, Any]
@@ -164,12 +167,20 @@ def _shape(table: Any) -> str | None:
         if not _is_time(table.get(key)):
             return f"lacks the entry {key}, in ms"
     for line in table["blocks"]:
-        keys = ("block", "stage", "first", "input")
-        if not isinstance(line, dict) or not {*keys} <= {*line}:
-            return f"has a line in its entry blocks without {', '.join(keys)} and ms"
+        if not isinstance(line, dict) or not _names_place(line):
+            return f"has a line in its entry blocks without {', '.join(_PLACE)} and ms"
         if not _is_time(line.get("ms")):
             return f"has no ms from 0 on for {line['block']} in stage {line['stage']}"
     return None
+
+
+def _names_place(line: Mapping[str, Any]) -> bool:
+    """Whether a line has the entries of `_PLACE`, each of its type."""
+    for key, kind in _PLACE.items():
+        # A bool is an int, too.
+        if type(line.get(key)) is not kind:
+            return False
+    return all(type(side) is int for side in line["input"])
 
 
 def _contents(table: Table, space: BlockSpace) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from exports_support import saved
 
-from gpt_nas_jax.config import Config
+from gpt_nas_jax.config import Config, DataConfig
 from gpt_nas_jax.config.using import ExportConfig
 from gpt_nas_jax.exports import flax_file, plan, torch_file
 from gpt_nas_jax.exports.check import agreement
@@ -97,6 +97,25 @@ def test_a_file_with_other_answers_is_not_kept(
     with pytest.raises(UsageError, match=r"zeros\.txt was discarded"):
         export.run(asked, Config(), saved(tmp_path, "small"))
     assert not list((tmp_path / "export").iterdir())
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (8, 8, 3)])
+def test_images_of_another_size_are_refused_in_one_line(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    file = tmp_path / "others.npz"
+    arrays = {"x_train": np.zeros((10, *shape), np.uint8), "y_train": np.arange(10) % 2}
+    np.savez(file, **arrays)
+    trained = dataclasses.replace(Config(), data=DataConfig(name="npz"))
+    asked = ExportConfig(formats="flax", data_dir=str(file))
+    found = "9x8x1" if shape == (9, 8) else "8x8x3"
+    with pytest.raises(UsageError, match=f"are {found}, .* 8x8x1; .*--export_data_dir"):
+        export.run(
+            dataclasses.replace(Config(), export=asked),
+            trained,
+            saved(tmp_path, "small", varied=False),
+        )
+    assert not (tmp_path / "export").exists()
 
 
 def test_a_missing_package_is_named() -> None:

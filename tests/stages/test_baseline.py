@@ -104,7 +104,7 @@ def test_a_search_is_not_replaced_by_a_human_network(
 ) -> None:
     runs.finish(tmp_path, "--stage=search")
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    command = runs.command(tmp_path, "--stage=baseline")
+    command = runs.command(tmp_path, *FLAGS)
     assert main(command[2:]) == 2
     assert "belongs to a search" in capsys.readouterr().err
     assert not (tmp_path / "best").exists()

@@ -145,6 +145,11 @@ def make_text(table: dict[str, Any]) -> None:
     table["head"] = "fast"
 
 
+def put(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Changes an entry of the last line."""
+    return lambda table: table["blocks"][-1].update({name: value})
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -154,6 +159,19 @@ def make_text(table: dict[str, Any]) -> None:
         (drop_a_block, "lacks ConvNormActivation in stage 0, as its first block"),
         (make_negative, "no ms from 0 on for AvgPool in stage 0"),
         (make_text, "lacks the entry head, in ms"),
+        *[
+            (put(name, value), "a line in its entry blocks without block, stage, first")
+            for name, value in (
+                *(("block", ["Conv"]), ("block", None), ("stage", "0"), ("stage", {})),
+                *(("stage", True), ("first", 1), ("first", [])),
+                *(
+                    ("input", 8),
+                    ("input", "8"),
+                    ("input", None),
+                    ("input", [8, [8], 1]),
+                ),
+            )
+        ],
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line(
