@@ -14,7 +14,7 @@ from gpt_nas_jax.types import UsageError
 def parse(argv: list[str]) -> Config | str:
     """Parses a command line, including ``--flagfile``.
 
-    A path may begin with ``~`` or ``~user``.
+    A path may begin with ``~`` or ``~user``, and a folder may end with ``/``.
 
     Args:
       argv: the program's name, then its arguments. The last of repeated flags counts.
@@ -64,7 +64,7 @@ def _help(stage: str | None) -> str:
 
 
 def _value(field: fields.Field, given: Any) -> Any:
-    """The value of a flag; ``~`` is expanded in paths."""
+    """The value of a flag; ``~`` is expanded in paths, and a last ``/`` removed."""
     if not field.setting.path:
         return given
     flag = f"--{field.name}={given}"
@@ -89,7 +89,8 @@ def _value(field: fields.Field, given: Any) -> Any:
         os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{flag} is not UTF-8; rename the folder or file") from error
-    return path
+    # Paths that decide results are compared with those of earlier runs as text.
+    return path if field.setting.result else path.rstrip("/") or path[:1]
 
 
 def _with_choices(setting: Setting) -> str:

@@ -8,11 +8,14 @@ import re
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+import gpt_nas_jax as gnj
 from gpt_nas_jax import flags
 from gpt_nas_jax.config import STAGES, Config, Setting, fields
+from gpt_nas_jax.stages import retrain
 from gpt_nas_jax.types import UsageError
 
 
@@ -58,8 +61,8 @@ def value_at(config: Any, path: tuple[str, ...]) -> Any:
     return config
 
 
-def is_local(path: str) -> bool:
-    return not path.startswith("~") and "://" not in path
+def is_plain(path: str) -> bool:
+    return not path.startswith("~") and "://" not in path and not path.endswith("/")
 
 
 def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
@@ -72,7 +75,7 @@ def values_of(default: Any, setting: Setting) -> st.SearchStrategy[Any]:
             st.characters(categories=["L", "N", "P", "S"]),
             min_size=1 if setting.path and default else 0,
         )
-        return text.filter(is_local) if setting.path else text
+        return text.filter(is_plain) if setting.path else text
     low, high = setting.low, setting.high
     if isinstance(default, int):
         return st.integers(low, 10_000 if high is None else int(high))
@@ -258,6 +261,23 @@ def test_a_path_may_begin_with_a_home_directory(
         assert value_at(parse(f"--{name}={given}"), LEAVES[name][0]) == expected
         path.write_text(f"--{name}={given}\n", encoding="utf-8")
         assert value_at(parse(f"--flagfile={path}"), LEAVES[name][0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("runs/mine/", "runs/mine"), ("mine//", "mine"), ("/", "/"), ("//", "/")],
+)
+def test_a_folder_may_end_with_a_slash(given: str, kept: str):
+    for config in (parse(f"--workdir={given}"), gnj.configure(workdir=given)):
+        assert config.workdir == kept
+    # An earlier run with this very flag can still be resumed.
+    seeds = parse(f"--search_seeds_from={given}").search.seeds_from
+    assert seeds == given
+
+
+def test_the_flagfile_of_a_network_names_a_folder_beside_that_of_the_run():
+    again = retrain.config_again(parse("--workdir=runs/mine/"), np.array([1, 2]))
+    assert again.workdir == "runs/mine-retrained"
 
 
 @pytest.mark.parametrize("name", PATHS)
