@@ -214,6 +214,12 @@ def _layer(
     return layers.Other(id, _size(args[0].shape), _size(out.shape), name, value)
 
 
+def contracted(module: nn.DenseGeneral, in_shape: tuple[int, ...]) -> int:
+    """The numbers of an input ``[B, ...]`` that each output is a sum over."""
+    axes = (module.axis,) if isinstance(module.axis, int) else module.axis
+    return math.prod(in_shape[axis] for axis in axes)
+
+
 def _dense_general(
     module: nn.DenseGeneral,
     id: int,
@@ -221,8 +227,7 @@ def _dense_general(
     out_shape: tuple[int, ...],
 ) -> layers.FullyConnected:
     """The layer, such as a projection of attention, with its axes flattened."""
-    axes = (module.axis,) if isinstance(module.axis, int) else module.axis
-    fan_in = math.prod(in_shape[axis] for axis in axes)
+    fan_in = contracted(module, in_shape)
     places = math.prod(in_shape[1:]) // fan_in
     features = math.prod(out_shape[1:]) // places
     sizes = (1, places, fan_in), (1, places, features)

@@ -18,8 +18,9 @@ class Taps(Interceptor):
 
     Attributes:
       gates: what multiplies the outputs of convolutions and fully connected layers,
-        ``[B, ..., C]`` each, in the order they run. A gate of ones has as its gradient
-        output times gradient, summed over pixels.
+        ``[B, ..., C]`` each, in the order they run; the channels of `nn.DenseGeneral`
+        may have several axes. A gate of ones has as its gradient output times
+        gradient, summed over pixels.
       signs: of the inputs of every rectifier (ReLU, ReLU6 and SiLU), 1 where they are
         positive and -1 where not, ``[B, n]``.
     """
@@ -37,10 +38,19 @@ class Taps(Interceptor):
             signs = jnp.where(args[0] > 0, 1.0, -1.0)
             self.signs.append(signs.reshape(len(signs), -1))
         out = call()
-        if isinstance(module, nn.Conv | nn.Dense):
-            pixels = (1,) * (out.ndim - 2)
-            shape = (out.shape[0], *pixels, out.shape[-1])
+        if isinstance(module, nn.Conv | nn.Dense | nn.DenseGeneral):
+            features = _features(module, out)
+            pixels = (1,) * (out.ndim - 1 - len(features))
+            shape = (out.shape[0], *pixels, *features)
             gate = jnp.ones(shape) if self._given is None else next(self._given)
             self.gates.append(gate)
             out = out * gate
         return out
+
+
+def _features(module: nn.Module, out: jax.Array) -> tuple[int, ...]:
+    """The sizes of the last axes of an output, those that are no pixels."""
+    count = 1
+    if isinstance(module, nn.DenseGeneral) and not isinstance(module.features, int):
+        count = len(module.features)
+    return out.shape[out.ndim - count :]

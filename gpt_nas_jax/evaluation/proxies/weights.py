@@ -3,15 +3,19 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
 from gpt_nas_jax.evaluation.proxies.segments import Segment
-from gpt_nas_jax.networks.layers import Size
-from gpt_nas_jax.networks.trace import trace
+from gpt_nas_jax.networks.interceptor import Interceptor
+from gpt_nas_jax.networks.layers import FullyConnected, Size
+from gpt_nas_jax.networks.platform import native_forms
+from gpt_nas_jax.networks.trace import contracted, layers_of, trace
 from gpt_nas_jax.types import Key
 
 Weights = tuple[tuple[np.ndarray, ...], ...]
@@ -73,11 +77,40 @@ def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
     Kernels are random, the scales of a BatchNorm 1, all else 0; ``float32[n]`` each.
     """
     constants, spreads = [], []
-    shapes = trace(block, in_size).collections()["params"]
-    for path, leaf in sorted(traverse_util.flatten_dict(shapes).items()):
-        fan_in = math.prod(leaf.shape[:-1])
+    variables = trace(block, in_size).collections()
+    general = _fan_ins(block, in_size, variables)
+    for path, leaf in sorted(traverse_util.flatten_dict(variables["params"]).items()):
+        fan_in = general.get(path[:-1]) or math.prod(leaf.shape[:-1])
         spread = 1 / math.sqrt(fan_in) if path[-1] == "kernel" else 0.0
         constants.append(np.full(leaf.size, path[-1] == "scale", np.float32))
         spreads.append(np.full(leaf.size, spread, np.float32))
     nothing = np.zeros(0, np.float32)
     return np.concatenate([nothing, *constants]), np.concatenate([nothing, *spreads])
+
+
+def _fan_ins(
+    block: nn.Module, in_size: Size, variables: dict[str, Any]
+) -> dict[tuple[str, ...], int]:
+    """The fan-in of every `nn.DenseGeneral`, whose kernel does not tell it, by path."""
+    # Most blocks have convolutions alone and need not be run again.
+    if FullyConnected not in map(type, layers_of(block, in_size)):
+        return {}
+    found = _FanIns()
+    x = jax.ShapeDtypeStruct((1, *in_size), jnp.float32)
+    with nn.intercept_methods(found), native_forms():
+        jax.eval_shape(lambda v, x: block.apply(v, x, False), variables, x)
+    return found.fan_ins
+
+
+class _FanIns(Interceptor):
+    """Records what each call of `nn.DenseGeneral` sums over."""
+
+    def __init__(self) -> None:
+        self.fan_ins: dict[tuple[str, ...], int] = {}
+
+    def called(
+        self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
+    ) -> Any:
+        if isinstance(module, nn.DenseGeneral):
+            self.fan_ins[module.path] = contracted(module, args[0].shape)
+        return call()
