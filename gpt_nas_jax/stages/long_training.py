@@ -85,7 +85,8 @@ def _trained(
         size = recipe.batch // recipe.accumulate
         variables = state.variables()
         infer = functools.partial(whole.infer, chain, variables)
-        counts = confusion.confusion(infer, test, size, dataset.num_classes)
+        classes = dataset.num_classes
+        counts = confusion.count(infer, test, size, classes, classes <= _SHOWN)
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if is_exhausted(error):
             raise TrainingError(_out_of_memory(recipe, error)) from error
@@ -95,13 +96,14 @@ def _trained(
             "the trained network's outputs on test images are not finite numbers; "
             f"{_ADVICE}"
         )
+    matrix = counts.confusion
     return variables, {
         "epochs": recipe.epochs,
-        "test_accuracy": confusion.accuracy(counts),
-        "balanced_accuracy": confusion.balanced_accuracy(counts),
+        "test_accuracy": counts.accuracy(),
+        "balanced_accuracy": counts.balanced_accuracy(),
         "seconds": round(seconds, 1),
         **({} if waited is None else {"input_wait": round(waited, 4)}),
-        **({"confusion": counts.tolist()} if len(counts) <= _SHOWN else {}),
+        **({} if matrix is None else {"confusion": matrix.tolist()}),
     }
 
 

@@ -196,8 +196,8 @@ def balanced_accuracy(
     NaN where any logit is not a finite number.
     """
     infer = functools.partial(_infer, states)
-    counts = confusion.confusion(infer, data, batch, num_classes)
-    return math.nan if counts is None else confusion.balanced_accuracy(counts)
+    counts = confusion.count(infer, data, batch, num_classes)
+    return math.nan if counts is None else counts.balanced_accuracy()
 
 
 def measure(

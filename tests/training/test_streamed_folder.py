@@ -142,10 +142,10 @@ def test_a_retraining_and_its_test_are_the_same(splits: tuple[Splits, Splits]) -
         state = whole.fit(CHAIN, recipe, train_of(part), KEY, None, lambda *_: None)
         test = placed(part.test, part.mean, part.std, part.flip)
         variables = state.variables()
-        counts = confusion.confusion(
-            lambda x, v=variables: whole.infer(CHAIN, v, x), test, 16, 3
+        counts = confusion.count(
+            lambda x, v=variables: whole.infer(CHAIN, v, x), test, 16, 3, True
         )
-        found.append((state, counts))
+        found.append((state, counts.confusion))
     assert jax.tree.all(jax.tree.map(jnp.array_equal, found[0][0], found[1][0]))
     np.testing.assert_array_equal(found[0][1], found[1][1])
 
