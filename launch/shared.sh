@@ -6,7 +6,8 @@
 #   create  requests them
 #   remove  deletes them
 #   run     runs the program on them, shows its log and ends with its exit code
-# and then calls `launch`.
+# and then calls `launch`. As `state` and `remove` are also called in a trap, where a bare
+# `return` gives the status from before the trap, they return 0 or 1.
 
 if ((BASH_VERSINFO[0] < 5)); then
   echo "${0##*/}: needs bash 5 or newer" >&2
@@ -108,7 +109,7 @@ bring_up() {
       lost | none) ((made++ < makings)) || fail 1 "gives up: $name was not to be had" ;;
     esac
     case $now in
-      lost) say "deleting $name, which has ended" && remove ;;
+      lost) say "deleting $name, which has ended or is incomplete" && remove ;;
       none) say "creating $name" && create ;;
     esac
     pause
@@ -117,17 +118,31 @@ bring_up() {
 
 # On every exit: ends what the launcher waits for, and deletes the machines.
 tidy() {
-  local code=$? now
+  local code=$?
   trap '' INT TERM HUP
   [[ -z $child ]] || kill -- "-$child" 2>/dev/null
   [[ -z $packed ]] || rm -rf "$packed"
   if [[ $keep ]]; then
     say "$name is kept and may cost money; the same command without --keep deletes it"
-  elif ! now=$(state) || { [[ $now != none ]] && ! remove; }; then
+  elif ! remove_at_last; then
     say "$name may still be there and cost money; delete it by hand"
     ((code)) || code=1
   fi
   exit "$code"
+}
+
+# Deletes the machines, if there are any.
+remove_at_last() {
+  local now left
+  for ((left = asks; left > 0; left--)); do
+    now=$(state) && [[ $now == none ]] && return 0
+    # No answer does not mean that no machine exists.
+    remove && return 0
+    ((left < asks)) || say "$name is not deleted yet; trying again, $asks times at most"
+    # Not `pause`: signals are ignored.
+    ((left == 1)) || sleep "$poll"
+  done
+  return 1
 }
 
 # Runs the program until it ends by itself; exits with its exit code.

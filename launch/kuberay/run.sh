@@ -57,7 +57,7 @@ status() {
 
 state() {
   local found
-  found=$(status) || return
+  found=$(status) || return 1
   case $found in
     '') echo none ;;
     "$name Complete/"* | "$name Failed/"*) echo lost ;;

@@ -46,10 +46,10 @@ group=(gcloud compute instance-groups managed)
 state() {
   local found
   found=$("${group[@]}" list "${every[@]}" --zones="$zone" --filter="name=$name" \
-    --format='value(name)') || return
-  [[ $found ]] || { echo none && return; }
+    --format='value(name)') || return 1
+  [[ $found ]] || { echo none && return 0; }
   found=$("${group[@]}" list-instances "$name" "${at[@]}" \
-    --format='value(instanceStatus)') || return
+    --format='value(instanceStatus)') || return 1
   if (($(grep -cx RUNNING <<<"$found") == hosts)); then
     echo ready
   elif grep -qxE 'STOPPING|STOPPED|SUSPENDING|SUSPENDED|TERMINATED' <<<"$found"; then

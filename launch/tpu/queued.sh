@@ -42,7 +42,7 @@ state() {
   local found
   # `describe` fails in the same way for a missing slice and for any other reason.
   found=$(gcloud compute tpus queued-resources list "${at[@]}" \
-    --filter="name~/queuedResources/$name\$" --format='value(state.state)') || return
+    --filter="name~/queuedResources/$name\$" --format='value(state.state)') || return 1
   case $found in
     '') echo none ;;
     ACTIVE) echo ready ;;

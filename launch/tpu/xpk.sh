@@ -31,13 +31,30 @@ pods=jobset.sigs.k8s.io/jobset-name=$name
 state() {
   local found
   found=$(gcloud container clusters list --project="$project" --quiet \
-    --filter="name=$name" --format='value(status)') || return
+    --filter="name=$name" --format='value(status)') || return 1
   case $found in
     '') echo none ;;
-    RUNNING) echo ready ;;
+    RUNNING)
+      found=$(queue) || return 1
+      # Where a node pool could not be made, for want of TPUs for example, xpk ends before.
+      if [[ $found ]]; then echo ready; else echo lost; fi
+      ;;
     ERROR) echo lost ;;
     *) echo waiting ;;
   esac
+}
+
+# queue: prints the queue for workloads, which xpk makes last; nothing if there is none.
+queue() {
+  local found
+  gcloud container clusters get-credentials "$name" --project="$project" \
+    --location="${zone%-*}" --quiet >&2 || return 1
+  # Asking for a resource of an unknown kind fails as if there was no answer.
+  found=$(kubectl get crd jobsets.jobset.x-k8s.io localqueues.kueue.x-k8s.io \
+    --ignore-not-found --output=name) || return 1
+  (($(wc -l <<<"$found") == 2)) || return 0
+  kubectl get localqueues.kueue.x-k8s.io multislice-queue --ignore-not-found \
+    --output=name || return 1
 }
 
 create() {
@@ -48,8 +65,6 @@ remove() { xpk cluster delete "${every[@]}" --force; }
 
 # submitted: prints the job and how it ended, or nothing if there is none.
 submitted() {
-  gcloud container clusters get-credentials "$name" --project="$project" \
-    --location="${zone%-*}" --quiet >&2 || return
   kubectl get jobset "$name" --ignore-not-found \
     --output=jsonpath='{.metadata.name} {.status.terminalState}'
 }

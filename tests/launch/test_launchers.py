@@ -26,6 +26,7 @@ RAY = (
     "--resource=google.com/tpu=4",
     "--select=cloud.google.com/gke-spot=true,kind=a100",
 )
+WHOLE = "jobsets.jobset.x-k8s.io localqueues.kueue.x-k8s.io multislice-queue"
 NAMED = ("--name=my-run", "--poll=0")
 PROGRAM = ("--", "--workdir=gs://bucket/my & run", "--seed=1")
 
@@ -150,6 +151,7 @@ def test_a_cluster_that_does_not_answer_is_not_deleted_with_its_program(
     cloud: Cloud, unanswered: int
 ):
     cloud.write("slice", "RUNNING")
+    cloud.write("has", WHOLE)
     cloud.write("job", "my-run ;my-run Completed".replace(";", "\n"))
     cloud.write("codes", "0 0 0 0")
     cloud.write("unanswered", unanswered)
@@ -162,6 +164,29 @@ def test_a_cluster_that_does_not_answer_is_not_deleted_with_its_program(
         assert code == 1 and "left as it is" in err
         assert not cloud.called("xpk cluster delete")
         assert (cloud.folder / "slice").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has", ["", *(WHOLE.rsplit(" ", n)[0] for n in (2, 1))])
+def test_a_cluster_that_was_made_in_part_is_made_anew(cloud: Cloud, has: str):
+    cloud.write("halves", f"{has}\n{has}")
+    cloud.write("lives", "my-run ;my-run Completed")
+    code, _, err = cloud.run(*XPK, *NAMED, *PROGRAM)
+    assert code == 0, err
+    assert len(cloud.called("xpk cluster create")) == 3
+    assert len(cloud.called("xpk workload create")) == 1
+    assert len(cloud.called("xpk cluster delete")) == 3
+    assert not (cloud.folder / "slice").exists()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_never_whole_is_given_up_and_deleted(cloud: Cloud):
+    cloud.write("halves", "\n" * 100)
+    code, _, err = cloud.run(*XPK, *NAMED, *PROGRAM)
+    assert code == 1 and "my-run was not to be had" in err
+    assert len(cloud.called("xpk cluster create")) == 5
+    assert not cloud.called("xpk workload create")
+    assert not (cloud.folder / "slice").exists()
 
 
 @pytest.mark.parametrize(
@@ -182,3 +207,12 @@ def test_a_slurm_job_is_queued_again_where_that_is_right(
     program = "srun|python|-m|gpt_nas_jax.main|--executor=hosts|"
     assert cloud.read("calls")[0] == program + "|".join([*PROGRAM[1:], ""])
     assert len(cloud.called("scontrol requeue 7")) == queued_again
+
+
+@pytest.mark.parametrize("given", [{}, {"SLURM_CPUS_PER_TASK": "8"}])
+def test_a_slurm_task_has_the_cores_that_were_asked_for(
+    cloud: Cloud, given: dict[str, str]
+):
+    script = ROOT / "launch" / "slurm.sh"
+    cloud.run(script, *PROGRAM[1:], FAKE_END="0", SLURM_JOB_ID="7", **given)
+    assert cloud.read("cores") == ["".join(given.values())]

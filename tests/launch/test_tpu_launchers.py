@@ -245,11 +245,34 @@ def test_a_slice_can_be_kept(cloud: Cloud, tpu: Slice, launch: Launcher):
 
 
 @pytest.mark.slow
-def test_a_slice_that_cannot_be_deleted_is_named(tpu: Slice, launch: Launcher):
-    launch.fail(tpu.deletes, 1)
+def test_a_slice_that_cannot_be_deleted_is_named(
+    cloud: Cloud, tpu: Slice, launch: Launcher
+):
+    launch.fail(tpu.deletes, 1000)
     code, _, err = launch("0")
     assert code == 1
     assert "my-slice may still be there and cost money" in err
+    assert len(cloud.called(tpu.deletes)) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [0, 2])
+@pytest.mark.parametrize("failed", [("asks",), ("deletes",), ("asks", "deletes")])
+def test_a_failure_at_the_end_leaves_no_slice(
+    cloud: Cloud, tpu: Slice, launch: Launcher, end: int, failed: tuple[str, ...]
+):
+    for host in HOSTS:
+        os.mkfifo(cloud.folder / f"{host}.told")
+    launcher = launch.start("wait")
+    assert "gpt_nas_jax.main" in launcher.stdout.readline()
+    for command in failed:
+        launch.fail(getattr(tpu, command), 1)
+    for host in HOSTS:
+        cloud.write(f"{host}.told", end)
+    _, err = launcher.communicate(timeout=60)
+    assert launcher.returncode == end, err
+    assert "may still be there" not in err
+    assert not launch.is_there()
 
 
 @pytest.mark.slow
@@ -258,6 +281,7 @@ def test_slice_requests_are_limited(cloud: Cloud, tpu: Slice, launch: Launcher):
     code, _, err = launch("0")
     assert code == 1
     assert "my-slice was not to be had" in err
+    assert "may still be there" not in err
     assert len(cloud.called(tpu.makes)) == 10
 
 
