@@ -17,10 +17,15 @@ from typing import Any
 import jax
 
 from gpt_nas_jax.config import HostsConfig
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.types import Lost, UsageError
 
 _PORT = "8476"
-"""JAX's own choice, 8482, is closed between the hosts of some TPUs."""
+"""JAX's choice for TPUs, 8482, is closed between the hosts of some of them."""
+_JOB_VARIABLES = ("SLURM_JOB_ID", "OMPI_MCA_orte_hnp_uri")
+"""Variables of Slurm and Open MPI, for which JAX's port depends on the job.
+
+With one port for all, processes of two jobs on a machine would join each other.
+"""
 _SHUTDOWN_SECONDS = 10
 # The service keeps unanswered requests, so there should be few.
 _POLL_SECONDS = 60
@@ -149,13 +154,16 @@ def join(settings: HostsConfig) -> Team:
     """Waits until all processes are there.
 
     Raises:
-      UsageError: nothing says where the leader is, or it cannot be reached.
+      UsageError: nothing says where the leader is, or it cannot be reached at the
+        address of the settings.
+      Lost: JAX knows where the others are to be, but does not reach them.
     """
     for problem in settings.problems():
         raise UsageError(problem)
     # Its handler would take SIGTERM from `interruption`.
     jax.config.update("jax_enable_preemption_service", False)
-    os.environ.setdefault("JAX_COORDINATOR_PORT", _PORT)
+    if not any(name in os.environ for name in _JOB_VARIABLES):
+        os.environ.setdefault("JAX_COORDINATOR_PORT", _PORT)
     named = settings.coordinator or None
     try:
         jax.distributed.initialize(
@@ -164,8 +172,12 @@ def join(settings: HostsConfig) -> Team:
             settings.index if named else None,
             shutdown_timeout_seconds=_SHUTDOWN_SECONDS,
         )
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         reason = str(error).partition("\n")[0]
+        if named is None and _may_pass(error):
+            raise Lost(
+                f"--executor=hosts did not reach the other processes ({reason})"
+            ) from error
         raise UsageError(
             f"--executor=hosts cannot join the other processes ({reason}); outside "
             "TPU slices, Slurm and Open MPI give --hosts_coordinator, --hosts_count "
@@ -179,3 +191,10 @@ def join(settings: HostsConfig) -> Team:
 
     state = distributed.global_state
     return Team(state.client, state.process_id, state.num_processes)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether joining may succeed later: others still start, or a network fails."""
+    # An error about a wrong call of the function names it.
+    is_call = "distributed.initialize" in str(error)
+    return not isinstance(error, ValueError) and not is_call
