@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 from collections.abc import Callable, Container
 
 DEATHS = 3
@@ -37,11 +38,12 @@ class Attempts:
 
         Args:
           index: of the item.
-          machine: that the worker was on.
+          machine: that the worker was on; empty where the item is not to blame.
           now: in seconds.
         """
         self._waiting.appendleft(index)
-        self._deaths[index].append(_Death(machine, now))
+        if machine:
+            self._deaths[index].append(_Death(machine, now))
 
     def condemned(self, now: float, alive: Callable[[], Container[str]]) -> list[int]:
         """The items that killed `DEATHS` workers on machines that are still alive.
@@ -68,3 +70,32 @@ class Attempts:
         for index in guilty:
             self._waiting.remove(index)
         return guilty
+
+
+class Rounds:
+    """Losses of workers that have not worked yet.
+
+    Workers that are lost together, for example with their node, are one loss.
+
+    Attributes:
+      count: losses in a row.
+    """
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.count = 0
+        self._last = -math.inf
+
+    def lost(self, began: float, now: float) -> None:
+        """Counts a loss, unless the worker began before the last one that counted.
+
+        Args:
+          began: when the worker began, in seconds.
+          now: in seconds.
+        """
+        if began > self._last:
+            self.count, self._last = self.count + 1, now
+
+    def end(self) -> None:
+        """A worker has worked, so that the next loss is the first of a row."""
+        self.count = 0

@@ -23,14 +23,12 @@ from gpt_nas_jax.config import RayConfig
 from gpt_nas_jax.executors.attempts import DEATHS, Attempts
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.executors.ray_cluster import TICK_SECONDS, Cluster, Member
-from gpt_nas_jax.types import Lost, TrainingError, UsageError
+from gpt_nas_jax.types import TrainingError, UsageError
 
 Value = TypeVar("Value")
 
 
 _REACHED_SECONDS = 10
-_EARLY = 10
-"""Workers in a row that may be lost before they take an item."""
 
 
 class _Here:
@@ -73,16 +71,15 @@ def run(
 
     Raises:
       UsageError: such an item, but the function has no ``failed``.
+      Lost: worker after worker is lost before it takes an item.
     """
     cluster, items = _cluster(), list(items)
     put, attempts = cluster.function(function), Attempts(len(items))
     running: dict[ray.ObjectRef, tuple[Member, int, ray.ObjectRef]] = {}
     done: dict[int, Callable[[], Result]] = {}
-    early = 0
 
     def turn(yielded: int) -> None:
         """Begins what can begin, and collects what has ended."""
-        nonlocal early
         cluster.grow(len(items) - yielded - len(done), len(running))
         while cluster.free and (index := attempts.begin()) is not None:
             member = cluster.free.pop()
@@ -95,15 +92,11 @@ def run(
             if found is None:
                 if not cluster.is_prepared(prepared):
                     # It was lost before it took the item, which is not to blame.
-                    member.node, early = "", early + 1
-                    if early == _EARLY:
-                        raise Lost(
-                            f"{_EARLY} workers in a row were lost while they got "
-                            "ready; their nodes may lack memory for --train_warmup"
-                        )
+                    member.node = ""
+                    cluster.lose_early(member)
                 attempts.lost(index, member.node, time.monotonic())
             else:
-                early = 0
+                cluster.end_losses()
                 cluster.free.append(member)
                 done[index] = found
         for index in attempts.condemned(time.monotonic(), cluster.alive):

@@ -5,6 +5,7 @@ import functools
 import itertools
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -15,6 +16,7 @@ import ray
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.config import RayConfig
+from gpt_nas_jax.executors.attempts import Rounds
 from gpt_nas_jax.executors.ray_worker import FUNCTIONS, Put, Worker
 from gpt_nas_jax.types import Lost, UsageError
 
@@ -22,10 +24,16 @@ TICK_SECONDS = 1
 """Longest wait before other work is looked at."""
 _LOOK_SECONDS = 5
 _IDLE_SECONDS = 30
+_REFUSED_SECONDS = 60
+"""Wait before another worker is requested where a node could not start one."""
+_EARLY = 10
+"""Losses in a row, each of one or more workers that have not worked yet."""
 _NAMES = {"tpu": "TPU", "gpu": "GPU", "cpu": "CPU"}
 """Ray's names of the devices, the best first."""
 _IN_CREATION = "creation task"
 """In Ray's message if an actor could not be created."""
+_ADDRESS = re.compile(r"\bip=([^\s,)]+)")
+"""Of the node in Ray's message about an error there."""
 
 
 class _Actor(Worker):
@@ -36,8 +44,11 @@ class _Actor(Worker):
 
     def begin(self) -> str:
         """Gets ready; returns the node that it is on."""
-        self.enter(ray.util.get_node_ip_address())
-        return ray.get_runtime_context().get_node_id()
+        node = ray.get_runtime_context().get_node_id()
+        found = (n["Resources"] for n in ray.nodes() if n["NodeID"] == node)
+        devices = next(found, {}).get(_NAMES[self.device], 0)
+        self.enter(ray.util.get_node_ip_address(), devices)
+        return node
 
 
 @dataclasses.dataclass(eq=False)
@@ -47,10 +58,12 @@ class Member:
     Attributes:
       actor: Ray's handle.
       node: that it is on, once it has begun; empty where that is to be gone.
+      began: when it began, or, before that, when it was requested, in seconds.
     """
 
     actor: Any
     node: str = ""
+    began: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class Cluster:
@@ -88,6 +101,7 @@ class Cluster:
         self._functions: list[tuple[Any, Put]] = []
         self._looked = -math.inf
         self._idle_since, self._told = time.monotonic(), False
+        self._has_begun, self._losses = False, Rounds()
 
     def put(self, value: Any) -> Put:
         """An object for workers, sent once to a node.
@@ -153,9 +167,13 @@ class Cluster:
         """The calls that have ended; returns after a moment, even without any.
 
         Workers that have begun are free then.
+
+        Raises:
+          Lost: worker after worker cannot start.
         """
         refs = [*running, *self._starting]
         if not refs:
+            self._idle_since = time.monotonic()
             time.sleep(TICK_SECONDS)
             return []
         ended, _ = ray.wait(refs, num_returns=1, timeout=TICK_SECONDS)
@@ -203,6 +221,23 @@ class Cluster:
         except ray.exceptions.RayError:
             return False
         return True
+
+    def lose_early(self, member: Member) -> None:
+        """Counts a worker that was lost before it worked.
+
+        Raises:
+          Lost: they were lost again and again.
+        """
+        self._losses.lost(member.began, time.monotonic())
+        if self._losses.count == _EARLY:
+            raise Lost(
+                f"workers were lost {_EARLY} times in a row while they got ready; "
+                "their nodes may lack memory for --train_warmup, or a JAX that works"
+            )
+
+    def end_losses(self) -> None:
+        """Notes that a worker has worked."""
+        self._losses.end()
 
     def _give_up(self, member: Member, reason: str) -> None:
         """Ends a worker, so that there is room for another one."""
@@ -273,22 +308,46 @@ class Cluster:
         """Whether a worker is there; it may have been lost before.
 
         Raises:
-          UsageError: it can never begin.
+          UsageError: it can never begin, and no other one has begun.
+          Lost: worker after worker cannot start.
         """
         try:
             member.node = ray.get(ref)
         except ray.exceptions.RayTaskError as error:
-            raise _cause(error) from None
+            self._refuse(member, str(error), _cause(error))
+            return False
         except ray.exceptions.RayError as error:
             if _IN_CREATION in str(error):
                 line = str(error).strip().splitlines()[-1].strip()
-                raise UsageError(
+                reason = UsageError(
                     f"a worker of --executor=ray cannot start ({line}); install the "
                     "same versions of gpt_nas_jax and Ray on all nodes"
-                ) from error
-            self._looked = -math.inf
+                )
+                self._refuse(member, str(error), reason)
+            else:
+                self._looked = -math.inf
             return False
+        member.began, self._has_begun = time.monotonic(), True
         return True
+
+    def _refuse(self, member: Member, message: str, reason: Exception) -> None:
+        """Ends a worker that cannot start.
+
+        Args:
+          member: the worker.
+          message: of Ray.
+          reason: raised if no worker has begun yet, as all nodes may be like this one.
+        """
+        if not self._has_begun:
+            raise reason from None
+        ray.kill(member.actor)
+        # Ray may choose the same node, which will hardly be better then.
+        self._looked = time.monotonic() + _REFUSED_SECONDS
+        found = _ADDRESS.search(message)
+        node = f"node {found[1]}" if found else "a node"
+        line = (str(reason).strip() or repr(reason)).splitlines()[0]
+        _say(f"{node} cannot start a worker ({line}); the others go on")
+        self.lose_early(member)
 
 
 def _say(line: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from gpt_nas_jax import interruption
+from gpt_nas_jax.executors import machine
 from gpt_nas_jax.executors.sending import sendable
 from gpt_nas_jax.types import UsageError
 
@@ -46,8 +47,25 @@ class _Printed(io.TextIOBase):
         return "".join(texts)
 
 
+def share_of_cores(cores: int, devices: float, amount: float) -> int:
+    """The cores of a worker, if as many workers as fit on a node share its cores.
+
+    Args:
+      cores: of the node.
+      devices: of the node.
+      amount: of the devices that each worker has.
+    """
+    # A third of a device, three times, may be a little more than one.
+    workers = int(devices / amount + 1e-6)
+    return max(1, cores // max(1, workers))
+
+
 class Worker:
-    """Evaluates items on the devices that its process was given."""
+    """Evaluates items on the devices that its process was given.
+
+    Attributes:
+      device: ``tpu``, ``gpu`` or ``cpu``.
+    """
 
     def __init__(self, get: Get, device: str, amount: float, home: str) -> None:
         """A worker that sees one kind of device.
@@ -58,7 +76,8 @@ class Worker:
           amount: how many of these: CPU cores, or a share of a GPU where below 1.
           home: the folder that the run was started in.
         """
-        self._get, self._device, self._home = get, device, home
+        self._get, self.device, self._home = get, device, home
+        self._amount = amount
         self._made: set[int] = set()
         self._functions: collections.OrderedDict[int, Any] = collections.OrderedDict()
         self._printed = _Printed()
@@ -75,11 +94,12 @@ class Worker:
             whole = float(next(filter(None, given), 0.75))
             os.environ[_MEMORY_FRACTION[0]] = f"{whole * amount:.3f}"
 
-    def enter(self, node: str) -> None:
+    def enter(self, node: str, devices: float) -> None:
         """Gets ready in its process.
 
         Args:
           node: a name of the machine.
+          devices: how many of its kind the machine has.
 
         Raises:
           UsageError: JAX does not see the device.
@@ -90,10 +110,16 @@ class Worker:
         # Plug-ins lie where the command was run.
         if self._home not in sys.path:
             sys.path.insert(0, self._home)
-        if self._device != "cpu" and jax.default_backend() == "cpu":
+        if self.device == "cpu":
+            return
+        # All workers of the machine compile at the same time when they warm up. It
+        # takes effect only before the backend starts.
+        share = share_of_cores(machine.cores(), devices, self._amount)
+        os.environ.setdefault("NPROC", str(share))
+        if jax.default_backend() == "cpu":
             raise UsageError(
-                f"JAX sees no {self._device.upper()} on {node}; install gpt_nas_jax"
-                f"[{'tpu' if self._device == 'tpu' else 'cuda'}] there, or give "
+                f"JAX sees no {self.device.upper()} on {node}; install gpt_nas_jax"
+                f"[{'tpu' if self.device == 'tpu' else 'cuda'}] there, or give "
                 "--ray_device=cpu"
             )
 

@@ -1,6 +1,6 @@
 """Items whose workers are lost are retried, or found to be the cause."""
 
-from gpt_nas_jax.executors.attempts import DEATHS, SETTLED_SECONDS, Attempts
+from gpt_nas_jax.executors.attempts import DEATHS, SETTLED_SECONDS, Attempts, Rounds
 
 
 def lose(attempts: Attempts, machines: list[str], begin: float = 0.0) -> int:
@@ -53,3 +53,25 @@ def test_machines_are_asked_for_only_where_an_item_is_suspect() -> None:
     attempts = Attempts(2)
     lose(attempts, ["a"] * (DEATHS - 1))
     assert attempts.condemned(999.0, alive) == []
+
+
+def test_an_item_that_is_not_to_blame_begins_again_at_once() -> None:
+    attempts = Attempts(1)
+    for second in range(2 * DEATHS):
+        assert attempts.begin() == 0
+        attempts.lost(0, "", second)
+    assert attempts.begin() == 0
+
+
+def test_workers_that_are_lost_together_are_one_loss() -> None:
+    losses = Rounds()
+    for now in (10, 11, 12):
+        losses.lost(began=now - 9, now=now)
+    assert losses.count == 1
+    # These began after that loss.
+    losses.lost(began=13, now=14)
+    losses.lost(began=13, now=15)
+    assert losses.count == 2
+    losses.end()
+    losses.lost(began=16, now=17)
+    assert losses.count == 1

@@ -179,7 +179,7 @@ def test_workers_that_never_get_ready_end_the_run(
 ) -> None:
     def program(ray: Any) -> None:
         ray.by_workers(module.ends, "now")
-        with pytest.raises(Lost, match="10 workers in a row were lost while they got"):
+        with pytest.raises(Lost, match="workers were lost 10 times in a row while"):
             list(registry.find("ray")(abs, [1, 2], 1))
 
     lead(RayConfig(address=cluster, device="cpu"), program)
@@ -193,6 +193,33 @@ def test_a_worker_whose_jax_has_no_gpu_is_refused(
         lead(
             RayConfig(address=cluster), lambda ray: list(ray.run(module.sees, "ab", 1))
         )
+
+
+@pytest.mark.long
+def test_a_node_that_cannot_start_workers_does_not_end_the_run(
+    module: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("ray", reason="needs ray, which the extra named ray installs")
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
+
+    def program(ray: Any) -> None:
+        assert list(ray.run(abs, [-1], 1)) == [1]
+        # Its workers cannot import JAX.
+        monkeypatch.setenv("JAX_ENABLE_X64", "neither")
+        nodes.add_node(num_cpus=1)
+        monkeypatch.delenv("JAX_ENABLE_X64")
+        while "cannot start a worker" not in capsys.readouterr().err:
+            assert list(ray.run(abs, range(8), 1)) == [*range(8)]
+
+    try:
+        lead(RayConfig(address=nodes.address, device="cpu"), program)
+    finally:
+        nodes.shutdown()
 
 
 @pytest.mark.long
