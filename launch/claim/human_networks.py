@@ -6,8 +6,9 @@ Every network is narrowed to 25 million multiply-accumulates for an image of 32x
 upper end of the band in launch/cifar10_laptop.flags, and trained by that file's recipe,
 for ``--epochs``. On smaller images, of ``--side``, they are the same networks at a
 fraction of the cost. ``--found=GENES`` adds the network that the search found, by its
-genome. Lines are added to docs/results/claim/humans.csv; trainings that are there are
-not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
+genome, and ``--random`` a random network of the laptop's space for each seed, of 20 to
+25 million multiply-accumulates. Lines are added to docs/results/claim/humans.csv;
+trainings that are there are not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 from claim_lines import HOME, Human
 
@@ -26,7 +28,9 @@ from gpt_nas_jax.reports import origin
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import t_test
 from gpt_nas_jax.reports.formats import Entry, Table, markdown_page, p_value, spread
-from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.spaces import registry
+from gpt_nas_jax.stages import problem
+from gpt_nas_jax.types import PAD, UsageError
 
 FLAGS = Path(__file__).parents[1] / "cifar10_laptop.flags"
 NETWORKS = (
@@ -36,7 +40,10 @@ NETWORKS = (
 FOUND = "found"
 SEEDS = range(5)
 """The seeds of the protocol; nothing is compared before all have every network."""
+RANDOM = "random"
 _FLOPS, _SIDE = 5e7, 32
+_LEAST = 4e7
+"""Of a random network; the network found has 4.4e7."""
 
 
 def trained(base: Config, name: str, genome: str, seed: int) -> Human:
@@ -44,12 +51,13 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
     side, epochs = base.data.side, base.retrain.recipe.epochs
     home = f"{base.workdir}/{name}-{side}-{epochs}-{seed}"
     config = dataclasses.replace(base, seed=seed, workdir=home)
-    if name.startswith(FOUND):
+    if name == RANDOM:
+        genome = random_genes(base, seed)
+    if name.startswith((FOUND, RANDOM)):
         retrain = dataclasses.replace(base.retrain, genome=genome)
         config = dataclasses.replace(config, stage="retrain", retrain=retrain)
     else:
-        most = _FLOPS * (side / _SIDE) ** 2
-        human = BaselineConfig(f"{name}@{most:g}")
+        human = BaselineConfig(f"{name}@{_at(_FLOPS, side):g}")
         config = dataclasses.replace(config, stage="baseline", baseline=human)
     gnj.run(config)
     result = workdir.read_sealed(Path(config.workdir) / "result.json")
@@ -63,6 +71,22 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
         best["flops"],
         retrained["test_accuracy"],
     )
+
+
+def random_genes(base: Config, seed: int) -> str:
+    """The genes of a random network, each as likely as any other of its cost."""
+    side = base.data.side
+    limits = {"min_flops": _at(_LEAST, side), "max_flops": _at(_FLOPS, side)}
+    search = dataclasses.replace(base.search, **limits)
+    space = registry.build(base.space, (side, side, 3), 10)
+    within = problem.within_limits(dataclasses.replace(base, search=search), space)
+    (genome,) = np.asarray(within.sample(jax.random.key(seed), 1))
+    return ",".join(str(gene) for gene in genome if gene != PAD)
+
+
+def _at(flops: float, side: int) -> float:
+    """FLOPs at 32x32 as those at another side."""
+    return flops * (side / _SIDE) ** 2
 
 
 def complete(lines: Sequence[Human]) -> list[int]:
@@ -95,25 +119,29 @@ def table(lines: Sequence[Human]) -> Table:
     others = [name for name in names if name != found]
     contrast = dict.fromkeys(names, ("", ""))
     if found is not None and decided(names, seeds):
-        p = holm([t_test(accuracy[name], accuracy[found]) for name in others])
-        for name, value in zip(others, p, strict=True):
+        tests = {name: t_test(accuracy[name], accuracy[found]) for name in others}
+        humans = [name for name in others if name != RANDOM]
+        # The random networks are a comparison of their own.
+        tests |= zip(humans, holm([tests[name] for name in humans]), strict=True)
+        for name, value in tests.items():
             difference = (accuracy[found] - accuracy[name]).mean()
             contrast[name] = f"{difference:+.2f}", p_value(value)
     rows = []
     for name in names:
-        one, values = by_run[name, seeds[0]], accuracy[name]
+        trainings = [by_run[name, seed] for seed in seeds]
         texts = (
             name,
-            spread(values, ".2f"),
+            spread(accuracy[name], ".2f"),
             *contrast[name],
-            f"{one.params:,}",
-            f"{one.flops / 1e6:.1f}",
+            f"{np.mean([one.params for one in trainings]):,.0f}",
+            f"{np.mean([one.flops for one in trainings]) / 1e6:.1f}",
         )
         rows.append([Entry(text) for text in texts])
     return Table(
         "Test accuracy in %, mean +- standard deviation over seeds "
         f"{', '.join(map(str, seeds))}; the network that was found minus each, and the "
-        "p of a paired t-test over seeds, corrected by Holm's method.",
+        "p of a paired t-test over seeds, corrected by Holm's method for the human "
+        "networks. The random networks differ from seed to seed.",
         (
             "network",
             "test accuracy",
@@ -151,6 +179,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
     base = flags.parse(argv)
     found = f"{FOUND}-{options.found.replace(',', '-')}"
     names = (*NETWORKS, found) if options.found else NETWORKS
+    if options.random:
+        names = (*names, RANDOM)
     for seed in map(int, options.seeds.split(",")):
         for name in names:
             done = {
@@ -169,6 +199,7 @@ if __name__ == "__main__":
     parser.add_argument("--side", type=int, default=_SIDE, help="pixels")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--found", default="", help="comma-separated genes")
+    parser.add_argument("--random", action="store_true", help="a control")
     parser.add_argument("--read", action="store_true", help="run nothing")
     known, others = parser.parse_known_args()
     try:
