@@ -8,7 +8,8 @@ for ``--epochs``. On smaller images, of ``--side``, they are the same networks a
 fraction of the cost. ``--found=GENES`` adds the network that the search found, by its
 genome, and ``--random`` a random network of the laptop's space for each seed, of 20 to
 25 million multiply-accumulates. Lines are added to docs/results/claim/humans.csv;
-trainings that are there are not repeated. Writes docs/results/claim/humans.md; ``--read`` does only that.
+trainings that are there are not repeated. Writes docs/results/claim/humans.md;
+``--read`` does only that.
 """
 
 import argparse
