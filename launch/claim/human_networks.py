@@ -75,7 +75,7 @@ def trained(base: Config, name: str, genome: str, seed: int) -> Human:
 
 
 def random_genes(base: Config, seed: int) -> str:
-    """The genes of a random network, each as likely as any other of its cost."""
+    """The genes of a random network of such a cost, drawn as those of a search are."""
     side = base.data.side
     limits = {"min_flops": _at(_LEAST, side), "max_flops": _at(_FLOPS, side)}
     search = dataclasses.replace(base.search, **limits)

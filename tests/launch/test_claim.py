@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from gpt_nas_jax.reports.formats import p_value
+
 
 @given(st.lists(st.integers(1, 5_000_000), min_size=1, max_size=120))
 def test_candidates_within_the_budget_are_the_longest_start(flops: list[int]) -> None:
@@ -119,6 +121,31 @@ def test_human_networks_are_compared_with_the_one_that_was_found() -> None:
         [line for line in lines if line.name != "GoogLeNet"],
     ):
         assert all(row[2:4] == ["", ""] for row in rows_of(begun))
+
+
+def test_random_networks_are_a_comparison_of_their_own() -> None:
+    random = np.random.default_rng(0)
+    lines = [
+        Human(name, seed, 16, 4, 1000, 2_000_000, number / 20 + random.uniform(0, 0.1))
+        for number, name in enumerate((*human_networks.NETWORKS, "found-5-7"))
+        for seed in human_networks.SEEDS
+    ]
+    control = [
+        Human("random", seed, 16, 4, 1000 + seed, 2_000_000, random.uniform(0.2, 0.3))
+        for seed in human_networks.SEEDS
+    ]
+    without, beside = (
+        {row[0].text: [cell.text for cell in row] for row in table.rows}
+        for table in map(human_networks.table, (lines, lines + control))
+    )
+    own = beside.pop("random")
+    assert beside == without
+    found, drawn = (
+        np.array([line.test_accuracy for line in part])
+        for part in (lines[-len(control) :], control)
+    )
+    assert own[3] == p_value(stats.ttest_rel(found, drawn).pvalue)
+    assert own[4] == "1,002"
 
 
 def test_without_a_found_network_human_ones_are_not_compared() -> None:
