@@ -276,10 +276,14 @@ def p_values(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 
 
 def t_test(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Two-sided p of the paired t-test, ``float64[S]``; nan with one seed."""
-    if not np.round(ours - theirs, _DECIMALS).any():
+    """Two-sided p of the paired t-test, ``float64[S]``.
+
+    It is nan with one seed, and if all differences are equal but not 0.
+    """
+    differences = np.round(ours - theirs, _DECIMALS)
+    if not differences.any():
         return 1.0
-    if len(ours) < 2:
+    if np.ptp(differences) == 0:
         return math.nan
     return float(scipy.stats.ttest_rel(ours, theirs).pvalue)
 

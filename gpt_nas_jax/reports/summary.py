@@ -33,6 +33,7 @@ def prior_part(path: Path) -> dict[str, Any] | None:
 def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]:
     """The part ``search`` of ``result.json``; its seconds are of the evaluations.
 
+    ``device_seconds`` are the same, divided by the evaluations that share a device.
     With rungs, ``share_of_epochs`` is relative to full training of all candidates. If
     images come from disk, ``input_wait`` is the share of the seconds spent waiting for
     them.
@@ -45,6 +46,7 @@ def search_part(config: Config, records: list[dict[str, Any]]) -> dict[str, Any]
         "evaluations": len(records),
         "failed": sum(record["fitness"] is None for record in records),
         "seconds": round(seconds, 1),
+        "device_seconds": round(seconds / config.search.workers, 1),
         **({"input_wait": round(sum(waited) / seconds, 4)} if waited else {}),
         "fitness": measure(config),
         "best_fitness": workdir.best(records)["fitness"],

@@ -106,23 +106,24 @@ def decided(names: Sequence[str], seeds: Sequence[int]) -> bool:
 def table(lines: Sequence[Human]) -> Table:
     """The networks by accuracy over the seeds that all have.
 
-    They are compared with the one that was found, if it was trained.
+    They are compared with the network that was found; of several, with the first that
+    was trained. It is never chosen by its accuracy.
     """
     by_run = {(line.name, line.seed): line for line in lines}
     names = list(dict.fromkeys(line.name for line in lines))
+    found = next((name for name in names if name.startswith(FOUND)), None)
     seeds = complete(lines)
     accuracy = {
         name: np.array([100 * by_run[name, seed].test_accuracy for seed in seeds])
         for name in names
     }
     names.sort(key=lambda name: -accuracy[name].mean())
-    found = next((name for name in names if name.startswith(FOUND)), None)
     others = [name for name in names if name != found]
     contrast = dict.fromkeys(names, ("", ""))
     if found is not None and decided(names, seeds):
         tests = {name: t_test(accuracy[name], accuracy[found]) for name in others}
-        humans = [name for name in others if name != RANDOM]
-        # The random networks are a comparison of their own.
+        humans = [name for name in others if name in NETWORKS]
+        # Any other networks are comparisons of their own.
         tests |= zip(humans, holm([tests[name] for name in humans]), strict=True)
         for name, value in tests.items():
             difference = (accuracy[found] - accuracy[name]).mean()

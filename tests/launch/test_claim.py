@@ -123,6 +123,22 @@ def test_human_networks_are_compared_with_the_one_that_was_found() -> None:
         assert all(row[2:4] == ["", ""] for row in rows_of(begun))
 
 
+def test_the_network_compared_is_not_chosen_by_its_accuracy() -> None:
+    random = np.random.default_rng(0)
+    names = (*human_networks.NETWORKS, "found-5-7", "found-9-9")
+    lines = [
+        Human(name, seed, 16, 4, 1000, 2_000_000, number / 20 + random.uniform(0, 0.1))
+        for number, name in enumerate(names)
+        for seed in human_networks.SEEDS
+    ]
+    first, both = (
+        {row[0].text: [cell.text for cell in row] for row in table.rows}
+        for table in map(human_networks.table, (lines[:-5], lines))
+    )
+    assert both.pop("found-9-9")[2].startswith("-")
+    assert both == first
+
+
 def test_random_networks_are_a_comparison_of_their_own() -> None:
     random = np.random.default_rng(0)
     lines = [

@@ -102,6 +102,13 @@ def test_no_difference_has_p_one(seeds: int):
 
 
 @pytest.mark.filterwarnings("error")
+def test_equal_differences_have_no_t_test():
+    row, *_ = paired(of(a=[[90.1], [95.3]], b=[[90.4], [95.6]]), "a", 1)
+    assert math.isnan(row.t_test)
+    assert row.wilcoxon == 0.5
+
+
+@pytest.mark.filterwarnings("error")
 def test_one_seed_has_no_t_test():
     row, *_ = paired(of(a=[[90.0]], b=[[91.0]]), "a", 1)
     assert math.isnan(row.t_test)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpt_nas_jax.config import Config
+from gpt_nas_jax.reports.paper import published
 from gpt_nas_jax.types import UsageError
 
 DAY = 86400
@@ -40,7 +41,7 @@ class Measured:
       failed: number of such networks, which are left out, over all seeds.
       days: device-days of the trainings.
       images: number of images that an accuracy is measured on.
-      dataset: its name.
+      dataset: its name, as the paper's tables have it.
     """
 
     plan: TrainingPlan
@@ -94,13 +95,13 @@ def of_records(
             "fewer than two networks of a repetition could be trained; one failed "
             f"with: {min(reasons)}"
         )
-    seconds = sum(record["seconds"] for record in records)
+    # Lines of earlier versions have only the seconds.
+    seconds = sum(record.get("device_seconds", record["seconds"]) for record in records)
     return Measured(
         plan,
         found,
         int((~whole).sum()),
-        # This many trainings shared a device.
-        seconds / config.search.workers / DAY,
+        seconds / DAY,
         images,
-        config.data.name,
+        published.dataset(config.data),
     )

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+from gpt_nas_jax.config import TFDS, DataConfig
+
 
 @dataclasses.dataclass(frozen=True)
 class PublishedResult:
@@ -130,5 +132,20 @@ TABLE_5: Mapping[str, Mapping[tuple[int, int], tuple[float, float]]] = {
 All six p-values follow from their r with 50 networks, and with no other number.
 """
 
+SIDES: Mapping[str, int] = {"cifar10": 32, "cifar100": 32, "imagenet2012": 224}
+"""Data set -> side of an image, pixels."""
+
 FIGURE_2_DIAGONAL = 0.8
 """Figure 2: correlations on the diagonal lie above, on CIFAR-10 and CIFAR-100."""
+
+
+def original(data: DataConfig) -> str:
+    """The name of a data set as the tables above have it, whatever loads it."""
+    return data.name.removeprefix(TFDS)
+
+
+def dataset(data: DataConfig) -> str:
+    """The same, with the side of its images if it differs from the paper's."""
+    name = original(data)
+    same = not data.side or data.side == SIDES.get(name)
+    return name if same else f"{name} at {data.side}x{data.side}"

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gpt_nas_jax.config import CONTROLS, PAPER_ROWS, Config
+from gpt_nas_jax.config import CONTROLS, PAPER_ROWS, Config, DataConfig
 from gpt_nas_jax.networks.zoo.seven import SEVEN
 from gpt_nas_jax.reports.contrasts import holm
 from gpt_nas_jax.reports.curves import p_values
@@ -39,13 +39,13 @@ FinishedRuns: TypeAlias = Mapping[str, Mapping[int, FinishedRun]]
 """Row -> seed -> run, of those that are finished."""
 
 
-def finished_run(config: Config, result: Mapping[str, Any]) -> FinishedRun:
+def finished_run(result: Mapping[str, Any]) -> FinishedRun:
     """Reads the numbers of a run from its ``result.json``."""
     search = result.get("search")
     days = None
     if search is not None:
-        # This many evaluations shared a device.
-        days = search["seconds"] / config.search.workers / DAY
+        # Results of earlier versions have only the seconds.
+        days = search.get("device_seconds", search["seconds"]) / DAY
     params = result["best"]["params"] / 1e6
     return FinishedRun(100 * result["retrain"]["test_accuracy"], params, days)
 
@@ -58,31 +58,31 @@ def write(folder: Path, config: Config, found: FinishedRuns) -> list[Path]:
       config: of the table.
       found: the runs that are finished.
     """
-    name = config.data.name
     tables = [_table(config, found)]
     if pairs := _pairs(found):
-        tables.append(_paired(name, pairs))
-    return writing.write(folder, "Table III", tables, _long(name, found))
+        tables.append(_paired(published.dataset(config.data), pairs))
+    return writing.write(folder, "Table III", tables, _long(config.data, found))
 
 
-def _reported(dataset: str) -> tuple[str, Mapping[str, PublishedResult]]:
+def _reported(data: DataConfig) -> tuple[str, Mapping[str, PublishedResult]]:
     """The paper's rows for a data set, else for CIFAR-10, and the name of that set."""
-    name = dataset if dataset in published.TABLE_3 else "cifar10"
+    name = published.original(data)
+    name = name if name in published.TABLE_3 else "cifar10"
     return name, published.TABLE_3[name]
 
 
-def _names(dataset: str, found: FinishedRuns) -> list[str]:
+def _names(data: DataConfig, found: FinishedRuns) -> list[str]:
     """Rows that can be run, controls that were, and those that are only published."""
-    _, reported = _reported(dataset)
+    _, reported = _reported(data)
     others = (row for row in reported if row not in PAPER_ROWS)
     return [*PAPER_ROWS, *(row for row in CONTROLS if row in found), *others]
 
 
 def _table(config: Config, found: FinishedRuns) -> Table:
-    dataset = config.data.name
-    shown, reported = _reported(dataset)
+    dataset = published.dataset(config.data)
+    shown, reported = _reported(config.data)
     lines = []
-    for row in _names(dataset, found):
+    for row in _names(config.data, found):
         there, theirs = found.get(row, {}), reported.get(row)
         accuracies = [one.accuracy for one in there.values()]
         difference = EMPTY
@@ -108,7 +108,7 @@ def _table(config: Config, found: FinishedRuns) -> Table:
         "deviation over the seeds. An empty cell was not run, or is not in the "
         f"paper. Published: the paper's on {shown}, cost in GPU days"
     )
-    caption += "." if shown == dataset else ", for orientation: it has no such images."
+    caption += "." if shown == dataset else ", for orientation: its images are others."
     columns = ["row", "kind", "seeds", f"here, {dataset}", "params", "days"]
     columns += [f"published, {shown}", "published params", "published days"]
     return Table(caption, [*columns, "here - published"], lines, names=2)
@@ -168,14 +168,17 @@ def _paired(dataset: str, pairs: Mapping[str, tuple[np.ndarray, np.ndarray]]) ->
     return Table(caption, [*columns, "p, Holm"], lines)
 
 
-def _long(dataset: str, found: FinishedRuns) -> tuple[list[str], list[list[object]]]:
+def _long(
+    data: DataConfig, found: FinishedRuns
+) -> tuple[list[str], list[list[object]]]:
     """CSV with one line per run; a row that was not run lacks our numbers."""
     columns = ["dataset", "row", "seed", "accuracy", "params", "device_days"]
     columns += ["published_accuracy", "published_params", "published_days"]
-    shown, reported = _reported(dataset)
+    dataset = published.dataset(data)
+    shown, reported = _reported(data)
 
     def lines() -> Iterator[list[object]]:
-        for row in _names(dataset, found):
+        for row in _names(data, found):
             theirs = reported.get(row) if shown == dataset else None
             beside = [None] * 3
             if theirs is not None:

@@ -128,7 +128,7 @@ def finished(config: Config) -> FinishedRuns:
                 result = workdir.read_sealed(
                     _result(one), "remove it: the run writes it again"
                 )
-                found.setdefault(row, {})[seed] = table3.finished_run(config, result)
+                found.setdefault(row, {})[seed] = table3.finished_run(result)
     return found
 
 

@@ -186,6 +186,7 @@ def _records(
                 "accuracy": curve.accuracies and list(curve.accuracies),
                 "reason": curve.reason,
                 "seconds": round(curve.seconds, 3),
+                "device_seconds": round(curve.seconds / config.search.workers, 3),
             }
             ledger.append(record)
             yield record
