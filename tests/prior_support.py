@@ -55,7 +55,8 @@ def small_prior(name: str) -> Prior:
     random = np.random.default_rng(0)
     tokens = random.integers(2, WORDS.size, (40, CONTEXT + 1)).astype(np.int32)
     seen = Windows(tokens, np.ones(40))
-    return Prior(fcn, fcn_params, table, gpt, params, seen)
+    blocks = np.zeros(table.num_genes, np.float32)
+    return Prior(fcn, fcn_params, table, gpt, params, seen, blocks)
 
 
 def learn_from(

@@ -13,9 +13,9 @@ from gpt_nas_jax.prior.ngram import NGram
 from gpt_nas_jax.prior.ngram import fit as count
 from gpt_nas_jax.prior.ngram_table import NGramTable
 from gpt_nas_jax.prior.prior import LayerPrior, Prior, only_openers
-from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.protocol import ReadableSpace
 from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.corpus import Windows
 from gpt_nas_jax.tokens.reading import ReadingTable
 from gpt_nas_jax.types import Tokens
 
@@ -61,16 +61,19 @@ def uniform(space: ReadableSpace) -> Unigram:
 
 
 def unigram(space: ReadableSpace, prior: Prior, fcn_steps: int) -> Unigram:
-    """Proposes genes by their frequency in the corpus, regardless of the context.
+    """Proposes genes by their frequency in the corpora, regardless of the context.
 
-    Layers have their frequencies in the corpus; the FCN's predictions are averaged over
-    contexts of random genomes.
+    In a space of chains, that is the frequency of blocks in the human networks. In a
+    space of cells, layers have their frequencies in the corpora, and the predictions
+    of the FCN are averaged over contexts of random genomes.
 
     Args:
       space: of the genomes.
       prior: whose corpora count.
       fcn_steps: updates of an FCN of its own, where it needs one.
     """
+    if prior.blocks.any():
+        return Unigram(jnp.log(_frequencies(prior.blocks)), prior.table)
     model = count(prior.seen, prior.gpt.vocabulary_size, longest=1)
     own = prior.replace(fcn_params=_taught(space, prior, model, fcn_steps))
     genomes = jax.jit(space.sample, static_argnums=1)(jax.random.key(0), _CONTEXTS)
@@ -98,7 +101,7 @@ def _taught(
     random genomes. In a space of cells, the prior's has learned genes that the GPT
     wrote, so a control has one that learns genes written by its own model.
     """
-    if {*space.human_genes} & {*BLOCK_NAMES}:
+    if prior.blocks.any():
         return prior.fcn_params
 
     def surprise(windows: np.ndarray) -> np.ndarray:
@@ -111,6 +114,14 @@ def _taught(
         prior.fcn, written, weights, (keys[0], keys[1]), steps, lambda count: None
     )
     return params
+
+
+def _frequencies(counts: np.ndarray) -> np.ndarray:
+    """Probabilities ``float64[G]``, smoothed as those of layers are."""
+    genes = np.arange(len(counts))[:, None]
+    held = np.flatnonzero(counts)
+    model = count(Windows(genes[held], counts[held]), len(counts), longest=1)
+    return model.probabilities(genes)
 
 
 @jax.jit

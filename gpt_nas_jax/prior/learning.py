@@ -229,7 +229,8 @@ def with_fcn(
     fcn_params = fit.fit_fcn(
         fcn, train, weights, (init_key, fit_key), config.fcn_steps, progress
     )
-    return Prior(fcn, fcn_params, table, model, params, seen(phases)), test
+    blocks = lessons.count_blocks(space, words, traces, table.num_genes)
+    return Prior(fcn, fcn_params, table, model, params, seen(phases), blocks), test
 
 
 def seen(phases: Sequence[Phase]) -> Windows:

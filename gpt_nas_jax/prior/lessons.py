@@ -77,6 +77,16 @@ def to_measure(
     return of_networks(traces, vocabulary, space.human_genes, context_of(table))
 
 
+def count_blocks(
+    space: ReadableSpace, vocabulary: Vocabulary, traces: list[Trace], genes: int
+) -> np.ndarray:
+    """How often each of ``genes`` is a block of the networks, ``float32[G]``."""
+    if not _hold(traces, space.human_genes):
+        return np.zeros(genes, np.float32)
+    human = of_networks(traces, vocabulary, space.human_genes)
+    return np.bincount(human.labels[human.starts], minlength=genes).astype(np.float32)
+
+
 def _hold(traces: list[Trace], genes: Mapping[str, int]) -> bool:
     """Whether any layer of the networks belongs to a block that is a gene."""
     return any(part.block in genes for trace in traces for part in trace.layers)

@@ -3,6 +3,7 @@
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gpt_nas_jax.prior.fcn import FCN
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
@@ -58,11 +59,14 @@ class Prior(LayerPrior):
       gpt: the GPT.
       gpt_params: its parameters.
       seen: its training windows, for the controls.
+      blocks: ``float32[G]``, how often each gene occurs as a block of the human
+        training networks, for the controls; all 0 in a space of other genes.
     """
 
     gpt: GPT = flax.struct.field(pytree_node=False)
     gpt_params: dict
     seen: Windows
+    blocks: np.ndarray
 
     def next_layer(self, contexts: Tokens) -> jax.Array:
         """See `LayerPrior`."""

@@ -52,12 +52,12 @@ _VALIDATION_OVER_TEST = 0.0058
 _SHARE = 295_889 / 423_624
 _IMAGENET_CLASSES = 1000
 # Of a prior's files. A prior in another format is not found, so it is learned anew.
-_FORMAT = 4
+_FORMAT = 5
 _REPORT = "report.json"
 REPORT = "prior.json"
 """The report of a run's prior, in its workdir."""
 _VOCABULARY = "vocabulary.json"
-_TOKENS, _WEIGHTS = "tokens.npy", "weights.npy"
+_TOKENS, _WEIGHTS, _BLOCKS = "tokens.npy", "weights.npy", "blocks.npy"
 
 
 def read_cells(config: PriorConfig) -> Columns:
@@ -243,6 +243,7 @@ def _keep(
         workdir.write_sealed(temporary / _VOCABULARY, {"words": words.words})
         workdir.write_array(temporary / _TOKENS, prior.seen.tokens)
         workdir.write_array(temporary / _WEIGHTS, prior.seen.weights)
+        workdir.write_array(temporary / _BLOCKS, prior.blocks)
         workdir.write_sealed(temporary / _REPORT, report)
         with workdir.storing(path):
             try:
@@ -276,4 +277,5 @@ def _load(
         gpt,
         workdir.load_tree(path / "gpt", shapes, remedy),
         Windows(*arrays),
+        workdir.read_array(path / _BLOCKS, remedy),
     )

@@ -40,7 +40,7 @@ class GptNas:
     by_surprise: bool = flax.struct.field(pytree_node=False, default=False)
     drafts: int = at_least(1, 1)
 
-    VERSION: ClassVar[int] = 6
+    VERSION: ClassVar[int] = 7
 
     def init(self, key: Key) -> PopulationState:
         """A random population of unknown fitness."""

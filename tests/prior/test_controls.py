@@ -9,10 +9,12 @@ import pytest
 from prior_support import CHAINS, SPACES, WORDS, sample, small_prior
 
 from gpt_nas_jax.datasets.benchmarks import nasbench201
-from gpt_nas_jax.networks.trace import layers_of
-from gpt_nas_jax.prior import controls, examples, ngram, ngram_table
+from gpt_nas_jax.networks.trace import layers_of, trace
+from gpt_nas_jax.networks.zoo import human
+from gpt_nas_jax.prior import controls, examples, lessons, ngram, ngram_table
 from gpt_nas_jax.prior.prior import only_openers
 from gpt_nas_jax.prior.reconstruct import reconstruct
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows, merge
@@ -54,13 +56,39 @@ def test_uniform_is_uniform(space: BlockSpace):
     np.testing.assert_allclose(found, 1 / prior.table.num_genes, rtol=1e-5)
 
 
-def test_unigram_is_the_mean_proposal():
-    """By hand: layer frequencies times the FCN's mean answers over random chains."""
-    prior = small_prior("chains")
-    control = controls.unigram(CHAINS, prior, fcn_steps=0)
+def test_a_unigram_of_chains_proposes_by_the_frequency_of_blocks():
+    """Witten and Bell's estimate of what was never seen, written out."""
+    counts = np.zeros(CHAINS.num_genes, np.float32)
+    counts[[0, 3, 7]] = 5, 2, 1
+    control = controls.unigram(
+        CHAINS, small_prior("chains").replace(blocks=counts), fcn_steps=0
+    )
+    expected = (counts + 3 / len(counts)) / (8 + 3)
+    np.testing.assert_allclose(jax.nn.softmax(control.genes), expected, rtol=1e-5)
+
+
+def test_blocks_of_human_networks_are_counted_once_each():
+    network = human("ResNet-18")
+    resnet = trace(network.build(10, network.image), network.image)
+    found = lessons.count_blocks(CHAINS, WORDS, [resnet], CHAINS.num_genes)
+    counts = dict(zip(BLOCK_NAMES, found, strict=True))
+    assert {name: n for name, n in counts.items() if n} == {
+        "BasicBlock": 8,
+        **dict.fromkeys(("Conv", "BatchNorm", "ReLU", "MaxPool", "AvgPool"), 1),
+    }
+    cells = lessons.count_blocks(SPACES["nasbench201"], WORDS, [resnet], 5)
+    np.testing.assert_array_equal(cells, np.zeros(5))
+
+
+def test_unigram_of_cells_is_the_mean_proposal():
+    """By hand: layer frequencies times the FCN's mean answers over random cells."""
+    space, prior = SPACES["nasbench201"], small_prior("nasbench201")
+    control = controls.unigram(space, prior, fcn_steps=0)
+    # Without updates, the FCN of a control does not depend on its model of layers.
+    prior = prior.replace(fcn_params=controls.ngram(space, prior, 0).fcn_params)
     proposed = np.asarray(jax.nn.softmax(control.genes))
     np.testing.assert_allclose(proposed.sum(), 1, rtol=1e-5)
-    genomes = CHAINS.sample(jax.random.key(9), 200)
+    genomes = sample(space, jax.random.key(9), 200)
     contexts = examples.of_genomes(genomes, prior.table).contexts
     short = ngram.fit(prior.seen, WORDS.size, longest=1)
     first = np.flatnonzero(np.asarray(prior.table.openers(WORDS.size)))

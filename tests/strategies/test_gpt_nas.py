@@ -58,6 +58,7 @@ def prior() -> Prior:
         gpt,
         jax.jit(gpt.init)(gpt_key, context)["params"],
         Windows(np.zeros((0, CONTEXT + 1), np.int32), np.zeros(0)),
+        np.zeros(SPACE.num_genes, np.float32),
     )
 
 

@@ -1,7 +1,7 @@
 """GoogLeNet with BatchNorm and without auxiliary heads (arXiv 1409.4842).
 
-The last pooling drops the last row and column of an odd side, where torchvision's rounds
-up; its input has an even side for images of 224x224 and 32x32.
+The last pooling drops the last row and column of an odd side, where torchvision's
+rounds up. Images of 224x224 and 32x32 have an even side there.
 """
 
 from gpt_nas_jax.networks.blocks import ConvNormActivation, Inception, MaxPool
