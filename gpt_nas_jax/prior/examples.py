@@ -10,7 +10,7 @@ import numpy as np
 from gpt_nas_jax.networks.trace import Trace
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import ReadingTable, Rows, empty_context
-from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
+from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
 from gpt_nas_jax.types import Genome
 
 
@@ -74,7 +74,8 @@ def of_networks(
 def of_genes(genomes: Genome, asked: np.ndarray, table: ReadingTable) -> Examples:
     """The first layer after the start of every selected gene of ``int32[N, L]``.
 
-    If a gene has no layers of its own, that is the first of a later one.
+    If a gene has no layers of its own, that is the first of a later one, or `UNKNOWN`
+    where no layer follows.
 
     Args:
       genomes: to read.
@@ -85,9 +86,10 @@ def of_genes(genomes: Genome, asked: np.ndarray, table: ReadingTable) -> Example
     contexts, tokens = [], []
     context = context_of(table)
     for (whole, places), some in zip(read(genomes, table), asked, strict=True):
+        ended = np.append(whole, np.int32(UNKNOWN))
         for place in places[some]:
-            contexts.append(whole[place : place + context])
-            tokens.append(whole[place + context])
+            contexts.append(ended[place : place + context])
+            tokens.append(ended[place + context])
     labels = np.asarray(genomes)[:, table.positions][asked]
     return Examples(
         np.stack(contexts),

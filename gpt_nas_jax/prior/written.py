@@ -24,7 +24,7 @@ def rewritten(
 
     The probability of a gene is that of the ten layers read from its position on, given
     the context. So what follows them distinguishes genes without layers and genes with
-    the same first layer.
+    the same first layer. A genome may end before ten.
 
     Args:
       surprise: of the model.

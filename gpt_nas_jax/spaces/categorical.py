@@ -14,7 +14,7 @@ from gpt_nas_jax.spaces import cells
 from gpt_nas_jax.spaces.neighbours import random_neighbour
 from gpt_nas_jax.tokens.corpus import CONTEXT
 from gpt_nas_jax.tokens.reading import Rows, empty_context, first_words, rows
-from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import Genome, Key, Tokens, UsageError
 
 
@@ -246,8 +246,8 @@ class ChoiceTable:
         return self.choices.at(genome[position])
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The genome again, then `UNKNOWN`, in case its last choices have no layers."""
-        return np.append(sequence, UNKNOWN)
+        """The genome again."""
+        return sequence
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""

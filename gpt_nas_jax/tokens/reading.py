@@ -116,7 +116,7 @@ class ReadingTable(Protocol):
         """
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The tokens that follow the words of a whole genome, ``int32[L]``."""
+        """The tokens that follow the words of a whole genome, ``int32[L]``, or none."""
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """Which tokens may be the first of a gene's words, ``bool[V]``."""

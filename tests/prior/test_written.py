@@ -1,15 +1,22 @@
 """Genomes resampled from a model of layers."""
 
+from collections.abc import Callable, Sequence
+
 import jax
 import numpy as np
 import pytest
 from prior_support import SPACES, WORDS, sample
 
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Layer, Other
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.prior.written import rewritten
+from gpt_nas_jax.spaces.blocks import reading as block_reading
+from gpt_nas_jax.spaces.categorical import CategoricalSpace
 from gpt_nas_jax.spaces.nasbench201 import network
-from gpt_nas_jax.tokens.vocabulary import word
+from gpt_nas_jax.tokens import vocabulary
+from gpt_nas_jax.tokens.reading import ReadingTable
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 
 SPACE = SPACES["nasbench201"]
 TABLE = SPACE.reading(WORDS)
@@ -76,3 +83,36 @@ def test_operations_that_begin_alike_are_told_apart():
     made, _ = rewritten(surprise, TABLE, genomes, 1.0, jax.random.key(4))
     counts = np.bincount(made.ravel(), minlength=5)
     assert counts[3] > 20 * counts[2]
+
+
+def choices(layers: Sequence[Sequence[Layer]], words: Vocabulary) -> ReadingTable:
+    """Three places in a space of choices with these layers."""
+    names = tuple(map(str, range(len(layers))))
+
+    class Own(CategoricalSpace):
+        def layers(self, name: str) -> Sequence[Layer]:
+            return layers[int(name)]
+
+    return Own((names,) * 3).reading(words)
+
+
+def chain(layers: Sequence[Sequence[Layer]], words: Vocabulary) -> ReadingTable:
+    """Chains of three blocks with these layers, all in one stage."""
+    places = np.zeros((4, 3), np.int32)
+    return block_reading.build(words, [*layers] * 2, places, places, context=4)
+
+
+@pytest.mark.parametrize("of", [choices, chain])
+def test_the_end_of_a_genome_is_no_layer(of: Callable[..., ReadingTable]):
+    """A model to which all known layers are equal writes genes of any length alike."""
+    relu, own = (Other(0, (8, 8, 16), (8, 8, 16), kind, ()) for kind in ("relu", "own"))
+    table = of([[], [relu], [relu] * 12, [own]], vocabulary.build([[word(relu)]]))
+
+    def surprise(tokens: np.ndarray) -> np.ndarray:
+        return 50.0 * (tokens[:, -1] == vocabulary.UNKNOWN)
+
+    genomes = np.zeros((600, 3), np.int32)
+    made, _ = rewritten(surprise, table, genomes, 1.0, jax.random.key(5))
+    shares = [np.bincount(genes, minlength=4) / len(made) for genes in made.T]
+    # Four standard errors; a layer that the corpora lack is not written.
+    np.testing.assert_allclose(shares, [[1 / 3] * 3 + [0]] * 3, atol=0.077)

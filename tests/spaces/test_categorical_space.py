@@ -109,8 +109,6 @@ def test_choices_read_as_their_layers():
     genome = np.array([0, 1, 0], np.int32)
     lengths = [int(table.words(genome, place).lengths) for place in table.positions]
     assert lengths == [1, 0, 1]
-    # One token, in case the last choices have no layers.
-    assert len(table.behind(np.zeros(0, np.int32))) == 1
 
 
 def test_the_prior_needs_layers_and_equal_choices():

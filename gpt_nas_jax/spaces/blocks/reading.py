@@ -9,7 +9,7 @@ import numpy as np
 
 from gpt_nas_jax.networks.layers import Layer
 from gpt_nas_jax.tokens.reading import Rows, empty_context, first_words, rows
-from gpt_nas_jax.tokens.vocabulary import UNKNOWN, Vocabulary, word
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import PAD, Genome, Tokens
 
 
@@ -59,8 +59,8 @@ class BlockTable:
         return row.replace(lengths=jnp.where(genome[position] == PAD, 0, row.lengths))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """`UNKNOWN`, in case the last blocks of a user have no layers."""
-        return np.array([UNKNOWN], sequence.dtype)
+        """No tokens: a chain is read up to its last block."""
+        return sequence[:0]
 
     def openers(self, vocabulary_size: int) -> jax.Array:
         """The first words of genes, ``bool[V]``; see `first_words`."""
