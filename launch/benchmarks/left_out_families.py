@@ -27,11 +27,13 @@ from gpt_nas_jax import flags
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.networks.trace import Trace, trace
 from gpt_nas_jax.networks.zoo import ZOO
-from gpt_nas_jax.prior import controls, examples, fit, learning, ngram, smoothing
+from gpt_nas_jax.prior import examples, fit, learning, ngram, ngram_table, smoothing
 from gpt_nas_jax.prior.benchmarks import BENCHMARKS
+from gpt_nas_jax.prior.controls import NGramPrior
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_corpora, build_phase
 from gpt_nas_jax.prior.examples import Examples
 from gpt_nas_jax.prior.gpt import GPT
+from gpt_nas_jax.prior.ngram import NGram
 from gpt_nas_jax.prior.prior import LayerPrior
 from gpt_nas_jax.reports.terminal import progress, show_table
 from gpt_nas_jax.spaces.protocol import ReadableSpace
@@ -125,16 +127,33 @@ def measure(
         settings, space, parts, phases, model, tuned, fcn_key, _quiet
     )
     counted = smoothing.baseline(phases, words.size, settings.context + 1)
+    perplexity, right = of_ngram(counted, prior, human.test, places)
     return (
         fit.perplexity(model, tuned, human.test),
         _mixed(model, tuned, human.test, size),
         fit.perplexity(model, alone, human.test),
-        ngram.perplexity(counted, human.test),
+        perplexity,
         float(size),
         _right(prior, places),
-        _right(controls.ngram(space, prior, settings.fcn_steps), places),
+        right,
         _looked_up(parts, space),
     )
+
+
+def of_ngram(
+    model: NGram, prior: LayerPrior, windows: Windows, places: Examples
+) -> tuple[float, float]:
+    """The perplexity of an n-gram model, and how likely it makes the correct block.
+
+    Args:
+      model: of layers.
+      prior: whose FCN maps layers to blocks.
+      windows: that the perplexity is measured on.
+      places: where blocks begin.
+    """
+    table = ngram_table.table_of(model)
+    counted = NGramPrior(prior.fcn, prior.fcn_params, prior.table, table)
+    return ngram.perplexity(model, windows), _right(counted, places)
 
 
 def _quiet(count: int) -> None:
