@@ -76,9 +76,10 @@ class PriorConfig(Section):
     )
     patience: int = setting(
         0,
-        "Early stopping of both phases: stop after this many measurements, about one "
-        "every two epochs, without a lower validation loss, and restore the best "
-        "weights; 0: off (ours).",
+        "Early stopping of both phases: stop after this many measurements without a "
+        "lower validation loss, and restore the best weights; one measurement about "
+        "every two epochs, but at least 50 steps apart, which are about ten epochs of "
+        "the human networks; 0: off (ours).",
         low=0,
     )
     fcn_steps: int = setting(
