@@ -68,7 +68,10 @@ class VertexTable:
         return joined(own, self._wiring(edges, vertex + 1))
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The same cell again, without the wiring of its first vertex."""
+        """The same cell again, without the wiring of its first vertex.
+
+        A network has this wiring, too; to add it would change published priors.
+        """
         return sequence
 
     def openers(self, vocabulary_size: int) -> jax.Array:

@@ -88,7 +88,10 @@ class EdgeTable:
         return np.unique(np.concatenate(asked), axis=0)
 
     def behind(self, sequence: np.ndarray) -> np.ndarray:
-        """The same cell again, then the tokens after the stack."""
+        """The same cell again, then the tokens after the stack.
+
+        A network has five cells before them; more would change published priors.
+        """
         return np.concatenate([sequence, self.between])
 
     def openers(self, vocabulary_size: int) -> jax.Array:
