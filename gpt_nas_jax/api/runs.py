@@ -13,6 +13,7 @@ from gpt_nas_jax.config import STAGES, Config
 from gpt_nas_jax.executors import processes
 from gpt_nas_jax.exports import opened
 from gpt_nas_jax.inference import saved
+from gpt_nas_jax.inference.owner import AGAIN, owner
 from gpt_nas_jax.inference.predictor import Asked, Predictions, Predictor
 from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.networks.chain import Chain
@@ -44,8 +45,6 @@ _OF_A_NETWORK: dict[str, Callable[[Config, Config, SavedNetwork], None]] = {
 }
 """Stages that use the network of the run in ``--workdir``."""
 _RESULT = "result.json"
-_AGAIN = ("retrain.flags", "baseline.flags")
-"""Flagfiles that are saved with a network."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -220,14 +219,11 @@ def _loaded(home: Path) -> Run:
     path = home
     if home.is_file():
         return Run(home, _config(opened.description(home)["flags"].splitlines()))
-    kept = [home / workdir.FLAGS, *(home / name for name in _AGAIN)]
     folder = "best"
-    # `best-2` is in the folder of its run, a human network one level below.
-    for run in (home.parent, home.parent.parent):
-        if (home / saved.ARCHITECTURE).exists() and (run / workdir.FLAGS).exists():
-            folder, kept = str(home.relative_to(run)), [run / workdir.FLAGS]
-            home = run
-            break
+    run = owner(home) if (home / saved.ARCHITECTURE).exists() else None
+    if run is not None:
+        home, folder = run, home.relative_to(run).as_posix()
+    kept = (home / name for name in (workdir.FLAGS, *AGAIN))
     file = next((one for one in kept if one.exists()), None)
     if file is None:
         raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")

@@ -13,6 +13,7 @@ from gpt_nas_jax.exports import opened
 from gpt_nas_jax.exports.check import agreement
 from gpt_nas_jax.exports.format import Format, Logits, Order
 from gpt_nas_jax.exports.registry import FORMATS
+from gpt_nas_jax.inference.owner import owner
 from gpt_nas_jax.inference.saved import SavedNetwork
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.types import UsageError
@@ -124,7 +125,7 @@ def _title(trained: Config, network: SavedNetwork) -> str:
     name = found.get("name", "A network")
     text = f"{name} for {trained.data.name}: {found['params']:,} parameters"
     result = network.home.parent / "result.json"
-    if result.exists():
+    if owner(network.home) is not None and result.exists():
         # The results of `best-2` are under `retrain-2`.
         part = f"retrain{network.home.name.removeprefix('best')}"
         tested = workdir.read_json(result).get(part, {}).get("test_accuracy")

@@ -77,7 +77,7 @@ def opened(
     """
     with locked(path):
         check(path, result_flags, least)
-        kept = _read(path / FLAGS)
+        kept = flags_in(path / FLAGS)
         same = kept is not None and not _differing(kept, result_flags)
         if not same and _results(path):
             extend(path)
@@ -107,7 +107,7 @@ def check(
         held = results or _held(path)
     if not held:
         return
-    kept = _read(path / FLAGS)
+    kept = flags_in(path / FLAGS)
     if kept is None:
         if held == FLAGS:
             raise UsageError(f"{path / FLAGS} is no run's; choose another --workdir")
@@ -193,14 +193,14 @@ def read_flags(path: Path) -> dict[str, str]:
     Raises:
       UsageError: it is no directory of a run.
     """
-    found = _read(path / FLAGS)
+    found = flags_in(path / FLAGS)
     if found is None:
         raise UsageError(f"{path} is not a run's folder: it has no readable {FLAGS}")
     return found
 
 
-def _read(path: Path) -> dict[str, str] | None:
-    """The flags of a flagfile; None where there is none, or no text."""
+def flags_in(path: Path) -> dict[str, str] | None:
+    """The flags of a flagfile, as texts; None where there is none, or no text."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from exports_support import saved
 
-from gpt_nas_jax.config import Config, DataConfig
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config, DataConfig, fields
 from gpt_nas_jax.config.using import ExportConfig
 from gpt_nas_jax.exports import flax_file, plan, torch_file
 from gpt_nas_jax.exports.check import agreement
@@ -97,6 +98,30 @@ def test_a_file_with_other_answers_is_not_kept(
     with pytest.raises(UsageError, match=r"zeros\.txt was discarded"):
         export.run(asked, Config(), saved(tmp_path, "small"))
     assert not list((tmp_path / "export").iterdir())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_export_gives_the_accuracy_of_its_own_run_only(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of ``best/`` may lie beside the result of another run."""
+    trained = dataclasses.replace(Config(), seed=0)
+    beside = dataclasses.replace(trained, seed=seed)
+    workdir.write_text(tmp_path / "best/retrain.flags", fields.to_text(trained))
+    workdir.write_text(tmp_path / workdir.FLAGS, fields.to_text(beside))
+    result = {"retrain": {"test_accuracy": 0.5}}
+    workdir.write_sealed(tmp_path / "result.json", result)
+    titles = []
+
+    def write(order: Order) -> dict[str, bytes]:
+        titles.append(order.title)
+        raise UsageError("enough")
+
+    monkeypatch.setitem(FORMATS, "titled", Format(("a.txt",), {}, write, Opened))
+    asked = dataclasses.replace(Config(), export=ExportConfig(formats="titled"))
+    with pytest.raises(UsageError, match="enough"):
+        export.run(asked, trained, saved(tmp_path / "best", "small"))
+    assert ["test accuracy 0.5000" in title for title in titles] == [seed == 0]
 
 
 @pytest.mark.parametrize("shape", [(9, 8), (8, 8, 3)])

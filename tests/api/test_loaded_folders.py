@@ -1,0 +1,64 @@
+"""``gpt_nas_jax.load`` of a network's folder: in its run, and copied elsewhere."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpt_nas_jax as gnj
+from gpt_nas_jax import workdir
+from gpt_nas_jax.config import fields
+from gpt_nas_jax.stages import retrain
+
+GENOME = np.array([0, 1, 2], np.int32)
+PLACES = ("best", "best-2", "baselines/ResNet-18", "before-30/best", "before-30/best-2")
+
+
+def finished(path: Path, seed: int) -> Path:
+    """The folder of a run that has trained networks, without their weights."""
+    config = gnj.configure(workdir=path, seed=seed, search_strategy="genetic")
+    again = fields.to_text(retrain.config_again(config, GENOME))
+    for place in PLACES:
+        home = path / place
+        workdir.write_text(home / "retrain.flags", again)
+        workdir.write_json(home / "architecture.json", {"name": f"{place} of {seed}"})
+    # It was extended after its first networks were trained.
+    search = dataclasses.replace(config.search, generations=40)
+    longer = dataclasses.replace(config, search=search)
+    workdir.write_text(path / workdir.FLAGS, fields.to_text(longer))
+    workdir.write_sealed(path / "result.json", {"retrain": {"seed": seed}})
+    return path
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_network_in_the_folder_of_its_run_belongs_to_it(
+    place: str, tmp_path: Path
+) -> None:
+    run = finished(tmp_path, seed=1)
+    found = gnj.load(run / place)
+    assert (found.path, found.best) == (run, run / place)
+    assert found.config == gnj.load(run).config
+    assert found.architecture == {"name": f"{place} of 1"}
+
+
+@pytest.mark.parametrize("there", ["best", "kept", "kept/best", "before-30/best"])
+@pytest.mark.parametrize("neighbour", ["another run", "another program", "no text"])
+def test_a_copy_of_a_network_is_its_own_whatever_lies_beside_it(
+    there: str, neighbour: str, tmp_path: Path
+) -> None:
+    source, beside = finished(tmp_path / "run", seed=1), tmp_path / "beside"
+    if neighbour == "another run":
+        finished(beside, seed=2)
+    else:
+        beside.mkdir()
+        content = b"--verbose=1\n" if neighbour == "another program" else b"\xff"
+        (beside / workdir.FLAGS).write_bytes(content)
+    shutil.rmtree(beside / there, ignore_errors=True)
+    shutil.copytree(source / "best", beside / there)
+    found = gnj.load(beside / there)
+    assert found.config.seed == 1
+    assert found.best == beside / there
+    assert found.architecture == {"name": "best of 1"}
+    assert found.result is None
