@@ -63,8 +63,11 @@ class Run:
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """``result.json`` of a retraining or a baseline; None before it exists."""
-        path = self.path / _RESULT
+        """``result.json`` of a retraining or a baseline; None before it exists.
+
+        That of a network in ``before-<evaluations>/`` lies there.
+        """
+        path = workdir.home_of_result(self.path, self.folder) / _RESULT
         remedy = "run the same command again to rewrite it"
         return workdir.read_sealed(path, remedy) if path.exists() else None
 

@@ -32,6 +32,7 @@ from gpt_nas_jax.workdir.extension import (
     extend,
     extended,
     finalists,
+    home_of_result,
     set_aside,
 )
 from gpt_nas_jax.workdir.files import damaged, storing, write_bytes, write_text
@@ -66,6 +67,7 @@ __all__ = [
     "finalists",
     "flags_in",
     "folder",
+    "home_of_result",
     "is_store",
     "keep_same",
     "load_latest",

@@ -11,6 +11,7 @@ from gpt_nas_jax.workdir.structured import read_sealed, write_sealed
 LEDGER = "ledger.jsonl"
 _FILE = "extended.json"
 _FINALISTS = "finalists"
+_ASIDE = "before-"
 _REMEDY = "restore it: without it a longer search asks for all of its candidates again"
 
 
@@ -28,7 +29,7 @@ def set_aside(path: Path) -> None:
     found = [one for one in found if one.exists()]
     if not found:
         return
-    folder = path / f"before-{count(path)}"
+    folder = path / f"{_ASIDE}{count(path)}"
     with storing(path):
         # Some may be there already, if this was interrupted.
         folder.mkdir(exist_ok=True)
@@ -38,6 +39,17 @@ def set_aside(path: Path) -> None:
                 shutil.rmtree(there)
             one.replace(there)
         mirrors.push(path)
+
+
+def home_of_result(path: Path, place: str) -> Path:
+    """The folder with the result of the search that found a network.
+
+    Args:
+      path: of the run.
+      place: of the network, relative to it.
+    """
+    first, *rest = place.split("/")
+    return path / first if rest and first.startswith(_ASIDE) else path
 
 
 def count(path: Path) -> int:

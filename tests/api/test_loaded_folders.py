@@ -28,7 +28,8 @@ def finished(path: Path, seed: int) -> Path:
     search = dataclasses.replace(config.search, generations=40)
     longer = dataclasses.replace(config, search=search)
     workdir.write_text(path / workdir.FLAGS, fields.to_text(longer))
-    workdir.write_sealed(path / "result.json", {"retrain": {"seed": seed}})
+    workdir.write_sealed(path / "result.json", {"evaluations": 40})
+    workdir.write_sealed(path / "before-30" / "result.json", {"evaluations": 30})
     return path
 
 
@@ -41,6 +42,16 @@ def test_a_network_in_the_folder_of_its_run_belongs_to_it(
     assert (found.path, found.best) == (run, run / place)
     assert found.config == gnj.load(run).config
     assert found.architecture == {"name": f"{place} of 1"}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_result_is_that_of_the_search_that_found_the_network(
+    place: str, tmp_path: Path
+) -> None:
+    found = gnj.load(finished(tmp_path, seed=1) / place)
+    assert found.result == {"evaluations": 30 if "before-30" in place else 40}
+    (tmp_path / "before-30" / "result.json").unlink()
+    assert (found.result is None) == ("before-30" in place)
 
 
 @pytest.mark.parametrize("there", ["best", "kept", "kept/best", "before-30/best"])
