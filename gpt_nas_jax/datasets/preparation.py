@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ _HIGHEST = 255
 # Between two scales there is at least this factor.
 _OTHER_SCALE = 8
 # Brightest pixels of the usual scales other than 0 to 255: of masks and of digits.
-# Images brighter than these are merely dark.
+# Images brighter than these are merely dark; others may be either.
 _LOW_SCALES = (1, 16)
+# Levels from `accepted` up to the caller of `Run.predict`, to whom warnings point.
+_CALLER = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +69,11 @@ class Preparation:
     def accepted(self, images: np.ndarray) -> np.ndarray:
         """Images as ``uint8[N, H, W, C]``; the last axis may be missing if C is 1.
 
+        Warns if all are so dark that they may be on another scale.
+
         Raises:
-          UsageError: type, range or shape differs from those of the training images.
+          UsageError: type or shape differs from that of the training images, or pixels
+            are far brighter than theirs.
         """
         height, width, channels = self.image
         grey = channels == 1 and images.shape[1:] == (height, width)
@@ -82,13 +88,18 @@ class Preparation:
                 "give images.astype(numpy.uint8)"
             )
         highest = int(pixels.max())
-        low = any(
-            0 < highest <= scale and scale * _OTHER_SCALE < self.highest
-            for scale in _LOW_SCALES
-        )
-        if low or highest > _OTHER_SCALE * self.highest:
+        if highest > _OTHER_SCALE * self.highest:
             raise UsageError(
                 f"{given}; the network was trained on {wanted}: scale them to that"
+            )
+        if any(
+            highest <= scale and scale * _OTHER_SCALE < self.highest
+            for scale in _LOW_SCALES
+        ):
+            warnings.warn(
+                f"{given}; the network was trained on {wanted}: unless they are dark, "
+                "scale them to that",
+                stacklevel=_CALLER,
             )
         return pixels
 

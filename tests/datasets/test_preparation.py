@@ -1,6 +1,7 @@
 """Pictures are prepared in the same way as for training."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -113,35 +114,41 @@ def test_the_range_is_the_one_of_the_training_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trained", "given", "fits"),
+    ("trained", "given", "doubtful"),
     [
-        # A mask, or fractions that were rounded.
-        (255, 1, False),
-        # The scale of digits.
-        (255, 16, False),
-        (200, 16, False),
-        (16, 1, False),
-        # Dark images.
-        (255, 31, True),
-        (255, 17, True),
-        (100, 10, True),
-        (16, 2, True),
-        (1, 1, True),
-        # Black ones.
+        # A mask, or fractions that were rounded; or dark images.
         (255, 0, True),
+        (255, 1, True),
+        # The scale of digits, or dark images.
+        (255, 16, True),
+        (200, 16, True),
+        (16, 1, True),
+        # Dark images.
+        (255, 31, False),
+        (255, 17, False),
+        (100, 10, False),
+        (16, 2, False),
+        (1, 1, False),
+        (1, 0, False),
         # Bright ones.
-        (100, 255, True),
-        (16, 255, False),
-        (1, 255, False),
+        (100, 255, False),
     ],
 )
-def test_only_images_on_another_scale_are_refused(
-    trained: int, given: int, fits: bool
+def test_dark_images_are_taken_as_they_are_whatever_scale_they_may_have(
+    trained: int, given: int, doubtful: bool
 ) -> None:
     prepare = Preparation((2, 2, 1), 0, trained, (0.5,), (0.2,), upright=True)
     images = np.array([0, 0, given // 2, given], np.uint8).reshape(1, 2, 2, 1)
-    if fits:
+    with warnings.catch_warnings(record=True, action="always") as caught:
         np.testing.assert_array_equal(prepare.accepted(images), images)
-    else:
-        with pytest.raises(UsageError, match=f"to {given}; .* 0 to {trained}: scale"):
-            prepare.accepted(images)
+    lines = [str(one.message) for one in caught]
+    assert len(lines) == doubtful
+    assert all(f"to {given}; " in one and f" 0 to {trained}: " in one for one in lines)
+
+
+@pytest.mark.parametrize(("trained", "given"), [(16, 255), (1, 255)])
+def test_images_that_are_far_too_bright_are_refused(trained: int, given: int) -> None:
+    prepare = Preparation((2, 2, 1), 0, trained, (0.5,), (0.2,), upright=True)
+    images = np.full((1, 2, 2, 1), given, np.uint8)
+    with pytest.raises(UsageError, match=f"to {given}; .* 0 to {trained}: scale"):
+        prepare.accepted(images)

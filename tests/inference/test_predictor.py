@@ -52,7 +52,6 @@ SIXTEENTHS = np.full((2, 8, 8), 16.0)
     ("images", "line"),
     [
         (SIXTEENTHS, r"float64\[2, 8, 8\] from 16 to 16; .*astype\(numpy.uint8\)"),
-        (SIXTEENTHS.astype(np.uint8), r"from 16 to 16; .* 0 to 255: scale them"),
         (pixels(2, (28, 28, 1)), r"uint8\[2, 28, 28, 1\] .*uint8\[N, 8, 8, 1\]"),
         (pixels(2, (8, 8, 3)), r"uint8\[2, 8, 8, 3\]"),
         (pixels(1)[0], r"uint8\[8, 8, 1\]"),
@@ -70,9 +69,15 @@ def test_images_of_another_kind_are_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
-def test_black_images_are_images(random_variables: Callable[..., Any]) -> None:
-    black = np.zeros((1, *IMAGE), np.uint8)
-    assert predictor(IMAGE, random_variables).predict(black).names[0] in CLASSES
+@pytest.mark.parametrize("brightest", [0, 1, 16])
+def test_dark_images_are_answered_as_their_pictures(
+    random_variables: Callable[..., Any], tmp_path: Path, brightest: int
+) -> None:
+    asked, images = predictor(IMAGE, random_variables), pixels(2) % (brightest + 1)
+    expected = asked.predict(written(tmp_path / "in", images)).probabilities
+    with pytest.warns(UserWarning, match=f"from 0 to {brightest}; .*unless they are"):
+        found = asked.predict(images)
+    np.testing.assert_array_equal(found.probabilities, expected)
 
 
 def written(folder: Path, images: np.ndarray) -> list[Path]:
