@@ -1,10 +1,11 @@
 """Predictions of a trained network on arrays and pictures."""
 
 import dataclasses
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,12 +75,13 @@ class Predictor:
 
         Raises:
           UsageError: the images differ from those of the training in type, range or
-            shape, or a picture cannot be read.
+            shape, or from each other in size; a picture cannot be read; the batch is
+            no positive integer.
         """
         if isinstance(asked, Iterator):
             asked = list(asked)
         if not isinstance(asked, str | os.PathLike) and not _are_paths(asked):
-            pixels = self.preparation.accepted(np.asarray(asked))
+            pixels = self.preparation.accepted(_array(asked))
         else:
             pixels = np.stack([self.preparation.read(path) for path in _found(asked)])
         probabilities = _softmax(self._logits(pixels, self._size(len(pixels), batch)))
@@ -119,8 +121,9 @@ class Predictor:
         """The batch size; for few images a power of two, so that few sizes compile."""
         if batch is None:
             return min(self.batch, 1 << (count - 1).bit_length())
-        if batch < 1:
-            raise UsageError(f"batch is {batch}; give 1 or more")
+        whole = isinstance(batch, numbers.Integral) and not isinstance(batch, bool)
+        if not whole or batch < 1:
+            raise UsageError(f"batch is {batch!r}; give a whole number, 1 or more")
         return batch
 
     def _logits(self, pixels: np.ndarray, size: int) -> np.ndarray:
@@ -135,6 +138,21 @@ def _are_paths(asked: Asked) -> bool:
     if isinstance(asked, np.ndarray) or not isinstance(asked, Iterable):
         return False
     return all(isinstance(one, str | os.PathLike) for one in asked)
+
+
+def _array(asked: Any) -> np.ndarray:
+    """Images as an array.
+
+    Raises:
+      UsageError: they differ in size, or some are no arrays.
+    """
+    try:
+        return np.asarray(asked)
+    except ValueError as error:
+        raise UsageError(
+            "images differ in size, or some are no arrays; give images of one size as "
+            "one array uint8[N, H, W, C], or paths only"
+        ) from error
 
 
 def _found(asked: Asked) -> list[Path]:

@@ -59,6 +59,10 @@ SIXTEENTHS = np.full((2, 8, 8), 16.0)
         (pixels(0), r"uint8\[0, 8, 8, 1\]; "),
         (None, r"object\[\]; "),
         ([], "no picture"),
+        ([pixels(1)[0], pixels(1, (9, 8, 1))[0]], "differ in size, .* of one size as"),
+        ([pixels(1)[0], pixels(1)[0, ..., 0]], "differ in size, .* of one size as"),
+        (["a.png", pixels(1)[0]], "some are no arrays; .* or paths only"),
+        (iter([pixels(1)[0], Path("a.png")]), "some are no arrays; .* or paths only"),
     ],
 )
 def test_images_of_another_kind_are_refused_in_one_line(
@@ -67,6 +71,18 @@ def test_images_of_another_kind_are_refused_in_one_line(
     with pytest.raises(UsageError, match=line) as refused:
         predictor(IMAGE, random_variables).predict(images)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1.5, 4.0, True, "4"])
+def test_a_batch_that_is_no_number_of_images_is_refused(
+    random_variables: Callable[..., Any], tmp_path: Path, batch: Any
+) -> None:
+    asked, images = predictor(IMAGE, random_variables), pixels(2)
+    line = rf"batch is {batch!r}; give a whole number, 1 or more"
+    with pytest.raises(UsageError, match=line):
+        asked.predict(images, batch)
+    with pytest.raises(UsageError, match=line):
+        next(asked.answers(written(tmp_path / "in", images), batch=batch))
 
 
 @pytest.mark.parametrize("brightest", [0, 1, 16])
