@@ -166,6 +166,11 @@ def _run(config: Config) -> Run:
 def _staged(config: Config) -> Run:
     if config.stage in _OF_A_NETWORK:
         found = load(config.workdir)
+        if found.path.is_file():
+            raise UsageError(
+                f"--workdir={config.workdir} is an exported file; name the folder of "
+                "the run, or call gpt_nas_jax.load(FILE).predict from Python"
+            )
         network = saved.read(found.best, found.config)
         _OF_A_NETWORK[config.stage](config, found.config, network)
         return found

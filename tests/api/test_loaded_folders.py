@@ -1,4 +1,4 @@
-"""``gpt_nas_jax.load`` of a network's folder: in its run, and copied elsewhere."""
+"""``gpt_nas_jax.load`` of networks: in their run, copied elsewhere, and exported."""
 
 import dataclasses
 import shutil
@@ -10,6 +10,8 @@ import pytest
 import gpt_nas_jax as gnj
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import fields
+from gpt_nas_jax.exports import opened
+from gpt_nas_jax.main import main
 from gpt_nas_jax.stages import retrain
 
 GENOME = np.array([0, 1, 2], np.int32)
@@ -73,3 +75,23 @@ def test_a_copy_of_a_network_is_its_own_whatever_lies_beside_it(
     assert found.best == beside / there
     assert found.architecture == {"name": "best of 1"}
     assert found.result is None
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """An exported file with its description."""
+    opened.describe(tmp_path, {"name": "best"}, fields.to_text(gnj.Config()))
+    file = tmp_path / "network.onnx"
+    file.touch()
+    return file
+
+
+@pytest.mark.parametrize(
+    "flags", [("--stage=predict", "--predict_files=a.png"), ("--stage=export",)]
+)
+def test_stages_that_need_a_run_say_that_they_are_given_an_exported_file(
+    flags: tuple[str, ...], exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["main", f"--workdir={exported}", *flags]) == 2
+    line = f"{exported} is an exported file; name the folder of the run, or call"
+    assert line in capsys.readouterr().err
