@@ -73,7 +73,12 @@ class Run:
 
     @property
     def search(self) -> Result:
-        """The evaluations of the search so far; it may still be running."""
+        """The evaluations of the search so far; it may still be running.
+
+        Raises:
+          UsageError: this is an exported file, or the ledger is damaged.
+        """
+        self._require_folder("its search")
         return result_of(workdir.Ledger(self.path / workdir.LEDGER).look())
 
     @property
@@ -95,16 +100,13 @@ class Run:
         Raises:
           UsageError: nothing has been trained yet, or the weights are damaged.
         """
-        if self.path.is_file():
-            raise UsageError(
-                f"{self.path} is an exported file, which can only predict; load the "
-                "run's folder for the module"
-            )
+        self._require_folder("the module")
         return saved.network(self.best, self.config)
 
     @property
     def best(self) -> Path:
-        """The folder of the trained network."""
+        """The folder of the trained network; UsageError for an exported file."""
+        self._require_folder("its best/")
         alone = (self.path / saved.ARCHITECTURE).exists()
         return self.path if alone else self.path / self.folder
 
@@ -126,6 +128,13 @@ class Run:
             training in type, range or shape, or a picture cannot be read.
         """
         return self._predictor.predict(asked, batch)
+
+    def _require_folder(self, wanted: str) -> None:
+        if self.path.is_file():
+            raise UsageError(
+                f"{self.path} is an exported file, which can only predict; load the "
+                f"run's folder for {wanted}"
+            )
 
     @functools.cached_property
     def _predictor(self) -> Predictor:
@@ -233,6 +242,11 @@ def _loaded(home: Path) -> Run:
         home, folder = run, home.relative_to(run).as_posix()
     kept = (home / name for name in (workdir.FLAGS, *AGAIN))
     file = next((one for one in kept if one.exists()), None)
+    if file is None and not path.exists():
+        raise UsageError(
+            f"there is no {path}; give the folder of a run, its best/ or an exported "
+            "file"
+        )
     if file is None:
         raise UsageError(f"{path} is not a run's folder: it has no {workdir.FLAGS}")
     try:

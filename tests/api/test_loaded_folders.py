@@ -1,6 +1,7 @@
 """``gpt_nas_jax.load`` of networks: in their run, copied elsewhere, and exported."""
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -95,3 +96,20 @@ def test_stages_that_need_a_run_say_that_they_are_given_an_exported_file(
     assert main(["main", f"--workdir={exported}", *flags]) == 2
     line = f"{exported} is an exported file; name the folder of the run, or call"
     assert line in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wanted", ["search", "best", "network"])
+def test_an_exported_file_has_only_predictions(wanted: str, exported: Path) -> None:
+    line = f"{exported} is an exported file, which can only predict; load the run's"
+    with pytest.raises(gnj.UsageError, match=re.escape(line)):
+        getattr(gnj.load(exported), wanted)
+
+
+def test_a_path_without_anything_is_told_from_a_folder_without_a_run(
+    tmp_path: Path,
+) -> None:
+    for name in ("network.onnx", "run"):
+        with pytest.raises(gnj.UsageError, match=f"there is no .*{name}; give the"):
+            gnj.load(tmp_path / name)
+    with pytest.raises(gnj.UsageError, match=r"not a run's folder: it has no flags"):
+        gnj.load(tmp_path)
