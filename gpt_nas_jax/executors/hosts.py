@@ -16,7 +16,7 @@ import jax
 
 from gpt_nas_jax import interruption
 from gpt_nas_jax.config import HostsConfig
-from gpt_nas_jax.executors import following
+from gpt_nas_jax.executors import following, local
 from gpt_nas_jax.executors.following import Mate
 from gpt_nas_jax.executors.local import Item, Result
 from gpt_nas_jax.executors.team import join
@@ -78,10 +78,13 @@ def run(
 
     A device takes the next item as soon as it has finished one, so none waits for a
     slow one. ``function``, items and results are pickled; results of `everywhere` are
-    not sent.
+    not sent. Without other processes it is `local.finish`, which pickles nothing.
     """
     mate, items = _leader(), list(items)
     if not items:
+        return
+    if not active():
+        yield from local.finish(function, items, workers)
         return
     sent = mate.functions.sent(function)
     number = mate.say(following.evaluate, sent, items, workers)

@@ -92,6 +92,10 @@ def program(name, report):
         # A signal may leave one that is closed when the run has ended.
         LEFT.append(hosts.run(breaks, range(2), 1))
         next(LEFT[0])
+    elif name == "alone":
+        # No process gets the function, so it need not be one that can be pickled.
+        items = range(3)
+        found["alone"] = [list(hosts.run(lambda n: -n, items, w)) for w in (1, 2)]
     elif name == "lost":
         raise hosts.Lost("the device no longer computes")
     else:
@@ -116,13 +120,13 @@ def start(argv):
 """
 
 
-def start(name: str, home: Path) -> tuple[Processes, Path]:
+def start(name: str, home: Path, count: int = COUNT) -> tuple[Processes, Path]:
     module = f"hosts_{home.name}"
     (home / f"{module}.py").write_text(MODULE, encoding="utf-8")
     code = f"import sys; sys.path.insert(0, {str(home)!r}); import {module} as m; "
     command = [sys.executable, "-c", code + "m.start(sys.argv[1:])", name]
     report = home / "report.json"
-    return Processes(lambda _: [*command, str(report)], COUNT, home), report
+    return Processes(lambda _: [*command, str(report)], count, home), report
 
 
 @pytest.mark.slow
@@ -153,6 +157,14 @@ def test_processes_share_calls_and_one_alone_speaks(tmp_path: Path) -> None:
     for _, out, err in ended[1:]:
         # The test's own code prints this, after the process has stopped following.
         assert (out, err) == ("ended\n", "")
+
+
+def test_a_single_process_evaluates_all_items_itself(tmp_path: Path) -> None:
+    processes, report = start("alone", tmp_path, count=1)
+    ((code, *printed),) = processes.end()
+    assert code == 0, printed
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found == {"made": 0, "alone": [[0, -1, -2]] * 2}
 
 
 def test_a_signal_of_any_process_ends_all_as_one_of_the_leader(tmp_path: Path) -> None:
