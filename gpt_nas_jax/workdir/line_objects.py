@@ -28,11 +28,8 @@ class LineObjects:
         """The URL of an evaluation, for messages."""
         return f"{self._objects.url}/{_object(name, index)}"
 
-    def fetch(self, there: set[str], folder: Path) -> set[str]:
+    def fetch(self, there: set[str], folder: Path) -> None:
         """Writes the files of all ledgers that are among some objects.
-
-        Returns:
-          Their names.
 
         Raises:
           UsageError: a line is damaged, or missing.
@@ -45,7 +42,6 @@ class LineObjects:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
             self._counts[name] = len(numbers)
-        return set(found)
 
     def append(self, name: str, data: bytes) -> bool:
         """Adds the lines of one evaluation; False if others are in their place."""
@@ -55,8 +51,11 @@ class LineObjects:
         self._counts[name] = number + 1
         return True
 
-    def adopt(self, name: str, content: bytes) -> None:
+    def adopt(self, name: str, content: bytes) -> bytes:
         """Makes the objects of a ledger that was copied to the store as a file.
+
+        Returns:
+          What they hold: the file without lines that a crash left incomplete.
 
         Raises:
           UsageError: a line is damaged, or another process has added others.
@@ -81,6 +80,8 @@ class LineObjects:
                         "command again"
                     )
                 data = b""
+        # The evaluation of this machine was cut off.
+        return whole.removesuffix(data)
 
     def remove_others(self, names: set[str]) -> None:
         """Removes the objects of all ledgers except those of these names."""

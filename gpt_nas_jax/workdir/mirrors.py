@@ -137,15 +137,18 @@ class Mirror:
         if not copied:
             # Some may have been removed by hand, as an error advised.
             listed &= set(state.files)
-            listed -= self._ledgers.fetch(there, self._path)
+            # A ledger is what its objects hold: one without any has no evaluation.
+            listed = {name for name in listed if not _is_ledger(name)}
+            self._ledgers.fetch(there, self._path)
         self._objects.download({name: self._path / name for name in listed})
         self._pushed = {
             name: at for name, at in self._stamps().items() if name in listed
         }
         if copied and self._lease is not None:
-            for name in sorted(listed):
-                if name.endswith(".jsonl"):
-                    self._ledgers.adopt(name, (self._path / name).read_bytes())
+            for name in sorted(filter(_is_ledger, listed)):
+                file = self._path / name
+                file.write_bytes(self._ledgers.adopt(name, file.read_bytes()))
+                self._pushed.pop(name, None)
             self._lease.commit(listed)
 
 
@@ -229,6 +232,10 @@ def line(path: Path, index: int) -> str | None:
 
 def _of(path: Path) -> Mirror | None:
     return next((_open[one] for one in (path, *path.parents) if one in _open), None)
+
+
+def _is_ledger(name: str) -> bool:
+    return name.endswith(".jsonl")
 
 
 def _whole(name: str, names: dict[str, _Stamp]) -> str | None:

@@ -211,6 +211,21 @@ def test_a_damaged_line_is_refused_with_its_object(url: str, damage: str):
         Ledger(path / "ledger.jsonl").append({"number": 1})
 
 
+def test_a_ledger_whose_first_line_was_damaged_begins_anew(url: str):
+    """The remedy then deletes all objects; the file beside them does not count."""
+    objects, name = Objects(url), ".store/lines/ledger.jsonl/000000"
+    with workdir.fetched(url) as path:
+        for number in range(2):
+            Ledger(path / "ledger.jsonl", {"cores": 2}).append({"number": number})
+    assert "ledger.jsonl" in objects.names()
+    objects.remove([f"{name}0", f"{name}1"])
+    for count in range(3):
+        with workdir.fetched(url) as path:
+            ledger = Ledger(path / "ledger.jsonl", {"cores": 2})
+            assert ledger.read() == [{"number": number} for number in range(count)]
+            ledger.append({"number": count})
+
+
 def test_a_folder_that_was_removed_by_hand_is_gone(url: str):
     with workdir.fetched(url) as path:
         save(path / "search" / "3", 3)
@@ -240,6 +255,26 @@ def test_a_folder_that_was_copied_to_a_store_is_a_workdir(
             assert ledger.machines == [{"cores": 2}, {"cores": 4}]
             ledger.append({"number": count})
     assert len(objects.names(".store/lines")) == 5
+
+
+def test_a_copied_ledger_that_was_cut_after_its_machine_goes_on(
+    url: str, tmp_path: pathlib.Path
+):
+    workdir.write_text(tmp_path / "flags.txt", "--seed=1\n")
+    file = tmp_path / "ledger.jsonl"
+    for number, cores in enumerate((2, 4)):
+        Ledger(file, {"cores": cores}).append({"number": number})
+    *kept, _ = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(kept))
+    assert Ledger(file).look() == [{"number": 0}]
+    files = {name: tmp_path / name for name in ("flags.txt", "ledger.jsonl")}
+    Objects(url).upload(files)
+    for count in (1, 2, 3):
+        with workdir.fetched(url) as path:
+            ledger = Ledger(path / "ledger.jsonl", {"cores": 4})
+            assert [record["number"] for record in ledger.read()] == [*range(count)]
+            ledger.append({"number": count})
+            assert ledger.machines == [{"cores": 2}, {"cores": 4}]
 
 
 def test_a_damaged_ledger_that_was_copied_is_refused(url: str, tmp_path: pathlib.Path):
