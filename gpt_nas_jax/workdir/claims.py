@@ -86,8 +86,7 @@ def opened(
         if not _results(path):
             # Candidates may have failed because of a limit that has been lifted since.
             remove(path, _FAILED if same else (*_FAILED, REFERENCE))
-        if not same:
-            write_text(path / FLAGS, flags)
+        write_text(path / FLAGS, flags)
         yield
 
 

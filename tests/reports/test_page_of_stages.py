@@ -8,9 +8,11 @@ import pytest
 from html_support import Page
 
 from gpt_nas_jax import workdir
+from gpt_nas_jax.config import Config
 from gpt_nas_jax.reports import architecture
 from gpt_nas_jax.reports.page import report, state
 from gpt_nas_jax.reports.page.run import read
+from gpt_nas_jax.stages import claim
 from gpt_nas_jax.types import UsageError
 
 SIZE = 10
@@ -78,6 +80,22 @@ def test_a_search_that_needed_all_its_time_is_finished(tmp_path: Path):
     hours = {"hours": 2.1, "evaluations": SIZE}
     workdir.write_sealed(path / "hours.json", hours)
     assert state.status(read(path)) == f"The search is finished: {SIZE} candidates."
+
+
+def test_a_search_that_goes_on_with_more_time_is_not_over(tmp_path: Path):
+    def given(hours: float) -> Config:
+        settings = support.config(tmp_path / "run", SIZE, 3)
+        search = dataclasses.replace(settings.search, max_hours=hours)
+        return dataclasses.replace(settings, search=search)
+
+    path = support.search(tmp_path / "run", given(2), support.evaluations(SIZE, SIZE))
+    workdir.write_sealed(path / "hours.json", {"hours": 2.1, "evaluations": SIZE})
+    with claim.opened(given(5)):
+        words = Page(report.html(read(path))).words()
+    assert f"has evaluated {SIZE} of {3 * SIZE} candidates" in words
+    # The page's command starts the search with these flags.
+    flags = (path / "flags.txt").read_text(encoding="utf-8").splitlines()
+    assert "--search_max_hours=5.0" in flags
 
 
 @pytest.mark.parametrize(
