@@ -20,9 +20,10 @@ _GENERATIONS = "search_generations"
 def check(config: Config) -> None:
     """Raises UsageError where ``--workdir`` belongs to a run with other flags.
 
-    A search may be continued with another number of generations.
+    A search may be continued with another number of generations, and its best network
+    be retrained by another recipe.
     """
-    path, flags = workdir.folder(config.workdir), fields.result_text(config)
+    path, flags = workdir.folder(config.workdir), _deciding(config)
     workdir.check(path, flags, _least(config))
     if not _searches(config) or not _ends_by_schedule(config):
         return
@@ -35,6 +36,20 @@ def check(config: Config) -> None:
             "longer search is another one; one that began with "
             "--search_elimination_generations=N can go on"
         ) from error
+
+
+def _deciding(config: Config) -> dict[str, str]:
+    """The flags that decide what the directory holds.
+
+    Those of the recipe of a retraining do not decide a search.
+    """
+    held = workdir.result_in(workdir.folder(config.workdir))
+    flags = fields.result_text(config)
+    if held in (None, workdir.LEDGER, workdir.RUNGS):
+        for field in fields.of(config):
+            if field.path[:2] == ("retrain", "recipe"):
+                flags.pop(field.name, None)
+    return flags
 
 
 def _searches(config: Config) -> bool:
@@ -93,6 +108,6 @@ def opened(config: Config) -> contextlib.AbstractContextManager[None]:
     return workdir.opened(
         workdir.folder(config.workdir),
         fields.to_text(config),
-        fields.result_text(config),
+        _deciding(config),
         _least(config) if goes_on else {},
     )

@@ -25,6 +25,7 @@ from gpt_nas_jax.workdir.claims import (
     remove,
     require_file,
     require_writable,
+    result_in,
 )
 from gpt_nas_jax.workdir.extension import (
     LEDGER,
@@ -81,6 +82,7 @@ __all__ = [
     "remove",
     "require_file",
     "require_writable",
+    "result_in",
     "save_step",
     "save_tree",
     "set_aside",

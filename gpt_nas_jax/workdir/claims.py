@@ -79,11 +79,11 @@ def opened(
         check(path, result_flags, least)
         kept = flags_in(path / FLAGS)
         same = kept is not None and not _differing(kept, result_flags)
-        if not same and _results(path):
+        if not same and result_in(path):
             extend(path)
             # The state of a strategy is as large as its search.
             remove(path, ("search",))
-        if not _results(path):
+        if not result_in(path):
             # Candidates may have failed because of a limit that has been lifted since.
             remove(path, _FAILED if same else (*_FAILED, REFERENCE))
         write_text(path / FLAGS, flags)
@@ -102,7 +102,7 @@ def check(
     """
     # Names that are too long are found here, too.
     with storing(path):
-        results = _results(path)
+        results = result_in(path)
         held = results or _held(path)
     if not held:
         return
@@ -146,7 +146,7 @@ def keep_same(path: Path, name: str, value: str, began: str = "code") -> None:
     kept = read_sealed(file, remedy) if file.exists() else {}
     if kept.get(name) == value:
         return
-    if name in kept and (results := _results(path)):
+    if name in kept and (results := result_in(path)):
         raise UsageError(
             f"--workdir={path} holds {results} of another {name}: its {began} has "
             f"changed since; choose another directory, or restore the {began} "
@@ -221,8 +221,11 @@ def _differing(
     ]
 
 
-def _results(path: Path) -> str | None:
-    """The name of a result in a directory, or None where there is none."""
+def result_in(path: Path) -> str | None:
+    """The name of a result in a directory, or None where there is none.
+
+    It is that of a ledger only where there is nothing else.
+    """
     controls = sorted(file.name for file in path.glob("trainings-*.jsonl"))
     for name in (*_RESULTS, *controls):
         if (path / name).exists():
