@@ -23,6 +23,11 @@ class Hours:
         self._file, self._most = path / HOURS, most
         self._begin = time.monotonic() - 3600 * _kept(self._file)[0]
 
+    @property
+    def evaluations(self) -> int:
+        """The evaluations at the last `save`; 0 without one."""
+        return _kept(self._file)[1]
+
     def save(self, evaluations: int) -> None:
         """Saves the time so far and the number of evaluations."""
         hours = (time.monotonic() - self._begin) / 3600

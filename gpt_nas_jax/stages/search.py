@@ -63,9 +63,11 @@ def run(
     candidates = _Candidates(config, problem, evaluate)
     hours = Hours(path, config.search.max_hours)
     over = len(records) >= config.evaluations() or hours.are_over(len(records))
-    if not over and workdir.finalists(path, len(records)).exists():
+    # Where lines were removed, because they were damaged, the same search repeats them.
+    ended = len(records) >= hours.evaluations
+    if not over and ended and workdir.finalists(path, len(records)).exists():
         workdir.extend(path)
-    if not over:
+    if not over and (ended or workdir.extended(path) == len(records)):
         workdir.set_aside(path)
     name = config.search.strategy
     setup = Setup(

@@ -156,3 +156,25 @@ def test_a_run_retrains_the_finalist_with_the_best_mean(searched: Path, tmp_path
     best = whole[3 * int(np.argmax(means))]
     assert result["best"]["genome"] == best["genome"]
     assert result["finalists"]["best_mean_fitness"] == pytest.approx(means.max())
+
+
+@pytest.mark.slow
+def test_a_removed_line_is_repeated_and_the_finalists_stay(
+    searched: Path, tmp_path: Path
+):
+    """As the message about a damaged line advises."""
+    shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "ledger.jsonl"
+    whole = Ledger(file).read()
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+    trained = (tmp_path / "finalists.jsonl").read_bytes()
+    # Stands for the network that was retrained.
+    workdir.write_text(tmp_path / "best" / "architecture.json", "{}")
+    run = ["gpt_nas_jax", *FLAGS, f"--workdir={tmp_path}", "--stage=search"]
+    assert main(run) == 0
+    repeated = [record | CLOCK for record in Ledger(file).read()]
+    assert repeated == [record | CLOCK for record in whole]
+    assert (tmp_path / "finalists.jsonl").read_bytes() == trained
+    assert (tmp_path / "best" / "architecture.json").exists()
+    more = ("finalists-*.jsonl", "before-*", "extended.json")
+    assert not [name for pattern in more for name in tmp_path.glob(pattern)]
