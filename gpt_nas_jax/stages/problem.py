@@ -69,9 +69,13 @@ def settled(config: Config, dataset: Dataset) -> Config:
 
 
 def _kept_side(config: Config) -> int:
-    """The side that an earlier stage of this run chose, or 0."""
-    file = workdir.folder(config.workdir) / IMAGES
+    """The side of the images that the results of this run come from, or 0."""
+    path = workdir.folder(config.workdir)
+    file = path / IMAGES
+    # Without results, the images may have been those of another --data_dir.
     if config.data.name != "folder" or not file.exists():
+        return 0
+    if workdir.result_in(path) is None:
         return 0
     # The file is written anew by every stage that searches or trains.
     with contextlib.suppress(UsageError):

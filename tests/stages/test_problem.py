@@ -9,9 +9,10 @@ from PIL import Image
 
 from gpt_nas_jax.config import Config, DataConfig
 from gpt_nas_jax.datasets.images import Dataset, Images
-from gpt_nas_jax.stages import baseline, problem
+from gpt_nas_jax.stages import baseline, claim, problem, report
 from gpt_nas_jax.stages.problem import Problem
 from gpt_nas_jax.types import UsageError
+from gpt_nas_jax.workdir import LEDGER, Ledger
 
 SMALL = Config(
     eval=dataclasses.replace(
@@ -77,6 +78,31 @@ def test_a_terminal_shows_how_the_reading_goes(
     shown = capfd.readouterr().out
     assert "reading, pictures" in shown
     assert "100/100" in shown
+
+
+def test_the_side_of_a_wrong_folder_is_not_kept_for_the_right_one(tmp_path: Path):
+    for side, name in ((4, "wrong"), (8, "right")):
+        for number in range(80):
+            path = tmp_path / name / "ab"[number % 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Of several sizes, so that a side is chosen.
+            shape = (side + number % 3,) * 2
+            Image.fromarray(np.full(shape, number, np.uint8)).save(path)
+    run = dataclasses.replace(SMALL, workdir=str(tmp_path / "run"))
+
+    def side_of(name: str) -> int:
+        data = DataConfig(name="folder", dir=str(tmp_path / name))
+        config = dataclasses.replace(run, data=data)
+        loaded = problem.load(config)
+        with claim.opened(config):
+            report.note_images(config, loaded)
+        return loaded.dataset.side
+
+    first = side_of("wrong")
+    assert side_of("right") > first
+    # What was chosen for the first fitness stays.
+    Ledger(tmp_path / "run" / LEDGER).append({"fitness": 0.5})
+    assert side_of("wrong") > first
 
 
 def test_a_share_that_leaves_a_class_without_an_image_is_refused():
