@@ -64,6 +64,11 @@ def run(config: Config) -> None:
             pretrain.require_place(one, benchmark.plain, cells)
     compile_cache.keep(config.train)
     with claim.opened(config):
+        path = workdir.folder(config.workdir)
+        for name, digest in benchmark.digests.items():
+            # Rows are numbers in the file's order; another file has others.
+            began = tabular_benchmark.FILES[name]
+            workdir.keep_same(path, name, digest, began)
         priors: list[Prior | None] = [None]
         if cells:
             priors = [pretrain.run(one, benchmark.plain, cells) for one in each]

@@ -144,12 +144,14 @@ class _Scoring:
                     advance()
 
     def _check(self, index: int, record: dict[str, Any], row: int) -> None:
-        kept = record.get("row"), tuple(record.get("scores", ()))
-        if kept != (row, self.names):
+        names = tuple(record.get("scores", ()))
+        kept = record.get("row"), record.get("ops"), names
+        # Another file has other cells in the same rows.
+        if kept != (row, self.inputs.benchmark.ops[row].tolist(), self.names):
             raise UsageError(
                 f"{self.ledger.line(index)} does not match the cell that this program "
-                "scores there; resume with the version that began the run, or choose "
-                "another --workdir"
+                "scores there; resume with the version and the --proxies_source that "
+                "began the run, or choose another --workdir"
             )
 
     def _record(self, row: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A benchmark to search on: its space, and the accuracies of its networks."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -24,8 +25,12 @@ from gpt_nas_jax.reports.curves import Curves
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.nasbench101.space import NasBench101Space, genomes_of
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
-from gpt_nas_jax.spaces.scored import ScoredSpace, scored
+from gpt_nas_jax.spaces.scored import scored
 from gpt_nas_jax.types import Space, UsageError
+
+_BENCHMARK, _SCORES = "benchmark", "scores"
+FILES = {_BENCHMARK: "--tables_source", _SCORES: "--tables_scores"}
+"""Inputs of searches and the flags that name their files."""
 
 
 class Accuracies(Protocol):
@@ -108,6 +113,7 @@ class TabularBenchmark:
       plain: the same without scores; a prior reads its genomes.
       datasets: name -> accuracies.
       repeats: whether another evaluation of the same network counts as a query.
+      digests: input, of `FILES` -> SHA-256 of what searches depend on in its file.
       few_contexts: whether a prior meets so few contexts in the space that all its
         proposals can be precomputed.
     """
@@ -117,6 +123,7 @@ class TabularBenchmark:
     plain: Space
     datasets: Mapping[str, Accuracies]
     repeats: bool
+    digests: Mapping[str, str]
     few_contexts: bool = True
 
 
@@ -133,15 +140,22 @@ def load(config: TablesConfig) -> TabularBenchmark:
         cells = nasbench201.read(path)
         columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
         plain, genomes = NasBench201Space(), cells.ops.astype(np.int32)
+        space: Space = plain
+        digests = {_BENCHMARK: _digest(cells.ops, cells.valid, cells.test)}
+        if config.scores:
+            values = _scores(plain, Path(config.scores))
+            space = scored(plain, values)
+            digests[_SCORES] = _digest(values)
         return TabularBenchmark(
             "NAS-Bench-201",
-            _scored(plain, Path(config.scores)) if config.scores else plain,
+            space,
             plain,
             {
                 name: Measured(genomes, valid, test, "validation accuracy")
                 for name, valid, test in columns
             },
             repeats=True,
+            digests=digests,
         )
     graphs = nasbench101.read(path)
     genomes = genomes_of(graphs.n_vertices, graphs.edge_bits, graphs.ops)
@@ -154,7 +168,12 @@ def load(config: TablesConfig) -> TabularBenchmark:
         "validation accuracy" if exact else "mean test accuracy",
     )
     return TabularBenchmark(
-        "NAS-Bench-101", space, space, {"cifar10": measured}, repeats=False
+        "NAS-Bench-101",
+        space,
+        space,
+        {"cifar10": measured},
+        repeats=False,
+        digests={_BENCHMARK: _digest(genomes, measured.fitness, measured.test)},
     )
 
 
@@ -170,12 +189,15 @@ def _chainbench(path: Path) -> TabularBenchmark:
         space,
         {"cifar10": Predicted(model, found.noise)},
         repeats=False,
+        digests={
+            _BENCHMARK: _digest(genomes, found.weights, found.accuracy, found.noise)
+        },
         few_contexts=False,
     )
 
 
-def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
-    """The space with the scores of a file, each at the number of its genome."""
+def _scores(space: NasBench201Space, path: Path) -> np.ndarray:
+    """The scores of a file, each at the number of its genome: ``float64[N, K]``."""
     found = scores.read(path)
     numbers = np.asarray(space.identity(found.ops.astype(np.int32)))[:, 0]
     if len(np.unique(numbers)) < nasbench201.CELLS:
@@ -183,4 +205,12 @@ def _scored(space: NasBench201Space, path: Path) -> ScoredSpace:
             f"{path}: scores of {len(found)} cells; --tables_scores needs all "
             f"{nasbench201.CELLS}: --stage=proxies with --proxies_networks=0"
         )
-    return scored(space, found.scores[np.argsort(numbers)])
+    return found.scores[np.argsort(numbers)]
+
+
+def _digest(*values: np.ndarray | float) -> str:
+    digest = hashlib.sha256()
+    for array in map(np.asarray, values):
+        digest.update(repr(array.shape).encode())
+        digest.update(array.astype(np.float64).tobytes())
+    return digest.hexdigest()

@@ -1,6 +1,7 @@
 """Complete searches on a benchmark, from the command line to the table."""
 
 import csv
+import itertools
 import pathlib
 import signal
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpt_nas_jax import main
-from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
+from gpt_nas_jax.datasets.benchmarks import compact, nasbench201, scores
 from gpt_nas_jax.stages import benchmark_tables as tables
 from gpt_nas_jax.strategies import registry
 
@@ -123,6 +124,29 @@ def test_scores_of_some_cells_are_refused(shared_data, tmp_path, capsys):
     assert "--proxies_networks=0" in error
     assert len(error.splitlines()) == 1
     assert not path.exists()
+
+
+def test_a_file_that_changed_since_is_refused(tmp_path: pathlib.Path, capsys):
+    ops = np.array([*itertools.product(range(5), repeat=6)], np.uint8)
+    accuracy = np.stack([3.5 * ops.sum(1)] * 3)
+    file, path = tmp_path / "nasbench201.npz", tmp_path / "run"
+    fewer = ("--search_seeds=2", "--search_queries=20", "--tables_strategies=random")
+
+    def run(order: np.ndarray) -> int:
+        cells = nasbench201.NasBench201(ops[order], *[accuracy[:, order]] * 2)
+        file.write_bytes(compact.to_bytes(nasbench201.to_columns(cells)))
+        return main.main(arguments(tmp_path, path, *fewer))
+
+    plain = np.arange(len(ops))
+    assert run(plain) == 0
+    tables = (path / "tables" / "table.csv").read_bytes()
+    capsys.readouterr()
+    # The same networks with the same accuracies, in another order.
+    assert run(plain[::-1]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "of another benchmark: its --tables_source has changed" in line
+    assert (path / "tables" / "table.csv").read_bytes() == tables
+    assert run(plain) == 0
 
 
 @pytest.mark.long

@@ -185,6 +185,27 @@ def test_a_ledger_of_other_networks_is_refused(
     assert len(error.splitlines()) == 1
 
 
+def test_a_file_with_its_cells_in_another_order_is_refused(
+    finished: pathlib.Path, home, tmp_path: pathlib.Path, capsys
+):
+    plain, order = benchmark(), np.random.default_rng(0).permutation(nasbench201.CELLS)
+    columns = plain.valid[:, order], plain.test[:, order]
+    other = nasbench201.NasBench201(plain.ops[order], *columns)
+    file = home / "cells.npz"
+    before = file.read_bytes()
+    records = Ledger(finished / "scores.jsonl").read()
+    write(tmp_path, arguments(home, tmp_path), records)
+    try:
+        file.write_bytes(compact.to_bytes(nasbench201.to_columns(other)))
+        assert main.main(arguments(home, tmp_path)) == 2
+    finally:
+        file.write_bytes(before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "scores.jsonl:1 does not match the cell" in line
+    assert "--proxies_source" in line
+    assert not (tmp_path / "tables").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
