@@ -77,6 +77,29 @@ def test_bad_input_is_one_line_and_exit_code_2_before_anything_is_written(
     assert not path.exists()
 
 
+def test_without_a_home_folder_a_user_is_told_what_to_set(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in a container whose process has a number that is no user's."""
+
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    flags = ("--search_strategy=random", f"--workdir={tmp_path / 'run'}")
+    assert main(["main", *flags]) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("set HOME or XDG_CACHE_HOME\n")
+    assert error.count("\n") == 1
+    # Nothing needs it where no compiled programs are kept.
+    assert main(["main", *flags, "--train_cache_size=0", "--eval_batch=5000"]) == 2
+    assert "--eval_batch" in capsys.readouterr().err
+
+
 def test_a_lost_device_ends_with_75(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

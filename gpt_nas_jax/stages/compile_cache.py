@@ -46,10 +46,12 @@ def keep(settings: TrainConfig) -> None:
     Raises:
       UsageError: the directory cannot be made, or others may write to it.
     """
+    if not settings.cache_size:
+        return
     path = _path(settings)
     # Only process 0 writes; the others may read what it has written.
     reading = hosts.follows()
-    if not settings.cache_size or (reading and not path.is_dir()):
+    if reading and not path.is_dir():
         return
     _require_own(path, make=not reading)
     if not reading:

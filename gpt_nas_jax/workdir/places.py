@@ -73,7 +73,12 @@ def below(workdir: str, *names: str) -> str:
 
 def shown(text: str | Path) -> str:
     """A text or path with URLs in place of the paths of mirrors."""
-    return re.sub(rf"{re.escape(str(_mirrors()))}/(\w+)/", r"\1://", str(text))
+    try:
+        root = re.escape(str(_mirrors()))
+    except UsageError:
+        # Without a folder for them there are none.
+        return str(text)
+    return re.sub(rf"{root}/(\w+)/", r"\1://", str(text))
 
 
 def process() -> str:
@@ -121,8 +126,18 @@ def sweep() -> None:
 
 
 def caches() -> Path:
-    """The folder of this user's caches: ``$XDG_CACHE_HOME``, or else ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """The folder of this user's caches: ``$XDG_CACHE_HOME``, or else ``~/.cache``.
+
+    Raises:
+      UsageError: the user has no home folder, as in a container that knows no users.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no folder for caches, since this user has no home folder; set "
+            "HOME or XDG_CACHE_HOME"
+        ) from error
 
 
 @functools.cache
