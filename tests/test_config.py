@@ -281,6 +281,13 @@ def test_settings_that_agree(values: dict[str, Any]):
                 ("regularised_evolution", "mutation_rate"),
             )
         ],
+        *[
+            (
+                {"search_strategy": strategy, "search_elimination_generations": 7},
+                [f"--search_elimination_generations=7 has no effect on {strategy}"],
+            )
+            for strategy in ("random", "genetic")
+        ],
         (
             {
                 "stage": "tables",

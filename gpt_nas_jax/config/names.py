@@ -67,8 +67,9 @@ RATES: Mapping[str, Collection[str]] = {
     "crossover_rate": WHOLE,
     "mutation_rate": WHOLE,
     "elimination_rate": WHOLE - {"genetic"},
+    "elimination_generations": WHOLE - {"genetic"},
 }
-"""Rates of a search, each with the strategies that read it."""
+"""Rates of a search and their schedule, each with the strategies that read it."""
 LEARNED = {"gpt_nas", "unigram_refill", "ngram_refill"}
 """The strategies that use a prior trained before the search."""
 

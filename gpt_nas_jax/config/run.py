@@ -162,6 +162,15 @@ class SpaceConfig(Section):
             yield f"--space_blocks needs --space_name=blocks, not {self.name}"
 
 
+def _reads(strategy: str, rate: str) -> bool:
+    """Whether a strategy, which may be the user's class, reads one of `RATES`."""
+    if not plugins.is_path(strategy):
+        return strategy in RATES[rate]
+    # That is the name of the field.
+    field = "generations" if rate == "elimination_generations" else rate
+    return field in plugins.fields_of("--search_strategy", strategy)
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchConfig(Section):
     """The evolutionary search."""
@@ -327,16 +336,19 @@ class SearchConfig(Section):
         for name, readers in RATES.items():
             value = getattr(self, name)
             if value != getattr(SearchConfig, name) and not any(
-                name in plugins.fields_of("--search_strategy", one)
-                if plugins.is_path(one)
-                else one in readers
-                for one in strategies
+                _reads(one, name) for one in strategies
             ):
                 yield (
                     f"--search_{name}={value} has no effect on "
                     f"{', '.join(strategies)}; leave it out, or choose one of "
                     f"{', '.join(one for one in STRATEGIES if one in readers)}"
                 )
+
+    def by(self, strategy: str) -> "SearchConfig":
+        """The same search by another strategy, without rates that it does not read."""
+        unread = (name for name in RATES if not _reads(strategy, name))
+        plain = {name: getattr(SearchConfig, name) for name in unread}
+        return dataclasses.replace(self, strategy=strategy, **plain)
 
     def bounds(self, cost: str) -> tuple[float, float]:
         """Lower and upper bound of a cost; 0 for no bound."""

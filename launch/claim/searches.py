@@ -76,7 +76,7 @@ def run(base: Config, strategy: str, seed: int) -> None:
         seed=seed,
         workdir=f"{base.workdir}/{strategy}-{seed}",
         prior=dataclasses.replace(base.prior, dir=f"{base.workdir}/prior"),
-        search=dataclasses.replace(base.search, strategy=strategy),
+        search=base.search.by(strategy),
     )
     records = searched(config)
     fitness = [

@@ -1,5 +1,6 @@
 """The claim's searches: equal budgets, lines that read back, pairing by seed."""
 
+import dataclasses
 from pathlib import Path
 
 import claim_report as report
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from gpt_nas_jax import checks, flags
 from gpt_nas_jax.reports.formats import p_value
 
 
@@ -22,6 +24,14 @@ def test_candidates_within_the_budget_are_the_longest_start(flops: list[int]) ->
     assert kept == records[: len(kept)]
     assert sum(flops[: len(kept)]) <= searches.BUDGET
     assert len(kept) == len(flops) or sum(flops[: len(kept) + 1]) > searches.BUDGET
+
+
+def test_every_strategy_can_search_by_the_flagfile() -> None:
+    config = flags.parse(["main", f"--flagfile={searches.FLAGS}", "--data_dir=x"])
+    for strategy in searches.STRATEGIES:
+        search = config.search.by(strategy)
+        assert search.strategy == strategy
+        checks.check(dataclasses.replace(config, search=search))
 
 
 def test_lines_read_back(tmp_path: Path) -> None:

@@ -164,12 +164,14 @@ def test_every_row_of_a_flagfile_can_be_searched(scale: str, tmp_path: Path):
 
 
 def test_a_rate_of_some_rows_leaves_the_others_as_they_are(tmp_path: Path):
-    config = third(tmp_path, search_elimination_rate=0.2, search_mutation_rate=0.5)
+    rates = {"search_elimination_rate": 0.2, "search_elimination_generations": 7}
+    config = third(tmp_path, **rates, search_mutation_rate=0.5)
     for row in ("genetic", "gpt_nas", *CONTROLS):
         one = runs.run_config(config, row, 0)
         checks.check(one)
         assert one.search.mutation_rate == 0.5
-        assert one.search.elimination_rate == (0.4 if row == "genetic" else 0.2)
+        schedule = one.search.elimination_rate, one.search.elimination_generations
+        assert schedule == ((0.4, 0) if row == "genetic" else (0.2, 7))
 
 
 def test_every_row_that_is_no_search_is_a_network_of_the_zoo():

@@ -12,7 +12,6 @@ from gpt_nas_jax.config import (
     BaselineConfig,
     Config,
     PriorConfig,
-    SearchConfig,
     TablesConfig,
 )
 from gpt_nas_jax.executors import processes
@@ -87,11 +86,10 @@ def run_config(config: Config, row: str, seed: int) -> Config:
     prior = PriorConfig()
     if row in LEARNED:
         prior = dataclasses.replace(config.prior, dir=str(pretrain.home(config)))
-    search = dataclasses.replace(config.search, strategy=row)
+    search = config.search.by(row)
     if row == "genetic":
-        # Those of gpt_nas and its controls; the search without the GPT has neither.
-        rate = SearchConfig.elimination_rate
-        search = dataclasses.replace(search, settings="", elimination_rate=rate)
+        # Those of gpt_nas and its controls; the search without the GPT has none.
+        search = dataclasses.replace(search, settings="")
     return dataclasses.replace(shared, stage="all", search=search, prior=prior)
 
 
