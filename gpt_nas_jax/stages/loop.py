@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax import interruption, workdir
@@ -91,7 +92,7 @@ class Loop:
             candidates failed and no other one was evaluated.
         """
         init_key, asking_key, evaluation_key = jax.random.split(key, 3)
-        initial = self.strategy.init(init_key)
+        initial = jax.tree.map(_array, self.strategy.init(init_key))
         records = checked(self.ledger, self.total, self.size)
         machine.tell_of_change(self.ledger.machines, self.ledger.machine)
         told, states = self._kept(initial, len(records))
@@ -205,6 +206,11 @@ class Loop:
             record = {**place, **origin, **result}
             self.ledger.append(record)
             yield record
+
+
+def _array(leaf: Any) -> jax.Array:
+    """A leaf of a state, such as a Python number, as the array that is restored."""
+    return jnp.asarray(leaf, jnp.asarray(leaf).dtype)
 
 
 def _saved(told: int, states: tuple[Any, ...]) -> dict[str, Any]:

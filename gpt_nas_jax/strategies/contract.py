@@ -64,7 +64,7 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
 
     Raises:
       UsageError: it is not an instance, lacks a method, or a method raises under jit
-        or returns a wrong type or shape.
+        or returns a wrong type or shape, or a state that cannot be saved.
     """
     if isinstance(strategy, type):
         raise UsageError(
@@ -111,9 +111,38 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
     fitness = jax.ShapeDtypeStruct(genomes[:1], jnp.float32)
     told = candidates.replace(parents=None)
     after = traced(f"{name}.tell", strategy.tell, state, told, fitness)
-    if jax.tree.structure(after) != jax.tree.structure(state):
-        raise UsageError(f"{name}.tell must return a state like the one init returns")
+    _require_alike(name, state, after)
     return genomes[0]
+
+
+def _require_alike(name: str, state: Any, after: Any) -> None:
+    """Raises UsageError unless a state can be saved, and told of its restored copy.
+
+    Args:
+      name: of the strategy.
+      state: shapes of the state that `init` returns.
+      after: likewise, of the one that `tell` returns.
+    """
+    demand = f"{name}.tell must return a state like the one init returns"
+    if jax.tree.structure(after) != jax.tree.structure(state):
+        raise UsageError(demand)
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    for (path, first), then in zip(leaves, jax.tree.leaves(after), strict=True):
+        place = f"state{jax.tree_util.keystr(path)}"
+        if first.size == 0:
+            raise UsageError(
+                f"{name}.init returns an empty array, {place} = {_text(first)}, which "
+                "cannot be saved; leave it out"
+            )
+        if (first.shape, first.dtype) != (then.shape, then.dtype):
+            raise UsageError(
+                f"{demand}; {place} is {_text(first)} from init and {_text(then)} "
+                "from tell"
+            )
+
+
+def _text(array: jax.ShapeDtypeStruct) -> str:
+    return f"{array.dtype}{list(array.shape)}"
 
 
 def _require_parents(name: str, parents: Any, count: int) -> None:

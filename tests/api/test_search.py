@@ -80,7 +80,13 @@ class OwnState:
         return state
 
 
-@pytest.mark.parametrize("state", [None, (), np.zeros(3), {"a": (np.zeros(1), ())}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        *(None, (), np.zeros(3), {"a": (np.zeros(1), ())}),
+        {"best": -np.inf, "count": 0, "key": jax.random.key(1)},
+    ],
+)
 def test_a_state_may_be_any_pytree(state: Any, tmp_path: Path):
     def stops(genome: np.ndarray) -> float:
         calls.append(genome)

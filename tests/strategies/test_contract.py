@@ -90,6 +90,33 @@ class OtherState(Good):
 
 
 @flax.struct.dataclass
+class OtherType(Good):
+    """Begins with an integer, which `tell` replaces by the best fitness."""
+
+    def init(self, key: jax.Array) -> Any:
+        return {"best": jnp.array(0)}
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return {"best": jnp.maximum(state["best"], fitness.max())}
+
+
+@flax.struct.dataclass
+class OtherShape(Good):
+    """Keeps the fitness of the last candidates, but begins with one number."""
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return state + fitness.astype(int)
+
+
+@flax.struct.dataclass
+class EmptyState(Good):
+    """Begins with an array of no elements."""
+
+    def init(self, key: jax.Array) -> Any:
+        return jnp.zeros((0, 3))
+
+
+@flax.struct.dataclass
 class OtherNumber(Good):
     """Asks three candidates but declares five."""
 
@@ -147,6 +174,12 @@ def test_the_number_of_candidates_is_found():
         (OutOfSpace(), r"the genome \[99, 99, 99, 99\], which is not valid"),
         (Branches(), "ask cannot be traced by jit: TracerBoolConversionError"),
         (OtherState(), "must return a state like the one init returns"),
+        (
+            OtherType(),
+            r"state\['best'\] is int32\[\] from init and float32\[\] from tell",
+        ),
+        (OtherShape(), r"; state is int32\[\] from init and int32\[3\] from tell"),
+        (EmptyState(), r"init returns an empty array, state = float32\[0, 3\], which"),
         (Descends(), "tell cannot be traced by jit: AttributeError"),
     ],
 )
