@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gpt_nas_jax.plugins import require, traced
 from gpt_nas_jax.strategies.history import History
-from gpt_nas_jax.types import Candidates, Space, Strategy, UsageError
+from gpt_nas_jax.types import Candidates, Key, Space, Strategy, UsageError
 
 
 def require_count(evaluations: int) -> None:
@@ -79,7 +79,9 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
         require_static(name, type(strategy))
     key = jax.random.key(0)
     state = traced(f"{name}.init", strategy.init, key)
-    candidates = traced(f"{name}.ask", strategy.ask, key, state)
+    _require_arrays(name, strategy)
+    # As in a search, which passes the strategy to its programs as an argument.
+    candidates = traced(f"{name}.ask", _ask, strategy, key, state)
     if not isinstance(candidates, Candidates):
         kind = type(candidates)
         found = "an array" if kind is jax.ShapeDtypeStruct else kind.__name__
@@ -110,9 +112,30 @@ def asked(name: str, strategy: Strategy, space: Space) -> int:
         )
     fitness = jax.ShapeDtypeStruct(genomes[:1], jnp.float32)
     told = candidates.replace(parents=None)
-    after = traced(f"{name}.tell", strategy.tell, state, told, fitness)
+    after = traced(f"{name}.tell", _tell, strategy, state, told, fitness)
     _require_alike(name, state, after)
     return genomes[0]
+
+
+def _ask(strategy: Strategy, key: Key, state: Any) -> Any:
+    return strategy.ask(key, state)
+
+
+def _tell(
+    strategy: Strategy, state: Any, candidates: Candidates, fitness: jax.Array
+) -> Any:
+    return strategy.tell(state, candidates, fitness)
+
+
+def _require_arrays(name: str, strategy: Strategy) -> None:
+    """Raises UsageError if a field that jit would trace holds no array or number."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(strategy):
+        if not isinstance(leaf, jax.typing.ArrayLike):
+            place = jax.tree_util.keystr(path)
+            raise UsageError(
+                f"{name}{place} is of type {type(leaf).__name__}, not an array; make "
+                "its field static: flax.struct.field(pytree_node=False)"
+            )
 
 
 def _require_alike(name: str, state: Any, after: Any) -> None:
@@ -157,7 +180,7 @@ def _require_parents(name: str, parents: Any, count: int) -> None:
         )
 
 
-_STATIC = ("space", "batch", "queries", "population", "generations")
+_STATIC = ("space", "batch", "queries", "population", "generations", "costs")
 
 
 def require_static(where: str, kind: type) -> None:

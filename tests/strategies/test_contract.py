@@ -130,6 +130,47 @@ class Traced(Good):
     batch: int = 3
 
 
+@flax.struct.dataclass
+class Greedy(Good):
+    """Branches in Python on a field that jit traces."""
+
+    greed: float = 0.5
+
+    def ask(self, key: jax.Array, state: Any) -> Any:
+        return super().ask(key, state) if self.greed > 0.3 else None
+
+
+@flax.struct.dataclass
+class Patient(Good):
+    """Counts in Python to a field that jit traces."""
+
+    patience: Any = 2
+
+    def tell(self, state: Any, candidates: Candidates, fitness: jax.Array) -> Any:
+        return state + sum(range(self.patience))
+
+
+@flax.struct.dataclass
+class Costly(Good):
+    """Has names of costs that jit would trace."""
+
+    costs: tuple[str, ...] = ()
+
+
+@flax.struct.dataclass
+class Named(Good):
+    """Has names that jit would trace."""
+
+    names: tuple[str, ...] = ("a", "b")
+
+
+@flax.struct.dataclass
+class Calling(Good):
+    """Has a function that jit would trace."""
+
+    scale: Any = abs
+
+
 @dataclasses.dataclass(frozen=True)
 class NoPytree:
     """Not a pytree, so jit does not accept it."""
@@ -166,6 +207,14 @@ def test_the_number_of_candidates_is_found():
         (NoTell(), "lacks tell"),
         (NoPytree(), "is not a pytree; decorate its class with @flax.struct.dataclass"),
         (Traced(), "the field batch must be static"),
+        (Costly(), "the field costs must be static"),
+        (Greedy(), "ask cannot be traced by jit: TracerBoolConversionError"),
+        (Patient(), "tell cannot be traced by jit: TracerIntegerConversionError"),
+        (
+            Named(),
+            r"Named\.names\[0\] is of type str, not an array; make its field static",
+        ),
+        (Calling(), r"Calling\.scale is of type builtin.*make its field static"),
         (OtherNumber(), "ask returned 3 candidates; its batch, .* is 5"),
         (Genomes(), "must return gpt_nas_jax.Candidates"),
         (NothingProposed(), r"must return genomes int32\[P, 4\] and proposed"),
