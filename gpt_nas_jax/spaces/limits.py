@@ -17,6 +17,8 @@ _MEASURED = 4096
 _TRIES = 8
 _DRAWN = 2**20
 """The most random networks to draw at a time."""
+_SURE = 8
+"""So many are drawn at a time that one is certainly within the limits."""
 _DESCENTS = 16
 
 
@@ -73,7 +75,7 @@ class Limited(Wrapped):
         """``int32[count, L]`` random networks; if too few, the first is repeated.
 
         It may be outside the limits if all are, which has a probability of about
-        ``exp(-4 * count)``.
+        ``exp(-32)`` or less.
         """
         most = max(1, _DRAWN // self.oversampling)
         if count <= most:
@@ -87,7 +89,12 @@ class Limited(Wrapped):
         drawn = self.space.sample(key, self.oversampling * count)
         outside = ~self.valid(drawn)
         rows = jnp.argsort(outside, stable=True)[:count]
-        return drawn[jnp.where(outside[rows], rows[0], rows)]
+        found = drawn[jnp.where(outside[rows], rows[0], rows)]
+        if count >= _SURE:
+            return found
+        # The draws for one network are all outside once in about exp(4) times.
+        others = self._sample(jax.random.fold_in(key, 1), _SURE)[:count]
+        return jnp.where(outside.all(), others, found)
 
     def crossover(self, key: Key, first: Genome, second: Genome) -> Genome:
         """A child within the limits, else the first parent."""
