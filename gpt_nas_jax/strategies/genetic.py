@@ -63,7 +63,7 @@ class Genetic:
         """A random population of unknown fitness."""
         return PopulationState(
             self.space.sample(key, self.population),
-            jnp.full(self.population, -jnp.inf),
+            jnp.full(self.population, -jnp.inf, jnp.float32),
             jnp.int32(0),
             empty(self.space, self.queries),
         )

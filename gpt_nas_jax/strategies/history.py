@@ -32,6 +32,8 @@ class History:
         """Appends ``int32[P, L]`` genomes of ``float32[P]`` fitness."""
 
         def put(rows: jax.Array, new: jax.Array) -> jax.Array:
+            # With `jax_enable_x64` a space may return 64 bits.
+            new = new.astype(rows.dtype)
             return jax.lax.dynamic_update_slice_in_dim(rows, new, self.count, 0)
 
         return History(
@@ -81,6 +83,6 @@ def empty(space: Space, capacity: int) -> History:
     return History(
         genomes,
         space.identity(genomes),
-        jnp.full(capacity, -jnp.inf),
+        jnp.full(capacity, -jnp.inf, jnp.float32),
         jnp.int32(0),
     )

@@ -46,7 +46,7 @@ class LocalSearch(Batched):
             empty(self.space, self.queries),
             jnp.zeros(self.space.length, jnp.int32),
             jnp.float32(-jnp.inf),
-            jnp.zeros(self.space.num_neighbours),
+            jnp.zeros(self.space.num_neighbours, jnp.float32),
             jnp.bool_(True),
             key,
         )
@@ -101,6 +101,6 @@ class LocalSearch(Batched):
         self, state: LocalState, moves: jax.Array, genome: Genome, fitness: jax.Array
     ) -> LocalState:
         order_key, key = jax.random.split(state.key)
-        order = jax.random.uniform(order_key, state.order.shape)
+        order = jax.random.uniform(order_key, state.order.shape, jnp.float32)
         moved = state.replace(genome=genome, fitness=fitness, order=order, key=key)
         return jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)

@@ -194,13 +194,20 @@ class NasBench101Space(cells.CellSpace):
         adjacency, kept = pruned(genomes)
         edges = adjacency.astype(jnp.uint32)
         labels = _labels(genomes)
-        incoming, outgoing = edges.sum(-2), edges.sum(-1)
+        incoming = edges.sum(-2, dtype=jnp.uint32)
+        outgoing = edges.sum(-1, dtype=jnp.uint32)
         values = _mix(labels + 8 * incoming + 64 * outgoing)
         for _ in range(MAX_VERTICES):
-            before = (edges * _mix(values ^ _SEEDS[0])[..., :, None]).sum(-2)
-            after = (edges * _mix(values ^ _SEEDS[1])[..., None, :]).sum(-1)
+            ahead = edges * _mix(values ^ _SEEDS[0])[..., :, None]
+            behind = edges * _mix(values ^ _SEEDS[1])[..., None, :]
+            before = ahead.sum(-2, dtype=jnp.uint32)
+            after = behind.sum(-1, dtype=jnp.uint32)
             values = _mix(values * 3 + _mix(before) * 5 + _mix(after + 1) * 7)
-        words = [jnp.where(kept, _mix(values ^ seed), 0).sum(-1) for seed in _SEEDS[2:]]
+        # Summed as 32 bits; with `jax_enable_x64` the sum would have 64.
+        words = [
+            jnp.where(kept, _mix(values ^ seed), 0).sum(-1, dtype=jnp.uint32)
+            for seed in _SEEDS[2:]
+        ]
         return jax.lax.bitcast_convert_type(jnp.stack(words, -1), jnp.int32)
 
     def choices(self) -> jax.Array:
