@@ -13,6 +13,7 @@ from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import Space, UsageError
 
 _COUNT = 3
+_INT_BYTES = 4
 _KINDS = {"bool": "b", "int32": "iu", "float32": "iuf"}
 
 
@@ -28,12 +29,17 @@ class _Array:
         return f"{self.type}[{', '.join(sizes)}]"
 
     def matches(self, found: jax.ShapeDtypeStruct) -> bool:
-        """Whether an array has this type, or a narrower one, and these sizes."""
+        """Whether an array has this type, or one that is as good, and these sizes.
+
+        Integers are good as real numbers, but genes of fewer than 32 bits would
+        overflow where a space computes with them.
+        """
         sizes = zip(self.sizes, found.shape, strict=False)
         return (
             len(found.shape) == len(self.sizes)
             and all(due in (None, size) for due, size in sizes)
             and jnp.dtype(found.dtype).kind in _KINDS[self.type]
+            and (self.type != "int32" or found.dtype.itemsize >= _INT_BYTES)
         )
 
 

@@ -110,8 +110,12 @@ def promising(
       costs: further objectives.
     """
     scores = gaussian_process.scores(history.fitness, history.known)
-    features, pool_features = space.features(history.genomes), space.features(pool)
-    trends, pool_trends = space.trends(history.genomes), space.trends(pool)
+    # A space may return integers, whose squares would overflow.
+    features, pool_features, trends, pool_trends = (
+        numbers(genomes).astype(jnp.float32)
+        for numbers in (space.features, space.trends)
+        for genomes in (history.genomes, pool)
+    )
     # Standardised by the pool, since the first few evaluations are too few for that.
     middle, spread = pool_trends.mean(0), pool_trends.std(0) + _LEAST
     trends, pool_trends = (trends - middle) / spread, (pool_trends - middle) / spread

@@ -29,6 +29,10 @@ WRONG = {
     "choices": (lambda _: None, ["bool[2, 4]", "nothing"]),
     "neighbour": (lambda _, genome, index: genome, ["bool[3]", "not int32[3, 2]"]),
     "mutate": (lambda _, key, genome: genome[:1], ["int32[3, 2]", "int32[3, 1]"]),
+    "crossover": (
+        lambda _, key, first, second: first.astype("int8"),
+        ["int32[3, 2]", "not int8[3, 2]"],
+    ),
     "sample": (
         lambda _, key, count: [1, 2] if key > 0 else [],
         ["cannot be traced by jit", "test_space_contract.py"],
