@@ -63,14 +63,19 @@ def create(
       **settings: further fields of the strategy's class, of any type.
 
     Raises:
-      UsageError: the strategy is unknown, has no such setting, or cannot divide the
-        evaluations into batches or populations, or a number is out of range.
+      UsageError: the strategy is unknown, has no such setting or a field ``seed``, or
+        cannot divide the evaluations into batches or populations, or a number is out of
+        range.
     """
     contract.require_count(evaluations)
     if not isinstance(strategy, str):
         raise UsageError(
             f"{strategy!r} is not a name; give one, or the import path of your class, "
             "'module:Name'"
+        )
+    if "seed" in registry.settable(strategy):
+        raise UsageError(
+            f"{strategy} has a field seed, the name of an argument of create; rename it"
         )
     if registry.asks_prior(strategy) and prior is None:
         raise UsageError(f"{strategy} needs a prior; give prior=learn_prior(space)")

@@ -139,6 +139,11 @@ class Firsts(Remembering):
         return Candidates(genomes, jnp.ones(genomes.shape, bool))
 
 @flax.struct.dataclass
+class Seeded(Firsts):
+    offset: int = flax.struct.field(pytree_node=False, default=0)
+    seed: int = flax.struct.field(pytree_node=False, default=0)
+
+@flax.struct.dataclass
 class Rated(Remembering):
     mutation_rate: float
 
@@ -188,6 +193,11 @@ def test_a_users_class_gets_its_fields_and_settings(module: str):
     assert (made.space, made.batch, made.queries, made.offset) == (SPACE, 4, 20, 2)
     state = made.init(jax.random.key(0))
     assert made.ask(jax.random.key(1), state).genomes.shape == (4, 4)
+
+
+def test_a_field_that_create_cannot_set_is_refused(module: str):
+    with pytest.raises(UsageError, match="Seeded has a field seed, .*; rename it"):
+        create(f"{module}:Seeded", SPACE, 20, seed=7)
 
 
 @pytest.mark.parametrize(
