@@ -43,7 +43,7 @@ def create(
     Args:
       strategy: a name or an import path, ``module:Name``.
       space: the search space.
-      evaluations: number in the whole search.
+      evaluations: number in the whole search; `tell` must not be told of more.
       seed: of the initial weights of a GPT.
       batch: candidates per `ask`; None for the largest divisor of the evaluations up
         to 5.

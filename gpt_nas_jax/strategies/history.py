@@ -4,12 +4,12 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from gpt_nas_jax.types import Genome, Space
+from gpt_nas_jax.types import Genome, Space, UsageError
 
 
 @flax.struct.dataclass
 class History:
-    """All evaluations in order.
+    """All evaluations in order, at most ``Q``.
 
     Attributes:
       genomes: ``int32[Q, L]``.
@@ -29,7 +29,20 @@ class History:
         return jnp.arange(len(self.fitness)) < self.count
 
     def add(self, space: Space, genomes: Genome, fitness: jax.Array) -> "History":
-        """Appends ``int32[P, L]`` genomes of ``float32[P]`` fitness."""
+        """Appends ``int32[P, L]`` genomes of ``float32[P]`` fitness.
+
+        Under jit nothing is checked, and evaluations beyond ``Q`` replace the last ones.
+
+        Raises:
+          UsageError: they are more than ``Q`` in all.
+        """
+        room = len(self.fitness)
+        known = not isinstance(self.count, jax.core.Tracer)
+        if known and self.count + len(genomes) > room:
+            raise UsageError(
+                f"the strategy was created for {room} evaluations and is told of "
+                f"{self.count + len(genomes)}; create it for as many"
+            )
 
         def put(rows: jax.Array, new: jax.Array) -> jax.Array:
             # With `jax_enable_x64` a space may return 64 bits.
