@@ -31,7 +31,7 @@ class History:
     def add(self, space: Space, genomes: Genome, fitness: jax.Array) -> "History":
         """Appends ``int32[P, L]`` genomes of ``float32[P]`` fitness.
 
-        Under jit nothing is checked, and evaluations beyond ``Q`` replace the last ones.
+        Under jit nothing is checked, and more than ``Q`` replace the last ones.
 
         Raises:
           UsageError: they are more than ``Q`` in all.

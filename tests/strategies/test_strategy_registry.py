@@ -196,7 +196,7 @@ def test_a_users_class_gets_its_fields_and_settings(module: str):
 
 
 def test_a_field_that_create_cannot_set_is_refused(module: str):
-    with pytest.raises(UsageError, match="Seeded has a field seed, .*; rename it"):
+    with pytest.raises(UsageError, match=r"Seeded has a field seed, .*; rename it"):
         create(f"{module}:Seeded", SPACE, 20, seed=7)
 
 
