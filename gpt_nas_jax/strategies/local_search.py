@@ -102,5 +102,7 @@ class LocalSearch(Batched):
     ) -> LocalState:
         order_key, key = jax.random.split(state.key)
         order = jax.random.uniform(order_key, state.order.shape, jnp.float32)
+        # With `jax_enable_x64` a space may return 64 bits.
+        genome = genome.astype(jnp.int32)
         moved = state.replace(genome=genome, fitness=fitness, order=order, key=key)
         return jax.tree.map(lambda new, old: jnp.where(moves, new, old), moved, state)

@@ -28,5 +28,8 @@ def test_states_keep_their_types(name: str):
     assert asked(name, gnj.strategies.create(name, SPACE, 20), SPACE) <= 20
 
 
-def test_cells_are_identified_by_32_bits():
-    contract.check("the space", gnj.spaces.NasBench101Space())
+def test_cells_are_identified_by_32_bits_and_searched():
+    space = gnj.spaces.NasBench101Space()
+    contract.check("the space", space)
+    strategy = gnj.strategies.create("local_search", space, 20)
+    assert asked("local_search", strategy, space) <= 20
