@@ -11,7 +11,7 @@ OUTPUT = MAX_VERTICES - 1
 EDGES = tuple((x, y) for y in range(MAX_VERTICES) for x in range(y))
 """In the order of `nasbench101.pack_edges`."""
 NUM_EDGES = len(EDGES)
-_SOURCES, _TARGETS = np.array(EDGES).T
+_SOURCES, _TARGETS = np.array(EDGES, np.int32).T
 
 
 def pruned(genomes: Genome) -> tuple[jax.Array, jax.Array]:

@@ -32,7 +32,7 @@ _ATTEMPTS = 24
 NO_EDGE = "none"
 """The name of a missing edge."""
 _LEAST_SIZE = 0.1
-_WEIGHTS = np.array([9.0, 1.0, 0.0])
+_WEIGHTS = np.array([9.0, 1.0, 0.0], np.float32)
 """Weights of each of `OPERATIONS`, in units of its squared channels."""
 # Arbitrary, but with these no two cells collide.
 _SEEDS = np.array([0x9E3779B9, 0x85EBCA6B, 0x27D4EB2F, 0x165667B1], np.uint32)
