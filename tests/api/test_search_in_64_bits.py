@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 # In a process of its own: JAX keeps constants of 64 bits for programs of 32.
 _SEARCHES = """
 import gpt_nas_jax as gnj
@@ -20,6 +22,7 @@ for space in (choices, cells):
 """
 
 
+@pytest.mark.slow
 def test_searches_evaluate_all_candidates():
     environment = os.environ | {"JAX_ENABLE_X64": "1"}
     command = [sys.executable, "-c", _SEARCHES]

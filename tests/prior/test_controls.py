@@ -80,6 +80,7 @@ def test_blocks_of_human_networks_are_counted_once_each():
     np.testing.assert_array_equal(cells, np.zeros(5))
 
 
+@pytest.mark.slow
 def test_unigram_of_cells_is_the_mean_proposal():
     """By hand: layer frequencies times the FCN's mean answers over random cells."""
     space, prior = SPACES["nasbench201"], small_prior("nasbench201")
