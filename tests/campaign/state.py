@@ -8,7 +8,7 @@ from typing import Any
 
 _LEDGERS = ("ledger.jsonl", "trainings.jsonl")
 _CLOCK = (
-    *("seconds", "start", "worker", "waited", "input_wait"),
+    *("seconds", "device_seconds", "start", "worker", "waited", "input_wait"),
     *("checksum", "peak_memory_gib"),
 )
 _TEXTS = ("best/retrain.flags", "best/architecture.json")

@@ -111,7 +111,7 @@ def result(path: Path) -> dict[str, Any]:
     """The result, without the entries that depend on the clock."""
     value = workdir.read_sealed(path / "result.json")
     for part in ("search", "retrain"):
-        for name in ("seconds", "input_wait"):
+        for name in ("seconds", "device_seconds", "input_wait"):
             value.get(part, {}).pop(name, None)
     return value
 
