@@ -1,7 +1,6 @@
 """A benchmark to search on: its space, and the accuracies of its networks."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,7 @@ import numpy as np
 from gpt_nas_jax.config import TablesConfig
 from gpt_nas_jax.datasets.benchmarks import (
     chainbench,
+    compact,
     nasbench101,
     nasbench201,
     scores,
@@ -141,11 +141,13 @@ def load(config: TablesConfig) -> TabularBenchmark:
         columns = zip(nasbench201.DATASETS, cells.valid, cells.test, strict=True)
         plain, genomes = NasBench201Space(), cells.ops.astype(np.int32)
         space: Space = plain
-        digests = {_BENCHMARK: _digest(cells.ops, cells.valid, cells.test)}
+        digests = {
+            _BENCHMARK: _digest(ops=cells.ops, valid=cells.valid, test=cells.test)
+        }
         if config.scores:
             values = _scores(plain, Path(config.scores))
             space = scored(plain, values)
-            digests[_SCORES] = _digest(values)
+            digests[_SCORES] = _digest(scores=values)
         return TabularBenchmark(
             "NAS-Bench-201",
             space,
@@ -173,7 +175,11 @@ def load(config: TablesConfig) -> TabularBenchmark:
         space,
         {"cifar10": measured},
         repeats=False,
-        digests={_BENCHMARK: _digest(genomes, measured.fitness, measured.test)},
+        digests={
+            _BENCHMARK: _digest(
+                genomes=genomes, fitness=measured.fitness, test=measured.test
+            )
+        },
     )
 
 
@@ -190,7 +196,12 @@ def _chainbench(path: Path) -> TabularBenchmark:
         {"cifar10": Predicted(model, found.noise)},
         repeats=False,
         digests={
-            _BENCHMARK: _digest(genomes, found.weights, found.accuracy, found.noise)
+            _BENCHMARK: _digest(
+                genomes=genomes,
+                weights=found.weights,
+                accuracy=found.accuracy,
+                noise=np.asarray(found.noise),
+            )
         },
         few_contexts=False,
     )
@@ -208,9 +219,5 @@ def _scores(space: NasBench201Space, path: Path) -> np.ndarray:
     return found.scores[np.argsort(numbers)]
 
 
-def _digest(*values: np.ndarray | float) -> str:
-    digest = hashlib.sha256()
-    for array in map(np.asarray, values):
-        digest.update(repr(array.shape).encode())
-        digest.update(array.astype(np.float64).tobytes())
-    return digest.hexdigest()
+def _digest(**columns: np.ndarray) -> str:
+    return compact.digest(columns).hex()

@@ -252,8 +252,7 @@ def check(
 def settable(name: str) -> set[str]:
     """The fields of a strategy that settings can set."""
     entry = find(name)
-    fields = {field.name for field in dataclasses.fields(entry.kind) if field.init}
-    return fields - {*entry.filled}
+    return {*settings.settable(entry.kind, entry.filled)}
 
 
 def asks_prior(name: str) -> bool:

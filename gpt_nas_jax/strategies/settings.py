@@ -36,6 +36,22 @@ def parse(text: str) -> dict[str, str]:
     return found
 
 
+def settable(
+    kind: type, filled: Collection[str]
+) -> dict[str, "dataclasses.Field[Any]"]:
+    """The fields of a strategy's dataclass that settings can set.
+
+    Args:
+      kind: the dataclass.
+      filled: the fields that the search fills in.
+    """
+    return {
+        field.name: field
+        for field in dataclasses.fields(kind)
+        if field.init and field.name not in filled
+    }
+
+
 def values(
     strategy: str,
     kind: type,
@@ -57,18 +73,17 @@ def values(
       UsageError: a setting is unknown, has the wrong type, is missing, or is outside
         the bounds ``low`` and ``high`` in the metadata of its field.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
-    settable = {name: field for name, field in fields.items() if name not in filled}
+    accepted = settable(kind, filled)
     found = parse(given) if isinstance(given, str) else given
-    unknown = sorted(set(found) - set(settable))
+    unknown = sorted(set(found) - set(accepted))
     if unknown:
-        known = ", ".join(settable) or "none"
+        known = ", ".join(accepted) or "none"
         raise UsageError(
             f"{strategy} has no setting {', '.join(unknown)}; its settings are: {known}"
         )
     missing = [
         name
-        for name, field in settable.items()
+        for name, field in accepted.items()
         if name not in {*found, *optional}
         and field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
@@ -80,7 +95,7 @@ def values(
         )
     chosen = {}
     for name, value in found.items():
-        field = settable[name]
+        field = accepted[name]
         # Text says nothing about its type, so that of the default decides, too.
         of_text = isinstance(given, str)
         types = (field.type, type(field.default)) if of_text else (field.type,)

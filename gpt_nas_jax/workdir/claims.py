@@ -199,7 +199,7 @@ def read_flags(path: Path) -> dict[str, str]:
 
 
 def flags_in(path: Path) -> dict[str, str] | None:
-    """The flags of a flagfile, as texts; None where there is none, or no text."""
+    """Reads the flags of a flagfile as strings; None if it is missing or not text."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -222,9 +222,9 @@ def _differing(
 
 
 def result_in(path: Path) -> str | None:
-    """The name of a result in a directory, or None where there is none.
+    """Returns the name of a result in a directory, or None if it holds none.
 
-    It is that of a ledger only where there is nothing else.
+    A ledger is named only if the directory holds no other result.
     """
     controls = sorted(file.name for file in path.glob("trainings-*.jsonl"))
     for name in (*_RESULTS, *controls):
