@@ -146,8 +146,8 @@ def traced(where: str, function: Any, *args: Any) -> Any:
       UsageError: it raises, or cannot be traced.
     """
     try:
-        # A new function each time: of the same one, JAX (0.10.2) may return the trace of
-        # a dataclass of another class with equal fields.
+        # A new function each time: of the same one, JAX (0.10.2) may return the trace
+        # of a dataclass of another class with equal fields.
         return jax.eval_shape(lambda *given: function(*given), *args)
     except Exception as error:
         raise UsageError(
