@@ -167,8 +167,8 @@ def _contrasts(
     if priors:
         them = "one prior" if priors == 1 else f"{priors} priors"
         caption += (
-            f" The searches that learned before they began share {them}: p holds for "
-            f"{'it' if priors == 1 else 'these'}, not for another."
+            f" The searches that learned before they began share {them}, so p does not "
+            "cover the choice of the prior."
         )
     columns = ["data set", "strategy", "minus", *map(str, counts)]
     if lines:

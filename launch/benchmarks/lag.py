@@ -41,6 +41,13 @@ def seconds(genome: np.ndarray) -> float:
     return _LEAST * 10 ** np.random.default_rng(genome).random()
 
 
+_CAVEAT = """\
+Evaluations sleep instead of training, and each row is one search: how much time a lag
+saves depends on how much evaluations differ in length. Its effect on accuracy was not
+measured.
+"""
+
+
 def search(batch: int, lag: int) -> tuple[float, float]:
     """The seconds of a search, and the seconds of its evaluations."""
 
@@ -93,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     columns = ("batch", "lag", "busy, % of the workers' time", "search, s")
     table = Table(caption, columns, rows, names=0)
     command = "```sh\npython launch/benchmarks/lag.py --out=lag.md\n```\n"
-    text = markdown_page("Workers that do not wait", [command, table])
+    text = markdown_page("Workers that do not wait", [command, table, _CAVEAT])
     out.write_text(text, encoding="utf-8")
     print(text)
     return 0

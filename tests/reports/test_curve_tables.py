@@ -206,12 +206,12 @@ def test_curves_that_do_not_fit_write_nothing(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("priors", "said"),
-    [(0, None), (1, "share one prior: p holds for it"), (5, "share 5 priors")],
+    [(0, None), (1, "share one prior, so p"), (5, "share 5 priors, so p")],
 )
 def test_what_searches_share_is_said_beside_their_p(
     priors: int, said: str | None, tmp_path: Path
 ):
     write(tmp_path, "two data sets", ALL, COUNTS, AGAINST, COMPARED, priors)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert ("p holds for" in text) == (said is not None)
+    assert ("choice of the prior" in text) == (said is not None)
     assert said is None or said in text
