@@ -7,6 +7,7 @@ from typing import Any
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.datasets import preparation
+from gpt_nas_jax.exports.format import Format
 from gpt_nas_jax.exports.registry import FORMATS
 from gpt_nas_jax.inference import saved
 from gpt_nas_jax.inference.predictor import Predictor
@@ -34,13 +35,12 @@ def description(file: Path) -> dict[str, Any]:
     Raises:
       UsageError: it is missing or damaged.
     """
-    path = file.with_name(DESCRIPTION)
-    if not path.exists():
-        raise UsageError(
-            f"{file} needs {DESCRIPTION} beside it, which --stage=export leaves there"
-        )
-    found: dict[str, Any] = workdir.read_json(path)
-    return found
+    path = _beside(file, DESCRIPTION)
+    found = workdir.read_json(path)
+    match found:
+        case {"architecture": dict(), "flags": str()}:
+            return dict(found)
+    raise workdir.damaged(path, "its contents are others", "export the network again")
 
 
 def predictor(file: Path, config: Config) -> Predictor:
@@ -49,15 +49,35 @@ def predictor(file: Path, config: Config) -> Predictor:
     Raises:
       UsageError: it has no known format, or a package that reads it is missing.
     """
-    for name, one in FORMATS.items():
-        if file.name in one.files:
-            one.require(name)
-            break
-    else:
-        known = [file for one in FORMATS.values() for file in one.files]
-        names = ", ".join(dict.fromkeys(known))
-        raise UsageError(f"{file} is not an exported network; give one of {names}")
+    name, one = _format(file)
+    one.require(name)
     described = description(file)["architecture"]
     prepare = preparation.from_architecture(described, config.data)
     logits = one.read(file).of_pixels(prepare)
     return Predictor(logits, prepare, saved.classes(described), _BATCH)
+
+
+def _format(file: Path) -> tuple[str, Format]:
+    """The format of a file, with its name: the first of which all files are there."""
+    fitting = {name: one for name, one in FORMATS.items() if file.name in one.files}
+    if not fitting:
+        known = [file for one in FORMATS.values() for file in one.files]
+        names = ", ".join(dict.fromkeys(known))
+        raise UsageError(f"{file} is not an exported network; give one of {names}")
+    for name, one in fitting.items():
+        if all(file.with_name(part).exists() for part in one.files):
+            return name, one
+    name, one = next(iter(fitting.items()))
+    for part in one.files:
+        _beside(file, part)
+    return name, one
+
+
+def _beside(file: Path, name: str) -> Path:
+    """Returns the path of another file that an exported one needs."""
+    path = file.with_name(name)
+    if not path.exists():
+        raise UsageError(
+            f"{file} needs {name} beside it, which --stage=export leaves there"
+        )
+    return path

@@ -60,7 +60,7 @@ def _read_flax(path: Path) -> Opened:
 def _read_torch(path: Path) -> Opened:
     import torch
 
-    module = _imported(path)
+    module = _imported(path.with_name(torch_file.FILE))
     network = module.load()
 
     def logits(images: np.ndarray) -> np.ndarray:

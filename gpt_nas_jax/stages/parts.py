@@ -17,7 +17,8 @@ class Parts:
 
     The time of a later part is estimated from the pace of the current one: the cost of
     a training is proportional to the images in its epochs. It is unknown before
-    candidates are trained, and if they are scored by proxies.
+    candidates are trained, if they are scored by proxies, and in a search that ends
+    after some hours.
 
     Attributes:
       config: of the run.
@@ -33,7 +34,7 @@ class Parts:
 
     def search(self) -> Context:
         """While candidates are evaluated."""
-        if self.config.eval.method != "trained":
+        if self.config.eval.method != "trained" or self.config.search.max_hours:
             return self._part("search", None)
         epochs = self.config.eval.mean_epochs()
         rest = self._retraining(epochs)

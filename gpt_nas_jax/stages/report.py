@@ -14,8 +14,9 @@ from gpt_nas_jax.plugins import described
 from gpt_nas_jax.reports import events
 from gpt_nas_jax.reports.events import Events
 from gpt_nas_jax.reports.page import comparison, report
-from gpt_nas_jax.reports.page.run import IMAGES, read
+from gpt_nas_jax.reports.page.run import IMAGES, Run, read
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.types import UsageError
 
 
 def run(config: Config) -> None:
@@ -34,12 +35,30 @@ def run(config: Config) -> None:
             stack.enter_context(workdir.fetched(name, writes=False))
             for name in config.report.workdirs()
         ]
-        runs = [read(folder) for folder in (path, *others)]
+        folders = (path, *others)
+        if len({folder.resolve() for folder in folders}) < len(folders):
+            raise UsageError(
+                f"--report_compare={config.report.compare}: give each workdir once, "
+                f"and not --workdir={config.workdir} itself"
+            )
+        runs = [_with_page(folder) for folder in folders]
     humans = [one for one in runs[1:] if one.human and one.same_data(runs[0])]
     written = [report.write(path, runs[0], humans)]
     if len(runs) > 1:
         written.append(comparison.write(path, runs))
     print("written:", ", ".join(map(workdir.shown, written)))
+
+
+def _with_page(path: Path) -> Run:
+    """Reads a workdir; raises UsageError if it holds tables in place of a run."""
+    run = read(path)
+    stage = run.config.stage
+    if stage in ("tables", "proxies"):
+        raise UsageError(
+            f"{run.name} is a workdir of --stage={stage}, which has no page; see "
+            "tables/ in it, or give the folder of a run, such as one in its runs/"
+        )
+    return run
 
 
 @dataclasses.dataclass(eq=False)

@@ -105,6 +105,33 @@ def test_an_exported_file_has_only_predictions(wanted: str, exported: Path) -> N
         getattr(gnj.load(exported), wanted)
 
 
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ({"network.safetensors"}, "network.py"),
+        ({"network.py"}, "network.safetensors"),
+        ({"network_torch.py"}, "network.safetensors"),
+    ],
+)
+def test_a_file_without_those_that_it_needs_is_refused(
+    there: set[str], missing: str, exported: Path
+) -> None:
+    for name in there:
+        exported.with_name(name).touch()
+        line = f"{exported.with_name(name)} needs {missing} beside it"
+        with pytest.raises(gnj.UsageError, match=re.escape(line)):
+            gnj.load(exported.with_name(name)).predict(np.zeros((8, 8, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", '"a"', "1", '{"architecture": {}}', '{"flags": ""}', "{"]
+)
+def test_a_description_of_other_contents_is_refused(text: str, exported: Path) -> None:
+    (exported.parent / "network.json").write_text(text, encoding="utf-8")
+    with pytest.raises(gnj.UsageError, match=r"network\.json is damaged \("):
+        gnj.load(exported)
+
+
 def test_a_path_without_anything_is_told_from_a_folder_without_a_run(
     tmp_path: Path,
 ) -> None:

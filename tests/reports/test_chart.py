@@ -22,6 +22,30 @@ def test_ticks_lie_within_any_range_and_ascend(values: list[float], log: bool):
     assert all(-1e-6 <= found.share(value) <= 1 + 1e-6 for value in [*ticks, *values])
 
 
+SIZES = [0.0, 5e-324, 1e-310, 1e-30, 0.3, 1.0, 5e6, 1e30, 1e300, 1.7e308]
+
+
+@pytest.mark.parametrize("size", [*SIZES, *(-size for size in SIZES)])
+def test_values_that_rounding_tells_apart_have_an_axis(size: float):
+    for other in (math.nextafter(size, math.inf), math.nextafter(size, 0), -size):
+        found = axis("x", [size, other])
+        ticks = [value for value, _ in found.ticks(5)]
+        assert ticks
+        assert all(0 <= found.share(value) <= 1 for value in ticks)
+        assert math.isfinite(found.share(size))
+
+
+@pytest.mark.parametrize("low", [1e-6, 1.1, 5e6, 3e12])
+@pytest.mark.parametrize("ratio", [1.0, 1 + 5e-6, 1.001, 1.01, 1.04, 1.06, 1.5])
+def test_near_costs_have_labels_that_differ_within_the_axis(low: float, ratio: float):
+    found = axis("x", [low, low * ratio], log=True)
+    ticks = found.ticks(6)
+    assert len({text for _, text in ticks}) == len(ticks) > 1
+    shares = [found.share(value) for value, _ in ticks]
+    assert shares == sorted(shares)
+    assert shares[0] >= 0 and shares[-1] <= 1
+
+
 @pytest.mark.parametrize("low", [0.0, 1e-13, 1234567.1, -5e-12])
 @pytest.mark.parametrize("span", [1e-12, 0.8, 3e7])
 def test_ticks_have_labels_that_differ(low: float, span: float):

@@ -1,13 +1,17 @@
 """The comparison of several runs on a page."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import page_support as support
 from html_support import Page
 
+import gpt_nas_jax as gnj
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import DataConfig
-from gpt_nas_jax.reports.page import comparison, report
+from gpt_nas_jax.reports import further_costs
+from gpt_nas_jax.reports.page import candidates, comparison, report, state, texts
 from gpt_nas_jax.reports.page.run import read
 
 SIZE = 10
@@ -23,6 +27,32 @@ def test_runs_without_costs_are_compared(tmp_path: Path):
     words = Page(comparison.html([read(path) for path in paths])).words()
     assert "2 runs compared" in words
     assert "of different data" not in words
+
+
+def test_a_search_from_python_may_name_every_cost(tmp_path: Path):
+    space = gnj.spaces.CategoricalSpace((("a", "b", "c"),) * 4)
+    given = dict.fromkeys((*further_costs.LABELS, *candidates.COSTS), 3.5)
+
+    def evaluate(genome: np.ndarray) -> dict[str, Any]:
+        return {"fitness": float(genome.sum()), **given, "latency_measured": "fast"}
+
+    path = tmp_path / "run"
+    gnj.search(space, evaluate, "random", evaluations=4, workdir=path)
+    words = Page(report.html(read(path))).words()
+    for cost in candidates.COSTS.values():
+        assert f"By {cost}" in words
+
+
+def test_time_is_the_same_on_the_page_of_a_run_and_beside_others(tmp_path: Path):
+    settings = support.config(tmp_path / "run", SIZE, 1)
+    # Two workers at once: together less than the sum.
+    run = read(
+        support.search(tmp_path / "run", settings, support.evaluations(SIZE, SIZE))
+    )
+    assert state.evaluating(run) < 0.9 * sum(r["seconds"] for r in run.records)
+    spent = texts.duration(state.evaluating(run))
+    assert f"evaluating {spent} by 2 workers" in Page(report.html(run)).words()
+    assert spent in Page(comparison.html([run, run])).words()
 
 
 def test_two_trainings_of_a_network_have_a_name_each(tmp_path: Path):

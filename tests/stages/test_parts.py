@@ -79,6 +79,14 @@ def test_without_a_prior_there_are_two_parts(
     assert said(parts.search()).startswith("part 1 of 2: bar")
 
 
+def test_a_search_that_ends_after_some_hours_has_no_estimate(
+    problem: Problem, said: Callable[[Context], str]
+):
+    search = dataclasses.replace(CONFIG.search, max_hours=0.5)
+    parts = Parts(dataclasses.replace(CONFIG, search=search), problem)
+    assert said(parts.search()) == "part 2 of 3: bar: 1 of 4 done"
+
+
 def test_a_single_stage_has_no_parts(problem: Problem, said: Callable[[Context], str]):
     parts = Parts(dataclasses.replace(CONFIG, stage="search"), problem)
     assert said(parts.search()) == "bar: 1 of 4 done"

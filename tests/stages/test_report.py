@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from stages_support import Runs
 
+from gpt_nas_jax.config import Config, fields
 from gpt_nas_jax.main import main
 from gpt_nas_jax.reports.page.report import FILE
 from gpt_nas_jax.reports.page.run import read
@@ -50,6 +51,34 @@ def test_a_folder_without_a_run_is_refused(
 ):
     assert main(["main", "--stage=report", f"--workdir={tmp_path}"]) == 2
     assert "is not a run's folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["tables", "proxies"])
+def test_a_folder_of_tables_has_no_page(
+    stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    flags = fields.to_text(Config(stage=stage, workdir=str(tmp_path)))
+    (tmp_path / "flags.txt").write_text(flags, encoding="utf-8")
+    assert main(["main", "--stage=report", f"--workdir={tmp_path}"]) == 2
+    line = f"{tmp_path} is a workdir of --stage={stage}, which has no page; see tables/"
+    assert line in capsys.readouterr().err
+
+
+def test_a_run_is_not_compared_with_itself(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        text = fields.to_text(Config(stage="search", workdir=name))
+        (folder / "flags.txt").write_text(text, encoding="utf-8")
+    for others in ("a", "./a", str(tmp_path / "a"), "b,./b", "b/../a"):
+        flags = ("--workdir=a", f"--report_compare={others}")
+        assert main(["main", "--stage=report", *flags]) == 2
+        assert "give each workdir once, and not" in capsys.readouterr().err
 
 
 def test_a_ledger_that_is_being_written_is_left_as_it_is(tmp_path: Path):

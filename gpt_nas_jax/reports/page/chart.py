@@ -14,6 +14,12 @@ _STRIDES = tuple(((1,), stride) for stride in (1, 2, 3, 5, 10))
 """Powers of ten, in ever larger steps."""
 _MARGIN = 0.04
 """Share of an axis that is left free at each end."""
+_INSET = 0.05
+"""Share of an axis between its ends and the labels that stand for them."""
+_LEAST, _MOST = 1e-300, 1e300
+"""Sizes beyond which differences of values are no longer finite numbers above 0."""
+_LEAST_RATIO = 0.02
+"""Decades that costs must span; of nearer ones three digits show no difference."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Axis:
                 break
         if len(found) < 2:
             # A range of less than one step: its ends say more than one value does.
-            found = [10**self.low * 1.01, 10**self.high / 1.01]
+            inset = _INSET * (self.high - self.low)
+            found = [10 ** (self.low + inset), 10 ** (self.high - inset)]
         return [(value, texts.amount(value)) for value in found]
 
     def _steps(self, most: int) -> list[float]:
@@ -72,10 +79,19 @@ class Axis:
 
 
 def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:
-    """The axis that covers all values, with a margin."""
+    """The axis that covers all values, with a margin.
+
+    Values that differ by no more than rounding are drawn as equal ones.
+    """
     shown = [math.log10(value) if log else value for value in values]
-    low, high = min(shown), max(shown)
-    margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    low, high = (min(max(end(shown), -_MOST), _MOST) for end in (min, max))
+    largest = max(abs(low), abs(high))
+    if log:
+        margin = 0.1 if high - low < _LEAST_RATIO else _MARGIN * (high - low)
+    elif high - low <= max(1e-9 * largest, _LEAST):
+        margin = 0.05 * largest if largest > _LEAST else 1.0
+    else:
+        margin = _MARGIN * (high - low)
     return Axis(label, low - margin, high + margin, log)
 
 

@@ -31,7 +31,7 @@ def html(runs: Sequence[Run]) -> str:
         runs=runs,
         status={run.name: state.status(run) for run in runs},
         figures={run.name: state.costs(run) for run in runs},
-        seconds={run.name: state.seconds(run) for run in runs},
+        seconds={run.name: state.evaluating(run) for run in runs},
         warnings=list(_warnings(runs)),
         searches=list(_searches(runs)),
         tests=[chart for cost in COSTS if (chart := _tests(runs, cost))],

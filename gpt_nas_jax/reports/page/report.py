@@ -109,7 +109,8 @@ def _further(
     labels: Mapping[str, str], lines: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     """The costs of networks besides parameters and FLOPs, with their headings."""
-    return {name: labels[name] for name in further_costs.known(lines)}
+    known = further_costs.known(lines)
+    return {name: labels[name] for name in known if name in labels}
 
 
 def _data(run: Run) -> dict[str, Any]:

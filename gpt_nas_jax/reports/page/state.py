@@ -117,9 +117,13 @@ def costs(run: Run) -> Mapping[str, float]:
     return {name: cost for name, cost in known.items() if cost is not None}
 
 
-def seconds(run: Run) -> float:
-    """Seconds of all evaluations together."""
-    return sum(record["seconds"] for record in run.climbs)
+def evaluating(run: Run) -> float:
+    """Seconds in which at least one candidate was evaluated.
+
+    The sum over candidates if it is unknown when they were evaluated.
+    """
+    spans = _spans(run)
+    return _union(spans) if spans else _sum(run)
 
 
 def warnings(run: Run) -> Iterator[str]:
@@ -179,14 +183,20 @@ def changed_flags(run: Run) -> list[tuple[str, str, str]]:
 
 
 def _time(run: Run) -> Figure:
-    total = seconds(run)
-    spans = [_span(record) for record in run.climbs if began(record)]
-    if not spans:
-        return Figure("evaluating", texts.duration(total), "sum of all candidates")
-    workers = {record["worker"] for record in run.climbs if record.get("worker")}
-    kept = texts.counted(len(workers), "worker")
-    note = f"by {kept}, {texts.duration(total)} in all"
-    return Figure("evaluating", texts.duration(_union(spans)), note)
+    note = "sum of all candidates"
+    if _spans(run):
+        workers = {record["worker"] for record in run.climbs if record.get("worker")}
+        kept = texts.counted(len(workers), "worker")
+        note = f"by {kept}, {texts.duration(_sum(run))} in all"
+    return Figure("evaluating", texts.duration(evaluating(run)), note)
+
+
+def _sum(run: Run) -> float:
+    return sum(record["seconds"] for record in run.climbs)
+
+
+def _spans(run: Run) -> list[tuple[float, float]]:
+    return [_span(record) for record in run.climbs if began(record)]
 
 
 def _span(record: Record) -> tuple[float, float]:
