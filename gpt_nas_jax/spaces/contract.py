@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gpt_nas_jax.networks.chain import Chain
+from gpt_nas_jax.networks.layers import Size
+from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.plugins import called, require, traced
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import Space, UsageError
@@ -71,16 +73,39 @@ def check(where: str, space: Space) -> None:
             )
 
 
-def check_networks(where: str, space: NetworkSpace) -> None:
-    """Like `check`, for a space of networks; also decodes a random one."""
+def check_networks(
+    where: str, space: NetworkSpace, image: Size, num_classes: int
+) -> None:
+    """Like `check`, for networks of images; also decodes and traces a random one."""
     check(where, space)
     require(where, space, NetworkSpace)
+    if tuple(space.image) != image or space.num_classes != num_classes:
+        raise UsageError(
+            f"{where} is for {_images(space.image, space.num_classes)}, but the data "
+            f"has {_images(image, num_classes)}; pass on the keywords image and "
+            "num_classes"
+        )
     genome = np.asarray(space.sample(jax.random.key(0), 1)[0])
     chain = called(f"{where}: decode", space.decode, genome)
     if not isinstance(chain, Chain):
         raise UsageError(
             f"{where}: decode must return a Chain, not {type(chain).__name__}"
         )
+    outputs = called(f"{where}: a network", trace, chain, image).out_size
+    if outputs != (1, 1, num_classes):
+        raise UsageError(
+            f"{where}: the output of a network is {_times(outputs)}, not one number "
+            f"for each of {num_classes} classes; let it end with "
+            "networks.chain.Head(num_classes)"
+        )
+
+
+def _images(image: Size, num_classes: int) -> str:
+    return f"images of {_times(image)} in {num_classes} classes"
+
+
+def _times(size: Size) -> str:
+    return "x".join(map(str, size))
 
 
 def _calls(space: Space) -> dict[str, tuple[tuple[Any, ...], tuple[_Array, ...]]]:

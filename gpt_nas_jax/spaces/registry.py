@@ -45,8 +45,8 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
     returns a `NetworkSpace`.
 
     Raises:
-      UsageError: there is no such space, it lacks a method or attribute, or its
-        settings contradict each other or the images.
+      UsageError: there is no such space, it lacks a method or attribute, its settings
+        contradict each other or the images, or its networks are for other images.
     """
     if config.name in SPACES:
         return SPACES[config.name](config, image, num_classes)
@@ -62,5 +62,5 @@ def build(config: SpaceConfig, image: Size, num_classes: int) -> NetworkSpace:
         hint="; a space without networks is for gpt_nas_jax.search",
     )
     space = plugins.called(where, made, image=image, num_classes=num_classes)
-    contract.check_networks(where, space)
+    contract.check_networks(where, space, image, num_classes)
     return cast(NetworkSpace, space)

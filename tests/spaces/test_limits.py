@@ -74,7 +74,7 @@ def test_a_single_sample_lies_within_for_every_key():
 
 
 def test_it_is_a_space_of_networks():
-    check_networks("the band", BAND)
+    check_networks("the band", BAND, BAND.image, BAND.num_classes)
 
 
 _crossover, _mutate, _neighbour = (

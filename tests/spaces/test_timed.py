@@ -74,7 +74,8 @@ def _alike(space: Timed) -> Times:
 
 
 def test_it_is_a_space_of_networks():
-    check_networks("the timed space", timed(1))
+    space = timed(1)
+    check_networks("the timed space", space, space.image, space.num_classes)
 
 
 @pytest.mark.slow

@@ -39,6 +39,8 @@ def test_a_cell_of_nasbench201_is_searched_and_trained(tmp_path: Path):
 
 
 SPACE = """
+import flax.linen as nn
+from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.spaces import CategoricalSpace, NasBench201Space
 
 class Cells(NasBench201Space):
@@ -58,6 +60,25 @@ class Undecoded(NasBench201Space):
     def decode(self, genome):
         return None
 
+class OtherHead(NasBench201Space):
+    def decode(self, genome):
+        return Chain((*super().decode(genome).blocks[:-1], Head(7)))
+
+class ForOthers(NasBench201Space):
+    def decode(self, genome):
+        return Chain((InHalves(), *super().decode(genome).blocks))
+
+class InHalves(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        return x.reshape(*x.shape[:3], 2, -1)[..., 0]
+
+def other_images(image, num_classes):
+    return NasBench201Space((32, 32, 3), num_classes)
+
+def other_classes(image, num_classes):
+    return NasBench201Space(image, 20)
+
 def forgets(image, num_classes):
     NasBench201Space(image, num_classes)
 
@@ -74,6 +95,13 @@ def raises(image, num_classes):
         ("Absent", "has no Absent"),
         ("undecodable", "lacks image, num_classes, settings, decode"),
         ("Undecoded", "decode must return a Chain, not NoneType"),
+        (
+            "OtherHead",
+            "the output of a network is 1x1x7, not one number for each of 10",
+        ),
+        ("ForOthers", "a network raised TypeError: cannot reshape"),
+        ("other_images", "is for images of 32x32x3 in 10 classes, but the data has"),
+        ("other_classes", "has images of 8x8x1 in 10 classes; pass on the keywords"),
         ("forgets", "is None; give an instance of a space"),
         ("raises", "raised KeyError: 'absent' ("),
     ],
