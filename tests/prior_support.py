@@ -1,11 +1,13 @@
 """Small priors, trained and untrained."""
 
 import functools
+import itertools
 
 import jax
 import numpy as np
 
 from gpt_nas_jax.config import PriorConfig
+from gpt_nas_jax.networks.trace import layers_of
 from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.corpora import Corpora, Phase, build_phases
 from gpt_nas_jax.prior.fcn import FCN
@@ -22,6 +24,7 @@ from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 from gpt_nas_jax.tokens.reading import empty_context
+from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
 from gpt_nas_jax.types import Genome, Key, Space
 
 WORDS = vocabulary.build([nasbench101_corpus.words(), nasbench201_corpus.words()])
@@ -42,18 +45,25 @@ def sample(space: Space, key: Key, count: int) -> Genome:
 
 
 @functools.cache
-def small_prior(name: str) -> Prior:
+def words_of_chains() -> Vocabulary:
+    """The words of all blocks at all places of the chains."""
+    layers = itertools.chain(*(layers_of(*place) for place in CHAINS.places()))
+    return vocabulary.build([map(word, layers)])
+
+
+@functools.cache
+def small_prior(name: str, words: Vocabulary = WORDS, length: int = CONTEXT) -> Prior:
     """An untrained prior whose probabilities are far from uniform."""
-    table = (SPACES | {"chains": CHAINS})[name].reading(WORDS)
-    gpt = GPT(WORDS.size, width=8, num_layers=1, num_heads=2)
-    fcn = FCN(WORDS.size, table.num_genes, embedding=4, hidden=8)
-    context = empty_context(CONTEXT)[None]
+    table = (SPACES | {"chains": CHAINS})[name].reading(words, length)
+    gpt = GPT(words.size, width=8, num_layers=1, num_heads=2, context=length)
+    fcn = FCN(words.size, table.num_genes, embedding=4, hidden=8)
+    context = empty_context(length)[None]
     keys = jax.random.split(jax.random.key(0))
     params = jax.jit(gpt.init)(keys[0], context)["params"]
     fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
     fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
     random = np.random.default_rng(0)
-    tokens = random.integers(2, WORDS.size, (40, CONTEXT + 1)).astype(np.int32)
+    tokens = random.integers(2, words.size, (40, length + 1)).astype(np.int32)
     seen = Windows(tokens, np.ones(40))
     blocks = np.zeros(table.num_genes, np.float32)
     return Prior(fcn, fcn_params, table, gpt, params, seen, blocks)

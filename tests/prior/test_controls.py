@@ -1,12 +1,20 @@
 """The controls of a prior, which know less."""
 
 import functools
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from prior_support import CHAINS, SPACES, WORDS, sample, small_prior
+from prior_support import (
+    CHAINS,
+    SPACES,
+    WORDS,
+    sample,
+    small_prior,
+    words_of_chains,
+)
 
 from gpt_nas_jax.datasets.benchmarks import nasbench201
 from gpt_nas_jax.networks.trace import layers_of, trace
@@ -108,6 +116,14 @@ def test_unigram_of_cells_is_the_mean_proposal():
     np.testing.assert_allclose(proposed, layers @ answers, atol=0.05)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_genomes() -> Iterator[None]:
+    """The FCN of a control learns from fewer random genomes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lessons, "_RANDOM", 200)
+        yield
+
+
 @functools.cache
 def control_of(name: str, other: bool = False) -> Proposer:
     """A control on cells of a small prior, or of one with another GPT and FCN."""
@@ -157,12 +173,7 @@ def test_gaps_are_filled_with_what_the_space_allows(name: str):
 
 
 def test_only_layers_that_begin_a_gene_are_proposed():
-    words = vocabulary.build(
-        [
-            [vocabulary.word(layer) for layer in layers_of(module, size)]
-            for module, size in CHAINS.places()[:-1]
-        ]
-    )
+    words = words_of_chains()
     table = CHAINS.reading(words)
     first = {
         vocabulary.word(layers_of(module, size)[0])
