@@ -19,8 +19,10 @@ FLAGS = (
     "--space_max_depth=3",
     "--space_num_stages=1",
     "--prior_width=16",
+    # Both phases take 12 steps, so they share one compiled program.
+    "--prior_batch=1024",
     "--prior_pretrain_epochs=1",
-    "--prior_finetune_epochs=2",
+    "--prior_finetune_epochs=12",
     "--prior_fcn_steps=50",
     "--search_population=4",
     "--search_generations=3",

@@ -25,7 +25,13 @@ from gpt_nas_jax.types import UsageError
 pytestmark = pytest.mark.slow
 
 # Measured before the first step, after the 50th and after the last.
-FLAGS = ("--stage=pretrain", "--prior_pretrain_epochs=2", "--prior_patience=9")
+FLAGS = (
+    "--stage=pretrain",
+    "--prior_batch=128",
+    "--prior_pretrain_epochs=2",
+    "--prior_finetune_epochs=2",
+    "--prior_patience=9",
+)
 CONFIG = PriorConfig(batch=8, learning_rate=1e-2)
 MODEL = GPT(6, 8, num_layers=1)
 

@@ -41,6 +41,7 @@ def test_too_little_memory_is_one_line_that_names_the_flag_that_helps(
     assert "--retrain_accumulate=2" in line
 
 
+@pytest.mark.slow
 def test_parts_that_devices_cannot_share_are_refused(tmp_path: Path) -> None:
     flags = (
         "--stage=baseline",

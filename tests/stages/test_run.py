@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,25 @@ from stages_support import Runs, ledger, result
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax import workdir
+from gpt_nas_jax.config import TrainConfig
 from gpt_nas_jax.datasets import registry
 from gpt_nas_jax.main import main
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
+from gpt_nas_jax.stages import compile_cache
 
 pytestmark = pytest.mark.slow
 
 SPACE = BlockSpace((8, 8, 1), 10, min_depth=2, max_depth=3, width=16, num_stages=1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled_before(runs: Runs) -> Iterator[None]:
+    """Runs in this process use the programs of those in processes of their own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(runs.cache))
+        yield
+    compile_cache.keep(TrainConfig())
 
 
 def test_a_run_leaves_its_result(finished: tuple[Path, str]) -> None:
