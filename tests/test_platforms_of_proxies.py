@@ -22,7 +22,7 @@ from gpt_nas_jax.networks.chain import Head
 from gpt_nas_jax.training import programs
 from gpt_nas_jax.training.rules import Rule
 
-FAST = PLACES[::6]
+FAST = PLACES[::12]
 """Places that the fast tests check."""
 
 
