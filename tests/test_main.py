@@ -157,7 +157,9 @@ sys.meta_path.insert(0, Signals())
     )
 
 
-@pytest.mark.parametrize("output", ["/dev/full", "closed"])
+@pytest.mark.parametrize(
+    "output", ["/dev/full", pytest.param("closed", marks=pytest.mark.slow)]
+)
 def test_output_that_cannot_be_delivered_is_no_success(output: str) -> None:
     command = [sys.executable, "-m", "gpt_nas_jax.main", "--help"]
     if output == "closed":

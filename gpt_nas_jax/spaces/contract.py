@@ -85,7 +85,8 @@ def check_networks(
             f"has {_images(image, num_classes)}; pass on the keywords image and "
             "num_classes"
         )
-    genome = np.asarray(space.sample(jax.random.key(0), 1)[0])
+    sample = jax.jit(space.sample, static_argnums=1)
+    genome = np.asarray(sample(jax.random.key(0), 1)[0])
     chain = called(f"{where}: decode", space.decode, genome)
     if not isinstance(chain, Chain):
         raise UsageError(

@@ -82,6 +82,7 @@ def test_measuring_sees_the_centre_of_each_image(home):
         np.testing.assert_allclose(pixels.mean((0, 1)), part.mean((0, 1)), atol=4)
 
 
+@pytest.mark.slow
 def test_batches_are_the_same_however_many_processes_decode(home):
     rows = np.random.default_rng(0).permutation(TRAIN)[:48]
     plan = [(int(row), 5) for row in rows]
@@ -163,7 +164,7 @@ def test_a_damaged_directory_is_named_in_one_line(tmp_path, file, damage, named)
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_image_that_cannot_be_decoded_is_named(home, workers):
     train = load(home, workers).train.take(np.arange(2))
     noise = dataclasses.replace(train, records=[b"", example(b"noise", 3, 1)])

@@ -37,7 +37,7 @@ def test_mixup_is_a_weighted_mean_with_another_image(seed: int) -> None:
     np.testing.assert_allclose(mixed, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+@pytest.mark.parametrize("alpha", [0.2, 4.0])
 def test_shares_have_the_beta_distribution(alpha: float) -> None:
     small = IMAGES[:, :2, :2]
     draw = jax.jit(jax.vmap(lambda key: mixing.mixup(key, small, alpha)[2]))

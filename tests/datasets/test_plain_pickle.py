@@ -24,6 +24,7 @@ PLAIN = st.recursive(
 )
 
 
+@hypothesis.settings(max_examples=25)
 @hypothesis.given(PLAIN, st.sampled_from([4, 5]))
 def test_plain_data_comes_back(value, protocol):
     assert plain_pickle.loads(pickle.dumps(value, protocol)) == value

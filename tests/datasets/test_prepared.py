@@ -51,6 +51,7 @@ def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):
         registry.load("cifar100", tmp_path)
 
 
+@pytest.mark.slow
 def test_cifar10_has_its_published_channel_means(shared_data, tmp_path):
     pytest.importorskip("tensorflow_datasets")
     source = shared_data / "tfds" / "cifar10" / VERSION

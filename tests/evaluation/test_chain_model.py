@@ -79,12 +79,10 @@ def test_predictions_are_those_of_gaussian_processes(
 ):
     """Compares with a NumPy implementation in double precision."""
     asked = np.asarray(SPACE.sample(jax.random.key(1), 30))
+    points = jax.jit(chain_model.points, static_argnums=0)
     parts = []
-    for member in range(len(chain_model.MEMBERS)):
-        known, new = (
-            np.asarray(chain_model.points(SPACE, g)[member], np.float64)
-            for g in (some(), asked)
-        )
+    for pair in zip(points(SPACE, some()), points(SPACE, asked), strict=True):
+        known, new = (np.asarray(part, np.float64) for part in pair)
 
         def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.exp(-((a[:, None] - b[None]) ** 2).sum(-1) / 2)
@@ -124,7 +122,8 @@ def test_noise_belongs_to_a_search_and_a_chain(model: chain_model.ChainModel):
 def test_what_is_no_chain_fails(model: chain_model.ChainModel):
     table = PredictedTable(model, jnp.float32(0.0))
     genomes = np.full((1, SPACE.length), PAD, np.int32)
-    fitness, kept = table.answer(SPACE, jax.random.key(0), genomes)
+    answer = jax.jit(table.answer, static_argnums=0)
+    fitness, kept = answer(SPACE, jax.random.key(0), genomes)
     assert np.isneginf(fitness).all()
     assert np.isneginf(kept).all()
 

@@ -109,7 +109,7 @@ def test_what_diverges_fails(
 ) -> None:
     recipe = dataclasses.replace(RECIPE, learning_rate=1e30, epochs=epochs, batch=batch)
     config = dataclasses.replace(CONFIG, recipe=recipe)
-    result = TrainedEvaluator(SPACE, splits, config)(candidate(("Conv", "Conv")))
+    result = TrainedEvaluator(SPACE, splits, config)(candidate(LEARNER))
     assert result.fitness == -math.inf
     assert result.reason == reason
 
@@ -126,7 +126,9 @@ def test_whatever_a_candidate_raises_is_a_failure_with_its_reason(
     assert "\n" not in result.reason
 
 
-@pytest.mark.parametrize("kind", ["none", "loss", "sampling"])
+@pytest.mark.parametrize(
+    "kind", ["none", "loss", pytest.param("sampling", marks=pytest.mark.slow)]
+)
 def test_balanced_fitness_is_the_mean_over_classes(
     splits: images.Splits, kind: str
 ) -> None:

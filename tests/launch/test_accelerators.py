@@ -90,6 +90,7 @@ def test_the_table_has_least_times_and_what_fails(
     assert "memory_ms" not in last
 
 
+@pytest.mark.slow
 def test_the_bytes_of_candidates_are_those_of_their_blocks(path: pathlib.Path) -> None:
     """Each of their programs accesses 1 GB now and accessed 2 GB before."""
     titles = block_works.places(settings.space("cifar10"), BLOCK_NAMES, False).values()

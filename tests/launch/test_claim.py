@@ -74,6 +74,7 @@ def test_the_ensemble_ranks_the_candidates_of_the_searches() -> None:
     assert stats.kendalltau(predicted, fitness).statistic > 0.6
 
 
+@pytest.mark.slow
 def test_the_page_is_made_of_the_lines_beside_it() -> None:
     home = Path(__file__).parents[2] / report.HOME
     written = (home / "tables.md").read_text(encoding="utf-8")

@@ -17,13 +17,14 @@ CIFAR = (32, 32, 3)
 BAND = 5e7
 SLOW = (
     "EfficientNet-B0",
+    "RegNetY-400MF",
     "MobileNetV2",
     "GoogLeNet",
     "RegNetX-400MF",
     "ResNeXt-50-32x4d",
 )
 NAMES = (
-    *("ResNet-18", "ShuffleNetV2-x1.0", "RegNetY-400MF"),
+    *("ResNet-18", "ShuffleNetV2-x1.0"),
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
 )
 

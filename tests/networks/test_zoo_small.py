@@ -14,6 +14,7 @@ PARAMETERS = {
     "ResNet-50": 23_520_842,
     "ResNet-101": 42_512_970,
 }
+SLOW = sorted({*SEVEN.values()} - {"EfficientNet-B0", "GoogLeNet"})
 SAME = ("EfficientNet-B0", "ShuffleNetV2-x1.5", "RegNetY-8GF")
 
 
@@ -26,7 +27,13 @@ def maps(name: str, image: tuple[int, int, int]) -> list[int]:
     return sides
 
 
-@pytest.mark.parametrize("name", [*SEVEN.values(), "RegNetX-400MF", "ResNet-18"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("EfficientNet-B0", "GoogLeNet", "RegNetX-400MF", "ResNet-18"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
+    ],
+)
 def test_small_images_are_halved_three_times(name: str) -> None:
     sides = maps(name, CIFAR)
     assert sides[0] == 32

@@ -98,7 +98,7 @@ def test_the_program_is_algorithm_1_with_operations_drawn(case: Case):
     drawn = examples.of_genomes(sample(space, jax.random.key(8), 500), table)
     openers = np.unique(drawn.tokens[drawn.tokens >= NUM_SPECIAL])
     for genome, expected, can, key in zip(
-        genomes[:6], result, allowed, keys, strict=False
+        genomes[:4], result, allowed, keys, strict=False
     ):
         eliminate_key, propose_key = jax.random.split(key)
         gone = np.asarray(jax.random.bernoulli(eliminate_key, rate, genome.shape))

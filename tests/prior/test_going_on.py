@@ -69,7 +69,9 @@ def check_resuming_from_any_state(
     return states
 
 
-@pytest.mark.parametrize(("steps", "patience"), [(150, 0), (1000, 2)])
+@pytest.mark.parametrize(
+    ("steps", "patience"), [pytest.param(150, 0, marks=pytest.mark.slow), (1000, 2)]
+)
 def test_a_phase_resumed_from_any_measurement_ends_the_same(
     start: Any, steps: int, patience: int
 ):

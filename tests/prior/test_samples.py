@@ -75,7 +75,9 @@ def test_reconstructions_change_only_what_was_eliminated():
         assert all(gone or before == after for before, after, gone in rows)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "name", ["nasbench201", pytest.param("nasbench101", marks=pytest.mark.slow)]
+)
 def test_cells_are_shown_by_their_operations(name: str):
     prior, space = small_prior(name), SPACES[name]
     held = examples.of_genomes(sample(space, jax.random.key(3), 20), prior.table)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_nas_jax.prior import ngram, smoothing
@@ -22,6 +22,7 @@ def windows(seed: int, copies: float = 1.0) -> Windows:
     return merge(tokens.astype(np.int32), np.full(60, copies))
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 2**16), st.sampled_from([1.0, 50.0]))
 def test_no_other_choice_does_better_on_the_validation_part(seed: int, copies: float):
     parts = [windows(seed, copies), windows(seed + 1, copies)]

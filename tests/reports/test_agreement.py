@@ -68,11 +68,11 @@ def test_intervals_cover_as_often_as_they_say():
     random = np.random.default_rng(1)
     covered = np.zeros(2)
     for seed in range(200):
-        first, second = random.normal(size=(2, 100))
+        first, second = random.normal(size=(2, 50))
         pair = agreement(
             first,
             first / 2 + math.sqrt(3) / 2 * second,
-            resample(100, 300, seed),
+            resample(50, 300, seed),
         )
         covered += [
             pair.spearman.low <= rho <= pair.spearman.high,

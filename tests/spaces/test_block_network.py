@@ -35,10 +35,10 @@ def _is_operation(module: nn.Module, method: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A block at both places of two stages, run on two images by one program.
+    """A block at both places of a stage and in a second one, as one program.
 
-    ``evaluated`` and ``trained`` are the outputs in the two modes, each with the
-    collections that the run changed.
+    It runs on two images. ``evaluated`` and ``trained`` are the outputs in the two
+    modes, each with the collections that the run changed.
     """
 
     chain: Chain
@@ -49,7 +49,7 @@ class Run:
 
 @pytest.fixture(scope="module", params=BLOCK_NAMES)
 def run(request: pytest.FixtureRequest, random_variables: Callable[..., Any]) -> Run:
-    chain = Chain(candidate((request.param,) * 4, WIDTH, 2, 10).blocks[:-1])
+    chain = Chain(candidate((request.param,) * 3, WIDTH, 2, 10).blocks[:-1])
     variables = random_variables(chain, IMAGE)
 
     @jax.jit
@@ -93,7 +93,7 @@ def test_traced_sizes_are_those_of_the_run(run: Run):
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("stage", range(STAGES))
+@pytest.mark.parametrize("stage", [0, STAGES - 1])
 @pytest.mark.parametrize("name", BLOCK_NAMES)
 def test_every_block_gives_the_promised_shape_at_every_stage(
     name: str, stage: int, first: bool

@@ -14,7 +14,7 @@ from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, stage_starts
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
-from gpt_nas_jax.types import PAD, UsageError
+from gpt_nas_jax.types import PAD, Genome, Key, UsageError
 
 SPACE = BlockSpace((7, 9, 2), 10, min_depth=3, max_depth=8, width=16, num_stages=3)
 ANY_GENE = st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 17)
@@ -22,6 +22,11 @@ ANY_GENOME = arrays.arrays(np.int32, SPACE.max_depth, elements=ANY_GENE)
 NAMES = st.lists(
     st.sampled_from(BLOCK_NAMES), min_size=SPACE.min_depth, max_size=SPACE.max_depth
 ).map(tuple)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def sample(space: BlockSpace, key: Key, count: int) -> Genome:
+    return space.sample(key, count)
 
 
 def is_valid(genome: np.ndarray) -> bool:
@@ -37,7 +42,7 @@ def is_valid(genome: np.ndarray) -> bool:
 @hypothesis.given(seed=st.integers(0, 2**31 - 1))
 def test_samples_are_valid(min_depth: int, max_depth: int, seed: int):
     space = BlockSpace((8, 8, 3), 10, min_depth, max_depth, width=16, num_stages=3)
-    genomes = space.sample(jax.random.key(seed), 4)
+    genomes = sample(space, jax.random.key(seed), 4)
     assert genomes.shape == (4, max_depth)
     assert genomes.dtype == np.int32
     assert space.valid(genomes).all()
@@ -82,7 +87,7 @@ def test_names_and_genome_are_inverse(names: tuple[str, ...]):
     assert SPACE.names(genome) == names
 
 
-@pytest.mark.parametrize("image", [(7, 9, 2), (32, 32, 3), (5, 1, 16)])
+@pytest.mark.parametrize("image", [(7, 9, 2), (5, 1, 16)])
 @hypothesis.given(names=NAMES)
 @hypothesis.settings(max_examples=15)
 def test_decoded_blocks_meet_the_sizes_that_the_space_names(

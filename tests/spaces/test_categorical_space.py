@@ -40,7 +40,7 @@ def varied(space: CategoricalSpace, key: jax.Array) -> tuple[jax.Array, ...]:
     return genomes, child, space.mutate(key, genomes[0]), *neighbours(space, genomes[0])
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=5)
 @hypothesis.given(space=SPACES, seed=st.integers(0, 9))
 def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
     genomes, child, mutant, changed, exists = varied(space, jax.random.key(seed))
@@ -60,7 +60,7 @@ def test_variation_stays_within_the_choices(space: CategoricalSpace, seed: int):
     assert exists.sum() == len(expected)
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=5)
 @hypothesis.given(space=SPACES)
 def test_names_and_genomes_are_inverse(space: CategoricalSpace):
     genomes = every(space)

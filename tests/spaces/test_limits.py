@@ -19,7 +19,7 @@ from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.strategies.creation import create
-from gpt_nas_jax.types import PAD, UsageError
+from gpt_nas_jax.types import PAD, Genome, Key, Space, UsageError
 
 WHOLE = BlockSpace((8, 8, 3), 10, min_depth=3, max_depth=6, width=16, num_stages=2)
 LOW, HIGH = 1e6, 2e6
@@ -37,9 +37,14 @@ def test_draws_that_do_not_fit_at_once_are_within_the_limits_too(
     assert len(np.unique(found, axis=0)) > 32
 
 
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def sample(space: Space, key: Key, count: int) -> Genome:
+    return space.sample(key, count)
+
+
 @functools.cache
 def samples() -> np.ndarray:
-    return np.asarray(BAND.sample(jax.random.key(0), 64))
+    return np.asarray(sample(BAND, jax.random.key(0), 64))
 
 
 def within(genomes: np.ndarray) -> np.ndarray:
@@ -56,7 +61,7 @@ def within(genomes: np.ndarray) -> np.ndarray:
     ],
 )
 def test_costs_are_those_of_the_networks(space: NetworkSpace, name: str):
-    genomes = np.asarray(space.sample(jax.random.key(1), 20))
+    genomes = np.asarray(sample(space, jax.random.key(1), 20))
     built = [getattr(cost(space.decode(g), space.image), name) for g in genomes]
     np.testing.assert_allclose(getattr(space, name)(genomes), built, rtol=1e-6)
 
@@ -118,7 +123,7 @@ def test_without_bounds_it_is_the_space_itself():
 
 def test_several_limits_all_hold():
     limits = [LIMIT, Limit("params", 2e4, 8e4)]
-    genomes = np.asarray(limited(WHOLE, limits).sample(jax.random.key(2), 16))
+    genomes = np.asarray(sample(limited(WHOLE, limits), jax.random.key(2), 16))
     params = [cost(WHOLE.decode(genome), WHOLE.image).params for genome in genomes]
     assert within(genomes).all()
     assert min(params) >= 2e4

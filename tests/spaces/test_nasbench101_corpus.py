@@ -37,9 +37,9 @@ def spelled(cell: Cell) -> list[str]:
 
 
 def test_cells_are_spelled_as_their_networks_are_traced():
-    # Ten random cells, a single edge from input to output, and one with a pooling.
+    # Five random cells, a single edge from input to output, and one with a pooling.
     some = small()
-    drawn = np.random.default_rng(0).choice(len(some), 10, False)
+    drawn = np.random.default_rng(0).choice(len(some), 5, False)
     for cell in (
         *(some[index] for index in drawn),
         Cell(pack_edges([(0, 1)]), ()),
@@ -58,12 +58,12 @@ def test_cells_of_seven_vertices_are_spelled_as_traced(shared_data: pathlib.Path
 
 
 def test_equal_sequences_are_merged_and_every_cell_counts():
-    together = nasbench101_corpus.architectures(to_columns(small()), WORDS)
-    expected = collections.Counter(tuple(spelled(cell)) for cell in small())
+    cells = small()[:600]
+    together = nasbench101_corpus.architectures(to_columns(cells), WORDS)
+    expected = collections.Counter(tuple(spelled(cell)) for cell in cells)
     words = [tuple(WORDS.decode(tokens)) for tokens in together.sequences]
     assert dict(zip(words, together.counts.tolist(), strict=True)) == expected
-    assert len(words) == len(expected) < len(small())
-    assert together.counts.sum() == len(small()) == 2532
+    assert len(words) == len(expected) < len(cells) == together.counts.sum()
 
 
 def test_projections_and_1x1_operations_are_told_apart_by_their_widths():

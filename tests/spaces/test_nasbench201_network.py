@@ -78,6 +78,7 @@ def counted(operations: tuple[int, ...]) -> int:
     return stem + cells + reductions + 2 * 64 + (64 * 10 + 10)
 
 
+@hypothesis.settings(max_examples=20)
 @hypothesis.given(operations=CELLS)
 def test_parameters_are_those_counted_by_hand(operations: tuple[int, ...]):
     assert trace(network(operations), IMAGE).params == counted(operations)
@@ -150,7 +151,11 @@ def test_fifteen_cells_stand_between_the_stem_and_the_classifier():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "operations", [(NONE,) * 6, (CONV_3, NONE, NONE, NONE, NONE, NONE), BEST]
+    "operations",
+    [
+        *((NONE,) * 6, (CONV_3, NONE, NONE, NONE, NONE, NONE)),
+        pytest.param(BEST, marks=pytest.mark.long),
+    ],
 )
 def test_every_cell_trains_even_one_that_passes_nothing(operations: tuple[int, ...]):
     cells = (CellModule(operations), CellModule(operations))

@@ -4,23 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from prior_support import CHAINS, small_prior
 
-from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.networks.trace import layers_of
-from gpt_nas_jax.prior import learning
 from gpt_nas_jax.prior.controls import uniform
 from gpt_nas_jax.prior.prior import Prior
-from gpt_nas_jax.spaces.blocks.space import BlockSpace
 from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.strategies.genetic import Genetic, PopulationState
 from gpt_nas_jax.strategies.gpt_nas import GptNas
 from gpt_nas_jax.strategies.history import empty
 from gpt_nas_jax.tokens import vocabulary
-from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
-from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.types import PAD, Candidates, Genome
 
-SPACE = BlockSpace((8, 8, 1), 10, min_depth=4, max_depth=8, width=16, num_stages=2)
+SPACE = CHAINS
 GENETIC = Genetic(SPACE, 6, queries=24, crossover_rate=0.9, mutation_rate=0.3)
 GENERATIONS = 4
 
@@ -48,18 +44,7 @@ def prior() -> Prior:
     modules = [SPACE.block(name, 1, False) for name in ("Conv", "MaxPool", "BatchNorm")]
     layers = [layers_of(module, SPACE.in_size(1, False)) for module in modules]
     words = vocabulary.build([map(vocabulary.word, part) for part in layers])
-    gpt, fcn = learning.models(PriorConfig(width=16), words.size, SPACE.num_genes)
-    context = empty_context(CONTEXT)[None]
-    gpt_key, fcn_key = jax.random.split(jax.random.key(0))
-    return Prior(
-        fcn,
-        jax.jit(fcn.init)(fcn_key, context, context[:, 0])["params"],
-        SPACE.reading(words),
-        gpt,
-        jax.jit(gpt.init)(gpt_key, context)["params"],
-        Windows(np.zeros((0, CONTEXT + 1), np.int32), np.zeros(0)),
-        np.zeros(SPACE.num_genes, np.float32),
-    )
+    return small_prior("chains", words)
 
 
 @pytest.fixture(scope="module")

@@ -24,5 +24,5 @@ def recipe() -> RetrainRecipe:
 
 @pytest.fixture(scope="session")
 def chain() -> Chain:
-    names = ("Stem", "InvertedResidual", "BottleneckGrouped", "SqueezeExcitation")
+    names = ("Stem", "InvertedResidual", "SqueezeExcitation")
     return candidate(names, width=16, num_stages=2, num_classes=10)

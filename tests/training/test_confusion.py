@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from platforms_support import BATCH, images, lower
 
@@ -24,6 +24,7 @@ def numbered(labels: list[int]) -> Images:
     return Images(pixels, np.array(labels, np.int32))
 
 
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)
 )
