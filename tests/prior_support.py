@@ -2,7 +2,9 @@
 
 import functools
 import itertools
+from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -25,7 +27,7 @@ from gpt_nas_jax.tokens import vocabulary
 from gpt_nas_jax.tokens.corpus import CONTEXT, Windows
 from gpt_nas_jax.tokens.reading import empty_context
 from gpt_nas_jax.tokens.vocabulary import Vocabulary, word
-from gpt_nas_jax.types import Genome, Key, Space
+from gpt_nas_jax.types import Genome, Key, Space, Tokens
 
 WORDS = vocabulary.build([nasbench101_corpus.words(), nasbench201_corpus.words()])
 GENES = {name: gene for gene, name in enumerate(BLOCK_NAMES)}
@@ -44,6 +46,15 @@ def sample(space: Space, key: Key, count: int) -> Genome:
     return space.sample(key, count)
 
 
+def drawn(random: np.random.Generator, model: nn.Module, *inputs: Tokens) -> Any:
+    """Parameters of a model, without compiling its initialisers."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)["params"]
+    return jax.tree.map(
+        lambda leaf: random.normal(scale=0.6, size=leaf.shape).astype(np.float32),
+        shapes,
+    )
+
+
 @functools.cache
 def words_of_chains() -> Vocabulary:
     """The words of all blocks at all places of the chains."""
@@ -58,11 +69,9 @@ def small_prior(name: str, words: Vocabulary = WORDS, length: int = CONTEXT) -> 
     gpt = GPT(words.size, width=8, num_layers=1, num_heads=2, context=length)
     fcn = FCN(words.size, table.num_genes, embedding=4, hidden=8)
     context = empty_context(length)[None]
-    keys = jax.random.split(jax.random.key(0))
-    params = jax.jit(gpt.init)(keys[0], context)["params"]
-    fcn_params = jax.jit(fcn.init)(keys[1], context, context[:, 0])["params"]
-    fcn_params = jax.tree.map(lambda leaf: 3 * leaf, fcn_params)
     random = np.random.default_rng(0)
+    params = drawn(random, gpt, context)
+    fcn_params = drawn(random, fcn, context, context[:, 0])
     tokens = random.integers(2, words.size, (40, length + 1)).astype(np.int32)
     seen = Windows(tokens, np.ones(40))
     blocks = np.zeros(table.num_genes, np.float32)

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from prior_support import phase_of
+from prior_support import drawn, phase_of
 
 from gpt_nas_jax.config import PriorConfig
 from gpt_nas_jax.prior import learning
@@ -26,7 +26,7 @@ def same(one: Any, other: Any) -> bool:
 def start() -> Any:
     """Initial parameters."""
     context = np.zeros((1, CONTEXT), np.int32)
-    return jax.jit(MODEL.init)(jax.random.key(0), context)["params"]
+    return drawn(np.random.default_rng(0), MODEL, context)
 
 
 def networks(seed: int) -> Architectures:

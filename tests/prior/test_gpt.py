@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from prior_support import drawn
 
 from gpt_nas_jax.prior.gpt import GPT, next_layer_logits
 from gpt_nas_jax.tokens.corpus import CONTEXT
@@ -22,10 +23,9 @@ CONTEXTS = st.lists(st.integers(0, SIZE - 1), min_size=CONTEXT, max_size=CONTEXT
 
 @pytest.fixture(scope="module")
 def params() -> Any:
-    tokens = jnp.zeros((1, CONTEXT), jnp.int32)
-    params = jax.jit(MODEL.init)(jax.random.key(0), tokens)["params"]
     # Larger than initial parameters, so that every token has an effect.
-    return jax.tree.map(lambda leaf: leaf * 3 if leaf.ndim > 1 else leaf, params)
+    tokens = np.zeros((1, CONTEXT), np.int32)
+    return jax.tree.map(jnp.asarray, drawn(np.random.default_rng(0), MODEL, tokens))
 
 
 @jax.jit

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from prior_support import drawn
 
 from gpt_nas_jax.prior import conditional
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
@@ -32,7 +33,7 @@ QUERIES = BATCH * ROUNDS
 
 def _online(space: Space) -> GptNasOnline:
     tokens = jnp.zeros((1, space.length), jnp.int32)
-    params = jax.jit(conditional.model(space).init)(jax.random.key(0), tokens)["params"]
+    params = drawn(np.random.default_rng(0), conditional.model(space), tokens)
     return GptNasOnline(
         space, BATCH, QUERIES, params, pool=16, edits=16, elites=4, steps=2
     )
