@@ -32,6 +32,8 @@ CELLS = {
     "convolutions not reached": (CONV3, CONV1, NONE, SKIP, NONE, NONE),
 }
 
+SLOW = ("random", "convolutions of zero")
+
 
 def drawn(parts: tuple[Segment, ...]) -> weights.Weights:
     """Weights that differ from node to node, none of them 0 or 1."""
@@ -96,7 +98,7 @@ def check_walk(chain: Chain) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow) if name == "random" else name
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
         for name in CELLS
     ],
 )

@@ -85,13 +85,13 @@ _LONG = {
     ("gpt_nas_online", "nasbench101"),
     ("random", "nasbench101"),
     ("local_search", "nasbench101"),
+    ("regularised_evolution", "nasbench101"),
     ("surrogate", "nasbench101"),
+    ("surrogate", "nasbench201"),
 }
 
 _SLOW = {
     ("genetic", "nasbench101"),
-    ("regularised_evolution", "nasbench101"),
-    ("surrogate", "nasbench201"),
     ("surrogate", "blocks"),
 }
 
