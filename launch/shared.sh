@@ -61,7 +61,7 @@ options() {
   flags=("$@")
 }
 
-# need OPTION...: those that have no default.
+# need OPTION...: those that have no default. Checks what every launcher has.
 need() {
   local option variable
   for option; do
@@ -71,6 +71,11 @@ need() {
   # shellcheck disable=SC2154 # every launcher has it
   [[ $name =~ ^[a-z][-a-z0-9]{0,38}[a-z0-9]$ ]] ||
     fail 2 "--name=$name must be 2 to 40 lower-case letters, digits and hyphens"
+  for variable in restarts poll; do
+    # Arithmetic reads digits after a leading 0 as octal.
+    [[ ${!variable} =~ ^(0|[1-9][0-9]{0,8})$ ]] ||
+      fail 2 "--$variable=${!variable} must be a whole number from 0 to 999999999"
+  done
 }
 
 # goes_on CODE: whether the same command resumes after this exit code.

@@ -26,6 +26,13 @@ RAY = (
     "--resource=google.com/tpu=4",
     "--select=cloud.google.com/gke-spot=true,kind=a100",
 )
+# What each launcher needs, apart from the name.
+NEEDED = {
+    "launch/kuberay/run.sh": RAY[1:],
+    "launch/tpu/group.sh": (*XPK[1:3], "--machine=ct6e-standard-4t", "--topology=2x4"),
+    "launch/tpu/queued.sh": XPK[1:],
+    "launch/tpu/xpk.sh": XPK[1:],
+}
 WHOLE = "jobsets.jobset.x-k8s.io localqueues.kueue.x-k8s.io multislice-queue"
 NAMED = ("--name=my-run", "--poll=0")
 PROGRAM = ("--", "--workdir=gs://bucket/my & run", "--seed=1")
@@ -66,6 +73,20 @@ def test_shellcheck_has_nothing_to_say():
 def test_every_launcher_helps(cloud: Cloud, launcher: str):
     code, out, _ = cloud.run(ROOT / launcher, "--help")
     assert code == 0 and launcher in out and "# " not in out
+    assert not cloud.read("calls")
+
+
+@pytest.mark.parametrize("launcher", sorted({*LAUNCHERS} - {"launch/slurm.sh"}))
+@pytest.mark.parametrize("option", ["restarts", "poll"])
+def test_counts_are_checked_before_anything_is_asked(
+    cloud: Cloud, launcher: str, option: str
+):
+    for bad in ("many", "2O", "-1", "08", "1.5", "30s", ""):
+        wrong = f"--{option}={bad}"
+        command = (ROOT / launcher, "--name=my-run", *NEEDED[launcher], wrong)
+        code, _, err = cloud.run(*command, *PROGRAM)
+        (line,) = err.splitlines()
+        assert code == 2 and f"{wrong} must be a whole number" in line
     assert not cloud.read("calls")
 
 
