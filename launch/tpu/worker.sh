@@ -28,13 +28,27 @@ program() {
   echo "$?" >status
 }
 
-# Held as long as the program runs.
+# begun: waits while another worker.sh installs; fails, with the lock, if that one gave up.
+begun() {
+  until [[ -s pid ]]; do
+    lines=+1
+    sleep 0.1
+    if flock --nonblock 9; then
+      # The program may have started, and ended, meanwhile.
+      [[ -s pid ]]
+      return
+    fi
+  done
+}
+
+# Held as long as the program is installed or runs.
 exec 9>lock
 lines=10
-if flock --nonblock 9; then
-  install || install || exit 1
-  rm -f status
+if flock --nonblock 9 || ! begun; then
+  # Those of an earlier program would be taken for this one's during the installation.
+  rm -f status pid
   : >log
+  install || install || exit 1
   program "$@" </dev/null >>log 2>&1 &
   echo "$!" >pid
   lines=+1
