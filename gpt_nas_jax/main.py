@@ -46,23 +46,12 @@ def main(argv: list[str]) -> int:
         # A library may have turned `Stopped` into an error of its own.
         if (stopped := interruption.received()) is not None:
             return _stop(stopped)
-        from gpt_nas_jax.exhaustion import is_exhausted
-        from gpt_nas_jax.types import Lost, UsageError
-
-        if isinstance(error, UsageError):
-            return _end(str(error), 2)
-        if isinstance(error, Lost):
-            return _end(error.line, error.exit_code)
         if isinstance(error, BrokenPipeError) and _is_unread():
             return 128 + signal.SIGPIPE
-        if isinstance(error, OSError):
-            # From files that the program does not write itself: a terminal, a cache.
-            where = f"{error.filename}: " if error.filename else ""
-            return _end(f"{where}{error.strerror or error}", 2)
-        if is_exhausted(error):
-            reason = str(error).partition("\n")[0] or "the host has none left"
-            remedy = "lower the batch size or --search_workers"
-            return _end(f"ran out of memory: {reason}; {remedy}", 2)
+        from gpt_nas_jax.endings import ending
+
+        if (end := ending(error)) is not None:
+            return _end(*end)
         raise
     return 0
 

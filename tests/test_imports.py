@@ -31,6 +31,7 @@ ROWS = (
     {"datasets"},
     {"workdir"},
     {"checks"},
+    {"endings"},
     {
         *("config", "exhaustion", "interruption", "keys", "products", "sorted_rows"),
         "__version__",

@@ -11,11 +11,11 @@ from typing import Any
 import jax
 
 from gpt_nas_jax import interruption
+from gpt_nas_jax.endings import ending
 from gpt_nas_jax.executors import local, sharing
 from gpt_nas_jax.executors.sending import Common, Recent, Sent, sendable, trace
 from gpt_nas_jax.executors.team import Team
-from gpt_nas_jax.exhaustion import is_exhausted
-from gpt_nas_jax.types import Lost, UsageError
+from gpt_nas_jax.types import UsageError
 
 _END, _LEAVE, _THERE = b"end ", b"leave", b"there?"
 # A live process responds within milliseconds, unless it is busy with something long.
@@ -55,8 +55,8 @@ class Mate:
         """Whether all others answer."""
         return self.team.heard(self.team.say(_THERE), _THERE_SECONDS)
 
-    def tell(self, number: int, reason: str = "") -> None:
-        """Tells the leader of a signal, or of an exit code and the reason for it."""
+    def tell(self, number: int, reason: str | None = None) -> None:
+        """Tells the leader of a signal, or of an exit code if there is a reason."""
         self.team.tell(self.common.dumps((self.team.index, number, reason)))
 
     def answer(self, number: int, text: str = "") -> None:
@@ -86,8 +86,8 @@ def serve(mate: Mate) -> None:
                 action, args = mate.common.loads(data)
                 action(mate, number, *args)
             except Exception as error:
-                expected = isinstance(error, UsageError | Lost) or is_exhausted(error)
-                mate.tell(exit_code(error), str(error) if expected else trace(error))
+                line, code = ending(error) or (trace(error), 1)
+                mate.tell(code, line)
     mate.team.leave()
 
 
@@ -135,7 +135,7 @@ def do(
     try:
         mate.made(function, args)
     except (UsageError, OSError) as error:
-        reason = str(error)
+        reason, _ = ending(error)
     mate.answer(number, reason)
 
 
@@ -168,10 +168,8 @@ def exit_code(error: BaseException) -> int:
     stopped = stopped or interruption.received()
     if stopped is not None:
         return stopped.exit_code
-    if isinstance(error, Lost):
-        return error.exit_code
-    fixable = isinstance(error, UsageError | OSError) or is_exhausted(error)
-    return 2 if fixable else 1
+    end = ending(error)
+    return 1 if end is None else end[1]
 
 
 def _listen(team: Team, calls: queue.SimpleQueue[Any]) -> None:

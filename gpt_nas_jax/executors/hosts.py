@@ -200,7 +200,7 @@ def _listen(mate: Mate, ended: threading.Event) -> None:
     """Obeys, in a thread, signals and failures of the others."""
     for data in mate.team.told():
         index, number, reason = mate.common.loads(data)
-        if not reason:
+        if reason is None:
             interruption.relay(number)
         elif not ended.wait(_GRACE_SECONDS):
             _end_all(mate, f"process {index}: {reason}", number)

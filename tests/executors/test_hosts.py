@@ -59,6 +59,10 @@ def lacks(word):
     if jax.process_index() == 2:
         raise hosts.UsageError(f"no {word} here")
 
+def fails(error):
+    if jax.process_index() == 1:
+        raise error
+
 def added(value):
     return multihost_utils.process_allgather(np.int32(jax.process_index() + value))
 
@@ -96,6 +100,12 @@ def program(name, report):
         # No process gets the function, so it need not be one that can be pickled.
         items = range(3)
         found["alone"] = [list(hosts.run(lambda n: -n, items, w)) for w in (1, 2)]
+    elif name == "wordless":
+        try:
+            hosts.everywhere(fails, OSError())
+        except hosts.UsageError as error:
+            print(error, flush=True)
+        hosts.everywhere(fails, MemoryError())
     elif name == "lost":
         raise hosts.Lost("the device no longer computes")
     else:
@@ -173,6 +183,18 @@ def test_a_signal_of_any_process_ends_all_as_one_of_the_leader(tmp_path: Path) -
     assert [code for code, _, _ in ended] == [143] * COUNT, ended
     assert not report.exists()
     assert [(out, err) for _, out, err in ended[1:]] == [("", "")] * (COUNT - 1)
+
+
+def test_an_error_without_words_is_neither_a_signal_nor_success(tmp_path: Path) -> None:
+    processes, report = start("wordless", tmp_path, count=2)
+    (code, out, err), follower = processes.end()
+    assert (code, *follower) == (2, 2, "", ""), err
+    assert not report.exists()
+    assert out.endswith("process 1: OSError\n")
+    assert err == (
+        "gpt_nas_jax: process 1: ran out of memory: the host has none left; lower the "
+        "batch size or --search_workers\n"
+    )
 
 
 @pytest.mark.slow
