@@ -37,10 +37,19 @@ class Mate:
         self.team = team
         self.common = Common()
         self.functions = Recent()
+        self._lock = threading.Lock()
 
     def say(self, action: Callable[..., None], *args: Any) -> int:
         """Makes the others call ``action(mate, number, *args)``; returns the number."""
         return self.team.say(self.common.dumps((action, args)))
+
+    def share(
+        self, function: Callable[..., Any], items: Sequence[Any], workers: int
+    ) -> int:
+        """Makes the others evaluate items; returns the number of the call."""
+        # Another thread's call may refer to the function only once it was said.
+        with self._lock:
+            return self.say(evaluate, self.functions.sent(function), items, workers)
 
     def end(self, code: int) -> bool:
         """Ends all followers with an exit code; False if one is gone."""

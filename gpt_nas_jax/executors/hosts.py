@@ -86,8 +86,7 @@ def run(
     if not active():
         yield from local.finish(function, items, workers)
         return
-    sent = mate.functions.sent(function)
-    number = mate.say(following.evaluate, sent, items, workers)
+    number = mate.share(function, items, workers)
     arguments = mate, number, function, items, workers
     own = threading.Thread(target=following.claim, args=arguments, daemon=True)
     own.start()

@@ -3,6 +3,8 @@
 import collections
 import json
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -229,13 +231,22 @@ class Store:
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
         self.counts: dict[str, int] = collections.defaultdict(int)
+        self.changed = threading.Condition()
 
     def key_value_set_bytes(self, key: str, value: bytes) -> None:
-        self.values[key] = value
+        with self.changed:
+            self.values[key] = value
+            self.changed.notify_all()
+
+    def blocking_key_value_get_bytes(self, key: str, milliseconds: int) -> bytes:
+        with self.changed:
+            assert self.changed.wait_for(lambda: key in self.values, milliseconds / 1e3)
+            return self.values[key]
 
     def key_value_increment(self, key: str, number: int) -> int:
-        self.counts[key] += number
-        return self.counts[key]
+        with self.changed:
+            self.counts[key] += number
+            return self.counts[key]
 
     def key_value_delete(self, key: str) -> None:
         self.values.pop(key, None)
@@ -256,6 +267,47 @@ def test_a_message_counts_as_heard_although_another_was_said_since() -> None:
     assert leader.heard(second, 0)
     # Nothing is kept that all have heard.
     assert not store.values and not any(store.counts.values())
+
+
+class Negative:
+    """A function that calls another one when it is sent."""
+
+    def __init__(self, when_sent: Callable[[], object]) -> None:
+        self.when_sent = when_sent
+
+    def __call__(self, item: int) -> int:
+        return -item
+
+    def __reduce__(self) -> tuple[type["Negative"], tuple[None]]:
+        self.when_sent()
+        return Negative, (None,)
+
+
+def test_threads_that_share_a_function_send_it_before_they_refer_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = Store()
+    leader, follower = (following.Mate(Team(store, index, 2)) for index in range(2))
+    monkeypatch.setattr(hosts._Here, "mate", leader)
+    found = []
+
+    def evaluate() -> None:
+        found.append([*hosts.run(function, range(3), 1)])
+
+    other = threading.Thread(target=evaluate)
+
+    def meanwhile() -> None:
+        other.start()
+        # It may have to wait until this thread has sent the function.
+        other.join(0.2)
+
+    function = Negative(meanwhile)
+    evaluate()
+    other.join()
+    assert found == [[0, -1, -2]] * 2
+    for number in range(2):
+        _, (sent, *_) = follower.common.loads(store.values[f"said/{number}"])
+        assert follower.functions.received(sent)(3) == -3
 
 
 def test_one_process_alone_is_refused() -> None:
