@@ -92,11 +92,13 @@ def main() -> int:
     parser.add_argument("--before", type=Path, help="programs.jsonl to compare with")
     args = parser.parse_args()
     for flag, known in (("chips", CHIPS), ("parts", _PARTS)):
-        unknown = set(filter(None, getattr(args, flag).split(","))) - {*known}
-        if unknown:
-            parser.error(
-                f"--{flag}: {', '.join(sorted(unknown))} is none of {', '.join(known)}"
-            )
+        text = getattr(args, flag)
+        none = flag == "parts" and not text
+        if not none and set(text.split(",")) - {*known}:
+            names = ", ".join(known)
+            problem = f"--{flag}={text}: give some of {names}, with commas between them"
+            print(f"check_accelerators: {problem}", file=sys.stderr)
+            return 2
     args.out.mkdir(parents=True, exist_ok=True)
     file, status = args.out / "programs.jsonl", 0
     for name in args.chips.split(",") if args.parts else ():

@@ -21,6 +21,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from claim_lines import HOME, Human
+from seed_list import seeds
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax import flags, workdir
@@ -172,6 +173,7 @@ def write(lines: Sequence[Human]) -> None:
 
 def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
     """Trains what is missing, seed by seed, and writes the page after each."""
+    asked = seeds(options.seeds)
     argv = ["main", f"--flagfile={FLAGS}", "--data_name=tfds:cifar10", *rest]
     argv += [
         f"--data_side={options.side}",
@@ -183,7 +185,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> None:
     names = (*NETWORKS, found) if options.found else NETWORKS
     if options.random:
         names = (*names, RANDOM)
-    for seed in map(int, options.seeds.split(",")):
+    for seed in asked:
         for name in names:
             done = {
                 (line.name, line.seed, line.side, line.epochs) for line in Human.read()

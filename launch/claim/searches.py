@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from claim_lines import Candidate, Outcome
+from seed_list import seeds
 
 import gpt_nas_jax as gnj
 from gpt_nas_jax import flags, workdir
@@ -107,9 +108,10 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", default="0,1,2,3,4,5,6,7", help="comma-separated")
     known, rest = parser.parse_known_args()
     try:
+        asked = seeds(known.seeds)
         parsed = flags.parse(["main", f"--flagfile={FLAGS}", *rest])
         done = {(line.strategy, line.seed) for line in Outcome.read()}
-        for seed in map(int, known.seeds.split(",")):
+        for seed in asked:
             for strategy in STRATEGIES:
                 if (strategy, seed) not in done:
                     run(parsed, strategy, seed)

@@ -2,8 +2,10 @@
 
 import json
 import pathlib
+import sys
 from typing import Any
 
+import check_accelerators
 import jax
 import pytest
 from accelerators import blocks as block_works
@@ -38,6 +40,25 @@ LINE = {
 @pytest.fixture
 def path(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "programs.jsonl"
+
+
+@pytest.mark.parametrize(
+    "flag", ["--chips=", "--chips=tpu,", "--chips=cpu", "--parts=blocks,,gpt"]
+)
+def test_names_are_checked_before_any_work(
+    flag: str,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folders = [f"--{name}={tmp_path / name}" for name in ("out", "cache")]
+    monkeypatch.setattr(sys, "argv", ["check_accelerators", flag, *folders])
+    # Nothing is installed even where a name is taken for a compiler.
+    monkeypatch.setattr(sys, "executable", "false")
+    assert check_accelerators.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{flag}: give some of " in line
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("part", PARTS)

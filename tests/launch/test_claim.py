@@ -1,7 +1,10 @@
 """The claim's searches: equal budgets, lines that read back, pairing by seed."""
 
 import dataclasses
+import runpy
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import claim_report as report
 import human_networks
@@ -24,6 +27,27 @@ def test_candidates_within_the_budget_are_the_longest_start(flops: list[int]) ->
     assert kept == records[: len(kept)]
     assert sum(flops[: len(kept)]) <= searches.BUDGET
     assert len(kept) == len(flops) or sum(flops[: len(kept) + 1]) > searches.BUDGET
+
+
+@pytest.mark.parametrize("script", [searches, human_networks])
+@pytest.mark.parametrize(
+    "text", ["", "a", "0,a", "0,", "1.5", "0,-1", "4294967296", "0,0"]
+)
+def test_seeds_are_checked_before_any_work(
+    script: ModuleType,
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["script", f"--seeds={text}", "--data_dir=x"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(script.__file__, run_name="__main__")
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--seeds={text}: give whole numbers" in line
+    assert not [*tmp_path.iterdir()]
 
 
 def test_every_strategy_can_search_by_the_flagfile() -> None:
