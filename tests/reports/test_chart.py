@@ -35,6 +35,14 @@ def test_values_that_rounding_tells_apart_have_an_axis(size: float):
         assert math.isfinite(found.share(size))
 
 
+@pytest.mark.parametrize("size", [size for size in SIZES if size > 0])
+def test_costs_of_any_size_have_an_axis(size: float):
+    for other in (size, 1.0, math.nextafter(size, math.inf)):
+        found = axis("x", [size, other], log=True)
+        assert found.ticks(6)
+        assert math.isfinite(found.share(size))
+
+
 @pytest.mark.parametrize("low", [1e-6, 1.1, 5e6, 3e12])
 @pytest.mark.parametrize("ratio", [1.0, 1 + 5e-6, 1.001, 1.01, 1.04, 1.06, 1.5])
 def test_near_costs_have_labels_that_differ_within_the_axis(low: float, ratio: float):

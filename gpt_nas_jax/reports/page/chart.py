@@ -84,7 +84,8 @@ def axis(label: str, values: Iterable[float], log: bool = False) -> Axis:
     Values that differ by no more than rounding are drawn as equal ones.
     """
     shown = [math.log10(value) if log else value for value in values]
-    low, high = (min(max(end(shown), -_MOST), _MOST) for end in (min, max))
+    most = math.log10(_MOST) if log else _MOST
+    low, high = (min(max(end(shown), -most), most) for end in (min, max))
     largest = max(abs(low), abs(high))
     if log:
         margin = 0.1 if high - low < _LEAST_RATIO else _MARGIN * (high - low)
