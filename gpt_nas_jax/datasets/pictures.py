@@ -13,6 +13,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from gpt_nas_jax.types import DataError
 
+VERSION = 2
+"""Of the pixels that files are read as; raise it with every change of them."""
+
 _SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif"),
     *(".tif", ".tiff", ".ppm", ".pgm"),
@@ -153,7 +156,9 @@ def prepared(
 def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
     """Opens a picture; raises UnreadableError with a one-line reason."""
     try:
-        with Image.open(path) as image:
+        # Given a path, Pillow maps uncompressed files into memory, and scrambles TIFFs
+        # that are to be turned sideways.
+        with path.open("rb") as file, Image.open(file) as image:
             if image.mode not in _GREY | _COLOUR | _DEEP:
                 raise ValueError(
                     f"pixels of type {image.mode}, not 8 bits a channel, or 16 in grey"

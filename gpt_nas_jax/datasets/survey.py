@@ -114,8 +114,8 @@ class _Files:
 def _home(source: Source) -> str:
     """The cache key of a folder's facts."""
     home = os.path.realpath(source.dir)
-    # Versions of Pillow may decode differently.
-    text = f"{home} {source.side} {PIL.__version__}"
+    # Other versions, of Pillow too, may decode differently.
+    text = f"{home} {source.side} {PIL.__version__} {pictures.VERSION}"
     return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Pictures taken sideways, whichever part of the file says so."""
 
+import os
 import zlib
 from pathlib import Path
 
@@ -7,9 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, features
 
-from gpt_nas_jax.datasets import pictures, registry
+from gpt_nas_jax.datasets import pictures, registry, survey
+from gpt_nas_jax.datasets.source import Source
 
 XMP = '<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/>'
+MODES = ("L", "I;16", "P", "RGBA", "CMYK")
+"""Pixels of TIFFs besides RGB, as Pillow names them."""
+
 CARRIERS = {
     "Exif of JPEG": ("jpg", "exif"),
     "XMP of JPEG": ("jpg", "xmp"),
@@ -19,6 +24,7 @@ CARRIERS = {
     "XMP of AVIF": ("avif", "xmp"),
     "tag of TIFF": ("tif", "exif"),
     "XMP of TIFF": ("tif", "xmp"),
+    **{f"tag of TIFF, {mode}": (f"{mode}.tif", "exif") for mode in MODES},
     "Exif of PNG": ("png", "exif"),
     "XMP of PNG": ("png", "xmp"),
     "profile of PNG": ("png", "profile"),
@@ -30,8 +36,13 @@ CARRIERS = {
 
 def photo(path: Path, carrier: str, orientation: int) -> None:
     """Writes a picture of 6x5 pixels that says how it is to be turned."""
-    noise = np.random.default_rng(orientation).integers(0, 256, (5, 6, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     image = Image.fromarray(noise)
+    mode = path.name.split(".")[-2]
+    if mode == "I;16":
+        image = Image.fromarray(257 * noise[..., 0].astype(np.uint16))
+    elif mode in MODES:
+        image = image.convert(mode)
     exif = Image.Exif()
     exif[0x0112] = orientation
     xmp = XMP.format(orientation).encode()
@@ -59,18 +70,23 @@ def photo(path: Path, carrier: str, orientation: int) -> None:
         image.save(path, **{carrier: exif if carrier == "exif" else xmp})
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+TURNS = {1: 0, 3: 2, 6: -1, 8: 1}
+"""Quarter turns to the left by which a picture of this orientation becomes upright."""
+
+
+@pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize(("suffix", "carrier"), CARRIERS.values(), ids=CARRIERS)
-def test_the_size_is_that_of_the_turned_picture(
+def test_size_and_pixels_are_those_of_the_turned_picture(
     tmp_path: Path, suffix: str, carrier: str, orientation: int
 ) -> None:
     if suffix == "avif" and not features.check("avif"):
         pytest.skip("needs a Pillow that reads AVIF")
-    path = tmp_path / f"a.{suffix}"
-    photo(path, carrier, orientation)
-    size = (5, 6) if orientation in (6, 8) else (6, 5)
-    assert pictures.size(path) == size
-    assert pictures.read(path, 0).shape == (*size[::-1], 3)
+    upright, turned = tmp_path / f"upright.{suffix}", tmp_path / f"turned.{suffix}"
+    photo(upright, carrier, 1)
+    photo(turned, carrier, orientation)
+    expected = np.rot90(pictures.read(upright, 0), TURNS[orientation])
+    np.testing.assert_array_equal(pictures.read(turned, 0), expected, strict=True)
+    assert pictures.size(turned) == expected.shape[1::-1]
 
 
 @pytest.mark.parametrize("stream", ["no", "yes"])
@@ -85,3 +101,20 @@ def test_a_folder_of_pictures_taken_sideways_keeps_their_size(
     dataset = registry.load("folder", tmp_path, stream=stream)
     assert dataset.train.size == (6, 5, 3)
     assert dataset.side == 0
+
+
+def test_facts_cached_by_another_version_of_the_reader_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "a.bmp"]
+    source = Source(tmp_path)
+
+    def brightest(value: int) -> int:
+        Image.fromarray(np.full((5, 6), value, np.uint8)).save(paths[0])
+        # Neither size nor time tells that the pixels are others.
+        os.utime(paths[0], (0, 0))
+        return survey.of(paths, source).highest
+
+    assert (brightest(1), brightest(2)) == (1, 1)
+    monkeypatch.setattr(pictures, "VERSION", pictures.VERSION + 1)
+    assert brightest(2) == 2
