@@ -100,6 +100,8 @@ def find(home: Path) -> Layout:
         _check_no_parts(home, top, tests)
         train = _part(home, top)
         return Layout(train, None, train.left, [])
+    if not tests:
+        _check_train_is_a_part(home, top, trains[0])
     train = _part(trains[0], _level(trains[0]))
     test = _part(tests[0], _level(tests[0])) if tests else None
     left = [*top.pictures, *top.others, *train.left]
@@ -163,6 +165,32 @@ def _check_no_parts(home: Path, top: _Level, tests: list[Path]) -> None:
         )
 
 
+def _check_train_is_a_part(home: Path, top: _Level, train: Path) -> None:
+    """Raises UsageError if it may be one of several classes, split into folders."""
+    beside = [path for path in top.folders if not _kind(path) and _below(path)[0]]
+    if beside:
+        others = listed([str(path) for path in beside])
+        raise UsageError(
+            f"{train} may be a part or, like {others}, a class; if it is a part, add "
+            f"{home / 'test'} or remove the others; if it is a class, rename it"
+        )
+
+
+def _check_no_parts_within(path: Path, folders: Sequence[Path]) -> None:
+    """Raises UsageError if each class is split into parts."""
+    within = set[str | None]()
+    for level in map(_level, folders):
+        if level.pictures or not level.folders:
+            return
+        within |= {*map(_kind, level.folders)}
+    if None not in within and len(within) > 1:
+        raise UsageError(
+            f"the folders in {path} hold parts, such as "
+            f"{_level(folders[0]).folders[0]}; put the parts above the classes: "
+            f"{_LAYOUT}"
+        )
+
+
 def _check_same_classes(train: Part, test: Part) -> None:
     differing = sorted({*train.classes} ^ {*test.classes})
     if differing:
@@ -183,6 +211,7 @@ def _part(path: Path, level: _Level) -> Part:
             f"{path} holds {len(folders)} {one}, at least two are needed; the layout "
             f"is {_LAYOUT}{hint}"
         )
+    _check_no_parts_within(path, folders)
     classes, left = {}, [*level.pictures, *level.others]
     for folder in folders:
         found, others = _below(folder)

@@ -129,6 +129,42 @@ def test_a_class_of_too_few_pictures_is_named(tmp_path):
         images.split(dataset, jax.random.key(0), 0.15, None)
 
 
+@pytest.mark.parametrize("loose", [[], ["train/0.png"]])
+def test_a_train_folder_beside_classes_is_no_part_without_asking(tmp_path, loose):
+    names = [
+        f"{name}/{session}/{number}.png"
+        for name in ("bus", "car", "train")
+        for session in ("s1", "s2")
+        for number in range(5)
+    ]
+    for name in (*names, *loose):
+        picture(tmp_path / name, 6, 5)
+    with pytest.raises(UsageError, match=r"/train may be a part or, .*bus and .*car"):
+        registry.load("folder", tmp_path)
+    (tmp_path / "train").rename(tmp_path / "railway")
+    classes = registry.load("folder", tmp_path).classes
+    assert classes == ("bus", "car", "railway")
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"cat": ("train", "test"), "dog": ("train", "test")},
+        {"cat": ("Training", "val"), "dog": ("Training", "val", "test")},
+        {"cat": ("train", "test"), "dog": ("train",)},
+    ],
+)
+def test_parts_within_classes_are_refused(tmp_path, split):
+    for name, parts in split.items():
+        for part in parts:
+            for number in range(5):
+                picture(tmp_path / name / part / f"{number}.png", 6, 5)
+    with pytest.raises(UsageError, match=r"cat/\w+; put the parts above the classes"):
+        registry.load("folder", tmp_path)
+    picture(tmp_path / "dog" / "0.png", 6, 5)
+    assert registry.load("folder", tmp_path).classes == ("cat", "dog")
+
+
 @pytest.mark.parametrize("classes", [[], ["cat"]])
 def test_a_folder_of_fewer_than_two_classes_is_refused(tmp_path, classes):
     for name in classes:
