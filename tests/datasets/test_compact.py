@@ -32,6 +32,30 @@ def test_what_is_written_is_read(tmp_path):
         np.testing.assert_array_equal(columns[name], column, strict=True)
 
 
+@pytest.mark.parametrize("checked", [True, False])
+def test_members_are_read_with_and_without_their_suffix(tmp_path, checked):
+    path = tmp_path / "some.npz"
+    with (
+        zipfile.ZipFile(io.BytesIO(compact.to_bytes(COLUMNS))) as written,
+        zipfile.ZipFile(path, "w") as bare,
+    ):
+        for name in written.namelist():
+            if checked or not name.startswith("sha256"):
+                bare.writestr(name.removesuffix(".npy"), written.read(name))
+    columns = compact.read(path, "some", DECLARED)
+    for name, column in COLUMNS.items():
+        np.testing.assert_array_equal(columns[name], column, strict=True)
+
+
+def test_a_member_that_is_no_column_is_refused_where_all_are_checked(tmp_path):
+    path = tmp_path / "some.npz"
+    path.write_bytes(compact.to_bytes(COLUMNS))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README", "nothing")
+    with pytest.raises(UsageError, match="damaged, fetch it again"):
+        compact.read(path, "some", DECLARED)
+
+
 def test_equal_columns_are_equal_bytes_whenever_they_are_written():
     content = compact.to_bytes(COLUMNS)
     assert content == compact.to_bytes({k: v.copy() for k, v in COLUMNS.items()})

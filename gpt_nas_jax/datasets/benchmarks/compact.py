@@ -127,11 +127,14 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
         raise UsageError(f"{path}: no .npz file, or a truncated one: fetch it again")
     try:
         with zipfile.ZipFile(content) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-            checked = _CHECKSUM in names
+            # Of `ops` and `ops.npy`, the latter, which sorts last, is the column.
+            members = {
+                name.removesuffix(".npy"): name for name in sorted(archive.namelist())
+            }
+            checked = _CHECKSUM in members
             columns = {
-                name: _load_column(archive, name)
-                for name in (names if checked else names & {*wanted})
+                name: _load_column(archive, members[name])
+                for name in (members if checked else members.keys() & {*wanted})
             }
     except _DAMAGED as error:
         raise UsageError(f"{path}: damaged, fetch it again: {error}") from error
@@ -145,15 +148,15 @@ def load(path: pathlib.Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     return {name: columns[name] for name in wanted if name in columns}
 
 
-def _load_column(archive: zipfile.ZipFile, name: str) -> np.ndarray | None:
-    """One column, or None if it holds Python objects."""
+def _load_column(archive: zipfile.ZipFile, member: str) -> np.ndarray | None:
+    """The column of a member, or None if it holds Python objects."""
     # Read as a whole before parsing, since the CRC is checked only at the end.
-    member = io.BytesIO(archive.read(f"{name}.npy"))
+    file = io.BytesIO(archive.read(member))
     # Version 3 of the format is for Unicode field names, which no column has.
-    read_header = _HEADERS.get(np.lib.format.read_magic(member))
+    read_header = _HEADERS.get(np.lib.format.read_magic(file))
     if read_header is not None:
-        _, _, dtype = read_header(member)
+        _, _, dtype = read_header(file)
         if dtype.hasobject:
             return None
-    member.seek(0)
-    return np.lib.format.read_array(member, allow_pickle=False)
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
