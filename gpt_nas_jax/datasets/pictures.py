@@ -26,8 +26,9 @@ _ADVICE = {
 }
 _GREY = {"1", "L", "LA", "La"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
-# 16-bit greyscale, in either byte order.
-_DEEP = {"I;16", "I;16L", "I;16B", "I;16N"}
+# 16-bit greyscale, in either byte order. Pillow's I is 16-bit PGM, scaled to 65535, and
+# 32-bit greyscale in other formats.
+_DEEP = {"I;16", "I;16L", "I;16B", "I;16N", "I"}
 _ORIENTATION = 0x0112
 _SIDEWAYS = range(5, 9)
 """Exif orientations that swap width and height."""
@@ -159,7 +160,8 @@ def _readable(path: pathlib.Path) -> Iterator[Image.Image]:
         # Given a path, Pillow maps uncompressed files into memory, and scrambles TIFFs
         # that are to be turned sideways.
         with path.open("rb") as file, Image.open(file) as image:
-            if image.mode not in _GREY | _COLOUR | _DEEP:
+            wide = image.mode == "I" and image.format != "PPM"
+            if wide or image.mode not in _GREY | _COLOUR | _DEEP:
                 raise ValueError(
                     f"pixels of type {image.mode}, not 8 bits a channel, or 16 in grey"
                 )

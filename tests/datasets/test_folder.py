@@ -12,7 +12,7 @@ import pytest
 from folder_support import laid_out, picture
 from PIL import Image, features
 
-from gpt_nas_jax.datasets import images, registry
+from gpt_nas_jax.datasets import images, pictures, registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -84,6 +84,24 @@ def test_greyscale_of_16_bits_is_scaled_to_8(tmp_path, suffix):
     everything = np.concatenate([dataset.train.images, dataset.test.images])
     expected = np.rint(deep / 257).astype(np.uint8)[..., None].repeat(3, -1)
     assert any(np.array_equal(pixels, expected) for pixels in everything)
+
+
+@pytest.mark.parametrize("highest", [4095, 65535])
+def test_a_deep_pgm_is_read_as_the_png_of_the_same_pixels(tmp_path, highest):
+    levels = np.linspace(0, highest, 30).astype(np.uint16).reshape(6, 5)
+    header = f"P5 5 6 {highest}\n".encode()
+    (tmp_path / "a.pgm").write_bytes(header + levels.astype(">u2").tobytes())
+    scaled = np.rint(levels * (65535 / highest)).astype(np.uint16)
+    Image.fromarray(scaled).save(tmp_path / "a.png")
+    pgm, png = (pictures.read(tmp_path / f"a.{kind}", 0) for kind in ("pgm", "png"))
+    np.testing.assert_array_equal(pgm, png, strict=True)
+    assert (png.shape, png.min(), png.max()) == ((6, 5, 1), 0, 255)
+
+
+def test_greyscale_of_32_bits_is_refused(tmp_path):
+    Image.fromarray(np.full((6, 5), 70_000, np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(pictures.UnreadableError, match="pixels of type I, not 8 bits"):
+        pictures.read(tmp_path / "a.tif", 0)
 
 
 def test_a_side_resizes_the_short_side_and_keeps_the_centre(tmp_path):
