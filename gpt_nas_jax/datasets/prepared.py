@@ -18,6 +18,7 @@ from gpt_nas_jax.datasets.source import Source
 from gpt_nas_jax.types import UsageError
 
 _NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)?")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _CHUNK = 256
 """Records to read at a time."""
 
@@ -85,9 +86,10 @@ def find(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     # If data are missing, TFDS would try to download them for minutes.
     pattern = f"{name}/*/{name.partition('/')[0]}-*.array_record*"
     files = location.matching(data_dir, pattern)
-    versions = sorted({file.parent for file in files}, key=_version)
+    # Beside the versions, TFDS leaves `incomplete.*` if it is killed.
+    versions = {file.parent for file in files if _VERSION.fullmatch(file.parent.name)}
     if versions:
-        return versions[-1]
+        return max(versions, key=_version)
     # TFDS does not prepare a data set that it finds in any format.
     in_the_way = location.exists(data_dir / name)
     target = data_dir / "array_record" if in_the_way else data_dir
@@ -116,7 +118,7 @@ def class_names(directory: pathlib.Path, num_classes: int) -> tuple[str, ...]:
 
 
 def _version(directory: pathlib.Path) -> list[int]:
-    return [int(part) for part in directory.name.split(".") if part.isdigit()]
+    return [int(part) for part in directory.name.split(".")]
 
 
 def command(name: str, data_dir: pathlib.Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from prepared_support import SHARD, VERSION, info, prepare, random_images
 
-from gpt_nas_jax.datasets import registry
+from gpt_nas_jax.datasets import prepared, registry
 from gpt_nas_jax.types import UsageError
 
 TRAIN, TEST = random_images(0, 12), random_images(1, 5)
@@ -49,6 +49,29 @@ def test_classes_have_the_names_that_were_prepared(version_dir, tmp_path):
     file.write_text("cat\ndog\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"labels\.txt names 2 of 100"):
         registry.load("cifar100", tmp_path)
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "3.0.2"])
+def test_what_a_killed_preparation_leaves_behind_is_no_version(tmp_path, version):
+    def folder(name: str) -> pathlib.Path:
+        path = tmp_path / "cifar100" / name
+        path.mkdir(parents=True)
+        (path / SHARD.format("train")).touch()
+        return path
+
+    folder(f"incomplete.AB12CD_{version}")
+    with pytest.raises(UsageError, match="holds no data set prepared as ArrayRecord"):
+        prepared.find("cifar100", tmp_path)
+    complete = folder(version)
+    assert prepared.find("cifar100", tmp_path) == complete
+
+
+def test_the_newest_version_is_read(tmp_path):
+    for name in ("1.9.0", "1.10.0", "0.11.12"):
+        path = tmp_path / "cifar100" / name
+        path.mkdir(parents=True)
+        (path / SHARD.format("train")).touch()
+    assert prepared.find("cifar100", tmp_path).name == "1.10.0"
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ _MARGIN = 0.04
 """Share of an axis that is left free at each end."""
 _INSET = 0.05
 """Share of an axis between its ends and the labels that stand for them."""
-_LEAST, _MOST = 1e-300, 1e300
-"""Sizes beyond which differences of values are no longer finite numbers above 0."""
+_LEAST, _MOST = 1e-280, 1e280
+"""Sizes beyond which numbers near the ends of an axis may not be floats."""
 _LEAST_RATIO = 0.02
 """Decades that costs must span; of nearer ones three digits show no difference."""
 
