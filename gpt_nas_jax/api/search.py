@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -204,11 +205,15 @@ def _record(found: float | Mapping[str, Any]) -> dict[str, Any]:
     # JSON has no numbers that are not finite; a ledger keeps them as null.
     text = json.dumps(given, default=_plain)
     details = json.loads(text, parse_constant=lambda _: None)
-    # The report page reads costs as numbers, and blocks as names.
+    # The report page reads costs as floats, and blocks as names.
     for name in COSTS:
-        if not isinstance(details.get(name), int | float | None):
-            raise TypeError(
-                f"evaluate returned {name}={details[name]!r}; return a number"
+        cost = details.get(name)
+        if not isinstance(cost, int | float | None):
+            raise TypeError(f"evaluate returned {name}={cost!r}; return a number")
+        if abs(cost or 0) > sys.float_info.max:
+            raise ValueError(
+                f"evaluate returned {name} of more than {sys.float_info.max_10_exp} "
+                "digits; return a number that a float can hold"
             )
     blocks = details.get("blocks", [])
     if not isinstance(blocks, list) or not all(isinstance(b, str) for b in blocks):

@@ -10,6 +10,9 @@ import pytest
 from search_support import SPACE, evaluate
 
 import gpt_nas_jax as gnj
+from gpt_nas_jax.config import COSTS
+from gpt_nas_jax.reports.page import report
+from gpt_nas_jax.reports.page.run import read
 
 
 def test_failures_are_reported_with_their_reason():
@@ -68,6 +71,18 @@ def test_a_cost_that_is_no_number_fails_the_candidate(wrong: Any):
 
     for trial in gnj.search(SPACE, costs, "random", 20):
         assert ("returned memory=" in (trial.reason or "")) == (trial.genome[0] == 0)
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_a_cost_that_no_float_holds_fails_the_candidate(tmp_path: Path, cost: str):
+    def costs(genome: np.ndarray) -> dict[str, Any]:
+        wrong = 10**400 if genome[1] else -(10**400)
+        return {"fitness": float(genome[1]), cost: 10**9 if genome[0] else wrong}
+
+    run = tmp_path / "run"
+    for trial in gnj.search(SPACE, costs, "random", 20, workdir=run):
+        assert (f"returned {cost} " in (trial.reason or "")) == (trial.genome[0] == 0)
+    assert "that a float can hold" in report.html(read(run))
 
 
 @pytest.mark.parametrize(
