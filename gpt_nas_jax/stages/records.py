@@ -2,6 +2,7 @@
 
 import collections
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,14 @@ class AllFailed(UsageError):
 
 def refuse_failures(records: list[Record]) -> None:
     """Raises `AllFailed` with the most common reason of failed evaluations."""
-    reasons = collections.Counter(record["reason"] for record in records)
-    reason, count = reasons.most_common(1)[0]
-    raise AllFailed(
-        f"none of {len(records)} candidates could be evaluated; {count} failed "
-        f"with: {reason}"
-    )
+    why = commonest([record["reason"] for record in records])
+    raise AllFailed(f"none of {len(records)} candidates could be evaluated; {why}")
+
+
+def commonest(reasons: Iterable[str | None]) -> str:
+    """Says how many of one or more networks failed with the most common reason."""
+    reason, count = collections.Counter(reasons).most_common(1)[0]
+    return f"{count} failed with: {reason}"
 
 
 def candidate_of(record: Record) -> tuple[np.ndarray, np.ndarray]:

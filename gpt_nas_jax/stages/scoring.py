@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from gpt_nas_jax.executors import machine, processes, registry
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.stages.problem import Problem
+from gpt_nas_jax.stages.records import commonest
 from gpt_nas_jax.training.placement import Placement, compute_type
-from gpt_nas_jax.types import Key
+from gpt_nas_jax.types import Key, UsageError
 
 _REFERENCES = 64
 
@@ -27,7 +29,8 @@ def evaluator(config: Config, problem: Problem) -> Evaluator:
     """The evaluator of candidates.
 
     Raises:
-      UsageError: the kept scores of the reference networks are damaged.
+      UsageError: the kept scores of the reference networks are damaged, or none of
+        these networks has a score by one of the proxies.
     """
     if config.eval.method == "zero_cost":
         scores = scorer(config, problem)
@@ -86,6 +89,9 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     """Scores ``float64[M, K]`` of random networks, kept in the workdir.
 
     Ranks need them, so there are none for a single proxy.
+
+    Raises:
+      UsageError: as `evaluator`.
     """
     names = list(scores.names)
     if len(names) == 1:
@@ -94,16 +100,36 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     if path.exists():
         return _read(path, names)
     genomes = np.asarray(scores.space.sample(_keys(config)[-1], _REFERENCES))
-    rows = []
+    rows, reasons = [], []
     with progress("scoring, reference networks", len(genomes)) as advance:
         run = registry.find(config.executor)
-        for row, _ in run(scores, genomes, config.search.workers):
+        for row, reason in run(scores, genomes, config.search.workers):
             rows.append([None if math.isinf(score) else score for score in row])
+            reasons.append(reason)
             advance()
+    _require_scores(names, rows, reasons)
     workdir.write_sealed(
         path, {"proxies": names, "genomes": genomes.tolist(), "scores": rows}
     )
     return _read(path, names)
+
+
+def _require_scores(
+    names: Sequence[str],
+    rows: Sequence[Sequence[float | None]],
+    reasons: Sequence[str | None],
+) -> None:
+    """Raises UsageError where a proxy scored no reference network.
+
+    All candidates would have one rank by it.
+    """
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    missing = [name for name, column in columns if set(column) == {None}]
+    if missing:
+        raise UsageError(
+            f"none of {len(rows)} random networks has a score by {', '.join(missing)}, "
+            f"so candidates cannot be ranked; {commonest(reasons)}"
+        )
 
 
 def _read(path: Path, names: list[str]) -> np.ndarray:

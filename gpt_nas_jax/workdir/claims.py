@@ -19,7 +19,7 @@ RUNGS = "rungs.jsonl"
 REFERENCE = "reference.json"
 
 # What a search leaves before the first of its candidates has a fitness.
-_FAILED = (LEDGER, RUNGS, "search")
+_FAILED = (LEDGER, RUNGS, "search", REFERENCE)
 DEPENDS = "depends.json"
 # What a run with other flags would lose.
 _RESULTS = (
@@ -84,8 +84,9 @@ def opened(
             # The state of a strategy is as large as its search.
             remove(path, ("search",))
         if not result_in(path):
-            # Candidates may have failed because of a limit that has been lifted since.
-            remove(path, _FAILED if same else (*_FAILED, REFERENCE))
+            # Candidates and reference networks may have failed because of a limit that
+            # has been lifted since, or of a proxy that has been corrected.
+            remove(path, _FAILED)
         write_text(path / FLAGS, flags)
         yield
 
@@ -238,8 +239,7 @@ def _held(path: Path) -> str | None:
     """The name of a file or folder that a search would replace, or None."""
     if (path / FLAGS).exists() and (path / FLAGS).stat().st_size:
         return FLAGS
-    names = (*_FAILED, REFERENCE)
-    return next((name for name in names if (path / name).exists()), None)
+    return next((name for name in _FAILED if (path / name).exists()), None)
 
 
 def _has_fitness(path: Path) -> bool:

@@ -28,6 +28,11 @@ def nothing(chain, images, labels, key):
 def raises(chain, images, labels, key):
     raise KeyError("absent")
 
+ready = False
+
+def later(chain, images, labels, key):
+    return len(str(chain)) if ready else float("nan")
+
 def other(network, batch):
     return 1.0
 """
@@ -86,6 +91,22 @@ def test_a_proxy_without_a_number_fails_the_candidate(
 ):
     assert search(module, name, tmp_path / "run") == 2
     assert reason in capsys.readouterr().err
+
+
+def test_a_proxy_that_is_corrected_scores_the_reference_networks_anew(
+    module: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    names, run = "later,params", tmp_path / "run"
+    assert search(module, names, run) == 2
+    error = capsys.readouterr().err
+    assert f"none of 64 random networks has a score by {module}:later," in error
+    monkeypatch.setattr(f"{module}.ready", True)
+    assert search(module, names, run) == 0
+    records = Ledger(run / "ledger.jsonl").read()
+    assert len({record["fitness"] for record in records}) > 1
 
 
 def test_another_signature_is_refused_before_any_work(

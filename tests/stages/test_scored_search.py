@@ -127,6 +127,20 @@ def test_a_damaged_reference_is_named(
     assert error.count("\n") == 1
 
 
+def test_reference_networks_that_failed_are_scored_again(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    flags = (*SCORED, "--search_strategy=random")
+    small = runs.command(tmp_path, *flags, "--eval_max_memory=0.00001")[2:]
+    assert main(small) == 2
+    error = capsys.readouterr().err
+    assert "none of 64 random networks has a score by params, flops" in error
+    assert "more than --eval_max_memory=1e-05" in error
+    assert error.count("\n") == 1
+    records = search(runs, tmp_path, *flags)
+    assert len({record["fitness"] for record in records}) > 1
+
+
 def test_too_few_images_for_two_batches_are_refused(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -59,6 +59,18 @@ def test_a_run_with_other_flags_is_refused(tmp_path: pathlib.Path):
     assert (tmp_path / "flags.txt").read_text(encoding="utf-8") == FLAGS
 
 
+@pytest.mark.parametrize("fitness", [None, 0.5])
+def test_the_same_run_keeps_its_reference_from_the_first_fitness_on(
+    tmp_path: pathlib.Path, fitness: float | None
+):
+    claim(tmp_path)
+    evaluated(tmp_path, fitness)
+    workdir.write_sealed(tmp_path / workdir.REFERENCE, {"scores": [[None, None]]})
+    claim(tmp_path)
+    kept = (tmp_path / workdir.REFERENCE).exists()
+    assert kept == (tmp_path / "ledger.jsonl").exists() == (fitness is not None)
+
+
 @pytest.mark.parametrize("left", ["nothing", "failures", "state"])
 def test_before_the_first_fitness_flags_may_be_corrected(
     tmp_path: pathlib.Path, left: str
