@@ -10,14 +10,13 @@ import numpy as np
 from gpt_nas_jax import workdir
 from gpt_nas_jax.config import Config
 from gpt_nas_jax.evaluation.evaluator import Candidate
-from gpt_nas_jax.evaluation.scored import Scorer
 from gpt_nas_jax.executors import registry as executors
-from gpt_nas_jax.executors.registry import Executor
 from gpt_nas_jax.keys import stage_key
 from gpt_nas_jax.prior.prior import Prior
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces import costs
 from gpt_nas_jax.stages import asking, evaluations, given, scoring
+from gpt_nas_jax.stages.asking import Filter
 from gpt_nas_jax.stages.evaluations import Evaluate
 from gpt_nas_jax.stages.hours import Hours
 from gpt_nas_jax.stages.loop import Loop
@@ -137,14 +136,16 @@ class _Candidates:
     evaluate: Evaluate
 
     @functools.cached_property
-    def executor(self) -> Executor:
-        """Where candidates are evaluated."""
-        return executors.find(self.config.executor)
-
-    @functools.cached_property
-    def scorer(self) -> Scorer:
+    def filter(self) -> Filter:
         """The proxies that `ask` chooses by."""
-        return scoring.scorer(self.config, self.problem)
+        settings = self.config.search
+        return Filter(
+            settings.filter,
+            scoring.scorer(self.config, self.problem),
+            executors.find(self.config.executor),
+            settings.workers,
+            enough=settings.population,
+        )
 
     @functools.cached_property
     def given(self) -> np.ndarray:
@@ -156,19 +157,8 @@ class _Candidates:
 
         They are chosen by proxies where the config says so.
         """
-        settings = self.config.search
-        if settings.filter == 1:
-            candidates = asking.ask(strategy, key, state)
-        else:
-            candidates = asking.ask_filtered(
-                strategy,
-                key,
-                state,
-                settings.filter,
-                self.scorer,
-                self.executor,
-                settings.workers,
-            )
+        chosen = asking.ask if self.config.search.filter == 1 else self.filter
+        candidates = chosen(strategy, key, state)
         return given.placed(self.given, candidates, number)
 
     def records(

@@ -1,5 +1,6 @@
 """User-defined zero-cost proxies."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ def nothing(chain, images, labels, key):
 
 def raises(chain, images, labels, key):
     raise KeyError("absent")
+
+calls = []
+
+def at_first(chain, images, labels, key):
+    calls.append(chain)
+    return 1 / (len(calls) - 1)
 
 ready = False
 
@@ -61,9 +68,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def search(module: str, name: str, workdir: Path) -> int:
+def search(module: str, name: str, workdir: Path, *flags: str) -> int:
     proxies = f"--eval_proxies={module}:{name}"
-    return main(["gpt_nas_jax", *FLAGS, proxies, f"--workdir={workdir}"])
+    return main(["gpt_nas_jax", *FLAGS, proxies, f"--workdir={workdir}", *flags])
 
 
 def test_a_single_user_proxy_is_the_fitness(module: str, tmp_path: Path):
@@ -107,6 +114,25 @@ def test_a_proxy_that_is_corrected_scores_the_reference_networks_anew(
     assert search(module, names, run) == 0
     records = Ledger(run / "ledger.jsonl").read()
     assert len({record["fitness"] for record in records}) > 1
+
+
+@pytest.mark.parametrize(("name", "status"), [("raises", 2), ("at_first", 0)])
+def test_a_filter_says_how_many_networks_its_proxy_fails_on(
+    module: str,
+    name: str,
+    status: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert search(module, name, tmp_path / "run", "--search_filter=3") == status
+    error = capsys.readouterr().err
+    if status:
+        pattern = r"gpt_nas_jax: --search_filter: none of (\d) networks could be "
+        pattern += r"scored; \1 failed with: .*absent.*\n"
+    else:
+        pattern = r"gpt_nas_jax: --search_filter: 1 of \d networks have no score; "
+        pattern += r"the first: .*division.*\n"
+    assert re.fullmatch(pattern, error)
 
 
 def test_another_signature_is_refused_before_any_work(
