@@ -3,18 +3,23 @@
 import math
 from collections.abc import Callable, Iterator
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from proxies_support import CONV1, CONV3, POOL, SKIP, of_cells
 
+from gpt_nas_jax.evaluation import zero_cost
 from gpt_nas_jax.evaluation.proxies import weights
 from gpt_nas_jax.evaluation.proxies.segments import Segment, segments
 from gpt_nas_jax.evaluation.proxies.weights import Weights
+from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.networks.blocks import InvertedResidual
 from gpt_nas_jax.networks.chain import Chain, Head
 from gpt_nas_jax.networks.trace import trace
-from gpt_nas_jax.networks.units import SqueezeExcitation, conv_norm
+from gpt_nas_jax.networks.units import SqueezeExcitation, conv_norm, conv_norm_relu
+from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, Projected, candidate
 from gpt_nas_jax.training.vectors import unflatten
 
 Draw = Callable[[tuple[Segment, ...], jax.Array], Weights]
@@ -31,26 +36,93 @@ CHAIN = Chain(
 PARTS = segments(CHAIN, SIZE)
 
 
-def leaves(drawn: Weights) -> Iterator[tuple[str, np.ndarray]]:
+def leaves(
+    drawn: Weights, parts: tuple[Segment, ...] = PARTS
+) -> Iterator[tuple[str, np.ndarray]]:
     """The kind and values of every parameter."""
-    for part, vectors in zip(PARTS, drawn, strict=True):
+    for part, vectors in zip(parts, drawn, strict=True):
         for node, vector in zip(part.nodes, vectors, strict=True):
-            shapes = trace(node.block, node.in_size).variables["params"]
+            shapes = trace(node.block, node.in_size).collections()["params"]
             tree = unflatten(shapes, vector)
             for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
                 yield path[-1].key, leaf
 
 
 @pytest.mark.parametrize("draw", [weights.uniform, weights.normal])
-def test_only_kernels_are_drawn(draw: Draw):
+@pytest.mark.parametrize(
+    "parts", [PARTS, segments(candidate(BLOCK_NAMES, 16, 2, 10), SIZE)]
+)
+def test_only_kernels_of_built_in_blocks_are_drawn(
+    draw: Draw, parts: tuple[Segment, ...]
+):
     kinds = set()
-    for kind, leaf in leaves(draw(PARTS, jax.random.key(0))):
+    for kind, leaf in leaves(draw(parts, jax.random.key(0)), parts):
         kinds.add(kind)
         if kind == "kernel":
             assert len(np.unique(leaf)) > 0.9 * leaf.size
         else:
             np.testing.assert_array_equal(leaf, float(kind == "scale"))
     assert kinds == {"kernel", "scale", "bias"}
+
+
+class Gain(nn.Module):
+    """A learned factor of each channel, a factor and a shift of all."""
+
+    kind: str = "gain"
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        factors = self.param(self.kind, nn.initializers.ones, x.shape[-1:])
+        factor = self.param("factor", nn.initializers.constant(3), ())
+        shift = self.param("shift", nn.initializers.normal(0.01), (1,))
+        return x * factors * factor + shift
+
+
+@pytest.mark.parametrize("draw", [weights.uniform, weights.normal])
+def test_own_blocks_are_initialised_by_themselves_but_for_kernels(draw: Draw):
+    half = nn.initializers.constant(0.5)
+
+    class Several(nn.Module):
+        @nn.compact
+        def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+            x = nn.Conv(2, (3, 3), bias_init=half)(Gain()(x, train))
+            return nn.PReLU()(nn.LayerNorm(scale_init=half)(x))
+
+    # The first block of a stage is held by one of the package.
+    parts = segments(Chain((Projected(2, 1, Several()), Gain(), Head(3))), SIZE)
+    found: dict[str, list[np.ndarray]] = {}
+    for kind, leaf in leaves(draw(parts, jax.random.key(0)), parts):
+        found.setdefault(kind, []).append(leaf)
+    for kernel in found.pop("kernel"):
+        assert len(np.unique(kernel)) > 0.9 * kernel.size
+    assert all(0 < abs(shift) < 0.1 for shift in found.pop("shift"))
+    assert {kind: [v.tolist() for v in values] for kind, values in found.items()} == {
+        "gain": [[1, 1], [1, 1]],
+        "factor": [3, 3],
+        "negative_slope": [pytest.approx(0.01)],
+        # Of the package's BatchNorm and the user's LayerNorm.
+        "scale": [[1, 1], [0.5, 0.5]],
+        "bias": [[0, 0], [0.5, 0.5], [0, 0], [0, 0, 0]],
+    }
+
+
+def test_names_of_parameters_do_not_decide_scores():
+    batches = Batches(
+        jax.random.normal(jax.random.key(1), (2, 4, *SIZE)),
+        jnp.arange(8).reshape(2, 4) % 3,
+    )
+    by_norm, by_own = (
+        zero_cost.score(
+            Chain((conv_norm_relu(4, 3), Gain(kind), Head(3))),
+            ("grad_norm", "synflow"),
+            batches,
+            jax.random.key(0)[None],
+        )
+        for kind in ("scale", "gain")
+    )
+    assert by_own == pytest.approx(by_norm)
+    assert all(map(math.isfinite, by_own.values()))
+    assert by_own["grad_norm"] > 0
 
 
 def test_uniform_kernels_lie_within_one_over_the_root_of_their_fan_in():

@@ -1,8 +1,13 @@
-"""Initial weights as the proxies' papers draw them."""
+"""Initial weights as the proxies' papers draw them.
 
+Only kernels are drawn. The scales of a BatchNorm are 1 and biases 0; the parameters of
+a user's own block other than kernels are what its initialisers make them.
+"""
+
+import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import flax.linen as nn
@@ -12,6 +17,7 @@ import numpy as np
 from flax import traverse_util
 
 from gpt_nas_jax.evaluation.proxies.segments import Segment
+from gpt_nas_jax.keys import GENERATOR
 from gpt_nas_jax.networks.interceptor import Interceptor
 from gpt_nas_jax.networks.layers import FullyConnected, Size
 from gpt_nas_jax.networks.platform import native_forms
@@ -21,6 +27,8 @@ from gpt_nas_jax.types import Key
 Weights = tuple[tuple[np.ndarray, ...], ...]
 """Of every node of every segment ``float32[n]``, as `training.vectors` flattens."""
 
+# The names that lead to a parameter.
+_Path = tuple[str, ...]
 # Programs that draw have one length, since each length would need a compilation.
 _CHUNK = 1 << 16
 
@@ -74,23 +82,56 @@ def _weights(
 def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
     """Constant weights of a block, and 1 / sqrt(fan-in) of its random ones.
 
-    Kernels are random, the scales of a BatchNorm 1, all else 0; ``float32[n]`` each.
+    ``float32[n]`` each; one of the two is 0.
     """
     constants, spreads = [], []
     variables = trace(block, in_size).collections()
     general = _fan_ins(block, in_size, variables)
-    for path, leaf in sorted(traverse_util.flatten_dict(variables["params"]).items()):
+    leaves = traverse_util.flatten_dict(variables["params"])
+    initial = {} if _are_known(block, leaves) else _initialised(block, in_size)
+    for path, leaf in sorted(leaves.items()):
         fan_in = general.get(path[:-1]) or math.prod(leaf.shape[:-1])
         spread = 1 / math.sqrt(fan_in) if path[-1] == "kernel" else 0.0
-        constants.append(np.full(leaf.size, path[-1] == "scale", np.float32))
-        spreads.append(np.full(leaf.size, spread, np.float32))
-    nothing = np.zeros(0, np.float32)
-    return np.concatenate([nothing, *constants]), np.concatenate([nothing, *spreads])
+        constant = initial.get(path, float(path[-1] == "scale"))
+        constants.append(np.broadcast_to(constant, leaf.shape).ravel())
+        spreads.append(np.full(leaf.size, spread))
+    return _joined(constants), _joined(spreads)
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float32)
+
+
+def _are_known(block: nn.Module, paths: Iterable[_Path]) -> bool:
+    """Whether all initial values are known without the block's initialisers."""
+    known = {"kernel", "scale", "bias"} if _is_built_in(block) else {"kernel"}
+    return {path[-1] for path in paths} <= known
+
+
+def _is_built_in(block: nn.Module) -> bool:
+    """Whether a block and those that it holds are the package's."""
+    fields = {field.name for field in dataclasses.fields(block)} - {"parent", "name"}
+    held = jax.tree.leaves([getattr(block, name) for name in fields])
+    return type(block).__module__.partition(".")[0] == "gpt_nas_jax" and all(
+        _is_built_in(value) for value in held if isinstance(value, nn.Module)
+    )
+
+
+def _initialised(block: nn.Module, in_size: Size) -> dict[_Path, np.ndarray]:
+    """The parameters of a block other than kernels, as its initialisers set them."""
+
+    def initialise(key: Key) -> dict[_Path, jax.Array]:
+        x = jnp.zeros((1, *in_size), jnp.float32)
+        params = traverse_util.flatten_dict(block.init(key, x, False)["params"])
+        return {path: leaf for path, leaf in params.items() if path[-1] != "kernel"}
+
+    # Compiled, all that the result does not depend on is left out.
+    return jax.device_get(jax.jit(initialise)(jax.random.key(0, impl=GENERATOR)))
 
 
 def _fan_ins(
     block: nn.Module, in_size: Size, variables: dict[str, Any]
-) -> dict[tuple[str, ...], int]:
+) -> dict[_Path, int]:
     """The fan-in of every `nn.DenseGeneral`, whose kernel does not tell it, by path."""
     # Most blocks have convolutions alone and need not be run again.
     if FullyConnected not in map(type, layers_of(block, in_size)):
@@ -106,7 +147,7 @@ class _FanIns(Interceptor):
     """Records what each call of `nn.DenseGeneral` sums over."""
 
     def __init__(self) -> None:
-        self.fan_ins: dict[tuple[str, ...], int] = {}
+        self.fan_ins: dict[_Path, int] = {}
 
     def called(
         self, module: nn.Module, call: Callable[[], Any], args: tuple[Any, ...]
