@@ -1,14 +1,17 @@
 """Fitness by zero-cost proxies: scores of a network that was not trained."""
 
 import dataclasses
+import functools
 import math
 import time
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from gpt_nas_jax import plugins
 from gpt_nas_jax.datasets.augment import normalise
 from gpt_nas_jax.datasets.images import ImageSet
 from gpt_nas_jax.evaluation import ranks, zero_cost
@@ -25,6 +28,7 @@ from gpt_nas_jax.training.footprint import estimated_peak
 from gpt_nas_jax.training.rules import Rule
 from gpt_nas_jax.types import Evaluation, Key
 
+_BATCH_FLAG = "--eval_proxy_batch"
 # Proxies have no state of an optimiser.
 _UPDATE = optax.identity()
 
@@ -66,25 +70,30 @@ class Scorer:
 
     def of_network(self, chain: Chain) -> tuple[np.ndarray, str | None]:
         """The same for a network that is already built."""
-        scores, reason = attempt(lambda: self._scores(chain), "--eval_proxy_batch")
-        if scores is None:
+        _, reason = attempt(lambda: self._check_memory(chain), _BATCH_FLAG)
+        if reason is not None:
             return self.failed(reason)
-        without = [self.names[place] for place in np.flatnonzero(np.isneginf(scores))]
-        if without:
+        found, failures = scores_apart(
+            chain, self.names, self.batches, self.key[None], _BATCH_FLAG
+        )
+        scores = np.array([*found.values()], np.float64)
+        without = [name for name, score in found.items() if score == -math.inf]
+        if failures:
+            reason = next(iter(failures.values()))
+        elif without:
             reason = f"degenerate: no score by {', '.join(without)}"
         return scores, reason
 
-    def _scores(self, chain: Chain) -> np.ndarray:
-        check_memory(self._memory(chain), self.max_memory)
-        scores = zero_cost.score(chain, self.names, self.batches, self.key[None])
-        return np.array([scores[name] for name in self.names], np.float64)
+    def _check_memory(self, chain: Chain) -> None:
+        """Raises Failure where a training step for every batch needs too much.
 
-    def _memory(self, chain: Chain) -> int:
-        """Bytes of a training step for every batch: the proxies keep all passes."""
+        The proxies keep all passes.
+        """
         rules = (Rule.ALL,) * len(chain.blocks)
         count, batch = self.batches.labels.shape
         size = self.space.image
-        return count * estimated_peak(chain, rules, _UPDATE, size, batch, "float32")
+        needed = estimated_peak(chain, rules, _UPDATE, size, batch, "float32")
+        check_memory(count * needed, self.max_memory)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,6 +124,38 @@ class ScoredEvaluator:
         named = dict(zip(self.scorer.names, scores.tolist(), strict=True))
         seconds = time.monotonic() - begin
         return Evaluation(fitness, reason, seconds, cost.params, cost.flops, named)
+
+
+def scores_apart(
+    chain: Chain, names: Sequence[str], batches: Batches, keys: Key, batch: str
+) -> tuple[dict[str, float], dict[tuple[str, ...], str]]:
+    """Scores a network as `zero_cost.score`, each of the user's proxies by itself.
+
+    A proxy that fails leaves the scores of the others. The built-in ones share their
+    passes and fail together.
+
+    Args:
+      chain: as of `zero_cost.score`, also names, batches and keys.
+      names: see there.
+      batches: see there.
+      keys: see there.
+      batch: as of `attempt`.
+
+    Returns:
+      Every name's score, ``-inf`` where its proxy failed; and the reasons of failures,
+      by the names that failed together.
+    """
+    own = [name for name in names if plugins.is_path(name)]
+    built_in = tuple(name for name in names if name not in own)
+    found, failures = dict.fromkeys(names, -math.inf), {}
+    for group in filter(None, (built_in, *((name,) for name in own))):
+        score = functools.partial(zero_cost.score, chain, group, batches, keys)
+        scores, reason = attempt(score, batch)
+        if reason is None:
+            found |= scores
+        else:
+            failures[group] = reason
+    return found, failures
 
 
 def draw(

@@ -64,10 +64,11 @@ def score(
     in_size = batches.images.shape[2:]
     total = cost(chain, in_size)
     found = {"params": float(total.params), "flops": float(total.flops)}
-    parts, own = segments(chain, in_size), {*filter(plugins.is_path, names)}
-    if is_connected(parts):
+    own = {*filter(plugins.is_path, names)}
+    measured = {*names} - _COUNTED - own
+    if measured and is_connected(parts := segments(chain, in_size)):
         with jax.default_matmul_precision("highest"):
-            found |= _measured(parts, {*names} - _COUNTED - own, batches, keys)
+            found |= _measured(parts, measured, batches, keys)
     for name in own:
         proxy = find("--eval_proxies", name)
         seen = batches.images, batches.labels

@@ -1,9 +1,9 @@
 """Zero-cost proxies on NAS-Bench-201: the scores of its networks, and their tables."""
 
 import dataclasses
-import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,8 @@ from gpt_nas_jax.datasets.benchmarks import nasbench201, scores
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import NasBench201
 from gpt_nas_jax.datasets.benchmarks.scores import Scores
 from gpt_nas_jax.datasets.images import Dataset
-from gpt_nas_jax.evaluation import zero_cost
-from gpt_nas_jax.evaluation.evaluator import attempt
 from gpt_nas_jax.evaluation.proxies import own
-from gpt_nas_jax.evaluation.scored import draw
+from gpt_nas_jax.evaluation.scored import draw, scores_apart
 from gpt_nas_jax.evaluation.zero_cost import Batches
 from gpt_nas_jax.executors import machine
 from gpt_nas_jax.keys import stage_key
@@ -29,6 +27,7 @@ from gpt_nas_jax.reports.proxy_statistics import scored_networks, scores_of
 from gpt_nas_jax.reports.terminal import progress
 from gpt_nas_jax.spaces.nasbench201.network import network
 from gpt_nas_jax.stages import claim, compile_cache
+from gpt_nas_jax.stages.records import finite
 from gpt_nas_jax.types import Key, UsageError
 from gpt_nas_jax.workdir import Ledger
 
@@ -110,6 +109,18 @@ def _run(config: Config, inputs: Inputs) -> None:
     scored = scored_networks(config, records, values, test, _BATCHES)
     written = proxy_tables.write(path / "tables", scored, draws_key)
     output.show([path / _SCORES, *written])
+    _tell_of_failures(records)
+
+
+def _tell_of_failures(records: Sequence[Mapping[str, Any]]) -> None:
+    """Says for how many networks a proxy failed; their scores by it are missing."""
+    failed = [record["reason"] for record in records if "reason" in record]
+    if failed:
+        print(
+            f"gpt_nas_jax: --proxies_names: proxies failed for {len(failed)} of "
+            f"{len(records)} networks; the first: {failed[0]}",
+            file=sys.stderr,
+        )
 
 
 def _cells(key: Key, count: int) -> np.ndarray:
@@ -157,27 +168,20 @@ class _Scoring:
     def _record(self, row: int) -> dict[str, Any]:
         operations = tuple(self.inputs.benchmark.ops[row].tolist())
         begin = time.monotonic()
-
-        def scores() -> dict[str, float]:
-            return zero_cost.score(
-                network(operations, self.inputs.dataset.num_classes),
-                self.names,
-                self.batches,
-                jax.random.split(jax.random.fold_in(self.key, row), self.seeds),
-            )
-
-        # A proxy of the user may fail for a network.
-        found, reason = attempt(scores, "--proxies_batch")
-        found = found or dict.fromkeys(self.names, math.nan)
+        found, failures = scores_apart(
+            network(operations, self.inputs.dataset.num_classes),
+            self.names,
+            self.batches,
+            jax.random.split(jax.random.fold_in(self.key, row), self.seeds),
+            "--proxies_batch",
+        )
         seconds = time.monotonic() - begin
+        reasons = [f"{', '.join(group)}: {why}" for group, why in failures.items()]
         return {
             "row": row,
             "ops": list(operations),
             # JSON has no infinity: a degenerate network's score is null.
-            "scores": {
-                name: found[name] if math.isfinite(found[name]) else None
-                for name in self.names
-            },
+            "scores": {name: finite(score) for name, score in found.items()},
             "seconds": round(seconds, 3),
-            **({} if reason is None else {"reason": reason}),
+            **({"reason": "; ".join(reasons)} if reasons else {}),
         }

@@ -1,6 +1,7 @@
 """Fitness of candidates that are scored, not trained."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,6 +89,20 @@ def test_what_a_network_raises_is_a_reason(splits: images.Splits):
     scores, reason = scorer(splits, "params")(no_genome)
     assert scores.tolist() == [-math.inf]
     assert "Error" in reason
+
+
+def raises(chain: Any, images: Any, labels: Any, key: Any) -> float:
+    raise KeyError("absent")
+
+
+def test_a_proxy_that_fails_leaves_the_scores_of_the_others(splits: images.Splits):
+    of_three = scorer(splits, "params", f"{__name__}:raises", "flops")
+    scores, reason = of_three(GENOMES[0])
+    total = cost(SPACE.decode(GENOMES[0]), SPACE.image)
+    assert scores.tolist() == [total.params, -math.inf, total.flops]
+    assert "absent" in reason
+    result = ScoredEvaluator(of_three, scores[None])(candidate(GENOMES[0]))
+    assert (result.fitness, result.reason) == (-math.inf, reason)
 
 
 def test_batches_are_different_normalised_images(splits: images.Splits):

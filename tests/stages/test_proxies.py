@@ -175,6 +175,41 @@ def test_degenerate_networks_rank_lowest_and_az_nas_joins_its_proxies(
     )
 
 
+HALF = """
+calls = []
+
+def half(chain, images, labels, key):
+    calls.append(chain)
+    if len(calls) % 2:
+        raise KeyError("absent")
+    return float(len(calls))
+"""
+
+
+def test_a_proxy_that_fails_leaves_the_scores_of_the_others(
+    finished: pathlib.Path,
+    home,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys,
+):
+    (tmp_path / "failing_proxy.py").write_text(HALF, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    path, own = tmp_path / "run", "failing_proxy:half"
+    names = f"--proxies_names=params,{own},flops"
+    assert main.main(arguments(home, path, names)) == 0
+    error = capsys.readouterr().err
+    (line,) = [line for line in error.splitlines() if own in line]
+    assert f"proxies failed for 5 of {NETWORKS} networks; the first: {own}: " in line
+    found = [record["scores"] for record in lines(path)]
+    assert [scores.pop(own) for scores in found] == [
+        None if place % 2 == 0 else place + 1 for place in range(NETWORKS)
+    ]
+    assert found == [record["scores"] for record in lines(finished)]
+    degenerate = {row["proxy"]: row["degenerate"] for row in table(path)}
+    assert degenerate == {"params": "0", own: "5", "flops": "0"}
+
+
 def test_a_ledger_of_other_networks_is_refused(
     finished: pathlib.Path, home, tmp_path: pathlib.Path, capsys
 ):
