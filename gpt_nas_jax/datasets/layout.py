@@ -166,24 +166,33 @@ def _check_no_parts(home: Path, top: _Level, tests: list[Path]) -> None:
 
 
 def _check_train_is_a_part(home: Path, top: _Level, train: Path) -> None:
-    """Raises UsageError if it may be one of several classes, split into folders."""
-    beside = [path for path in top.folders if not _kind(path) and _below(path)[0]]
+    """Raises UsageError if it may be one of several classes, split into folders.
+
+    Folders beside it that hold pictures themselves are left out with a note, as those
+    without labels.
+    """
+    beside = [
+        path
+        for path in top.folders
+        if not _kind(path) and not _level(path).pictures and _below(path)[0]
+    ]
     if beside:
         others = listed([str(path) for path in beside])
         raise UsageError(
-            f"{train} may be a part or, like {others}, a class; if it is a part, add "
-            f"{home / 'test'} or remove the others; if it is a class, rename it"
+            f"{train} may be a part or, like {others}, a class; if it is a part, give "
+            f"--data_dir={train} or add {home / 'test'}; if it is a class, rename it"
         )
 
 
 def _check_no_parts_within(path: Path, folders: Sequence[Path]) -> None:
     """Raises UsageError if each class is split into parts."""
-    within = set[str | None]()
+    are_split = False
     for level in map(_level, folders):
-        if level.pictures or not level.folders:
+        parts = {*map(_kind, level.folders)}
+        if level.pictures or not parts or None in parts:
             return
-        within |= {*map(_kind, level.folders)}
-    if None not in within and len(within) > 1:
+        are_split |= len(parts) > 1
+    if are_split:
         raise UsageError(
             f"the folders in {path} hold parts, such as "
             f"{_level(folders[0]).folders[0]}; put the parts above the classes: "

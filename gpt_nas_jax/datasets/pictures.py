@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 from gpt_nas_jax.types import DataError
 
 VERSION = 2
-"""Of the pixels that files are read as; raise it with every change of them."""
+"""Of the decoding; raise it whenever pixels are read differently."""
 
 _SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif"),

@@ -77,12 +77,16 @@ class Scorer:
             chain, self.names, self.batches, self.key[None], _BATCH_FLAG
         )
         scores = np.array([*found.values()], np.float64)
-        without = [name for name, score in found.items() if score == -math.inf]
-        if failures:
-            reason = next(iter(failures.values()))
-        elif without:
-            reason = f"degenerate: no score by {', '.join(without)}"
-        return scores, reason
+        failed = {name for group in failures for name in group}
+        without = [
+            name
+            for name, score in found.items()
+            if score == -math.inf and name not in failed
+        ]
+        reasons = [*failures.values()]
+        if without:
+            reasons.append(f"degenerate: no score by {', '.join(without)}")
+        return scores, "; ".join(reasons) or None
 
     def _check_memory(self, chain: Chain) -> None:
         """Raises Failure where a training step for every batch needs too much.

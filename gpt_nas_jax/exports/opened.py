@@ -35,12 +35,16 @@ def description(file: Path) -> dict[str, Any]:
     Raises:
       UsageError: it is missing or damaged.
     """
-    path = _beside(file, DESCRIPTION)
+    path = file.with_name(DESCRIPTION)
+    if not path.exists():
+        raise _lacks(file, DESCRIPTION)
     found = workdir.read_json(path)
     match found:
         case {"architecture": dict(), "flags": str()}:
             return dict(found)
-    raise workdir.damaged(path, "its contents are others", "export the network again")
+    raise workdir.damaged(
+        path, "--stage=export did not write it", "export the network again"
+    )
 
 
 def predictor(file: Path, config: Config) -> Predictor:
@@ -58,7 +62,7 @@ def predictor(file: Path, config: Config) -> Predictor:
 
 
 def _format(file: Path) -> tuple[str, Format]:
-    """The format of a file, with its name: the first of which all files are there."""
+    """The format of a file, with its name: the first one whose files are all there."""
     fitting = {name: one for name, one in FORMATS.items() if file.name in one.files}
     if not fitting:
         known = [file for one in FORMATS.values() for file in one.files]
@@ -67,17 +71,12 @@ def _format(file: Path) -> tuple[str, Format]:
     for name, one in fitting.items():
         if all(file.with_name(part).exists() for part in one.files):
             return name, one
-    name, one = next(iter(fitting.items()))
-    for part in one.files:
-        _beside(file, part)
-    return name, one
+    needed = next(iter(fitting.values())).files
+    raise _lacks(file, next(n for n in needed if not file.with_name(n).exists()))
 
 
-def _beside(file: Path, name: str) -> Path:
-    """Returns the path of another file that an exported one needs."""
-    path = file.with_name(name)
-    if not path.exists():
-        raise UsageError(
-            f"{file} needs {name} beside it, which --stage=export leaves there"
-        )
-    return path
+def _lacks(file: Path, name: str) -> UsageError:
+    """The error for an exported file without another one that it needs."""
+    return UsageError(
+        f"{file} needs {name} beside it, which --stage=export leaves there"
+    )

@@ -15,6 +15,7 @@ from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.types import Space, UsageError
 
 _COUNT = 3
+_NETWORKS = 8
 _INT_BYTES = 4
 _KINDS = {"bool": "b", "int32": "iu", "float32": "iuf"}
 
@@ -76,7 +77,10 @@ def check(where: str, space: Space) -> None:
 def check_networks(
     where: str, space: NetworkSpace, image: Size, num_classes: int
 ) -> None:
-    """Like `check`, for networks of images; also decodes and traces a random one."""
+    """Like `check`, for networks of images; also decodes and traces random ones.
+
+    Some of the networks of a space may fail, but not all of the drawn ones.
+    """
     check(where, space)
     require(where, space, NetworkSpace)
     if tuple(space.image) != image or space.num_classes != num_classes:
@@ -85,20 +89,28 @@ def check_networks(
             f"has {_images(image, num_classes)}; pass on the keywords image and "
             "num_classes"
         )
+    # Compiled as a whole, it takes less time than operation by operation.
     sample = jax.jit(space.sample, static_argnums=1)
-    genome = np.asarray(sample(jax.random.key(0), 1)[0])
-    chain = called(f"{where}: decode", space.decode, genome)
-    if not isinstance(chain, Chain):
-        raise UsageError(
-            f"{where}: decode must return a Chain, not {type(chain).__name__}"
-        )
-    outputs = called(f"{where}: a network", trace, chain, image).out_size
-    if outputs != (1, 1, num_classes):
-        raise UsageError(
-            f"{where}: the output of a network is {_times(outputs)}, not one number "
-            f"for each of {num_classes} classes; let it end with "
-            "networks.chain.Head(num_classes)"
-        )
+    failures = []
+    for genome in np.asarray(sample(jax.random.key(0), _NETWORKS)):
+        chain = called(f"{where}: decode", space.decode, genome)
+        if not isinstance(chain, Chain):
+            raise UsageError(
+                f"{where}: decode must return a Chain, not {type(chain).__name__}"
+            )
+        try:
+            outputs = called(f"{where}: a network", trace, chain, image).out_size
+        except UsageError as error:
+            failures.append(error)
+            continue
+        if outputs != (1, 1, num_classes):
+            raise UsageError(
+                f"{where}: the output of a network is {_times(outputs)}, not one "
+                f"number for each of {num_classes} classes; let it end with "
+                "networks.chain.Head(num_classes)"
+            )
+        return
+    raise failures[0]
 
 
 def _images(image: Size, num_classes: int) -> str:

@@ -138,4 +138,8 @@ def _read(path: Path, names: list[str]) -> np.ndarray:
     if kept["proxies"] != names:
         raise workdir.damaged(path, "it is of other proxies", remedy)
     rows = [[-math.inf if s is None else s for s in row] for row in kept["scores"]]
-    return np.array(rows, np.float64)
+    scores = np.array(rows, np.float64)
+    if np.isneginf(scores).all(0).any():
+        # Earlier versions kept these, and gave all candidates one rank.
+        raise workdir.damaged(path, "a proxy scored none of its networks", remedy)
+    return scores

@@ -34,18 +34,16 @@ from gpt_nas_jax.workdir import MemoryLedger
 
 _WORKERS, _EVALUATIONS, _LEAST = 4, 80, 0.1
 _SPACE = CategoricalSpace((("a", "b", "c", "d"),) * 8)
-
-
-def seconds(genome: np.ndarray) -> float:
-    """How long the evaluation of a network takes."""
-    return _LEAST * 10 ** np.random.default_rng(genome).random()
-
-
 _CAVEAT = """\
 Evaluations sleep instead of training, and each row is one search: how much time a lag
 saves depends on how much evaluations differ in length. Its effect on accuracy was not
 measured.
 """
+
+
+def seconds(genome: np.ndarray) -> float:
+    """How long the evaluation of a network takes."""
+    return _LEAST * 10 ** np.random.default_rng(genome).random()
 
 
 def search(batch: int, lag: int) -> tuple[float, float]:

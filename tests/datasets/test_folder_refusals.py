@@ -165,6 +165,22 @@ def test_parts_within_classes_are_refused(tmp_path, split):
     assert registry.load("folder", tmp_path).classes == ("cat", "dog")
 
 
+@pytest.mark.parametrize("inner", [("train", "test"), ("train", "train")])
+def test_a_single_part_within_each_class_is_a_folder_of_it(tmp_path, inner):
+    for name, part in zip(("cat", "dog"), inner, strict=True):
+        for number in range(5):
+            picture(tmp_path / name / part / f"{number}.png", 6, 5)
+    assert registry.load("folder", tmp_path).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("beside", ["test1", "unlabelled"])
+def test_pictures_without_labels_may_stand_beside_train(tmp_path, beside):
+    laid_out(tmp_path, "train")
+    known = registry.load("folder", tmp_path).classes
+    picture(tmp_path / beside / "0.png", 6, 5)
+    assert registry.load("folder", tmp_path).classes == known
+
+
 @pytest.mark.parametrize("classes", [[], ["cat"]])
 def test_a_folder_of_fewer_than_two_classes_is_refused(tmp_path, classes):
     for name in classes:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from gpt_nas_jax.config import SpaceConfig
 from gpt_nas_jax.datasets.benchmarks.nasbench201 import OPERATIONS
 from gpt_nas_jax.main import main
+from gpt_nas_jax.spaces import registry
 from gpt_nas_jax.workdir import Ledger, read_json
 
 FLAGS = (
@@ -73,6 +75,12 @@ class InHalves(nn.Module):
     def __call__(self, x, train):
         return x.reshape(*x.shape[:3], 2, -1)[..., 0]
 
+class SomeFail(NasBench201Space):
+    def decode(self, genome):
+        if genome.sum() % 2:
+            return super().decode(genome)
+        return Chain((InHalves(), *super().decode(genome).blocks))
+
 def other_images(image, num_classes):
     return NasBench201Space((32, 32, 3), num_classes)
 
@@ -120,6 +128,15 @@ def test_a_space_that_lacks_a_part_is_refused(
     assert main(["gpt_nas_jax", *FLAGS, *flags]) == 2
     assert message in capsys.readouterr().err
     assert not workdir.exists()
+
+
+def test_a_space_of_which_some_networks_fail_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "spaces_of_which_some_fail.py").write_text(SPACE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    space = SpaceConfig(name="spaces_of_which_some_fail:SomeFail")
+    assert registry.build(space, (8, 8, 1), 10).num_classes == 10
 
 
 BLOCK = """

@@ -1,7 +1,7 @@
 """Initial weights as the proxies' papers draw them.
 
-Only kernels are drawn. The scales of a BatchNorm are 1 and biases 0; the parameters of
-a user's own block other than kernels are what its initialisers make them.
+Only kernels are drawn. The scales of a BatchNorm are 1 and biases 0. In a user's own
+block, all parameters except kernels keep the values of its initialisers.
 """
 
 import dataclasses
@@ -93,13 +93,10 @@ def _rule(block: nn.Module, in_size: Size) -> tuple[np.ndarray, np.ndarray]:
         fan_in = general.get(path[:-1]) or math.prod(leaf.shape[:-1])
         spread = 1 / math.sqrt(fan_in) if path[-1] == "kernel" else 0.0
         constant = initial.get(path, float(path[-1] == "scale"))
-        constants.append(np.broadcast_to(constant, leaf.shape).ravel())
-        spreads.append(np.full(leaf.size, spread))
-    return _joined(constants), _joined(spreads)
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0), *parts]).astype(np.float32)
+        constants.append(np.full(leaf.shape, constant, np.float32).ravel())
+        spreads.append(np.full(leaf.size, spread, np.float32))
+    nothing = np.zeros(0, np.float32)
+    return np.concatenate([nothing, *constants]), np.concatenate([nothing, *spreads])
 
 
 def _are_known(block: nn.Module, paths: Iterable[_Path]) -> bool:

@@ -19,7 +19,7 @@ _INSET = 0.05
 _LEAST, _MOST = 1e-280, 1e280
 """Sizes beyond which numbers near the ends of an axis may not be floats."""
 _LEAST_RATIO = 0.02
-"""Decades that costs must span; of nearer ones three digits show no difference."""
+"""Decades that costs must span; closer ones look equal in three digits."""
 
 
 @dataclasses.dataclass(frozen=True)
