@@ -139,11 +139,11 @@ def scores_apart(
     passes and fail together.
 
     Args:
-      chain: as of `zero_cost.score`, also names, batches and keys.
-      names: see there.
-      batches: see there.
-      keys: see there.
-      batch: as of `attempt`.
+      chain: as of `zero_cost.score`, like names, batches and keys.
+      names: of the proxies.
+      batches: of images.
+      keys: of initialisations.
+      batch: the flag that `attempt` names where memory runs out.
 
     Returns:
       Every name's score, ``-inf`` where its proxy failed; and the reasons of failures,

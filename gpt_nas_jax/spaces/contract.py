@@ -1,6 +1,7 @@
 """Checks of a space by tracing its shapes."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -91,25 +92,34 @@ def check_networks(
         )
     # Compiled as a whole, it takes less time than operation by operation.
     sample = jax.jit(space.sample, static_argnums=1)
+    genomes = np.asarray(sample(jax.random.key(0), _NETWORKS))
+    chains = (_decoded(where, space, genome) for genome in genomes)
+    outputs = _out_size(where, chains, image)
+    if outputs != (1, 1, num_classes):
+        raise UsageError(
+            f"{where}: the output of a network is {_times(outputs)}, not one number "
+            f"for each of {num_classes} classes; let it end with "
+            "networks.chain.Head(num_classes)"
+        )
+
+
+def _decoded(where: str, space: NetworkSpace, genome: np.ndarray) -> Chain:
+    chain = called(f"{where}: decode", space.decode, genome)
+    if not isinstance(chain, Chain):
+        raise UsageError(
+            f"{where}: decode must return a Chain, not {type(chain).__name__}"
+        )
+    return chain
+
+
+def _out_size(where: str, chains: Iterable[Chain], image: Size) -> Size:
+    """The output size of the first network that can be built."""
     failures = []
-    for genome in np.asarray(sample(jax.random.key(0), _NETWORKS)):
-        chain = called(f"{where}: decode", space.decode, genome)
-        if not isinstance(chain, Chain):
-            raise UsageError(
-                f"{where}: decode must return a Chain, not {type(chain).__name__}"
-            )
+    for chain in chains:
         try:
-            outputs = called(f"{where}: a network", trace, chain, image).out_size
+            return called(f"{where}: a network", trace, chain, image).out_size
         except UsageError as error:
             failures.append(error)
-            continue
-        if outputs != (1, 1, num_classes):
-            raise UsageError(
-                f"{where}: the output of a network is {_times(outputs)}, not one "
-                f"number for each of {num_classes} classes; let it end with "
-                "networks.chain.Head(num_classes)"
-            )
-        return
     raise failures[0]
 
 

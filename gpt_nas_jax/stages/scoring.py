@@ -104,32 +104,25 @@ def _reference(config: Config, scores: Scorer) -> np.ndarray:
     with progress("scoring, reference networks", len(genomes)) as advance:
         run = registry.find(config.executor)
         for row, reason in run(scores, genomes, config.search.workers):
-            rows.append([None if math.isinf(score) else score for score in row])
+            rows.append(row)
             reasons.append(reason)
             advance()
-    _require_scores(names, rows, reasons)
+    if unused := _unused(names, np.stack(rows)):
+        raise UsageError(
+            f"none of {len(rows)} random networks has a score by {', '.join(unused)}, "
+            f"so candidates cannot be ranked; {commonest(reasons)}"
+        )
+    found = [[None if math.isinf(score) else score for score in row] for row in rows]
     workdir.write_sealed(
-        path, {"proxies": names, "genomes": genomes.tolist(), "scores": rows}
+        path, {"proxies": names, "genomes": genomes.tolist(), "scores": found}
     )
     return _read(path, names)
 
 
-def _require_scores(
-    names: Sequence[str],
-    rows: Sequence[Sequence[float | None]],
-    reasons: Sequence[str | None],
-) -> None:
-    """Raises UsageError where a proxy scored no reference network.
-
-    All candidates would have one rank by it.
-    """
-    columns = zip(names, zip(*rows, strict=True), strict=True)
-    missing = [name for name, column in columns if set(column) == {None}]
-    if missing:
-        raise UsageError(
-            f"none of {len(rows)} random networks has a score by {', '.join(missing)}, "
-            f"so candidates cannot be ranked; {commonest(reasons)}"
-        )
+def _unused(names: Sequence[str], scores: np.ndarray) -> list[str]:
+    """The proxies that scored none of the networks: all candidates have one rank."""
+    nothing = np.isneginf(scores).all(0)
+    return [name for name, none in zip(names, nothing, strict=True) if none]
 
 
 def _read(path: Path, names: list[str]) -> np.ndarray:
@@ -139,7 +132,7 @@ def _read(path: Path, names: list[str]) -> np.ndarray:
         raise workdir.damaged(path, "it is of other proxies", remedy)
     rows = [[-math.inf if s is None else s for s in row] for row in kept["scores"]]
     scores = np.array(rows, np.float64)
-    if np.isneginf(scores).all(0).any():
-        # Earlier versions kept these, and gave all candidates one rank.
+    if _unused(names, scores):
+        # Earlier versions kept these.
         raise workdir.damaged(path, "a proxy scored none of its networks", remedy)
     return scores

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from prior_support import sample
 
 from gpt_nas_jax.networks.chain import Chain
 from gpt_nas_jax.networks.trace import trace
 from gpt_nas_jax.spaces.blocks.network import BLOCK_NAMES, stage_starts
 from gpt_nas_jax.spaces.blocks.space import BlockSpace
-from gpt_nas_jax.types import PAD, Genome, Key, UsageError
+from gpt_nas_jax.types import PAD, UsageError
 
 SPACE = BlockSpace((7, 9, 2), 10, min_depth=3, max_depth=8, width=16, num_stages=3)
 ANY_GENE = st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 17)
@@ -22,11 +23,6 @@ ANY_GENOME = arrays.arrays(np.int32, SPACE.max_depth, elements=ANY_GENE)
 NAMES = st.lists(
     st.sampled_from(BLOCK_NAMES), min_size=SPACE.min_depth, max_size=SPACE.max_depth
 ).map(tuple)
-
-
-@functools.partial(jax.jit, static_argnums=(0, 2))
-def sample(space: BlockSpace, key: Key, count: int) -> Genome:
-    return space.sample(key, count)
 
 
 def is_valid(genome: np.ndarray) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prior_support import sample
 
 from gpt_nas_jax.networks.cost import cost
 from gpt_nas_jax.spaces import limits
@@ -19,7 +20,7 @@ from gpt_nas_jax.spaces.limits import Limit, limited
 from gpt_nas_jax.spaces.nasbench201.space import NasBench201Space
 from gpt_nas_jax.spaces.protocol import NetworkSpace
 from gpt_nas_jax.strategies.creation import create
-from gpt_nas_jax.types import PAD, Genome, Key, Space, UsageError
+from gpt_nas_jax.types import PAD, UsageError
 
 WHOLE = BlockSpace((8, 8, 3), 10, min_depth=3, max_depth=6, width=16, num_stages=2)
 LOW, HIGH = 1e6, 2e6
@@ -35,11 +36,6 @@ def test_draws_that_do_not_fit_at_once_are_within_the_limits_too(
     assert found.shape == (64, WHOLE.length)
     assert within(found).all()
     assert len(np.unique(found, axis=0)) > 32
-
-
-@functools.partial(jax.jit, static_argnums=(0, 2))
-def sample(space: Space, key: Key, count: int) -> Genome:
-    return space.sample(key, count)
 
 
 @functools.cache

@@ -122,7 +122,7 @@ def evaluating(run: Run) -> float:
 
     The sum over candidates if it is unknown when they were evaluated.
     """
-    spans = _spans(run)
+    spans = [_span(record) for record in run.climbs if began(record)]
     return _union(spans) if spans else _sum(run)
 
 
@@ -184,7 +184,7 @@ def changed_flags(run: Run) -> list[tuple[str, str, str]]:
 
 def _time(run: Run) -> Figure:
     note = "sum of all candidates"
-    if _spans(run):
+    if any(map(began, run.climbs)):
         workers = {record["worker"] for record in run.climbs if record.get("worker")}
         kept = texts.counted(len(workers), "worker")
         note = f"by {kept}, {texts.duration(_sum(run))} in all"
@@ -193,10 +193,6 @@ def _time(run: Run) -> Figure:
 
 def _sum(run: Run) -> float:
     return sum(record["seconds"] for record in run.climbs)
-
-
-def _spans(run: Run) -> list[tuple[float, float]]:
-    return [_span(record) for record in run.climbs if began(record)]
 
 
 def _span(record: Record) -> tuple[float, float]:
